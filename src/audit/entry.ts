@@ -1,0 +1,25 @@
+/** What happened, in one closed list. */
+export type AuditEvent =
+  | 'request.accepted' | 'request.approved' | 'request.denied' | 'request.failed'
+  | 'certificate.issued' | 'certificate.revoked'
+  | 'crl.published' | 'token.created' | 'token.revoked' | 'api-key.created' | 'api-key.revoked'
+  | 'authority.created' | 'key.blocked' | 'service.started' | 'access.refused';
+
+/** An entry before it has its place in the chain. No secrets: names, ids, serials, reasons. */
+export interface AuditDraft {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly event: AuditEvent;
+  /** Who: `<identity kind>:<name>`, or `system`. */
+  readonly actor: string;
+  /** What it was done to: a serial, a token's id, an authority's name. */
+  readonly subject: string;
+  readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+}
+
+/** A line of the log. `hash` is SHA-256 over the canonical JSON (members sorted, no spaces) of all else, hex; `previous` is the hash of the line before. */
+export interface AuditEntry extends AuditDraft {
+  readonly sequence: number;
+  readonly previous: string;
+  readonly hash: string;
+}
