@@ -67,6 +67,8 @@ export interface RequestRecord {
   readonly validity?: number;
   /** While waiting: the CSR, DER. */
   readonly csr?: Uint8Array;
+  /** While waiting: the names that were asked for beside the CSR. */
+  readonly askedNames?: readonly string[];
   /** While approved: the exact TBSCertificate. */
   readonly tbs?: Uint8Array;
   /** When issued: the certificate, DER. */

@@ -54,6 +54,11 @@ export interface Claim {
   readonly fingerprint: string;
   /** Seconds since the epoch after which the claim no longer stands. */
   readonly expires: number;
+  /**
+   * False (an Idempotency-Key): the first request is found whatever became of it. True (the same CSR again): the claim falls with its
+   * request, once that is denied, failed or revoked, and the next `accept` takes it over.
+   */
+  readonly livesWithRequest: boolean;
 }
 
 export interface QuotaClaim {

@@ -1,0 +1,63 @@
+/**
+ * Every way in which Chancery says no, as one closed set of codes. A code is stable: clients may act on it, tests assert
+ * on it. How a code looks on the wire is decided by each door (`http/problem.ts` for REST).
+ */
+export type ErrorCode =
+  | 'csr-malformed'
+  | 'csr-possession'
+  | 'body-invalid'
+  | 'query-invalid'
+  | 'header-invalid'
+  | 'profile-unknown'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'request-refused'
+  | 'token-exhausted'
+  | 'renewal-refused'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'not-acceptable'
+  | 'request-timeout'
+  | 'already-decided'
+  | 'already-revoked'
+  | 'body-too-large'
+  | 'headers-too-large'
+  | 'media-type-unsupported'
+  | 'idempotency-key-reused'
+  | 'rate-limited'
+  | 'tls-required'
+  | 'unavailable'
+  | 'internal';
+
+/** One fault of possibly many: what was wrong, where, and (in words) what was expected. */
+export interface Fault {
+  readonly code: string;
+  readonly detail: string;
+  /** A JSON pointer, a header's name or a step's name. */
+  readonly at?: string;
+}
+
+export interface RefusedOptions extends ErrorOptions {
+  readonly faults?: readonly Fault[];
+  /** Seconds after which asking again makes sense. */
+  readonly retryAfter?: number;
+  /** Path of the thing that the refusal is about. */
+  readonly instance?: string;
+}
+
+/** A refusal with a stable code. `message` is for the requester: no secrets, no internals. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: ErrorCode;
+  readonly faults: readonly Fault[];
+  readonly retryAfter: number | undefined;
+  readonly instance: string | undefined;
+
+  constructor(code: ErrorCode, detail: string, options: RefusedOptions = {}) {
+    super(detail, options);
+    this.code = code;
+    this.faults = options.faults ?? [];
+    this.retryAfter = options.retryAfter;
+    this.instance = options.instance;
+  }
+}

@@ -1,0 +1,55 @@
+import { Refused } from '../errors.ts';
+import type { TokenRecord } from '../store/store.ts';
+import { type Credential, ID_PATTERN, SECRET_PATTERN, secretMatches } from './credential.ts';
+import type { Identity } from './identity.ts';
+
+const PREFIX = 'CHYTKN-1-';
+const FORM = new RegExp(`^CHYTKN-1-([0-9a-f]{64})-(${ID_PATTERN})-(${SECRET_PATTERN})$`);
+
+/** The token as it is handed to a node. It carries the root's digest, so that a node needs nothing else to trust the service. */
+export const formatEnrolmentToken = (rootDigest: string, { id, secret }: Credential): string => `${PREFIX}${rootDigest}-${id}-${secret}`;
+
+export interface ParsedEnrolmentToken extends Credential {
+  /** SHA-256 of the root certificate, lower-case hex. */
+  readonly rootDigest: string;
+}
+
+/** The parts of a token; undefined where the text is none. */
+export function parseEnrolmentToken(text: string): ParsedEnrolmentToken | undefined {
+  const [, rootDigest, id, secret] = FORM.exec(text) ?? [];
+  return rootDigest === undefined || id === undefined || secret === undefined ? undefined : { rootDigest, id, secret };
+}
+
+export const isEnrolmentToken = (text: string): boolean => text.startsWith(PREFIX);
+
+/**
+ * Who holds the token, and what it allows. Whether it still has a use left is not asked here: a node whose answer was lost
+ * sends the same CSR again with a used token, and the store knows the first request.
+ * @throws Refused `unauthenticated`; unknown, wrong, revoked and ended read alike, so that ids cannot be probed
+ */
+export async function identifyByEnrolmentToken(
+  text: string,
+  { rootDigest, get, now }: { readonly rootDigest: string; readonly get: (id: string) => Promise<TokenRecord | undefined>; readonly now: number },
+): Promise<Identity> {
+  const token = parseEnrolmentToken(text);
+  if (token === undefined) throw new Refused('unauthenticated', 'The enrolment token is malformed; expected CHYTKN-1-<root digest>-<id>-<secret>.');
+  const record = await get(token.id);
+  if (record === undefined || !secretMatches(token.secret, record.secretHash) || record.revokedAt !== undefined || record.expiresAt <= now) {
+    throw new Refused('unauthenticated', 'The enrolment token is unknown, revoked or ended.');
+  }
+  if (token.rootDigest !== rootDigest) {
+    throw new Refused('unauthenticated', 'The enrolment token names another root; ask the operator for a new one.');
+  }
+  return {
+    kind: 'enrolment-token',
+    name: record.id,
+    proof: `enrolment token ${record.id}, made by ${record.createdBy}`,
+    grant: {
+      profiles: [record.profile],
+      names: record.names,
+      token: { id: record.id, uses: record.uses },
+      ...(record.maxValidity === undefined ? {} : { maxValidity: record.maxValidity }),
+    },
+    scopes: [],
+  };
+}

@@ -1,0 +1,100 @@
+import type { Grant } from '../policy/grant.ts';
+import type { Candidate } from '../policy/eligibility.ts';
+import type { Name } from '../policy/name-pattern.ts';
+import type { Profile } from '../policy/profile.ts';
+import type { CertificationRequest } from '../x509/csr.ts';
+import { X509Error } from '../x509/errors.ts';
+import { nameToText, textToName } from '../x509/general-name.ts';
+
+export interface Asked {
+  readonly csr: CertificationRequest;
+  readonly profile: Profile;
+  readonly grant: Grant;
+  /** Names given beside the CSR. */
+  readonly names: readonly string[] | undefined;
+  readonly validity: number | undefined;
+}
+
+/** A candidate and the common name that its certificate would have. */
+export interface NamedCandidate extends Candidate {
+  readonly commonName: string | undefined;
+}
+
+const COMMON_NAME_MOST = 64;
+
+/** What is asked for, with its names settled between the CSR, the call and the profile's rule for common names. */
+export function candidateFrom({ csr, profile, grant, names: texts, validity }: Asked): NamedCandidate {
+  const faults: string[] = [];
+  const bare = texts === undefined && csr.names.length === 0 && csr.commonName === undefined;
+  if (bare && grant.exactNames !== undefined) {
+    // A renewal whose CSR only proves the new key: the names are those of the certificate presented.
+    const names = grant.exactNames;
+    return { profile, publicKey: csr.publicKey, names, nameFaults: [], extensions: csr.extensions, validity, grant, commonName: names.find(({ kind }) => kind === 'text')?.value };
+  }
+  const names = namesAsked(csr, texts, faults);
+  const commonName = settleCommonName(csr.commonName, profile, names, faults);
+  return { profile, publicKey: csr.publicKey, names, nameFaults: faults, extensions: csr.extensions, validity, grant, commonName };
+}
+
+/** The CSR's names, or those given beside it; where both are there they must say the same. */
+function namesAsked(csr: CertificationRequest, texts: readonly string[] | undefined, faults: string[]): Name[] {
+  if (texts === undefined) return [...csr.names];
+  const given: Name[] = [];
+  for (const text of texts) {
+    try {
+      const name = textToName(text);
+      if (!given.some((other) => other.kind === name.kind && other.value === name.value)) given.push(name);
+    } catch (error) {
+      if (!(error instanceof X509Error)) throw error;
+      faults.push(`${JSON.stringify(text.slice(0, 256))}: ${error.detail}`);
+    }
+  }
+  if (csr.names.length > 0 && faults.length === 0) {
+    const inCsr = new Set(csr.names.map(nameToText));
+    const differing = [...given.map(({ value }) => value).filter((value) => !inCsr.delete(value)), ...inCsr];
+    if (differing.length > 0) faults.push(`"names" and the CSR differ in ${differing.map((value) => JSON.stringify(value)).join(', ')}; expected the same names, or names in one of the two`);
+  }
+  return given;
+}
+
+/**
+ * The certificate's common name by the profile's rule. It must be one of the names (BR 7.1.4.2.2: a common name repeats a SAN),
+ * unless the profile lets it be a plain text, which then counts as a name of its own and is checked like one.
+ */
+function settleCommonName(asked: string | undefined, profile: Profile, names: Name[], faults: string[]): string | undefined {
+  const rule = profile.subject.commonName;
+  if (rule === 'none') return undefined;
+  if (asked === undefined || rule === 'first-name') {
+    const first = names.find((name) => name.kind === 'dns' || name.kind === 'ip' || (profile.commonNameOnly && name.kind === 'email'))?.value;
+    const wanted = rule === 'first-name' || profile.commonNameOnly;
+    return wanted && first !== undefined && first.length <= COMMON_NAME_MOST ? first : undefined;
+  }
+  if (asked.length > COMMON_NAME_MOST) {
+    faults.push(`the common name has ${asked.length} characters; at most ${COMMON_NAME_MOST} (RFC 5280, ub-common-name)`);
+    return undefined;
+  }
+  const repeated = names.find((name) => (name.kind === 'dns' ? name.value === asked.toLowerCase() : name.value === asked));
+  if (repeated !== undefined) return repeated.value;
+  if (profile.commonNameOnly) {
+    names.unshift({ kind: 'text', value: asked });
+    return asked;
+  }
+  if (names.length === 0 && faults.length === 0) return commonNameAsName(asked, names, faults);
+  faults.push(`the common name ${JSON.stringify(asked)} is not among the subject alternative names`);
+  return undefined;
+}
+
+/** Old clients put their one host name into the common name alone: it becomes the SAN. */
+function commonNameAsName(asked: string, names: Name[], faults: string[]): string | undefined {
+  try {
+    const name = textToName(asked);
+    if (name.kind === 'dns') {
+      names.push(name);
+      return name.value;
+    }
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+  }
+  faults.push(`the CSR has no subject alternative name, and its common name ${JSON.stringify(asked)} is no host name`);
+  return undefined;
+}

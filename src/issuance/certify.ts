@@ -1,0 +1,48 @@
+import type { Authority } from '../authority/authority.ts';
+import { Refused } from '../errors.ts';
+import { type LintedTbs, lint } from '../policy/lints.ts';
+import { mostValidity } from '../policy/steps/profile.ts';
+import { assembleCertificate } from '../x509/certificate.ts';
+import type { NamedCandidate } from './candidate.ts';
+import type { IssuingProfile } from './context.ts';
+
+/** The exact bytes of a certificate, linted; the signature when asked. */
+export interface ToBeSigned {
+  readonly tbs: Uint8Array;
+  /** Seconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** The certificate, DER: at once, or later where the key is slow or outside the process. */
+  readonly sign: () => Uint8Array | Promise<Uint8Array>;
+}
+
+/**
+ * Builds and lints the bytes of a certificate.
+ * @param now milliseconds since the epoch
+ * @throws LintError naming each failed lint; Refused `unavailable` when the authority has ended or has no key here
+ */
+export function certify({ profile, authority, template }: IssuingProfile, candidate: NamedCandidate, serial: string, now: number): ToBeSigned {
+  const seconds = Math.floor(now / 1000);
+  // RFC 5280 4.1.2.5: both ends count, so a life of n seconds ends n - 1 after it began. Never outside the issuer's.
+  const notBefore = Math.max(seconds - profile.backdate, authority.certificate.notBefore);
+  const life = candidate.validity ?? Math.min(profile.lifetime, mostValidity(candidate));
+  const notAfter = Math.min(seconds + life - 1, authority.certificate.notAfter);
+  if (notAfter < seconds) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
+  const { names, commonName, publicKey } = candidate;
+  const linted = lint(template({ serial, notBefore, notAfter, commonName, names, publicKey }), { issuer: authority.certificate });
+  return { tbs: linted.bytes, notBefore, notAfter, sign: () => signLinted(authority, linted) };
+}
+
+/**
+ * Signs bytes that were stored before (an approved request): linted once more, as only linted bytes can be signed.
+ * @throws LintError, Refused `unavailable`
+ */
+export const signStored = (authority: Authority, tbs: Uint8Array): Uint8Array | Promise<Uint8Array> =>
+  signLinted(authority, lint(tbs, { issuer: authority.certificate }));
+
+function signLinted({ name, signingKey, signatureAlgorithm }: Authority, linted: LintedTbs): Uint8Array | Promise<Uint8Array> {
+  if (signingKey === undefined) throw new Refused('unavailable', `Authority ${name} has no signing key here.`, { retryAfter: 60 });
+  const signature = signingKey.sign(linted);
+  const assemble = (bytes: Uint8Array): Uint8Array => assembleCertificate(linted.bytes, signatureAlgorithm.der, bytes);
+  return signature instanceof Promise ? signature.then(assemble) : assemble(signature);
+}

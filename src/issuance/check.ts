@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { Refused } from '../errors.ts';
+import { type Identity, requesterKey } from '../identity/identity.ts';
+import { cheapKeyFaults } from '../policy/key-strength.ts';
+import { type CertificationRequest, parseCertificationRequest, verifyPossession } from '../x509/csr.ts';
+import { X509Error } from '../x509/errors.ts';
+import { type NamedCandidate, candidateFrom } from './candidate.ts';
+import type { IssuanceContext, IssuingProfile } from './context.ts';
+import type { IssueInput } from './issue.ts';
+import type { Step } from './request.ts';
+import { runSteps } from './run-steps.ts';
+
+/** A request whose bytes are good: what it asks for, and of whom. */
+export interface Checked {
+  readonly issuing: IssuingProfile;
+  readonly candidate: NamedCandidate;
+  readonly csr: CertificationRequest;
+  readonly keyHash: string;
+}
+
+/**
+ * Reads the CSR and proves that whoever sent it holds its key.
+ * @throws Refused `csr-malformed`, `csr-possession`, `profile-unknown`
+ */
+export function check(context: IssuanceContext, input: IssueInput): Checked {
+  const profileName = input.profile ?? defaultProfile(context, input.identity);
+  const issuing = context.profiles.get(profileName);
+  if (issuing === undefined) {
+    throw new Refused('profile-unknown', `There is no profile ${JSON.stringify(profileName)}; expected one of ${[...context.profiles.keys()].join(', ')}.`);
+  }
+  try {
+    const csr = parseCertificationRequest(input.csr);
+    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, validity: input.validity });
+    // A key of absurd size or exponent never reaches the verification; the key step refuses it.
+    if (cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0) verifyPossession(csr);
+    return { issuing, candidate, csr, keyHash: createHash('sha256').update(csr.publicKey.der).digest('hex') };
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    const code = error.code === 'bad-signature' ? 'csr-possession' : 'csr-malformed';
+    throw new Refused(code, `The CSR is refused: ${error.detail}`, { cause: error, faults: [{ code: error.code, detail: error.detail, at: 'csr' }] });
+  }
+}
+
+/** The one profile that the identity may ask for, or the deployment's default. */
+function defaultProfile(context: IssuanceContext, { grant }: Identity): string {
+  const [only, ...others] = grant.profiles === 'any' ? [] : grant.profiles;
+  return only !== undefined && others.length === 0 ? only : context.defaultProfile;
+}
+
+/** Every step of the way with its outcome: how the identity and the key were proved, then the steps of the configuration. */
+export async function stepsFor(context: IssuanceContext, identity: Identity, { candidate, keyHash }: Checked, now: number): Promise<readonly Step[]> {
+  const steps = await runSteps(context.steps, candidate, { quotaUsed: (window) => context.store.quotaUsed(requesterKey(identity), window, now) }, context.clock);
+  const known: Step[] = [
+    { name: 'identity', outcome: 'passed', reason: identity.proof, time: now },
+    { name: 'possession', outcome: 'passed', reason: 'the CSR is signed with its own key', time: now },
+  ];
+  if (await context.isBlocked(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: 'the key is on the block list; make a new key', time: now });
+  return [...known, ...steps];
+}
+

@@ -1,0 +1,30 @@
+import type { Authority } from '../authority/authority.ts';
+import type { EligibilityStep } from '../policy/eligibility.ts';
+import type { Profile } from '../policy/profile.ts';
+import type { Quota } from '../policy/steps/quota.ts';
+import type { RequestStore } from '../store/store.ts';
+import type { Template } from './template.ts';
+
+/** One profile with the authority that signs its certificates. */
+export interface IssuingProfile {
+  readonly profile: Profile;
+  readonly authority: Authority;
+  readonly template: Template;
+}
+
+/** What the cycle of issuance works with: made once by `service.ts`. */
+export interface IssuanceContext {
+  readonly store: RequestStore;
+  readonly isBlocked: (keyHash: string) => Promise<boolean>;
+  /** By profile name. */
+  readonly profiles: ReadonlyMap<string, IssuingProfile>;
+  readonly defaultProfile: string;
+  readonly steps: readonly EligibilityStep[];
+  /** The quota among the steps, counted with the record. */
+  readonly quota: Quota | undefined;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly newSerial: (now: number) => string;
+  /** Told how long each part took, milliseconds. */
+  readonly measure: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
+}

@@ -1,0 +1,130 @@
+import { Refused } from '../errors.ts';
+import { type Identity, requesterKey } from '../identity/identity.ts';
+import { LintError } from '../policy/lints.ts';
+import { FULL_GRANT } from '../policy/grant.ts';
+import { parseCertificationRequest } from '../x509/csr.ts';
+import { parseTbsCertificate } from '../x509/certificate.ts';
+import { candidateFrom } from './candidate.ts';
+import { certify, signStored } from './certify.ts';
+import type { IssuanceContext, IssuingProfile } from './context.ts';
+import { refusal } from './issue.ts';
+import type { RequestRecord, Step } from './request.ts';
+
+export interface Decision {
+  readonly id: string;
+  readonly operator: Identity;
+  readonly reason: string;
+}
+
+/**
+ * An operator lets a waiting request go on: the approval and the exact bytes to be signed become durable, then the signature is made.
+ * @throws Refused `not-found`, `already-decided`, `request-refused`
+ */
+export async function approve(context: IssuanceContext, { id, operator, reason }: Decision): Promise<RequestRecord> {
+  const now = context.clock();
+  const pending = await waitingRequest(context, id);
+  const issuing = issuingProfile(context, pending);
+  const candidate = candidateFrom({
+    csr: parseCertificationRequest(pending.csr ?? new Uint8Array()), profile: issuing.profile, grant: FULL_GRANT, names: pending.askedNames, validity: pending.validity,
+  });
+  const step: Step = { name: 'approval', outcome: 'passed', reason: `approved by ${requesterKey(operator)}: ${reason}`, time: now };
+  const steps = settled(pending.steps, step);
+  const audit = [{ time: now, event: 'request.approved', actor: requesterKey(operator), subject: id, details: { reason } }] as const;
+  try {
+    const { tbs } = certify(issuing, candidate, id, now);
+    const outcome = await context.store.transition('pending', { ...pending, state: 'approved', steps, tbs, updatedAt: now }, audit);
+    return await finish(context, stored(outcome, id));
+  } catch (error) {
+    if (!(error instanceof LintError)) throw error;
+    // What was allowed when it was asked for can no longer be signed (the authority was renewed, a lint is new): that is final.
+    const failed: RequestRecord = {
+      ...withoutIntent(pending), state: 'failed', updatedAt: now,
+      steps: [...steps, { name: 'lints', outcome: 'failed', reason: error.message, time: now }], refusal: { code: 'request-refused', detail: error.message },
+    };
+    await context.store.transition('pending', failed, [...audit, { time: now, event: 'request.failed', actor: 'system', subject: id, details: { reason: error.message } }]);
+    throw refusal(failed);
+  }
+}
+
+/**
+ * An operator refuses a waiting request, for good.
+ * @throws Refused `not-found`, `already-decided`
+ */
+export async function deny(context: IssuanceContext, { id, operator, reason }: Decision): Promise<RequestRecord> {
+  const now = context.clock();
+  const pending = await waitingRequest(context, id);
+  const detail = `denied by ${requesterKey(operator)}: ${reason}`;
+  const record: RequestRecord = {
+    ...withoutIntent(pending), state: 'denied', updatedAt: now,
+    steps: settled(pending.steps, { name: 'approval', outcome: 'failed', reason: detail, time: now }), refusal: { code: 'request-refused', detail },
+  };
+  const audit = [{ time: now, event: 'request.denied', actor: requesterKey(operator), subject: id, details: { reason } }] as const;
+  return stored(await context.store.transition('pending', record, audit), id);
+}
+
+/**
+ * Signs the stored bytes of an approved request. Also what mends a crash between approval and signature: the same bytes are
+ * signed again, and of two signers only one is stored, and answered with.
+ */
+export async function finish(context: IssuanceContext, approved: RequestRecord): Promise<RequestRecord> {
+  if (approved.state !== 'approved' || approved.tbs === undefined) return approved;
+  const now = context.clock();
+  const certificate = await signStored(issuingProfile(context, approved).authority, approved.tbs);
+  const { notBefore, notAfter } = parseTbsCertificate(approved.tbs);
+  const issued: RequestRecord = { ...withoutIntent(approved), state: 'issued', certificate, notBefore, notAfter, updatedAt: now };
+  const details = { profile: issued.profile, authority: issued.authority, names: issued.names, notAfter };
+  const outcome = await context.store.transition('approved', issued, [
+    { time: now, event: 'certificate.issued', actor: requesterKey(issued.requester), subject: issued.id, details },
+  ]);
+  return stored(outcome, approved.id);
+}
+
+/** Finishes every approved request that a crash left unsigned. */
+export async function finishApproved(context: IssuanceContext & { readonly list: (cursor?: string) => Promise<{ readonly items: readonly RequestRecord[]; readonly next?: string }> }): Promise<number> {
+  let finished = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await context.list(cursor);
+    for (const record of page.items) {
+      await finish(context, record);
+      finished += 1;
+    }
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return finished;
+}
+
+async function waitingRequest(context: IssuanceContext, id: string): Promise<RequestRecord> {
+  const record = await context.store.get(id);
+  if (record === undefined) throw new Refused('not-found', `There is no request ${id}.`);
+  if (record.state !== 'pending') throw decided(record);
+  return record;
+}
+
+function issuingProfile(context: IssuanceContext, record: RequestRecord): IssuingProfile {
+  const issuing = context.profiles.get(record.profile);
+  if (issuing === undefined) throw new Refused('profile-unknown', `Profile ${record.profile} of request ${record.id} is no longer configured.`);
+  return issuing;
+}
+
+/** The waiting step becomes the decided one; every other outcome stays as it was. */
+const settled = (steps: readonly Step[], decision: Step): Step[] => [...steps.filter(({ outcome }) => outcome !== 'waiting'), decision];
+
+function withoutIntent({ csr: _csr, tbs: _tbs, askedNames: _askedNames, ...record }: RequestRecord): RequestRecord {
+  return record;
+}
+
+function stored(outcome: Awaited<ReturnType<IssuanceContext['store']['transition']>>, id: string): RequestRecord {
+  switch (outcome.outcome) {
+    case 'stored': return outcome.record;
+    case 'moved-on':
+      // Another process finished the same approved request first: its certificate is the one.
+      if (outcome.record.state === 'issued') return outcome.record;
+      throw decided(outcome.record);
+    case 'unknown': throw new Refused('not-found', `There is no request ${id}.`);
+    case 'key-blocked': throw new Refused('request-refused', 'The key is on the block list.', { faults: [{ code: 'step-block-list', detail: 'the key is on the block list', at: 'block-list' }] });
+  }
+}
+
+const decided = (record: RequestRecord): Refused =>
+  new Refused('already-decided', `Request ${record.id} is ${record.state} since ${new Date(record.updatedAt).toISOString()}.`, { instance: `/v1/requests/${record.id}` });

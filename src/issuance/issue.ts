@@ -1,0 +1,178 @@
+import type { AuditDraft } from '../audit/entry.ts';
+import { type Fault, Refused } from '../errors.ts';
+import { type Identity, requesterKey } from '../identity/identity.ts';
+import { LintError } from '../policy/lints.ts';
+import type { AcceptOutcome, Claim } from '../store/store.ts';
+import { certify } from './certify.ts';
+import { type Checked, check, stepsFor } from './check.ts';
+import { claimsOf, csrDigest } from './claims.ts';
+import type { IssuanceContext } from './context.ts';
+import type { RequestRecord, Step } from './request.ts';
+
+/** What every door hands in, whatever its protocol. */
+export interface IssueInput {
+  readonly identity: Identity;
+  /** DER. */
+  readonly csr: Uint8Array;
+  readonly profile?: string | undefined;
+  readonly names?: readonly string[] | undefined;
+  /** Seconds. */
+  readonly validity?: number | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What a dry run tells: every step, and the certificate's outline; nothing was signed or stored. */
+export interface Outlook {
+  readonly profile: string;
+  readonly authority: string;
+  readonly names: readonly string[];
+  readonly steps: readonly Step[];
+  readonly outcome: 'issued' | 'pending' | 'denied';
+}
+
+/**
+ * THE cycle: a CSR and an identity in, a durable request out, with its certificate where nothing waits
+ * (docs/issuance-cycle.md has the steps with their reasons).
+ * @throws Refused `csr-malformed`, `csr-possession`, `profile-unknown`; `request-refused` with every failed step;
+ *   `token-exhausted`, `idempotency-key-reused`, `unavailable`
+ */
+export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
+  const now = context.clock();
+  const started = performance.now();
+  // 1. The CSR is strict DER, its key worth a verification, its signature proof of possession.
+  const checked = check(context, input);
+  // 2. Asked before? Then the first request, whatever the steps would say today.
+  const claims = claimsOf(input, checked, now);
+  const token = tokenUse(input.identity, checked);
+  const first = await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now);
+  if (first !== undefined) return firstRequest(first.record, first.fingerprint, claims);
+  // 3. May they? Every step runs and is recorded.
+  const steps = await stepsFor(context, input.identity, checked, now);
+  const checkedAt = performance.now();
+  context.measure('check', checkedAt - started);
+  // 4. The serial is drawn when the request is accepted, and is its id.
+  // 5. Exact bytes, linted, signed. The signature stays in the process until step 6 is done.
+  const record = await recordOf(context, input, checked, steps, now);
+  const signedAt = performance.now();
+  context.measure('sign', signedAt - checkedAt);
+  // 6. One atomic, durable write: record, claims, counts, audit. A refusal uses nothing up.
+  const counted = record.state === 'denied' ? {} : { ...token, ...quotaClaim(context, input.identity) };
+  const stored = await context.store.accept({ record, claims: record.state === 'denied' ? [] : claims, ...counted, audit: auditOf(record, input.identity, now), now });
+  context.measure('store', performance.now() - signedAt);
+  // 7. Only now may the door answer.
+  if (stored.outcome === 'exists') return stored.record;
+  if (stored.outcome !== 'stored') throw notStored(stored);
+  if (record.state === 'denied') throw refusal(record);
+  return record;
+}
+
+/**
+ * The same checks, with nothing signed and nothing stored.
+ * @throws Refused `csr-malformed`, `csr-possession`, `profile-unknown`
+ */
+export async function dryRun(context: IssuanceContext, input: IssueInput): Promise<Outlook> {
+  const now = context.clock();
+  const checked = check(context, input);
+  const { issuing, candidate } = checked;
+  const steps = [...await stepsFor(context, input.identity, checked, now)];
+  if (outcomeOf(steps) !== 'denied') {
+    try {
+      certify(issuing, candidate, context.newSerial(now), now);
+    } catch (error) {
+      steps.push(lintStep(error, now));
+    }
+  }
+  const names = candidate.names.map(({ value }) => value);
+  return { profile: issuing.profile.name, authority: issuing.authority.name, names, steps, outcome: outcomeOf(steps) };
+}
+
+const outcomeOf = (steps: readonly Step[]): Outlook['outcome'] =>
+  steps.some(({ outcome }) => outcome === 'failed') ? 'denied' : steps.some(({ outcome }) => outcome === 'waiting') ? 'pending' : 'issued';
+
+async function recordOf(context: IssuanceContext, input: IssueInput, checked: Checked, steps: readonly Step[], now: number): Promise<RequestRecord> {
+  const { issuing, candidate, keyHash } = checked;
+  const request = {
+    id: context.newSerial(now),
+    authority: issuing.authority.name,
+    profile: issuing.profile.name,
+    requester: { kind: input.identity.kind, name: input.identity.name },
+    names: candidate.names.map(({ value }) => value),
+    steps,
+    createdAt: now,
+    updatedAt: now,
+    keyHash,
+    ...(input.metadata === undefined ? {} : { metadata: input.metadata }),
+    ...(input.validity === undefined ? {} : { validity: input.validity }),
+  };
+  switch (outcomeOf(steps)) {
+    case 'denied': return denied({ ...request, state: 'denied' });
+    case 'pending': return { ...request, state: 'pending', csr: input.csr, ...(input.names === undefined ? {} : { askedNames: input.names }) };
+    case 'issued':
+      try {
+        const { sign, notBefore, notAfter } = certify(issuing, candidate, request.id, now);
+        const signature = sign();
+        return { ...request, state: 'issued', certificate: signature instanceof Promise ? await signature : signature, notBefore, notAfter };
+      } catch (error) {
+        return denied({ ...request, state: 'denied', steps: [...steps, lintStep(error, now)] });
+      }
+  }
+}
+
+function denied(record: RequestRecord): RequestRecord {
+  const detail = record.steps.filter(({ outcome }) => outcome === 'failed').map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+  return { ...record, refusal: { code: 'request-refused', detail } };
+}
+
+/** The last step of a certificate whose bytes would break a rule. Any other error goes on. */
+function lintStep(error: unknown, now: number): Step {
+  if (!(error instanceof LintError)) throw error;
+  return { name: 'lints', outcome: 'failed', reason: error.message, time: now };
+}
+
+function tokenUse({ grant }: Identity, checked: Checked): { readonly token?: { readonly id: string; readonly csrDigest: string } } {
+  return grant.token === undefined ? {} : { token: { id: grant.token.id, csrDigest: csrDigest(checked) } };
+}
+
+function quotaClaim({ quota }: IssuanceContext, identity: Identity): { readonly quota?: { readonly key: string; readonly limit: number; readonly window: number } } {
+  return quota === undefined || identity.grant.operator === true ? {} : { quota: { key: requesterKey(identity), ...quota } };
+}
+
+function firstRequest(record: RequestRecord, fingerprint: string, claims: readonly Claim[]): RequestRecord {
+  if (claims.some((claim) => claim.fingerprint !== fingerprint)) throw keyReused();
+  return record;
+}
+
+function auditOf(record: RequestRecord, identity: Identity, now: number): AuditDraft[] {
+  const about = { time: now, actor: requesterKey(identity), subject: record.id };
+  const details = { profile: record.profile, authority: record.authority, names: record.names };
+  switch (record.state) {
+    case 'issued': return [{ ...about, event: 'certificate.issued', details: { ...details, notAfter: record.notAfter ?? 0 } }];
+    case 'pending': return [{ ...about, event: 'request.accepted', details }];
+    default: return [{ ...about, event: 'request.denied', details: { ...details, reason: record.refusal?.detail ?? '' } }];
+  }
+}
+
+/** The problem that names every failed step of a denied request. */
+export function refusal(record: RequestRecord): Refused {
+  const faults: Fault[] = record.steps.filter(({ outcome }) => outcome === 'failed').map(({ name, reason }) => ({ code: `step-${name}`, detail: reason, at: name }));
+  return new Refused('request-refused', `The request is refused: ${record.refusal?.detail ?? 'an operator denied it'}`, { faults, instance: `/v1/requests/${record.id}` });
+}
+
+/** What the store found when it looked once more, in the same step as the write. */
+function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' }>): Refused {
+  switch (outcome.outcome) {
+    case 'conflict': return keyReused();
+    case 'token-exhausted': return new Refused('token-exhausted', 'The enrolment token has no use left for another CSR.');
+    case 'quota-exceeded': return stepRefused('quota', 'the requester\'s quota is used up', outcome.retryAfter);
+    case 'key-blocked': return stepRefused('block-list', 'the key is on the block list; make a new key');
+    case 'serial-taken': return new Refused('unavailable', 'The serial number drawn was taken; ask again.', { retryAfter: 1 });
+  }
+}
+
+const stepRefused = (step: string, detail: string, retryAfter?: number): Refused =>
+  new Refused('request-refused', `The request is refused: ${step}: ${detail}`, {
+    faults: [{ code: `step-${step}`, detail, at: step }], ...(retryAfter === undefined ? {} : { retryAfter }),
+  });
+
+const keyReused = (): Refused => new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another request; expected a new key, or the same request.');

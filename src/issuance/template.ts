@@ -1,0 +1,90 @@
+import type { Authority } from '../authority/authority.ts';
+import type { Name } from '../policy/name-pattern.ts';
+import type { Profile } from '../policy/profile.ts';
+import { encodeTbsCertificate } from '../x509/certificate.ts';
+import { encodeDistinguishedName } from '../x509/distinguished-name.ts';
+import {
+  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificatePolicies, crlDistributionPoints,
+  extendedKeyUsage, keyUsage, type KeyUsage, ocspNoCheck, subjectAltName, subjectKeyIdentifier,
+} from '../x509/extensions.ts';
+import type { GeneralName } from '../x509/general-name.ts';
+import { OID } from '../x509/oids.ts';
+import type { PublicKey } from '../x509/public-key.ts';
+
+/** Where readers of a certificate find what belongs to it. */
+export interface PublishedAt {
+  readonly crl: readonly string[];
+  readonly issuers: readonly string[];
+  readonly ocsp: readonly string[];
+}
+
+export interface LeafFields {
+  readonly serial: string;
+  /** Seconds since the epoch; notAfter is the last second that counts. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly commonName: string | undefined;
+  readonly names: readonly Name[];
+  readonly publicKey: PublicKey;
+}
+
+/** Builds the exact bytes to be signed. What does not differ between certificates of a profile is encoded once. */
+export type Template = (fields: LeafFields) => Uint8Array;
+
+/** The template of one profile, signed by one authority. */
+export function compileTemplate(profile: Profile, authority: Authority, at: PublishedAt): Template {
+  const before = {
+    rsa: [keyUsage(keyUsages(profile, true)), ...usageExtensions(profile)],
+    other: [keyUsage(keyUsages(profile, false)), ...usageExtensions(profile)],
+  };
+  const after = fixedTail(profile, authority, at);
+  const fixedSubject = [
+    ...(profile.subject.organization === undefined ? [] : [{ type: OID.organizationName, value: profile.subject.organization }]),
+    ...(profile.subject.organizationalUnit === undefined ? [] : [{ type: OID.organizationalUnitName, value: profile.subject.organizationalUnit }]),
+  ];
+  return ({ serial, notBefore, notAfter, commonName, names, publicKey }) => {
+    const subject = commonName === undefined ? fixedSubject : [...fixedSubject, { type: OID.commonName, value: commonName }];
+    const inSan = names.filter((name): name is GeneralName => name.kind !== 'text');
+    return encodeTbsCertificate({
+      serial,
+      signatureAlgorithm: authority.signatureAlgorithm.der,
+      issuer: authority.certificate.subject,
+      notBefore,
+      notAfter,
+      subject: encodeDistinguishedName(subject),
+      publicKey: publicKey.der,
+      extensions: [
+        ...(publicKey.type === 'RSA' ? before.rsa : before.other),
+        subjectKeyIdentifier(publicKey),
+        ...after,
+        // RFC 5280 4.2.1.6: critical when the subject is empty.
+        ...(inSan.length > 0 ? [subjectAltName(inSan, subject.length === 0)] : []),
+      ],
+    });
+  };
+}
+
+/** RFC 5280 4.2.1.3; keyEncipherment only where RSA key transport is possible (BR 7.1.2.7.11). */
+function keyUsages(profile: Profile, rsa: boolean): KeyUsage[] {
+  if (profile.authority) return ['digitalSignature', 'keyCertSign', 'cRLSign'];
+  const server = profile.extendedKeyUsage.includes(OID.serverAuth);
+  return rsa && server ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'];
+}
+
+function usageExtensions(profile: Profile): Uint8Array[] {
+  const constraints = profile.authority
+    ? basicConstraints({ ca: true, ...(profile.pathLength === undefined ? {} : { pathLength: profile.pathLength }) })
+    : basicConstraints({ ca: false });
+  return profile.extendedKeyUsage.length > 0 ? [extendedKeyUsage(profile.extendedKeyUsage), constraints] : [constraints];
+}
+
+function fixedTail(profile: Profile, authority: Authority, at: PublishedAt): Uint8Array[] {
+  const information = profile.authorityInformationAccess && at.issuers.length + at.ocsp.length > 0;
+  return [
+    authorityKeyIdentifier(authority.subjectKeyId),
+    ...(information ? [authorityInformationAccess({ issuers: at.issuers, ocsp: at.ocsp })] : []),
+    ...(profile.crlDistributionPoint && at.crl.length > 0 ? [crlDistributionPoints(at.crl)] : []),
+    ...(profile.policies.length > 0 ? [certificatePolicies(profile.policies)] : []),
+    ...(profile.ocspNoCheck ? [ocspNoCheck()] : []),
+  ];
+}

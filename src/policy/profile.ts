@@ -1,0 +1,193 @@
+import { compileNamePattern, type NameKind, type NamePattern, PatternError } from './name-pattern.ts';
+
+export type CommonNameRule = 'none' | 'first-name' | 'from-csr';
+
+/** A profile as the configuration writes it; durations in seconds. */
+export interface RawProfile {
+  readonly lifetime?: number;
+  readonly maxLifetime?: number;
+  readonly backdate?: number;
+  readonly keyTypes?: readonly string[];
+  readonly extendedKeyUsage?: readonly string[];
+  readonly subject?: { readonly commonName?: CommonNameRule; readonly organization?: string; readonly organizationalUnit?: string };
+  readonly commonNameOnly?: boolean;
+  readonly names?: {
+    readonly kinds?: readonly NameKind[];
+    readonly allow?: readonly string[];
+    readonly deny?: readonly string[];
+    readonly wildcards?: boolean;
+    readonly most?: number;
+  };
+  readonly policies?: readonly string[];
+  readonly crlDistributionPoint?: boolean;
+  readonly authorityInformationAccess?: boolean;
+  readonly operatorsOnly?: boolean;
+  readonly approval?: boolean;
+  readonly authority?: boolean;
+  readonly pathLength?: number;
+  readonly ocspNoCheck?: boolean;
+  readonly renewable?: boolean;
+  readonly issuer?: string;
+}
+
+/** What a certificate may contain and how long it lives: checked once, at start; inside, nothing of it can be wrong. */
+export interface Profile {
+  readonly name: string;
+  /** Seconds. */
+  readonly lifetime: number;
+  readonly maxLifetime: number;
+  readonly backdate: number;
+  readonly keyTypes: readonly string[];
+  /** Dotted OIDs. */
+  readonly extendedKeyUsage: readonly string[];
+  readonly subject: { readonly commonName: CommonNameRule; readonly organization?: string; readonly organizationalUnit?: string };
+  /** True where a common name may be any text, and a certificate may go without a SAN. */
+  readonly commonNameOnly: boolean;
+  readonly nameKinds: ReadonlySet<NameKind>;
+  /** Undefined: every name of the kinds above. */
+  readonly allow: readonly NamePattern[] | undefined;
+  readonly deny: readonly NamePattern[];
+  readonly wildcards: boolean;
+  readonly mostNames: number;
+  readonly policies: readonly string[];
+  readonly crlDistributionPoint: boolean;
+  readonly authorityInformationAccess: boolean;
+  readonly operatorsOnly: boolean;
+  readonly approval: boolean;
+  readonly authority: boolean;
+  readonly pathLength: number | undefined;
+  readonly ocspNoCheck: boolean;
+  readonly renewable: boolean;
+  /** The authority that signs; undefined for the deployment's issuing one. */
+  readonly issuer: string | undefined;
+}
+
+const DAY = 86_400;
+
+/** RFC 5280 4.2.1.12, by the names that OpenSSL uses. */
+const EXTENDED_KEY_USAGES: Readonly<Record<string, string>> = {
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
+  codeSigning: '1.3.6.1.5.5.7.3.3',
+  emailProtection: '1.3.6.1.5.5.7.3.4',
+  timeStamping: '1.3.6.1.5.5.7.3.8',
+  OCSPSigning: '1.3.6.1.5.5.7.3.9',
+};
+
+const ANY_EXTENDED_KEY_USAGE = '2.5.29.37.0';
+
+const COMMON = {
+  lifetime: 30 * DAY,
+  maxLifetime: 397 * DAY,
+  backdate: 60,
+  keyTypes: ['P-256', 'P-384', 'Ed25519', 'RSA'],
+  names: { most: 100 },
+  crlDistributionPoint: true,
+  authorityInformationAccess: true,
+  renewable: true,
+} satisfies RawProfile;
+
+/** The profiles that are there without a line of configuration. */
+const BUILT_IN: Readonly<Record<string, RawProfile>> = {
+  server: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'], wildcards: true } },
+  client: { extendedKeyUsage: ['clientAuth'], commonNameOnly: true, names: { kinds: ['dns', 'ip', 'email', 'uri', 'text'] } },
+  node: { extendedKeyUsage: ['serverAuth', 'clientAuth'], names: { kinds: ['dns', 'ip', 'uri'] } },
+  operator: {
+    extendedKeyUsage: ['clientAuth'], commonNameOnly: true, operatorsOnly: true, lifetime: 365 * DAY,
+    names: { kinds: ['dns', 'email', 'text'] },
+  },
+  ocsp: {
+    extendedKeyUsage: ['OCSPSigning'], commonNameOnly: true, operatorsOnly: true, ocspNoCheck: true, crlDistributionPoint: false, renewable: false,
+    names: { kinds: ['dns', 'text'] },
+  },
+  subordinate: {
+    authority: true, pathLength: 0, commonNameOnly: true, operatorsOnly: true, lifetime: 5 * 365 * DAY, maxLifetime: 10 * 365 * DAY, renewable: false,
+    names: { kinds: ['text'] },
+  },
+};
+
+/** Faults of the configured profiles, all of them. */
+export class ProfileError extends Error {
+  override readonly name = 'ProfileError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('; '));
+    this.faults = faults;
+  }
+}
+
+/**
+ * The built-in profiles with the configured ones laid over them; a configured member replaces the built-in one.
+ * @throws ProfileError naming every fault
+ */
+export function compileProfiles(configured: Readonly<Record<string, RawProfile>>): ReadonlyMap<string, Profile> {
+  const faults: string[] = [];
+  const profiles = new Map<string, Profile>();
+  for (const name of new Set([...Object.keys(BUILT_IN), ...Object.keys(configured)])) {
+    const profile = compileProfile(name, overlay(overlay(COMMON, Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined), configured[name]), faults);
+    profiles.set(name, profile);
+  }
+  if (faults.length > 0) throw new ProfileError(faults);
+  return profiles;
+}
+
+function overlay(base: RawProfile, over: RawProfile | undefined): RawProfile {
+  return { ...base, ...over, names: { ...base.names, ...over?.names }, subject: { ...base.subject, ...over?.subject } };
+}
+
+function compileProfile(name: string, raw: RawProfile, faults: string[]): Profile {
+  const fault = (text: string): void => void faults.push(`profiles.${name}: ${text}`);
+  const authority = raw.authority ?? false;
+  const lifetime = raw.lifetime ?? 0;
+  const maxLifetime = raw.maxLifetime ?? lifetime;
+  if (lifetime < 60) fault(`lifetime is ${lifetime} s; expected at least 60 s`);
+  if (lifetime > maxLifetime) fault(`lifetime (${lifetime} s) is above maxLifetime (${maxLifetime} s)`);
+  if (authority && raw.extendedKeyUsage !== undefined && raw.extendedKeyUsage.length > 0) fault('a CA certificate has no extendedKeyUsage here');
+  if (!authority && raw.pathLength !== undefined) fault('pathLength goes with authority: true (RFC 5280 4.2.1.9)');
+  if (!authority && (raw.extendedKeyUsage ?? []).length === 0) fault('extendedKeyUsage is empty; expected at least one usage');
+  if (authority && raw.operatorsOnly !== true) fault('a profile of CA certificates must be operatorsOnly');
+  return {
+    name, lifetime, maxLifetime, authority,
+    backdate: raw.backdate ?? 0,
+    keyTypes: raw.keyTypes ?? [],
+    extendedKeyUsage: usages(raw.extendedKeyUsage ?? [], fault),
+    subject: { commonName: 'from-csr', ...raw.subject },
+    commonNameOnly: raw.commonNameOnly ?? false,
+    nameKinds: new Set(raw.names?.kinds ?? ['dns', 'ip']),
+    allow: raw.names?.allow === undefined ? undefined : patterns(raw.names.allow, fault),
+    deny: patterns(raw.names?.deny ?? [], fault),
+    wildcards: raw.names?.wildcards ?? false,
+    mostNames: raw.names?.most ?? 100,
+    policies: raw.policies ?? [],
+    crlDistributionPoint: raw.crlDistributionPoint ?? true,
+    authorityInformationAccess: raw.authorityInformationAccess ?? true,
+    operatorsOnly: raw.operatorsOnly ?? false,
+    approval: raw.approval ?? false,
+    pathLength: raw.pathLength,
+    ocspNoCheck: raw.ocspNoCheck ?? false,
+    renewable: raw.renewable ?? true,
+    issuer: raw.issuer,
+  };
+}
+
+function usages(names: readonly string[], fault: (text: string) => void): string[] {
+  return names.map((name) => {
+    const oid = Object.hasOwn(EXTENDED_KEY_USAGES, name) ? EXTENDED_KEY_USAGES[name] : name;
+    if (oid === undefined || !/^[0-2](\.(0|[1-9][0-9]*))+$/.test(oid)) fault(`extendedKeyUsage "${name}" is unknown; expected ${Object.keys(EXTENDED_KEY_USAGES).join(', ')} or a dotted OID`);
+    if (oid === ANY_EXTENDED_KEY_USAGE) fault('anyExtendedKeyUsage is never issued');
+    return oid ?? '';
+  });
+}
+
+function patterns(texts: readonly string[], fault: (text: string) => void): NamePattern[] {
+  return texts.flatMap((text) => {
+    try {
+      return [compileNamePattern(text)];
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      fault(error.message);
+      return [];
+    }
+  });
+}

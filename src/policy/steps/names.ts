@@ -1,0 +1,60 @@
+import { type Candidate, type EligibilityStep, failed, passed } from '../eligibility.ts';
+import { type Grant, grantsName } from '../grant.ts';
+import type { Name } from '../name-pattern.ts';
+
+interface NameFault {
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** The names: all of them allowed to the requester, and of the profile's kinds and patterns. Every fault is told. */
+export const namesStep: EligibilityStep = {
+  name: 'names',
+  check: (candidate) => {
+    const faults: NameFault[] = candidate.nameFaults.map((detail) => ({ code: 'name-invalid', detail }));
+    const { names, grant, profile } = candidate;
+    if (names.length === 0 && faults.length === 0) {
+      faults.push({ code: 'name-missing', detail: 'the request carries no name; expected a subject alternative name in the CSR, or "names"' });
+    }
+    if (names.length > profile.mostNames) {
+      faults.push({ code: 'names-too-many', detail: `${names.length} names; profile ${profile.name} allows ${profile.mostNames}` });
+    } else {
+      for (const name of names) nameFaults(name, candidate, faults);
+    }
+    if (grant.exactNames !== undefined) exactNameFaults(names, grant.exactNames, faults);
+    return faults.length > 0 ? failed(faults) : passed(reason(names, grant));
+  },
+};
+
+function nameFaults(name: Name, { profile, grant }: Candidate, faults: NameFault[]): void {
+  const shown = JSON.stringify(name.value);
+  if (!profile.nameKinds.has(name.kind)) {
+    faults.push({ code: 'name-kind', detail: `${shown} is a name of kind ${name.kind}; profile ${profile.name} allows ${[...profile.nameKinds].join(', ')}` });
+  }
+  if (name.kind === 'dns' && name.value.startsWith('*.') && !profile.wildcards) {
+    faults.push({ code: 'name-wildcard', detail: `${shown} is a wildcard; profile ${profile.name} allows none` });
+  }
+  if (profile.allow !== undefined && !profile.allow.some((pattern) => pattern.matches(name))) {
+    faults.push({ code: 'name-profile', detail: `${shown} matches none of the names of profile ${profile.name}` });
+  }
+  const denied = profile.deny.find((pattern) => pattern.matches(name));
+  if (denied !== undefined) faults.push({ code: 'name-denied', detail: `${shown} matches ${denied.text}, denied by profile ${profile.name}` });
+  if (!grantsName(grant, name)) {
+    faults.push({ code: 'name-not-allowed', detail: `${shown} is not allowed to this requester; allowed: ${grant.names === 'any' ? 'any' : grant.names.join(', ') || 'none'}` });
+  }
+}
+
+function exactNameFaults(names: readonly Name[], exact: readonly Name[], faults: NameFault[]): void {
+  const missing = without(exact, names);
+  const extra = without(names, exact);
+  if (missing.length > 0) faults.push({ code: 'name-renewal', detail: `a renewal keeps every name; missing: ${missing.join(', ')}` });
+  if (extra.length > 0) faults.push({ code: 'name-renewal', detail: `a renewal adds no name; not in the certificate presented: ${extra.join(', ')}` });
+}
+
+const without = (names: readonly Name[], others: readonly Name[]): string[] =>
+  names.filter(({ kind, value }) => !others.some((other) => other.kind === kind && other.value === value)).map(({ value }) => JSON.stringify(value));
+
+function reason(names: readonly Name[], grant: Grant): string {
+  const by = grant.names === 'any' ? 'every name is allowed to this requester' : `allowed: ${grant.names.join(', ')}`;
+  return `${names.length === 1 ? '1 name' : `${names.length} names`}; ${by}`;
+}

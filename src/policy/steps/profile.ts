@@ -1,0 +1,66 @@
+import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage, type Extension } from '../../x509/extensions.ts';
+import { OID } from '../../x509/oids.ts';
+import { type Candidate, type EligibilityStep, failed, passed } from '../eligibility.ts';
+
+/** The profile: allowed to the requester, its life long enough, and the CSR asks for nothing that it does not grant. */
+export const profileStep: EligibilityStep = {
+  name: 'profile',
+  check: (candidate) => {
+    const { profile, grant } = candidate;
+    const faults: { code: string; detail: string }[] = [];
+    if (grant.profiles !== 'any' && !grant.profiles.includes(profile.name)) {
+      faults.push({ code: 'profile-not-allowed', detail: `profile ${profile.name} is not allowed to this requester; allowed: ${grant.profiles.join(', ') || 'none'}` });
+    }
+    if (profile.operatorsOnly && grant.operator !== true && grant.exactNames === undefined) {
+      faults.push({ code: 'profile-operators-only', detail: `profile ${profile.name} is kept for operators with scope admin` });
+    }
+    const most = mostValidity(candidate);
+    const asked = candidate.validity;
+    if (asked !== undefined && asked > most) faults.push({ code: 'validity-too-long', detail: `${asked} s of validity asked for; at most ${most} s` });
+    for (const extension of candidate.extensions) {
+      const fault = extensionFault(extension, candidate);
+      if (fault !== undefined) faults.push({ code: 'extension-not-granted', detail: fault });
+    }
+    return faults.length > 0 ? failed(faults) : passed(`profile ${profile.name}, valid for ${asked ?? Math.min(profile.lifetime, most)} s`);
+  },
+};
+
+/** The longest life that profile and grant allow, seconds. */
+export const mostValidity = ({ profile, grant }: Pick<Candidate, 'profile' | 'grant'>): number =>
+  Math.min(profile.maxLifetime, grant.maxValidity ?? profile.maxLifetime);
+
+/** What TLS peers commonly name in a CSR. They ask for no power: the certificate's own key usage comes from the profile. */
+const COMMON_KEY_USAGES: readonly string[] = ['digitalSignature', 'keyEncipherment', 'keyAgreement'];
+const AUTHORITY_KEY_USAGES: readonly string[] = ['digitalSignature', 'keyCertSign', 'cRLSign'];
+
+/**
+ * Extensions that a CSR may name, with the fault in what it says. A CSR's extensions never reach the certificate; they pass
+ * when the profile grants the same, and anything else is refused in place of being dropped unseen.
+ */
+const NAMED_EXTENSIONS: Readonly<Record<string, (value: Uint8Array, candidate: Candidate) => string | undefined>> = {
+  [OID.basicConstraints]: (value, { profile }) => {
+    const asked = decodeBasicConstraints(value);
+    if (asked.ca !== profile.authority) return asked.ca ? `the CSR asks for a CA certificate; profile ${profile.name} issues none` : undefined;
+    if (asked.pathLength !== undefined && profile.pathLength !== undefined && asked.pathLength > profile.pathLength) {
+      return `the CSR asks for path length ${asked.pathLength}; profile ${profile.name} grants ${profile.pathLength}`;
+    }
+    return undefined;
+  },
+  [OID.keyUsage]: (value, { profile }) => {
+    const granted = profile.authority ? AUTHORITY_KEY_USAGES : COMMON_KEY_USAGES;
+    const extra = decodeKeyUsage(value).filter((usage) => !granted.includes(usage));
+    return extra.length > 0 ? `the CSR asks for key usage ${extra.join(', ')}, which profile ${profile.name} does not grant` : undefined;
+  },
+  [OID.extendedKeyUsage]: (value, { profile }) => {
+    const extra = decodeExtendedKeyUsage(value).filter((usage) => !profile.extendedKeyUsage.includes(usage));
+    return extra.length > 0 ? `the CSR asks for extended key usage ${extra.join(', ')}, which profile ${profile.name} does not grant` : undefined;
+  },
+  // Ours is computed from the key; whatever the CSR proposes has no effect.
+  [OID.subjectKeyIdentifier]: () => undefined,
+};
+
+function extensionFault(extension: Extension, candidate: Candidate): string | undefined {
+  const check = Object.hasOwn(NAMED_EXTENSIONS, extension.oid) ? NAMED_EXTENSIONS[extension.oid] : undefined;
+  if (check === undefined) return `the CSR asks for extension ${extension.oid}, which no profile grants`;
+  return check(extension.value, candidate);
+}
