@@ -1,0 +1,76 @@
+import * as tags from './der/tags.ts';
+import { contextPrimitive, element, enumerated, ia5Bytes, integer, sequence } from './der/writer.ts';
+import { encodeGeneralizedTime } from './der/time.ts';
+import { X509Error } from './errors.ts';
+import { decodeValue, encodeExtension, fullName, readDefaultFalse, readFullName } from './extensions.ts';
+import { OID } from './oids.ts';
+import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
+
+const extension = (type: string, critical: boolean, value: Uint8Array): Uint8Array => encodeExtension({ oid: type, critical, value });
+
+/** RFC 5280 5.2.3. */
+export const cRLNumber = (number: number | bigint): Uint8Array => extension(OID.cRLNumber, false, integer(number));
+
+/** RFC 5280 5.2.4: the number of the base. Critical. */
+export const deltaCRLIndicator = (base: number | bigint): Uint8Array => extension(OID.deltaCRLIndicator, true, integer(base));
+
+/** A CRL number, or the base of a delta; at most 20 octets (RFC 5280 5.2.3). */
+export function decodeCrlNumber(value: Uint8Array): bigint {
+  return decodeValue(value, 'cRLNumber', (reader) => {
+    const number = reader.unsignedInteger('cRLNumber');
+    if (number.length > 20) reader.fail('bad-extension', 'cRLNumber has more than 20 octets');
+    return BigInt(`0x${Buffer.from(number).toString('hex')}`);
+  });
+}
+
+/** RFC 5280 5.2.6: where the delta CRL is. */
+export const freshestCRL = (urls: readonly string[]): Uint8Array => extension(OID.freshestCRL, false, sequence(sequence(fullName(urls))));
+
+export interface IssuingDistributionPoint {
+  readonly urls: readonly string[];
+  readonly onlyContainsUserCerts: boolean;
+  readonly onlyContainsCACerts: boolean;
+}
+
+const TRUE = Uint8Array.of(0xff);
+
+/** RFC 5280 5.2.5: where this CRL, or this part, is, and what it is about. Critical, never empty. */
+export function issuingDistributionPoint({ urls = [], onlyContainsUserCerts = false, onlyContainsCACerts = false }: Partial<IssuingDistributionPoint>): Uint8Array {
+  const parts = [
+    ...(urls.length === 0 ? [] : [fullName(urls)]),
+    ...(onlyContainsUserCerts ? [contextPrimitive(1, TRUE)] : []),
+    ...(onlyContainsCACerts ? [contextPrimitive(2, TRUE)] : []),
+  ];
+  if (parts.length === 0 || (onlyContainsUserCerts && onlyContainsCACerts)) {
+    throw new X509Error('bad-extension', 'issuingDistributionPoint must say something, and not both user and CA certificates (RFC 5280 5.2.5)');
+  }
+  return extension(OID.issuingDistributionPoint, true, sequence(...parts));
+}
+
+/** Scopes that Chancery does not publish (reasons, indirect, attribute certificates) are refused. */
+export function decodeIssuingDistributionPoint(value: Uint8Array): IssuingDistributionPoint {
+  return decodeValue(value, 'issuingDistributionPoint', (reader) => {
+    const fields = reader.sequence('issuingDistributionPoint');
+    const urls = fields.is(tags.contextConstructedTag(0)) ? readFullName(fields) : [];
+    const onlyContainsUserCerts = readDefaultFalse(fields, 'onlyContainsUserCerts', tags.contextTag(1));
+    const onlyContainsCACerts = readDefaultFalse(fields, 'onlyContainsCACerts', tags.contextTag(2));
+    fields.finish('issuingDistributionPoint');
+    return { urls, onlyContainsUserCerts, onlyContainsCACerts };
+  });
+}
+
+/** RFC 5280 5.3.1, of a CRL entry. `unspecified` is not written: leave the extension out. */
+export const reasonCode = (reason: Exclude<RevocationReason, 'unspecified'>): Uint8Array => extension(OID.reasonCode, false, enumerated(REVOCATION_REASONS[reason]));
+
+const REASONS = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
+
+export function decodeReasonCode(value: Uint8Array): RevocationReason {
+  return decodeValue(value, 'reasonCode', (reader) => {
+    const code = reader.smallInteger('reasonCode', tags.ENUMERATED);
+    return REASONS.get(code) ?? reader.fail('bad-extension', `reasonCode is ${code}, which RFC 5280 5.3.1 does not have`);
+  });
+}
+
+/** RFC 5280 5.3.2, of a CRL entry, in seconds since the Unix epoch: always a GeneralizedTime. */
+export const invalidityDate = (seconds: number): Uint8Array =>
+  extension(OID.invalidityDate, false, element(tags.GENERALIZED_TIME, ia5Bytes(encodeGeneralizedTime(seconds))));

@@ -1,0 +1,45 @@
+import { X509Error } from '../errors.ts';
+import { GENERALIZED_TIME, tagName, UTC_TIME } from './tags.ts';
+
+/** 2050-01-01T00:00:00Z, where RFC 5280 4.1.2.5 goes from UTCTime to GeneralizedTime. */
+const YEAR_2050 = 2_524_608_000;
+/** 1950-01-01T00:00:00Z: the two digits of a UTCTime begin here. */
+const YEAR_1950 = -631_152_000;
+/** 9999-12-31T23:59:59Z: the last that four digits hold. */
+const LAST_SECOND = 253_402_300_799;
+
+/**
+ * Seconds since the Unix epoch of `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`; no fractions, no offsets (RFC 5280 4.1.2.5).
+ * Throws `bad-time`, also for a day that the calendar lacks and for the wrong form for the year.
+ */
+export function decodeTime(tag: number, bytes: Uint8Array, start: number, end: number, what: string): number {
+  const fail = (why: string): never => {
+    throw new X509Error('bad-time', `${what} ${why}`, start);
+  };
+  const yearDigits = tag === UTC_TIME ? 2 : 4;
+  if (end - start !== yearDigits + 11 || bytes[end - 1] !== 0x5a) fail(`is not a ${tagName(tag)} with seconds that ends in Z`);
+  for (let i = start; i < end - 1; i++) if (bytes[i]! < 0x30 || bytes[i]! > 0x39) fail('has a character that is no digit');
+
+  const two = (at: number): number => bytes[at]! * 10 + bytes[at + 1]! - 0x30 * 11;
+  const year = tag === UTC_TIME ? two(start) + (two(start) < 50 ? 2000 : 1900) : two(start) * 100 + two(start + 2);
+  const rest = start + yearDigits;
+  const [month, day, hour, minute, second] = [two(rest), two(rest + 2), two(rest + 4), two(rest + 6), two(rest + 8)];
+  const lastDay = new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
+  if (month < 1 || month > 12 || day < 1 || day > lastDay || hour > 23 || minute > 59 || second > 59) fail('is a time that does not exist');
+  if (tag === GENERALIZED_TIME && year < 2050) fail('is a GeneralizedTime before 2050, where UTCTime must be used');
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000;
+}
+
+/** Identifier octet and text of a Time in seconds since the Unix epoch. Throws `bad-time` before 1950 and after 9999. */
+export function encodeTime(seconds: number): { readonly tag: number; readonly text: string } {
+  const text = encodeGeneralizedTime(seconds);
+  return seconds < YEAR_2050 ? { tag: UTC_TIME, text: text.slice(2) } : { tag: GENERALIZED_TIME, text };
+}
+
+/** `YYYYMMDDHHMMSSZ`. */
+export function encodeGeneralizedTime(seconds: number): string {
+  if (!Number.isInteger(seconds) || seconds < YEAR_1950 || seconds > LAST_SECOND) {
+    throw new X509Error('bad-time', `${seconds} is no whole second from 1950 to 9999`);
+  }
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
+}

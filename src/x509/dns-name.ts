@@ -1,0 +1,70 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
+import { X509Error } from './errors.ts';
+
+/** RFC 1035 2.3.4. */
+const MAX_NAME = 253;
+const MAX_LABEL = 63;
+
+/** The lower-case form of each octet that a label may hold (RFC 1034 3.5: letters, digits, hyphen); 0 for the others. */
+const LDH = new Uint8Array(128);
+for (const char of 'abcdefghijklmnopqrstuvwxyz0123456789-') LDH[char.charCodeAt(0)] = char.charCodeAt(0);
+for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') LDH[char.charCodeAt(0)] = char.toLowerCase().charCodeAt(0);
+
+const [HYPHEN, DOT, LOWER_X, LOWER_N] = [0x2d, 0x2e, 0x78, 0x6e];
+
+/**
+ * A host name in lower case (RFC 5280 4.2.1.6, RFC 1034 3.5, RFC 5890 2.3.1). With `wildcard`, `*` may be the whole
+ * leftmost label where two or more follow (RFC 6125 6.4.3, and never over a whole top-level domain).
+ * Throws `bad-dns-name`.
+ */
+export function normaliseDnsName(text: string, wildcard: boolean): string {
+  const fail = (why: string): never => {
+    throw new X509Error('bad-dns-name', `${JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)} ${why}`);
+  };
+  if (text.length === 0) fail('is empty');
+  if (text.length > MAX_NAME) fail(`has ${text.length} characters; at most ${MAX_NAME} are taken`);
+
+  const isWildcard = text.startsWith('*');
+  if (isWildcard && !wildcard) fail('has a wildcard, which has no place here');
+  if (isWildcard && (text.charCodeAt(1) !== DOT || text.indexOf('.', 2) < 0)) {
+    fail('has a wildcard that is not the whole leftmost label with two or more labels after it');
+  }
+
+  let upper = false;
+  let reserved = false;
+  let labelStart = isWildcard ? 2 : 0;
+  for (let i = labelStart; i <= text.length; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : DOT;
+    if (code !== DOT) {
+      const lower = code < 128 ? LDH[code]! : 0;
+      if (lower === 0) fail(code === 0x2a ? 'has a wildcard that is not its leftmost label' : 'has characters other than letters, digits and hyphens in a label');
+      if (lower !== code) upper = true;
+      continue;
+    }
+    if (i === labelStart) fail(i === text.length ? 'ends in a dot' : 'has an empty label');
+    if (i - labelStart > MAX_LABEL) fail(`has a label of ${i - labelStart} characters; at most ${MAX_LABEL} are taken`);
+    if (text.charCodeAt(labelStart) === HYPHEN || text.charCodeAt(i - 1) === HYPHEN) fail('has a label that begins or ends with a hyphen');
+    if (text.charCodeAt(labelStart + 2) === HYPHEN && text.charCodeAt(labelStart + 3) === HYPHEN && i - labelStart > 3) reserved = true;
+    labelStart = i + 1;
+  }
+
+  const name = upper ? text.toLowerCase() : text;
+  if (reserved) for (const label of name.split('.')) checkReservedLabel(label, fail);
+  if (endsInNumber(name)) fail('ends in a number, as only an IP address does');
+  return name;
+}
+
+/** RFC 5890 2.3.1: of labels with hyphens in places three and four only A-labels are in use, and those must decode. */
+function checkReservedLabel(label: string, fail: (why: string) => never): void {
+  if (label.charCodeAt(2) !== HYPHEN || label.charCodeAt(3) !== HYPHEN) return;
+  if (label.charCodeAt(0) !== LOWER_X || label.charCodeAt(1) !== LOWER_N) fail(`has the reserved label ${label}`);
+  // UTS 46: what does not decode comes back empty; what has a shorter spelling comes back as that.
+  if (domainToASCII(domainToUnicode(label)) !== label) fail(`has ${label}, which is not a valid A-label`);
+}
+
+/** Address parsers (WHATWG URL, `inet_aton`) read a name whose last label is a number as an IPv4 address. */
+function endsInNumber(name: string): boolean {
+  const first = name.charCodeAt(name.lastIndexOf('.') + 1);
+  if (first < 0x30 || first > 0x39) return false;
+  return /^([0-9]+|0x[0-9a-f]*)$/.test(name.slice(name.lastIndexOf('.') + 1));
+}
