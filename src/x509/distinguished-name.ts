@@ -20,6 +20,7 @@ const MAX_RDNS = 32;
 const MAX_CHARACTERS = 256;
 
 interface AttributeRule {
+  /** As people write it (RFC 4514 3, RFC 4519). */
   readonly short: string;
   /** Upper bound in characters (RFC 5280 A.1, `ub-...`). */
   readonly most: number;
@@ -48,6 +49,9 @@ const RULES: ReadonlyMap<string, AttributeRule> = new Map<string, AttributeRule>
   [OID.emailAddress, { short: 'emailAddress', most: 255, writes: 'ia5' }],
 ]);
 
+/** The types in DER, for writing. */
+const TYPES: ReadonlyMap<string, Uint8Array> = new Map([...RULES.keys()].map((type) => [type, oid(type)]));
+
 /** Characters that do not show, or turn the text around: they have no place in a name that people read. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/u;
 
@@ -58,7 +62,7 @@ export function encodeDistinguishedName(name: DistinguishedName): Uint8Array {
     checkValue(type, value);
     const writes = RULES.get(type)?.writes;
     const text = writes === 'printable' ? printableString(value) : writes === 'ia5' ? ia5String(value) : utf8String(value);
-    return set(sequence(oid(type), text));
+    return set(sequence(TYPES.get(type) ?? oid(type), text));
   }));
 }
 

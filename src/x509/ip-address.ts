@@ -97,3 +97,8 @@ export function formatCidr(octets: Uint8Array): string {
   }
   return text;
 }
+
+/** Whether people or programs could take the text for an address, also in forms that are none here: `127.1`, `010.0.0.1`, `[::1]`. */
+export function looksLikeAddress(text: string): boolean {
+  return /^[0-9]+(\.[0-9]+)+\.?$/.test(text) || parseIpAddress(text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '')) !== undefined;
+}

@@ -1,0 +1,126 @@
+import type { KeyObject } from 'node:crypto';
+import { readSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts';
+import { DerReader } from './der/reader.ts';
+import * as tags from './der/tags.ts';
+import { compareBytes } from './der/writer.ts';
+import { commonNameOf, type DistinguishedName, readDistinguishedName } from './distinguished-name.ts';
+import { X509Error } from './errors.ts';
+import { decodeSubjectAltName, type Extension, readExtensions } from './extensions.ts';
+import type { GeneralName } from './general-name.ts';
+import { looksLikeAddress } from './ip-address.ts';
+import { OID, oidName } from './oids.ts';
+import { type PublicKey, readSubjectPublicKeyInfo } from './public-key.ts';
+import { checkAlgorithmFits, verifySignature } from './signature.ts';
+
+/** A PKCS #10 request (RFC 2986) that is well formed. Whether it is by the holder of its key, `verifyPossession` says. */
+export interface CertificationRequest {
+  readonly der: Uint8Array;
+  /** CertificationRequestInfo: the bytes under the signature. */
+  readonly tbs: Uint8Array;
+  readonly subject: DistinguishedName;
+  readonly commonName?: string;
+  readonly publicKey: PublicKey;
+  /** The subject alternative names in normal form, without duplicates; empty where none were asked for. */
+  readonly names: readonly GeneralName[];
+  /** The other extensions asked for, values unread. */
+  readonly extensions: readonly Extension[];
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  readonly signature: Uint8Array;
+}
+
+/** 1,000 names, or an RSA key of 16,384 bits, fit well within. */
+export const MAX_CSR_OCTETS = 65_536;
+const MAX_ATTRIBUTES = 16;
+
+/** Attributes that say nothing about the certificate: their form is checked, what they say has no effect. Others are refused. */
+const PASSED_OVER: ReadonlySet<string> = new Set([
+  OID.challengePassword,
+  OID.microsoftOsVersion,
+  OID.microsoftEnrolmentCsp,
+  OID.microsoftRequestClientInfo,
+]);
+
+interface Requested {
+  readonly names: readonly GeneralName[];
+  readonly extensions: readonly Extension[];
+}
+
+const NOTHING: Requested = { names: [], extensions: [] };
+
+/** Reads a CSR strictly, all but its signature. Throws an `X509Error` that names the first fault. */
+export function parseCertificationRequest(der: Uint8Array): CertificationRequest {
+  if (der.length > MAX_CSR_OCTETS) throw new X509Error('too-large', `the CSR has ${der.length} octets; at most ${MAX_CSR_OCTETS} are taken`);
+  const reader = new DerReader(der);
+  const request = reader.sequence('CertificationRequest');
+  reader.finish('CertificationRequest');
+
+  const start = request.offset;
+  const info = request.sequence('CertificationRequestInfo');
+  const tbs = der.subarray(start, request.offset);
+  const version = info.smallInteger('version');
+  if (version !== 0) info.fail('unsupported-version', `the version is ${version}; only v1 (0) exists (RFC 2986 4.1)`);
+  const subject = readDistinguishedName(info, 'subject');
+  const publicKey = readSubjectPublicKeyInfo(info);
+  const requested = readAttributes(info);
+  info.finish('CertificationRequestInfo');
+
+  const signatureAlgorithm = readSignatureAlgorithm(request, 'signatureAlgorithm');
+  checkAlgorithmFits(signatureAlgorithm, publicKey);
+  const signature = request.bitString('signature');
+  if (signature.length === 0) request.fail('bad-signature', 'the signature is empty');
+  request.finish('CertificationRequest');
+
+  const commonName = commonNameOf(subject);
+  if (commonName === undefined) return { der, tbs, subject, publicKey, ...requested, signatureAlgorithm, signature };
+  if (looksLikeAddress(commonName)) {
+    throw new X509Error('common-name-is-address', `the common name ${commonName} looks like an IP address; addresses belong into the subjectAltName`);
+  }
+  return { der, tbs, subject, commonName, publicKey, ...requested, signatureAlgorithm, signature };
+}
+
+/**
+ * Proof of possession: the CSR is signed with its own key. Dear for large RSA keys, so the key's size and exponent are to be
+ * checked before. Returns the key as imported; throws `bad-signature`, or `bad-key` for a point off its curve.
+ */
+export const verifyPossession = (csr: CertificationRequest): KeyObject => verifySignature(csr, csr.publicKey);
+
+/** Attributes (RFC 2986 4.1, RFC 2985 5.4): known ones alone, each once. */
+function readAttributes(info: DerReader): Requested {
+  const attributes = info.enter(tags.contextConstructedTag(0), 'attributes');
+  const seen: string[] = [];
+  let previous: Uint8Array | undefined;
+  let requested = NOTHING;
+  while (!attributes.atEnd) {
+    if (seen.length === MAX_ATTRIBUTES) attributes.fail('too-many-attributes', `there are more than ${MAX_ATTRIBUTES} attributes`);
+    const start = attributes.offset;
+    const attribute = attributes.sequence('attribute');
+    const encoded = attributes.bytes.subarray(start, attributes.offset);
+    const type = attribute.oid('attribute type');
+    if (seen.includes(type)) attribute.fail('duplicate-attribute', `the attribute ${oidName(type)} is there twice`);
+    seen.push(type);
+    if (type === OID.extensionRequest) requested = readExtensionRequest(attribute);
+    else if (PASSED_OVER.has(type)) passOver(attribute, type);
+    else attribute.fail('unsupported-attribute', `the attribute ${oidName(type)} is not taken; taken are ${[OID.extensionRequest, ...PASSED_OVER].map(oidName).join(', ')}`);
+    attribute.finish('attribute');
+    // X.690 11.6: a SET OF is sorted. OpenSSL, Go and Windows write it so.
+    if (previous !== undefined && compareBytes(previous, encoded) > 0) attributes.fail('not-sorted', 'the attributes are not in the order that DER demands of a SET OF', start);
+    previous = encoded;
+  }
+  return requested;
+}
+
+function passOver(attribute: DerReader, type: string): void {
+  const values = attribute.set(oidName(type));
+  if (values.atEnd) values.fail('empty-list', `${oidName(type)} has no value`);
+  while (!values.atEnd) values.walk(oidName(type));
+}
+
+/** A SET of exactly one Extensions (RFC 2985 5.4.2: SINGLE VALUE). */
+function readExtensionRequest(attribute: DerReader): Requested {
+  const values = attribute.set('values of extensionRequest');
+  const all = readExtensions(values, 'extensionRequest');
+  if (!values.atEnd) values.fail('duplicate-attribute', 'extensionRequest has more than one value');
+  const san = all.find(({ oid }) => oid === OID.subjectAltName);
+  if (san === undefined) return { names: [], extensions: all };
+  return { names: decodeSubjectAltName(san.value), extensions: all.filter((extension) => extension !== san) };
+}

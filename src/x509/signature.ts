@@ -1,0 +1,84 @@
+import { constants, type KeyObject, verify } from 'node:crypto';
+import { KEY_KINDS, type KeyType, type SignatureAlgorithm } from './algorithms.ts';
+import { DerReader } from './der/reader.ts';
+import { compareBytes } from './der/writer.ts';
+import { X509Error } from './errors.ts';
+import { importPublicKey, type PublicKey } from './public-key.ts';
+
+/** What a CSR, a certificate and a CRL have in common. */
+export interface SignedBytes {
+  /** The bytes under the signature. */
+  readonly tbs: Uint8Array;
+  /** Undefined for an algorithm that Chancery does not know. */
+  readonly signatureAlgorithm: SignatureAlgorithm | undefined;
+  readonly signature: Uint8Array;
+}
+
+/** The order of each curve's base point (SEC 2, 2.4.2, 2.5.1, 2.6.1). */
+const ORDERS: Readonly<Partial<Record<KeyType, Uint8Array>>> = {
+  'P-256': Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex'),
+  'P-384': Buffer.from('ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973', 'hex'),
+  'P-521': Buffer.from(`01ff${'ff'.repeat(31)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`, 'hex'),
+};
+
+const ED25519_OCTETS = 64;
+
+/** What node:crypto must be told besides the hash, for signing as for verifying. */
+export function signatureOptions({ keyKind, pssSaltLength }: SignatureAlgorithm): { dsaEncoding?: 'der'; padding?: number; saltLength?: number } {
+  if (keyKind === 'EC') return { dsaEncoding: 'der' };
+  if (pssSaltLength !== undefined) return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: pssSaltLength };
+  return keyKind === 'RSA' ? { padding: constants.RSA_PKCS1_PADDING } : {};
+}
+
+/** Throws `algorithm-mismatch` unless a key of this type can have made such a signature. */
+export function checkAlgorithmFits(algorithm: SignatureAlgorithm, key: PublicKey): void {
+  if (KEY_KINDS[key.type] !== algorithm.keyKind) {
+    throw new X509Error('algorithm-mismatch', `the signature algorithm is ${algorithm.id}, the key is ${key.type}`);
+  }
+}
+
+/**
+ * Verifies a signature by this key, the cheap checks first, and returns the key as imported for it.
+ * Throws `unsupported-algorithm`, `algorithm-mismatch`, `bad-signature`, and `bad-key` where the key cannot be used.
+ */
+export function verifySignature({ tbs, signatureAlgorithm, signature }: SignedBytes, key: PublicKey): KeyObject {
+  if (signatureAlgorithm === undefined) throw new X509Error('unsupported-algorithm', 'the signature is by an algorithm that is not taken');
+  checkAlgorithmFits(signatureAlgorithm, key);
+  checkForm(signature, key);
+  const imported = importPublicKey(key);
+  let good: boolean;
+  try {
+    good = verify(signatureAlgorithm.hash, tbs, { key: imported, ...signatureOptions(signatureAlgorithm) }, signature);
+  } catch {
+    // OpenSSL has its own limits, for example a PSS salt that does not fit a short key.
+    good = false;
+  }
+  if (!good) throw new X509Error('bad-signature', `the ${signatureAlgorithm.id} signature is not by this ${key.type} key`);
+  return imported;
+}
+
+function checkForm(signature: Uint8Array, key: PublicKey): void {
+  const order = ORDERS[key.type];
+  if (order !== undefined) return checkEcdsa(signature, order);
+  // RFC 8032 5.1.6; RFC 8017 8.1.2 and 8.2.2: as long as the modulus.
+  const expected = key.modulus?.length ?? ED25519_OCTETS;
+  if (signature.length !== expected) throw new X509Error('bad-signature', `the signature has ${signature.length} octets, ${expected} were expected`);
+}
+
+/** ECDSA-Sig-Value (RFC 3279 2.2.3) in strict DER, r and s from 1 to the order less one (FIPS 186-5 6.4.2). */
+function checkEcdsa(signature: Uint8Array, order: Uint8Array): void {
+  try {
+    const reader = new DerReader(signature);
+    const value = reader.sequence('ECDSA signature');
+    reader.finish('ECDSA signature');
+    for (const name of ['r', 's']) {
+      const number = value.unsignedInteger(name);
+      const isBelow = number.length < order.length || (number.length === order.length && compareBytes(number, order) < 0);
+      if (number[0] === 0 || !isBelow) value.fail('bad-signature', `${name} is not from 1 to the order of the curve less one`);
+    }
+    value.finish('ECDSA signature');
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    throw new X509Error('bad-signature', `the signature is not a pair of numbers in DER: ${error.detail}`);
+  }
+}
