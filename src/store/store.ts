@@ -33,6 +33,16 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
 
+/** The cursor is not one that this listing gave out. */
+export class BadCursor extends Error {
+  override readonly name = 'BadCursor';
+}
+
+/** The cursor was not made by this store for this listing. */
+export class BadCursor extends Error {
+  override readonly name = 'BadCursor';
+}
+
 /** A page of a listing; `next` is an opaque cursor. A page may be shorter than asked for while `next` is set. */
 export interface Page<T> {
   readonly items: readonly T[];
