@@ -38,11 +38,6 @@ export class BadCursor extends Error {
   override readonly name = 'BadCursor';
 }
 
-/** The cursor was not made by this store for this listing. */
-export class BadCursor extends Error {
-  override readonly name = 'BadCursor';
-}
-
 /** A page of a listing; `next` is an opaque cursor. A page may be shorter than asked for while `next` is set. */
 export interface Page<T> {
   readonly items: readonly T[];
