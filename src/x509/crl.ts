@@ -1,0 +1,129 @@
+import type { SignatureAlgorithm } from './algorithms.ts';
+import { checkRevokedEntries, type EntrySummary, readRevokedEntry, type RevokedEntry } from './crl-entry.ts';
+import { reasonCode } from './crl-extensions.ts';
+import { DerReader } from './der/reader.ts';
+import * as tags from './der/tags.ts';
+import { contextExplicit, elementOf, integer, sequence, time } from './der/writer.ts';
+import type { DistinguishedName } from './distinguished-name.ts';
+import { type Extension, readExtensions } from './extensions.ts';
+import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
+import { encodeSerial } from './serial.ts';
+import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readName, readSigned } from './signed.ts';
+
+/** What a CRL is made of; each byte array is a whole DER element. */
+export interface TbsCrlFields {
+  /** AlgorithmIdentifier. */
+  readonly algorithm: Uint8Array;
+  /** The issuer certificate's subject, octet for octet. */
+  readonly issuer: Uint8Array;
+  /** Seconds since the Unix epoch. */
+  readonly thisUpdate: number;
+  readonly nextUpdate: number;
+  /** As `encodeRevokedEntry` made them. */
+  readonly entries: readonly Uint8Array[];
+  readonly extensions: readonly Uint8Array[];
+}
+
+/** What a TBSCertList says. Byte arrays are views of the DER that was read. */
+export interface TbsCrl {
+  /** The TBSCertList. */
+  readonly tbs: Uint8Array;
+  /** The AlgorithmIdentifier, as it is. */
+  readonly algorithm: Uint8Array;
+  /** What it stands for; undefined for one that Chancery does not know. */
+  readonly signatureAlgorithm: SignatureAlgorithm | undefined;
+  /** The Name, DER. */
+  readonly issuer: Uint8Array;
+  readonly issuerName: DistinguishedName;
+  /** Seconds since the Unix epoch. */
+  readonly thisUpdate: number;
+  readonly nextUpdate: number;
+  /** The entries' DER, one after the other; all of them were checked. `revokedEntries` reads them. */
+  readonly entries: Uint8Array;
+  readonly summary: EntrySummary;
+  readonly extensions: readonly Extension[];
+}
+
+export interface Crl extends TbsCrl {
+  readonly der: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Version 2 is number 1 (RFC 5280 5.1.2.1). */
+const VERSION_2 = integer(1);
+
+/** crlEntryExtensions for each reason. RFC 5280 5.3.1: not critical; unspecified is said by leaving them out. */
+const ENTRY_EXTENSIONS: ReadonlyMap<RevocationReason, readonly Uint8Array[]> = new Map((Object.keys(REVOCATION_REASONS) as RevocationReason[])
+  .map((reason) => [reason, reason === 'unspecified' ? [] : [sequence(reasonCode(reason))]]));
+
+/** An entry of revokedCertificates (RFC 5280 5.1.2.6), to be kept and put into every CRL. Throws an `X509Error`. */
+export const encodeRevokedEntry = ({ serial, at, reason }: RevokedEntry): Uint8Array =>
+  sequence(encodeSerial(serial), time(at), ...ENTRY_EXTENSIONS.get(reason)!);
+
+/** The TBSCertList (RFC 5280 5.1.2), version 2. */
+export function encodeTbsCrl(fields: TbsCrlFields): Uint8Array {
+  // RFC 5280 5.1.2.6: without entries the list must be absent, not empty.
+  const revoked = fields.entries.length === 0 ? [] : [elementOf(tags.SEQUENCE, fields.entries)];
+  return sequence(
+    VERSION_2,
+    fields.algorithm,
+    fields.issuer,
+    time(fields.thisUpdate),
+    time(fields.nextUpdate),
+    ...revoked,
+    contextExplicit(0, elementOf(tags.SEQUENCE, fields.extensions)),
+  );
+}
+
+/** The CertificateList (RFC 5280 5.1) from its signed part, the same AlgorithmIdentifier once more, and the signature's octets. */
+export const assembleCrl = assembleSigned;
+
+/**
+ * From a CRL and nothing behind it. Throws an `X509Error` for anything that is not DER, not version 2, lacks nextUpdate
+ * or the extensions, or has an entry or entry extension that is not understood.
+ */
+export function parseCrl(der: Uint8Array): Crl {
+  const { tbs, body, algorithm, signature } = readSigned(der, 'CRL');
+  const fields = readTbs(body, tbs);
+  checkSameAlgorithm(fields.algorithm, algorithm);
+  return { ...fields, der, signature };
+}
+
+/** From a TBSCertList and nothing behind it, by the same rules. Throws an `X509Error`. */
+export function parseTbsCrl(tbs: Uint8Array): TbsCrl {
+  const reader = new DerReader(tbs);
+  const body = reader.sequence('tbsCertList');
+  reader.finish('tbsCertList');
+  return readTbs(body, tbs);
+}
+
+/** The entries of a CRL, in its order. */
+export function* revokedEntries({ entries }: TbsCrl): Generator<RevokedEntry> {
+  const reader = new DerReader(entries);
+  while (!reader.atEnd) yield readRevokedEntry(reader);
+}
+
+function readTbs(body: DerReader, tbs: Uint8Array): TbsCrl {
+  // RFC 5280 5.1.2.1: absent means version 1, which has no extensions, so no number.
+  if (!body.is(tags.INTEGER) || body.smallInteger('version') !== 1) body.fail('unsupported-version', 'the CRL is not of version 2');
+  const { algorithm, signatureAlgorithm } = readAnyAlgorithm(body);
+  const issuer = readName(body, 'issuer');
+  const thisUpdate = body.time('thisUpdate');
+  // RFC 5280 5.1.2.5: it must be there, though the syntax says OPTIONAL.
+  const nextUpdate = body.time('nextUpdate');
+  const { entries, summary } = readEntries(body);
+  const inside = body.enter(tags.contextConstructedTag(0), 'crlExtensions');
+  const extensions = readExtensions(inside, 'crlExtensions');
+  inside.finish('crlExtensions');
+  body.finish('tbsCertList');
+  return { tbs, algorithm, signatureAlgorithm, issuer: issuer.der, issuerName: issuer.name, thisUpdate, nextUpdate, entries, summary, extensions };
+}
+
+/** RFC 5280 5.1.2.6: without entries the list is absent. */
+function readEntries(body: DerReader): { readonly entries: Uint8Array; readonly summary: EntrySummary } {
+  if (!body.is(tags.SEQUENCE)) return { entries: new Uint8Array(0), summary: { count: 0, reasons: new Set() } };
+  const list = body.sequence('revokedCertificates');
+  if (list.atEnd) list.fail('empty-list', 'revokedCertificates is empty; without entries it must be absent');
+  const entries = list.bytes.subarray(list.offset, list.end);
+  return { entries, summary: checkRevokedEntries(list) };
+}

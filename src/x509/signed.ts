@@ -1,0 +1,63 @@
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from './algorithms.ts';
+import { DerReader } from './der/reader.ts';
+import { SEQUENCE } from './der/tags.ts';
+import { bitString, equalBytes, sequence } from './der/writer.ts';
+import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts';
+import { X509Error } from './errors.ts';
+
+/** The outer form that certificates and CRLs share (RFC 5280 4.1.1, 5.1.1): what is signed, with what algorithm, the signature. */
+export interface Signed {
+  /** The signed element, and a cursor into it. */
+  readonly tbs: Uint8Array;
+  readonly body: DerReader;
+  /** The AlgorithmIdentifier outside the signed part. */
+  readonly algorithm: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Reads the outer form and nothing behind it. Throws an `X509Error`. */
+export function readSigned(der: Uint8Array, what: string): Signed {
+  const reader = new DerReader(der);
+  const outer = reader.sequence(what);
+  reader.finish(what);
+  const start = outer.offset;
+  const body = outer.sequence(`signed part of ${what}`);
+  const tbs = der.subarray(start, outer.offset);
+  const algorithm = outer.element(SEQUENCE, 'signatureAlgorithm');
+  const signature = outer.bitString('signature');
+  outer.finish(what);
+  return { tbs, body, algorithm, signature };
+}
+
+/** The outer form from its parts: the signed element, the AlgorithmIdentifier, the signature's octets. */
+export const assembleSigned = (tbs: Uint8Array, algorithm: Uint8Array, signature: Uint8Array): Uint8Array => sequence(tbs, algorithm, bitString(signature));
+
+/** RFC 5280 4.1.1.2 and 5.1.1.2: the algorithm outside the signed part must be the one inside. Throws `algorithm-mismatch`. */
+export function checkSameAlgorithm(inside: Uint8Array, outside: Uint8Array): void {
+  if (!equalBytes(inside, outside)) throw new X509Error('algorithm-mismatch', 'signatureAlgorithm is not the algorithm given in the signed part');
+}
+
+export interface ReadAlgorithm {
+  readonly algorithm: Uint8Array;
+  readonly signatureAlgorithm: SignatureAlgorithm | undefined;
+}
+
+/** Reads an AlgorithmIdentifier of any kind, in its right form; `signatureAlgorithm` only where it is one that Chancery knows. */
+export function readAnyAlgorithm(body: DerReader): ReadAlgorithm {
+  const algorithm = body.element(SEQUENCE, 'signature');
+  const signatureAlgorithm = SIGNATURE_ALGORITHMS.find(({ der }) => equalBytes(der, algorithm));
+  if (signatureAlgorithm === undefined) {
+    const inside = new DerReader(algorithm).sequence('signature');
+    inside.oid('algorithm');
+    if (!inside.atEnd) inside.walk('algorithm parameters');
+    inside.finish('signature');
+  }
+  return { algorithm, signatureAlgorithm };
+}
+
+/** Reads a Name, as octets and as what they say. */
+export function readName(body: DerReader, what: string): { readonly der: Uint8Array; readonly name: DistinguishedName } {
+  const start = body.offset;
+  const name = readDistinguishedName(body, what);
+  return { der: body.bytes.subarray(start, body.offset), name };
+}
