@@ -165,6 +165,12 @@ export function subjectAltName(names: readonly GeneralName[], critical: boolean)
 export const decodeSubjectAltName = (value: Uint8Array): GeneralName[] =>
   decodeValue(value, 'subjectAltName', (reader) => readGeneralNames(reader, 'subjectAltName'));
 
+/** The subject alternative names of a certificate; none where it has no such extension. */
+export function certificateNames(extensions: readonly Extension[]): GeneralName[] {
+  const san = extensions.find((each) => each.oid === OID.subjectAltName);
+  return san === undefined ? [] : decodeSubjectAltName(san.value);
+}
+
 /** GeneralName of kind URI, octet for octet: addresses that we chose, or that somebody published. */
 const uri = (url: string): Uint8Array => contextPrimitive(6, ia5Bytes(url));
 const readUri = (reader: DerReader): string => reader.ia5String('URI', tags.contextTag(6));

@@ -17,7 +17,7 @@ function parseV6(text: string): Uint8Array | undefined {
   if (text.length > 45 || !/^[0-9A-Fa-f:.]+$/.test(text)) return undefined;
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(groups);
+  const [head, tail] = halves.map((half, i) => groups(half, i === halves.length - 1));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const after = tail ?? [];
   const missing = 8 - head.length - after.length;
@@ -30,14 +30,14 @@ function parseV6(text: string): Uint8Array | undefined {
   return octets;
 }
 
-/** Sixteen-bit groups of one side of `::`; the last may be an IPv4 address, which is two. */
-function groups(text: string): number[] | undefined {
+/** Sixteen-bit groups of one side of `::`; the last of all may be an IPv4 address, which is two. */
+function groups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const parts = text.split(':');
   const out: number[] = [];
   for (const [i, part] of parts.entries()) {
     if (part.includes('.')) {
-      const v4 = i === parts.length - 1 ? parseV4(part) : undefined;
+      const v4 = isEnd && i === parts.length - 1 ? parseV4(part) : undefined;
       if (v4 === undefined) return undefined;
       out.push((v4[0]! << 8) | v4[1]!, (v4[2]! << 8) | v4[3]!);
     } else {
