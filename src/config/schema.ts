@@ -1,112 +1,159 @@
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
+import type { RawProfile } from '../policy/profile.ts';
+import { type Form, type FormName, FORMS, type Listener, type StoreLocation } from './forms.ts';
 
-/** `30d`, `12h`, `90m`, `60s`; a plain number is seconds. `load.ts` turns it into seconds. */
-const Duration = (description: string, fallback: string) =>
-  Type.String({ pattern: '^[0-9]+[smhdwy]?$', description, default: fallback, format: 'duration-seconds' });
+// What a value is, where it is not plain: `x-form` names its form (forms.ts), whose parsed value is the static type here.
+// A member with a default is always there once the configuration is read, so it is not Optional.
+
+interface About {
+  readonly description: string;
+  readonly default?: string;
+  readonly examples?: readonly unknown[];
+  readonly 'x-secret'?: true;
+}
+
+function formed<T>(name: FormName, about: About) {
+  const form: Form<unknown> = FORMS[name];
+  const type = form.takesNumbers ? { type: ['string', 'integer'], minimum: 0 } : { type: 'string' };
+  return Type.Unsafe<T>({ ...type, ...(form.pattern === undefined ? {} : { pattern: form.pattern }), 'x-form': name, ...about });
+}
+
+const Duration = (description: string, byDefault?: string) =>
+  formed<number>('duration', { description, ...(byDefault === undefined ? {} : { default: byDefault }) });
+const Address = (description: string, byDefault: string) => formed<Listener | 'off'>('listener', { description, default: byDefault });
+const Choice = <const T extends readonly string[]>(values: T, about: { readonly description?: string; readonly default?: T[number] } = {}) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...about });
+const Flag = (description: string, about: { readonly default?: boolean; readonly examples?: readonly unknown[] } = {}) => Type.Boolean({ description, ...about });
+const Count = (description: string, byDefault: number, range: { readonly minimum: number; readonly maximum?: number }) =>
+  Type.Integer({ description, default: byDefault, ...range });
+const Texts = (description: string, about: { readonly default?: readonly string[]; readonly examples?: readonly unknown[]; readonly item?: TSchema; readonly minItems?: number } = {}) => {
+  const { item = Type.String({ minLength: 1 }), ...rest } = about;
+  return Type.Unsafe<string[]>({ type: 'array', items: item, description, ...rest });
+};
 
 const closed = { additionalProperties: false } as const;
+const optional = Type.Optional;
 
-export const KEY_TYPES = ['P-256', 'P-384', 'P-521', 'Ed25519', 'RSA-2048', 'RSA-3072', 'RSA-4096'] as const;
+const KEY_TYPES = ['P-256', 'P-384', 'P-521', 'Ed25519', 'RSA', 'RSA-2048', 'RSA-3072', 'RSA-4096'] as const;
+const NAME_KINDS = ['dns', 'ip', 'email', 'uri', 'text'] as const;
 
 const ProfileSchema = Type.Object(
   {
-    lifetime: Type.Optional(Duration('Life of a certificate where the request names none', '30d')),
-    maxLifetime: Type.Optional(Duration('Longest life that a request may ask for', '397d')),
-    backdate: Type.Optional(Duration('How far notBefore lies before the time of issue', '60s')),
-    keyTypes: Type.Optional(Type.Array(Type.String({ enum: [...KEY_TYPES, 'RSA'] }), { description: 'Keys that may be certified; RSA means 2048 to 4096 bits' })),
-    extendedKeyUsage: Type.Optional(Type.Array(Type.String(), { description: 'serverAuth, clientAuth, codeSigning, emailProtection, OCSPSigning, or dotted OIDs' })),
-    subject: Type.Optional(Type.Object(
+    lifetime: optional(Duration('Life of a certificate where the request names none; 30d where nothing else is said')),
+    maxLifetime: optional(Duration('Longest life that a request may ask for; 397d where nothing else is said')),
+    backdate: optional(Duration('How far notBefore lies before the time of issue; 60s where nothing else is said')),
+    keyTypes: optional(Type.Array(Choice(KEY_TYPES), { minItems: 1, description: 'Keys that may be certified; RSA means 2048 to 4096 bits' })),
+    extendedKeyUsage: optional(Texts('serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning, or dotted OIDs')),
+    subject: optional(Type.Object(
       {
-        commonName: Type.Optional(Type.String({ enum: ['none', 'first-name', 'from-csr'], description: 'none: empty subject; first-name: the first name, as every name is in the SAN; from-csr: the CSR\'s, or the first name' })),
-        organization: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-        organizationalUnit: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+        commonName: optional(Choice(['none', 'first-name', 'from-csr'], {
+          description: 'none: empty subject; first-name: the first name, as every name is in the SAN; from-csr: the CSR\'s, or the first name',
+        })),
+        organization: optional(Type.String({ minLength: 1, maxLength: 64, description: 'Organization of every subject' })),
+        organizationalUnit: optional(Type.String({ minLength: 1, maxLength: 64, description: 'Organizational unit of every subject' })),
       }, closed)),
-    commonNameOnly: Type.Optional(Type.Boolean({ description: 'Whether a certificate may have a common name that is no host name, and no subject alternative name (people and programs)' })),
-    names: Type.Optional(Type.Object(
+    commonNameOnly: optional(Flag('Whether a certificate may have a common name that is no host name, and no subject alternative name (people and programs)')),
+    names: optional(Type.Object(
       {
-        kinds: Type.Optional(Type.Array(Type.String({ enum: ['dns', 'ip', 'email', 'uri', 'text'] }))),
-        allow: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description: 'Patterns; every name must match one' })),
-        deny: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
-        wildcards: Type.Optional(Type.Boolean()),
-        most: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+        kinds: optional(Type.Array(Choice(NAME_KINDS), { minItems: 1, description: 'Kinds of names; text is a common name that is no host name' })),
+        allow: optional(Texts('Patterns, such as *.example.com (one label more), **.example.com (any below), 10.0.0.0/8, *@example.com; every name must match one')),
+        deny: optional(Texts('Patterns of names that are refused')),
+        wildcards: optional(Flag('Whether a DNS name may be a wildcard')),
+        most: optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Names in one certificate' })),
       }, closed)),
-    policies: Type.Optional(Type.Array(Type.String({ pattern: '^[0-2](\\.[0-9]+)+$' }), { description: 'Certificate policy OIDs' })),
-    crlDistributionPoint: Type.Optional(Type.Boolean({ description: 'Whether certificates carry the CRL address' })),
-    authorityInformationAccess: Type.Optional(Type.Boolean({ description: 'Whether certificates carry the issuer address, and the OCSP address where there is one' })),
-    operatorsOnly: Type.Optional(Type.Boolean({ description: 'Whether only operators with scope admin may ask for it, and no enrolment token may be made for it' })),
-    approval: Type.Optional(Type.Boolean({ description: 'Whether an operator must approve each request' })),
-    authority: Type.Optional(Type.Boolean({ description: 'Whether the certificates are CA certificates' })),
-    pathLength: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
-    ocspNoCheck: Type.Optional(Type.Boolean()),
-    issuer: Type.Optional(Type.String({ description: 'Name of the authority that signs; the issuing one where absent' })),
-    renewable: Type.Optional(Type.Boolean({ description: 'Whether the holder may renew with the certificate itself' })),
+    policies: optional(Texts('Certificate policy OIDs', { item: Type.String({ pattern: '^[0-2](\\.(0|[1-9][0-9]*))+$', description: 'a dotted OID' }) })),
+    crlDistributionPoint: optional(Flag('Whether certificates carry the CRL address')),
+    authorityInformationAccess: optional(Flag('Whether certificates carry the issuer address, and the OCSP address where there is one')),
+    operatorsOnly: optional(Flag('Whether only operators with scope admin may ask for it, and no enrolment token may be made for it')),
+    approval: optional(Flag('Whether an operator must approve each request')),
+    authority: optional(Flag('Whether the certificates are CA certificates')),
+    pathLength: optional(Type.Integer({ minimum: 0, maximum: 10, description: 'How many CA certificates may follow one of these' })),
+    ocspNoCheck: optional(Flag('Whether certificates say that they need no revocation check (OCSP responders)')),
+    renewable: optional(Flag('Whether the holder may renew with the certificate itself')),
+    issuer: optional(Type.String({ minLength: 1, description: 'Name of the authority that signs; the deployment\'s issuing one where absent' })),
   }, closed);
 
 const EligibilityStep = Type.Union([
-  Type.String({ enum: ['key', 'names', 'profile', 'quota', 'approval'] }),
-  Type.Object({ step: Type.Literal('quota'), limit: Type.Integer({ minimum: 1 }), per: Duration('The window', '1h') }, closed),
-  Type.Object({ step: Type.Literal('approval'), profiles: Type.Array(Type.String()) }, closed),
+  Choice(['key', 'names', 'profile', 'approval']),
+  Type.Object({
+    step: Type.Literal('quota'),
+    limit: Type.Integer({ minimum: 1, description: 'Certificates of one requester' }),
+    per: Duration('The window', '1h'),
+  }, closed),
+  Type.Object({ step: Type.Literal('approval'), profiles: Texts('Profiles whose requests an operator must approve') }, closed),
 ]);
 
-/** The configuration as a user writes it: one YAML file, each value also by environment. */
+/** The configuration as a user writes it: one YAML file, each value also by environment. The static type is that of the values once read. */
 export const ConfigSchema = Type.Object(
   {
-    data: Type.Optional(Type.String({ description: 'Folder of the keys, certificates and the embedded store', default: './chancery-data', minLength: 1 })),
-    listen: Type.Optional(Type.Object(
+    data: Type.String({ description: 'Folder of the keys, certificates and the embedded store', default: './chancery-data', minLength: 1 }),
+    listen: Type.Object(
       {
-        https: Type.Optional(Type.String({ description: '`host:port`; port 0 takes a free one', default: '127.0.0.1:8443' })),
-        http: Type.Optional(Type.String({ description: '`host:port`, or `off`: CRL, OCSP, CA certificates and health, without TLS', default: '127.0.0.1:8080' })),
-        metrics: Type.Optional(Type.String({ description: '`host:port`, or `off`', default: '127.0.0.1:9464' })),
-      }, closed)),
-    publicUrl: Type.Optional(Type.Object(
+        https: Address('Serves everything; port 0 takes a free one, off turns it off', '127.0.0.1:8443'),
+        http: Address('Serves CRLs, OCSP, CA certificates and health without TLS; off turns it off', '127.0.0.1:8080'),
+        metrics: Address('Serves /metrics; off turns it off', '127.0.0.1:9464'),
+      }, { ...closed, description: 'Addresses to listen on' }),
+    publicUrl: Type.Object(
       {
-        https: Type.Optional(Type.String({ description: 'What goes into links and printed lines; the https listener where absent', pattern: '^https://' })),
-        http: Type.Optional(Type.String({ description: 'What goes into certificates as CRL and issuer address; the http listener where absent', pattern: '^http://' })),
-      }, closed)),
-    hostNames: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description: 'Names and addresses of the service\'s own certificate; localhost, 127.0.0.1, ::1 and the machine\'s name where absent' })),
-    store: Type.Optional(Type.Object(
+        https: optional(formed<string>('httpsUrl', { description: 'What goes into links and printed lines; the https listener where absent', examples: ['https://ca.example.com'] })),
+        http: optional(formed<string>('httpUrl', { description: 'What goes into certificates as CRL and issuer address; the http listener where absent', examples: ['http://ca.example.com'] })),
+      }, { ...closed, description: 'How others reach the listeners' }),
+    hostNames: optional(Texts('Names and addresses of the service\'s own certificate; localhost, 127.0.0.1, ::1 and the machine\'s name where absent', {
+      minItems: 1,
+      item: formed<string>('hostName', { description: 'A name or address' }), examples: [['ca.example.com', 'localhost', '127.0.0.1']],
+    })),
+    store: Type.Object(
       {
-        url: Type.Optional(Type.String({ description: 'embedded:<folder>; `embedded:<data>/store` where absent' })),
-        retainEnded: Type.Optional(Duration('How long a record stays after its certificate ended, or its request was refused; at least two CRL periods', '90d')),
-      }, closed)),
-    authority: Type.Optional(Type.Object(
+        url: optional(formed<StoreLocation>('store', { description: 'Where requests, certificates, tokens and the audit log are kept; the folder store in the data folder where absent', examples: ['embedded:/var/lib/chancery/store'], 'x-secret': true })),
+        retainEnded: Duration('How long a record stays after its certificate ended, or its request was refused; at least two CRL lifetimes', '90d'),
+      }, { ...closed, description: 'State' }),
+    authority: Type.Object(
       {
-        passphrase: Type.Optional(Type.String({ minLength: 1, description: 'Decrypts the authorities\' keys', 'x-secret': true })),
-        verifySignatures: Type.Optional(Type.Boolean({ description: 'Whether each signature is verified before it is used, also EC (RSA and outside keys always are)', default: false })),
-        issuing: Type.Optional(Type.String({ description: 'Name of the authority that signs certificates; the one with a key that `init` made where absent' })),
-      }, closed)),
-    crl: Type.Optional(Type.Object(
+        passphrase: optional(Type.String({ minLength: 1, description: 'Decrypts the authorities\' keys', 'x-secret': true })),
+        verifySignatures: Flag('Whether each signature is verified before it is used, also EC (RSA and outside keys always are)', { default: false }),
+        issuing: optional(Type.String({ minLength: 1, description: 'Name of the authority that signs certificates; the one with a key that init made where absent', examples: ['issuing'] })),
+      }, { ...closed, description: 'The authorities and their keys' }),
+    crl: Type.Object(
       {
-        lifetime: Type.Optional(Duration('From thisUpdate to nextUpdate', '7d')),
-        renewBefore: Type.Optional(Duration('How long before nextUpdate a new one is published', '5d')),
-        rootLifetime: Type.Optional(Duration('The same for the root\'s CRL', '90d')),
-        coalesce: Type.Optional(Duration('At most one publication in this time', '1s')),
-      }, closed)),
-    profiles: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), ProfileSchema, { description: 'Added to, or changing, the built-in profiles' })),
-    defaultProfile: Type.Optional(Type.String({ default: 'server' })),
-    eligibility: Type.Optional(Type.Array(EligibilityStep, { description: 'The steps, in order; key, names and profile must be among them' })),
-    keys: Type.Optional(Type.Object(
+        lifetime: Duration('From thisUpdate to nextUpdate', '7d'),
+        renewBefore: Duration('How long before nextUpdate a new one is published', '5d'),
+        rootLifetime: Duration('From thisUpdate to nextUpdate of the root\'s CRL', '90d'),
+        coalesce: Duration('At most one publication in this time', '1s'),
+      }, { ...closed, description: 'Certificate revocation lists' }),
+    profiles: Type.Unsafe<Record<string, RawProfile>>(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), ProfileSchema, {
+      ...closed,
+      description: 'Added to, or changing, the built-in profiles server, client, node, operator, ocsp and subordinate',
+      examples: [{ server: { lifetime: '90d', names: { allow: ['**.example.com', '10.0.0.0/8'] } } }],
+    })),
+    defaultProfile: Type.String({ minLength: 1, default: 'server', description: 'Profile of a request that names none' }),
+    eligibility: Type.Array(EligibilityStep, {
+      description: 'The checks of a request, in order: key, names, profile, approval, and a quota as {step: quota, limit: 100, per: 1h}',
+      default: ['key', 'names', 'profile', 'approval'],
+    }),
+    keys: Type.Object(
       {
-        block: Type.Optional(Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$' }), { description: 'SHA-256 of SubjectPublicKeyInfo, never to be certified' })),
-      }, closed)),
-    limits: Type.Optional(Type.Object(
+        block: Texts('SHA-256 of the SubjectPublicKeyInfo of keys that are never certified', {
+          item: Type.String({ pattern: '^[0-9a-f]{64}$', description: '64 lower-case hex digits' }), default: [],
+        }),
+      }, { ...closed, description: 'Keys of requesters' }),
+    limits: Type.Object(
       {
-        body: Type.Optional(Type.Integer({ minimum: 1024, maximum: 1048576, default: 65536, description: 'Bytes of a request body' })),
-        connections: Type.Optional(Type.Integer({ minimum: 1, default: 10240, description: 'Open connections for each listener and process' })),
-        requestTime: Type.Optional(Duration('A whole request, body included, must arrive in this time', '15s')),
-        wait: Type.Optional(Duration('Longest `Prefer: wait`', '60s')),
-        perIdentity: Type.Optional(Type.Integer({ minimum: 0, default: 1200, description: 'Calls a minute for each identity that is no operator; 0 for no limit' })),
-        perAddress: Type.Optional(Type.Integer({ minimum: 0, default: 0, description: 'Calls a minute for each address; 0 for no limit' })),
-        failuresPerAddress: Type.Optional(Type.Integer({ minimum: 0, default: 120, description: 'Refused credentials a minute for each address; 0 for no limit' })),
-      }, closed)),
-    log: Type.Optional(Type.Object(
+        body: Count('Bytes of a request body', 65_536, { minimum: 1024, maximum: 1_048_576 }),
+        connections: Count('Open connections for each listener and process', 10_240, { minimum: 1 }),
+        requestTime: Duration('A whole request, body included, must arrive in this time', '15s'),
+        wait: Duration('Longest `Prefer: wait`', '60s'),
+        perIdentity: Count('Calls a minute for each identity that is no operator; 0 for no limit', 1200, { minimum: 0 }),
+        perAddress: Count('Calls a minute for each address; 0 for no limit', 0, { minimum: 0 }),
+        failuresPerAddress: Count('Refused credentials a minute for each address; 0 for no limit', 120, { minimum: 0 }),
+      }, { ...closed, description: 'What strangers may take' }),
+    log: Type.Object(
       {
-        level: Type.Optional(Type.String({ enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], default: 'info' })),
-        requests: Type.Optional(Type.Boolean({ default: false, description: 'Whether each call is logged' })),
-      }, closed)),
-    workers: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, default: 1, description: 'Processes that share the listeners and the store' })),
+        level: Choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { description: 'The least level that is logged', default: 'info' }),
+        requests: Flag('Whether each call is logged', { default: false }),
+      }, { ...closed, description: 'The log' }),
+    workers: Count('Processes that share the listeners and the store', 1, { minimum: 1, maximum: 64 }),
   },
   { ...closed, $id: 'https://chancery.invalid/config.schema.json', title: 'Chancery configuration' },
 );
 
-export type RawConfig = Static<typeof ConfigSchema>;
+export type Settings = Static<typeof ConfigSchema>;

@@ -1,0 +1,69 @@
+import type { RawProfile } from '../policy/profile.ts';
+import type { Listener, StoreLocation } from './forms.ts';
+
+/** The configuration, checked and complete: defaults filled in, paths absolute, durations in seconds. Frozen. */
+export interface Config {
+  /** The file that was read, absolute; undefined where all is default or environment. */
+  readonly file: string | undefined;
+  /** Absolute. */
+  readonly data: string;
+  readonly listen: {
+    readonly https: Listener | 'off';
+    readonly http: Listener | 'off';
+    readonly metrics: Listener | 'off';
+  };
+  /** Without a slash at the end. Undefined: the listener's own address, known once it listens. */
+  readonly publicUrl: { readonly https?: string; readonly http?: string };
+  /** Names and addresses of the service's own certificate, in normal form; at least one. */
+  readonly hostNames: readonly string[];
+  readonly store: {
+    readonly url: StoreLocation;
+    /** Seconds. */
+    readonly retainEnded: number;
+  };
+  readonly authority: {
+    readonly passphrase?: string;
+    readonly verifySignatures: boolean;
+    readonly issuing?: string;
+  };
+  /** Seconds. */
+  readonly crl: {
+    readonly lifetime: number;
+    readonly renewBefore: number;
+    readonly rootLifetime: number;
+    readonly coalesce: number;
+  };
+  /** What was configured, over the built-in profiles or beside them; `policy/profile.ts` makes profiles of it. */
+  readonly profiles: Readonly<Record<string, RawProfile>>;
+  readonly defaultProfile: string;
+  /** In order. */
+  readonly eligibility: readonly EligibilitySetting[];
+  readonly keys: {
+    /** SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
+    readonly block: readonly string[];
+  };
+  readonly limits: {
+    /** Bytes. */
+    readonly body: number;
+    /** For each listener and process. */
+    readonly connections: number;
+    /** Seconds. */
+    readonly requestTime: number;
+    readonly wait: number;
+    /** Calls a minute; 0 for no limit. */
+    readonly perIdentity: number;
+    readonly perAddress: number;
+    readonly failuresPerAddress: number;
+  };
+  readonly log: { readonly level: LogLevel; readonly requests: boolean };
+  readonly workers: number;
+}
+
+export type EligibilitySetting =
+  | { readonly step: 'key' | 'names' | 'profile' }
+  /** `window` in seconds. */
+  | { readonly step: 'quota'; readonly limit: number; readonly window: number }
+  /** Profiles that wait for approval beside those that say so themselves. */
+  | { readonly step: 'approval'; readonly profiles: readonly string[] };
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';

@@ -1,0 +1,84 @@
+import { compileProfiles, ProfileError } from '../policy/profile.ts';
+import type { Config, EligibilitySetting } from './config.ts';
+import { formatDuration } from './duration.ts';
+import type { Path } from './faults.ts';
+import { nearestName } from './near-name.ts';
+
+/** Two values that do not go together, or one that refers to nothing. */
+export interface Inconsistency {
+  readonly path: Path;
+  /** Other values that it hangs on. */
+  readonly about?: readonly Path[];
+  readonly problem: string;
+  readonly expected: string;
+}
+
+/** What no value shows by itself. */
+export const inconsistencies = (config: Config): readonly Inconsistency[] => RULES.flatMap((rule) => rule(config));
+
+const when = (wrong: boolean, fault: Inconsistency): readonly Inconsistency[] => (wrong ? [fault] : []);
+
+/** A CRL that is renewed before it ends, and records kept while it may list them (RFC 5280 3.3: one CRL beyond the certificate's end). */
+const CRL_LIFETIMES_RETAINED = 2;
+
+const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
+  ({ listen }) => when(listen.https === 'off' && listen.http === 'off', {
+    path: ['listen'], about: [['listen', 'https'], ['listen', 'http']], problem: 'turns both https and http off', expected: 'one of them',
+  }),
+  ({ listen }) => {
+    const taken = Object.entries(listen).flatMap(([name, at]) => (at === 'off' || at.port === 0 ? [] : [{ name, address: `${at.host}:${at.port}` }]));
+    return taken.flatMap(({ name, address }, index) => {
+      const other = taken.slice(0, index).find((earlier) => earlier.address === address);
+      return other === undefined ? [] : [{ path: ['listen', name], about: [['listen', other.name]], problem: `is the address of listen.${other.name} too`, expected: 'an address of its own' }];
+    });
+  },
+  ({ crl }) => when(crl.renewBefore >= crl.lifetime, {
+    path: ['crl', 'renewBefore'], about: [['crl', 'lifetime']], problem: `is ${formatDuration(crl.renewBefore)}`, expected: `less than crl.lifetime (${formatDuration(crl.lifetime)})`,
+  }),
+  ({ crl }) => when(crl.coalesce > crl.renewBefore, {
+    path: ['crl', 'coalesce'], about: [['crl', 'renewBefore']], problem: `is ${formatDuration(crl.coalesce)}`, expected: `at most crl.renewBefore (${formatDuration(crl.renewBefore)})`,
+  }),
+  ({ crl }) => (['lifetime', 'rootLifetime'] as const).flatMap((name) => when(crl[name] === 0, { path: ['crl', name], problem: 'is no time at all', expected: 'at least 1s' })),
+  ({ limits }) => when(limits.requestTime === 0, { path: ['limits', 'requestTime'], problem: 'is no time at all', expected: 'at least 1s' }),
+  ({ store, crl }) => when(store.retainEnded < CRL_LIFETIMES_RETAINED * crl.lifetime, {
+    path: ['store', 'retainEnded'], about: [['crl', 'lifetime']],
+    problem: `is ${formatDuration(store.retainEnded)}`, expected: `at least ${CRL_LIFETIMES_RETAINED} times crl.lifetime (${formatDuration(CRL_LIFETIMES_RETAINED * crl.lifetime)})`,
+  }),
+  faultsOfProfiles,
+  (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
+  ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {
+    path: ['eligibility'], problem: `leaves out the check ${name}`, expected: 'key, names and profile among the checks',
+  })),
+  ({ eligibility }) => eligibility.flatMap(({ step }, index) => when(eligibility.findIndex((earlier) => earlier.step === step) < index, {
+    path: ['eligibility', index], problem: `is the check ${step} again`, expected: 'each check once',
+  })),
+  (config) => config.eligibility.flatMap((setting, index) =>
+    profilesOf(setting).flatMap((name, at) => unknownProfile(config, name, ['eligibility', index, 'profiles', at]))),
+  ({ eligibility, profiles }) => Object.entries(profiles).flatMap(([name, profile]) => when(profile.approval === true && !eligibility.some(({ step }) => step === 'approval'), {
+    path: ['profiles', name, 'approval'], about: [['eligibility']], problem: 'asks for approval, which is not among the checks of eligibility', expected: 'approval in eligibility',
+  })),
+];
+
+const profilesOf = (setting: EligibilitySetting): readonly string[] => (setting.step === 'approval' ? setting.profiles : []);
+
+function unknownProfile({ profiles }: Config, name: string, path: Path): readonly Inconsistency[] {
+  const known = [...new Set([...compileProfiles({}).keys(), ...Object.keys(profiles)])];
+  const near = nearestName(name, known);
+  return when(!known.includes(name), {
+    path, about: [['profiles']], problem: `names the profile ${JSON.stringify(name)}, which there is not${near === undefined ? '' : ` (did you mean ${near}?)`}`, expected: `one of ${known.join(', ')}`,
+  });
+}
+
+/** The faults that the compiler of profiles finds, at the profile they are about. */
+function faultsOfProfiles({ profiles }: Config): readonly Inconsistency[] {
+  try {
+    compileProfiles(profiles);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ProfileError)) throw error;
+    return error.faults.map((fault) => {
+      const [, name = '', problem = fault, expected = ''] = /^profiles\.([a-z0-9-]+): (.*?)(?:; expected (.*))?$/s.exec(fault) ?? [];
+      return { path: ['profiles', name], problem: `cannot be used: ${problem}`, expected };
+    });
+  }
+}

@@ -1,0 +1,78 @@
+import { stringify } from 'yaml';
+import { variableName } from './environment.ts';
+import { ConfigSchema } from './schema.ts';
+import { kindOf, leavesOf, type NodeKind, type SchemaNode, tableOf } from './schema-node.ts';
+
+const HEAD = [
+  '# Configuration of Chancery.',
+  '# Remove the # before a value to set it; what stands there is its default, or an example where it says what holds without it.',
+  '# The environment variable named with a value sets it too, and wins over this file.',
+  '# A file with a fault is refused at start, with every fault, its line and what was expected.',
+];
+
+const WIDTH = 110;
+
+/** Values to be written without a `#`, by path: `{ 'publicUrl.http': 'http://ca.example.com' }`. */
+export type ExampleValues = Readonly<Record<string, unknown>>;
+
+/** The text of a commented configuration file: every value at its default, with what it is for, and the values given set. */
+export function exampleConfig(values: ExampleValues = {}): string {
+  const schema = ConfigSchema as unknown as SchemaNode;
+  const known = new Set([...leavesOf(schema)].map(({ path }) => path.join('.')));
+  const unknown = Object.keys(values).filter((path) => !known.has(path));
+  if (unknown.length > 0) throw new TypeError(`no settings of the configuration: ${unknown.join(', ')}`);
+  const sections = Object.entries(schema.properties ?? {}).map(([name, node]) => WRITERS[kindOf(node)](name, node, [name], values).join('\n'));
+  return `${[HEAD.join('\n'), ...sections].join('\n\n')}\n`;
+}
+
+type Writer = (name: string, node: SchemaNode, path: readonly string[], values: ExampleValues) => string[];
+
+const leaf: Writer = (name, node, path, values) => {
+  const given = values[path.join('.')];
+  const value = given ?? node.default ?? node.examples?.[0] ?? SHOWN_VALUE[kindOf(node)];
+  const about = `${node.description ?? name} (${variableName(path)}${node['x-secret'] ? ', or …_FILE' : ''})`;
+  return [...comment(about), `${given === undefined ? '#' : ''}${name}: ${inline(value)}`];
+};
+
+/** For a value that has neither default nor example. */
+const SHOWN_VALUE: Readonly<Partial<Record<NodeKind, unknown>>> = { text: '…' };
+
+const WRITERS: Readonly<Record<NodeKind, Writer>> = {
+  group: (name, node, path, values) => [
+    ...comment(node.description ?? name),
+    `${name}:`,
+    ...Object.entries(node.properties ?? {}).flatMap(([key, member]) => indented(WRITERS[kindOf(member)](key, member, [...path, key], values))),
+  ],
+  table: (name, node, path) => [
+    ...comment(node.description ?? name),
+    ...comment('Each may say:'),
+    ...[...leavesOf(tableOf(node).member)].flatMap((member) => comment(`  ${member.path.join('.')}: ${member.node.description ?? ''}`, '    ')),
+    ...comment(`(${variableName([...path, '<name>', 'lifetime'])}, and so on)`),
+    `${name}:`,
+    ...indented(tree(node.examples?.[0])),
+  ],
+  form: leaf, choice: leaf, text: leaf, number: leaf, flag: leaf, list: leaf, variant: leaf,
+};
+
+/** Members on lines of their own, commented out. A line with `#` and no space after it is a value. */
+function tree(value: unknown): string[] {
+  return Object.entries(value ?? {}).flatMap(([name, member]: [string, unknown]) =>
+    typeof member === 'object' && !Array.isArray(member) ? [`#${name}:`, ...indented(tree(member))] : [`#${name}: ${inline(member)}`]);
+}
+
+const inline = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0, flowCollectionPadding: false }).trim();
+
+const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+
+function comment(text: string, hang = ''): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/(?<=\S) /)) {
+    if (line !== '' && line.length + word.length > WIDTH) {
+      lines.push(line);
+      line = hang;
+    }
+    line += line.trim() === '' ? word : ` ${word}`;
+  }
+  return [...lines, line].map((one) => `# ${one}`);
+}

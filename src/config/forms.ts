@@ -1,0 +1,82 @@
+import { X509Error } from '../x509/errors.ts';
+import { textToName } from '../x509/general-name.ts';
+import { DURATION_PATTERN, parseDuration } from './duration.ts';
+
+/** Where a listener listens. Port 0 takes a free one. */
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where the store is. */
+export interface StoreLocation {
+  readonly kind: 'embedded';
+  readonly folder: string;
+}
+
+/** A text with a form of its own, that becomes a checked value. */
+export interface Form<T> {
+  /** What a good text looks like, in words. */
+  readonly expected: string;
+  /** The same, roughly, for editors that know the JSON Schema. */
+  readonly pattern?: string;
+  /** Whether YAML may give a whole number in place of a text. */
+  readonly takesNumbers?: true;
+  /** The value, or undefined where the text is not of the form. */
+  readonly parse: (text: string) => T | undefined;
+}
+
+/** The forms by name: a schema's `x-form`. */
+export const FORMS = {
+  duration: {
+    expected: 'a duration such as 90s, 15m, 12h, 30d or 1y (a plain number is seconds)',
+    pattern: DURATION_PATTERN,
+    takesNumbers: true,
+    parse: parseDuration,
+  } satisfies Form<number>,
+  listener: {
+    expected: 'host:port, such as 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:0, or off',
+    pattern: '^(off|.+:[0-9]{1,5})$',
+    parse: parseListener,
+  } satisfies Form<Listener | 'off'>,
+  httpsUrl: { expected: 'an address that begins with https://, without query', pattern: '^https://', parse: (text: string) => parseBaseUrl(text, 'https:') } satisfies Form<string>,
+  httpUrl: { expected: 'an address that begins with http://, without query', pattern: '^http://', parse: (text: string) => parseBaseUrl(text, 'http:') } satisfies Form<string>,
+  hostName: { expected: 'a host name or an IP address', parse: parseHostName } satisfies Form<string>,
+  store: { expected: 'embedded:<folder>', pattern: '^embedded:.+$', parse: parseStore } satisfies Form<StoreLocation>,
+} as const;
+
+export type FormName = keyof typeof FORMS;
+
+function parseListener(text: string): Listener | 'off' | undefined {
+  if (text === 'off') return 'off';
+  const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(text) ?? [];
+  const host = parseHostName(bracketed ?? plain ?? '');
+  const port = Number(digits);
+  if (host === undefined || port > 65_535 || host.includes(':') !== (bracketed !== undefined)) return undefined;
+  return { host, port };
+}
+
+/** Without a slash at the end, so that paths can be put behind it. */
+function parseBaseUrl(text: string, protocol: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const host = parseHostName(url.hostname.replace(/^\[(.*)\]$/, '$1'));
+  const plain = url.protocol === protocol && host !== undefined && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  return plain ? `${url.origin}${url.pathname}`.replace(/\/+$/, '') : undefined;
+}
+
+/** In the normal form that it has in a certificate. */
+function parseHostName(text: string): string | undefined {
+  try {
+    const { kind, value } = textToName(text);
+    return (kind === 'dns' && !value.startsWith('*')) || kind === 'ip' ? value : undefined;
+  } catch (error) {
+    if (error instanceof X509Error) return undefined;
+    throw error;
+  }
+}
+
+function parseStore(text: string): StoreLocation | undefined {
+  const folder = /^embedded:(.+)$/s.exec(text)?.[1];
+  return folder === undefined ? undefined : { kind: 'embedded', folder };
+}

@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { X509Error } from '../x509/errors.ts';
+import { normaliseDnsName } from '../x509/dns-name.ts';
+import type { Config, EligibilitySetting } from './config.ts';
+import { inconsistencies } from './consistency.ts';
+import { type Override, readCommandLine, readEnvironment } from './environment.ts';
+import { ConfigError, type ConfigFault, type Origin, type Path, pathText, type Report } from './faults.ts';
+import { parseSettings } from './parse-settings.ts';
+import { ConfigSchema, type Settings } from './schema.ts';
+import type { SchemaNode } from './schema-node.ts';
+import { pathKey, readYamlFile, type WrittenFile } from './yaml-file.ts';
+
+export interface LoadOptions {
+  /** The configuration file, which must be there. Where absent: `CHANCERY_CONFIG`, or `chancery.yaml` in the data folder where there is one. */
+  readonly file?: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** From the command line, by path: `{ data: './ca', workers: '4' }`. */
+  readonly overrides?: Readonly<Record<string, string>>;
+  /** What relative paths begin at; the working folder where absent. */
+  readonly folder?: string;
+  /** For the service's own certificate; the machine's name where absent. */
+  readonly machine?: string;
+}
+
+const SCHEMA: SchemaNode = ConfigSchema as unknown as SchemaNode;
+
+/**
+ * The configuration: command line over environment over file over default.
+ *
+ * @throws ConfigError with every fault, where it stands and what was expected
+ */
+export function loadConfig(options: LoadOptions): Config {
+  const { folder = process.cwd(), machine = hostname(), env } = options;
+  const environment = readEnvironment(SCHEMA, env);
+  const overrides = [...environment.overrides, ...readCommandLine(SCHEMA, options.overrides ?? {})];
+
+  const found = findFile(options, overrides, folder);
+  const written: WrittenFile = found === undefined ? NO_FILE : readYamlFile(found.path, found.shown);
+  const faults: ConfigFault[] = [...environment.faults, ...written.faults];
+  const faulty: Path[] = [];
+  const report: Report = (path, problem, expected) => {
+    faulty.push(path);
+    faults.push({ ...originOf(path, overrides, written, found?.shown), path: pathText(path), problem, expected });
+  };
+
+  const settings = parseSettings(SCHEMA, overrides.reduce(withOverride, written.values), [], report) as Settings;
+  const config = complete(settings, found?.path, folder, machine);
+  if (written.openToOthers && isInFile(['authority', 'passphrase'], overrides, written)) {
+    report(['authority', 'passphrase'], 'is in a file that others may read', 'the file\'s mode to be 0600, or CHANCERY_AUTHORITY__PASSPHRASE_FILE');
+  }
+  if (found?.inData !== undefined && found.inData !== config.data) {
+    report(['data'], 'is another folder than the one that holds this file', 'this folder, or the file to be named with --config');
+  }
+  const alreadyFaulty = [...faulty];
+  for (const { path, about = [], problem, expected } of inconsistencies(config)) {
+    const certain = [path, ...about].every((one) => !alreadyFaulty.some((other) => isWithin(one, other) || isWithin(other, one)));
+    if (certain) report(path, problem, expected);
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return deepFreeze(config);
+}
+
+const NO_FILE: WrittenFile = { values: undefined, origins: new Map(), faults: [], openToOthers: false };
+
+interface FoundFile {
+  readonly path: string;
+  /** As it was given: that is how messages call it. */
+  readonly shown: string;
+  /** The data folder that it was found in, where it was not named. */
+  readonly inData?: string;
+}
+
+function findFile({ file, env }: LoadOptions, overrides: readonly Override[], folder: string): FoundFile | undefined {
+  const named = file ?? (env['CHANCERY_CONFIG'] === '' ? undefined : env['CHANCERY_CONFIG']);
+  if (named !== undefined) return { path: resolve(folder, named), shown: named };
+  const data = String(overrides.findLast(({ path }) => pathText(path) === 'data')?.value ?? SCHEMA.properties?.['data']?.default);
+  const shown = join(data, 'chancery.yaml');
+  const path = resolve(folder, shown);
+  return existsSync(path) ? { path, shown, inData: resolve(folder, data) } : undefined;
+}
+
+/** The tree with one value set, unless something stands in the way that is a fault of its own. */
+function withOverride(tree: unknown, { path, value }: Override): unknown {
+  const [first, ...rest] = path;
+  if (first === undefined) return value;
+  if (tree !== undefined && tree !== null && (typeof tree !== 'object' || Array.isArray(tree))) return tree;
+  const members = (tree ?? {}) as Readonly<Record<string, unknown>>;
+  return { ...members, [first]: withOverride(members[first], { path: rest, value, source: '' }) };
+}
+
+/** Where the value at a path, or the nearest that holds it, was said. */
+function originOf(path: Path, overrides: readonly Override[], { origins }: WrittenFile, file: string | undefined): Origin {
+  const override = overrides.findLast((candidate) => isWithin(path, candidate.path));
+  if (override !== undefined) return { source: override.source };
+  for (let length = path.length; length >= 0; length--) {
+    const origin = origins.get(pathKey(path.slice(0, length)));
+    if (origin !== undefined) return origin;
+  }
+  return { source: file ?? 'configuration' };
+}
+
+const isWithin = (path: Path, outer: Path): boolean => outer.every((part, index) => path[index] === part);
+
+const isInFile = (path: Path, overrides: readonly Override[], written: WrittenFile): boolean =>
+  written.origins.has(pathKey(path)) && !overrides.some((override) => isWithin(path, override.path));
+
+/** What only the surroundings can say: absolute paths, the machine's name, the store beside the keys. */
+function complete(settings: Settings, file: string | undefined, folder: string, machine: string): Config {
+  const data = resolve(folder, settings.data);
+  const { url = { kind: 'embedded', folder: join(data, 'store') }, retainEnded } = settings.store;
+  return {
+    ...settings,
+    file,
+    data,
+    hostNames: settings.hostNames ?? usualHostNames(machine, settings.publicUrl.https),
+    store: { url: { ...url, folder: resolve(folder, url.folder) }, retainEnded },
+    eligibility: settings.eligibility.map(toEligibility),
+  };
+}
+
+function toEligibility(setting: Settings['eligibility'][number]): EligibilitySetting {
+  if (setting === 'approval') return { step: 'approval', profiles: [] };
+  if (typeof setting === 'string') return { step: setting };
+  return setting.step === 'quota' ? { step: 'quota', limit: setting.limit, window: setting.per } : setting;
+}
+
+function usualHostNames(machine: string, publicUrl: string | undefined): string[] {
+  const outside = publicUrl === undefined ? [] : [new URL(publicUrl).hostname.replace(/^\[(.*)\]$/, '$1')];
+  return [...new Set(['localhost', '127.0.0.1', '::1', ...asHostName(machine), ...outside])];
+}
+
+/** A machine may be called what no certificate may (`build_host`). */
+function asHostName(machine: string): string[] {
+  try {
+    return [normaliseDnsName(machine, false)];
+  } catch (error) {
+    if (error instanceof X509Error) return [];
+    throw error;
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
+  return value;
+}

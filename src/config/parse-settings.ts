@@ -1,0 +1,108 @@
+import type { Path, Report } from './faults.ts';
+import { type Form, FORMS } from './forms.ts';
+import { nearestName } from './near-name.ts';
+import { choicesOf, expectedOf, kindOf, mustBeWritten, type NodeKind, type SchemaNode, tableOf } from './schema-node.ts';
+
+/**
+ * Checks what was written against the schema, reporting every fault, and returns the values it stands for: forms parsed,
+ * defaults filled in. A value with a fault is replaced by its default, so that what depends on it can be checked too.
+ */
+export function parseSettings(node: SchemaNode, written: unknown, path: Path, report: Report): unknown {
+  const given = written === undefined || (written === null && ABSENT_WHEN_EMPTY.includes(kindOf(node))) ? undefined : written;
+  if (given === undefined) return byDefault(node, path, report);
+  const parsed = PARSERS[kindOf(node)](node, given, path, report);
+  return parsed === undefined ? byDefault(node, path, report) : parsed;
+}
+
+/** A section whose every line is commented out reads as empty in YAML. */
+const ABSENT_WHEN_EMPTY: readonly NodeKind[] = ['group', 'table'];
+
+function byDefault(node: SchemaNode, path: Path, report: Report): unknown {
+  if (node.default !== undefined) return PARSERS[kindOf(node)](node, node.default, path, report);
+  if (kindOf(node) === 'table') return {};
+  // A group is made of its members' defaults, unless one of them must be said.
+  return kindOf(node) === 'group' && mustBeWritten(node).length === 0 ? PARSERS.group(node, {}, path, report) : undefined;
+}
+
+/** Each returns undefined where it reported a fault. */
+type Parser = (node: SchemaNode, given: unknown, path: Path, report: Report) => unknown;
+
+const PARSERS: Readonly<Record<NodeKind, Parser>> = {
+  form: (node, given, path, report) => {
+    const form: Form<unknown> = FORMS[node['x-form'] ?? 'duration'];
+    const text = form.takesNumbers && Number.isSafeInteger(given) ? String(given) : given;
+    return orFault(typeof text === 'string' ? form.parse(text) : undefined, node, given, path, report);
+  },
+  choice: (node, given, path, report) => {
+    const choices = choicesOf(node);
+    if (typeof given === 'string' && choices.includes(given)) return given;
+    const near = typeof given === 'string' ? nearestName(given, choices) : undefined;
+    report(path, `is ${shown(given, node)}${perhaps(near)}`, expectedOf(node));
+    return undefined;
+  },
+  text: (node, given, path, report) => {
+    const good = typeof given === 'string' && given.length >= (node.minLength ?? 0) && given.length <= (node.maxLength ?? Infinity)
+      && (node.pattern === undefined || new RegExp(node.pattern).test(given));
+    const needsQuotes = typeof given === 'number' || typeof given === 'boolean';
+    if (!good && needsQuotes) report(path, `is ${shown(given, node)}, which YAML takes for no text`, `${expectedOf(node)}, in quotes`);
+    return good ? given : needsQuotes ? undefined : orFault(undefined, node, given, path, report);
+  },
+  number: (node, given, path, report) => {
+    const good = Number.isSafeInteger(given) && Number(given) >= (node.minimum ?? -Infinity) && Number(given) <= (node.maximum ?? Infinity);
+    return orFault(good ? given : undefined, node, given, path, report);
+  },
+  flag: (node, given, path, report) => orFault(typeof given === 'boolean' ? given : undefined, node, given, path, report),
+  list: (node, given, path, report) => {
+    if (!Array.isArray(given) || given.length < (node.minItems ?? 0)) return orFault(undefined, node, given, path, report);
+    return given.map((item: unknown, index) => parseSettings(node.items ?? {}, item, [...path, index], report)).filter((item) => item !== undefined);
+  },
+  group: (node, given, path, report) => {
+    if (!isGroup(given)) return orFault(undefined, node, given, path, report);
+    const members = node.properties ?? {};
+    for (const name of Object.keys(given).filter((key) => !Object.hasOwn(members, key))) reportUnknown(name, Object.keys(members), path, report);
+    for (const name of mustBeWritten(node).filter((key) => !Object.hasOwn(given, key))) report([...path, name], 'is missing', expectedOf(members[name] ?? {}));
+    // An optional member has no default: what is not said stays so.
+    const present = Object.entries(members).filter(([name]) => given[name] !== undefined || node.required?.includes(name));
+    const entries = present.map(([name, member]) => [name, parseSettings(member, given[name], [...path, name], report)] as const);
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  },
+  table: (node, given, path, report) => {
+    if (!isGroup(given)) return orFault(undefined, node, given, path, report);
+    const { names, member } = tableOf(node);
+    const [good, bad] = [Object.keys(given).filter((name) => names.test(name)), Object.keys(given).filter((name) => !names.test(name))];
+    for (const name of bad) report([...path, name], 'has a name that cannot be used', `a name of the form ${names.source}`);
+    return Object.fromEntries(good.map((name) => [name, parseSettings(member, given[name], [...path, name], report) ?? {}]));
+  },
+  variant: (node, given, path, report) => {
+    const branches = (node.anyOf ?? []).filter((branch) => (kindOf(branch) === 'group') === isGroup(given));
+    const branch = branches.find((candidate) => isTagged(candidate, given)) ?? (branches.length === 1 ? branches[0] : undefined);
+    return branch === undefined ? orFault(undefined, node, given, path, report) : PARSERS[kindOf(branch)](branch, given, path, report);
+  },
+};
+
+function orFault(value: unknown, node: SchemaNode, given: unknown, path: Path, report: Report): unknown {
+  if (value === undefined) report(path, given === null ? 'has no value' : `is ${shown(given, node)}`, expectedOf(node));
+  return value;
+}
+
+function reportUnknown(name: string, members: readonly string[], path: Path, report: Report): void {
+  report([...path, name], `is unknown${perhaps(nearestName(name, members))}`, `one of ${members.join(', ')}`);
+}
+
+const perhaps = (near: string | undefined): string => (near === undefined ? '' : ` (did you mean ${near}?)`);
+
+/** The group whose constant member (`step: quota`) is the one that was written. */
+const isTagged = (node: SchemaNode, given: unknown): boolean =>
+  isGroup(given) && Object.entries(node.properties ?? {}).some(([name, member]) => member.const !== undefined && member.const === given[name]);
+
+const isGroup = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const SHOWN_MOST = 60;
+
+function shown(value: unknown, node: SchemaNode): string {
+  if (node['x-secret']) return 'not of the form';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (isGroup(value)) return 'a group of values';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > SHOWN_MOST ? `${text.slice(0, SHOWN_MOST)}…` : text;
+}

@@ -1,0 +1,78 @@
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import type { ConfigFault, Origin, Path } from './faults.ts';
+
+/** Far above any configuration, and small enough to be read whole. */
+const MOST_BYTES = 1_048_576;
+/** The schema has a depth of five; an alias within its own anchor would have none. */
+const MOST_DEPTH = 20;
+
+/** A configuration file as it was read: values, and where each stands. */
+export interface WrittenFile {
+  readonly values: unknown;
+  /** By `pathKey`. */
+  readonly origins: ReadonlyMap<string, Origin>;
+  readonly faults: readonly ConfigFault[];
+  /** True where users other than the owner may read the file. */
+  readonly openToOthers: boolean;
+}
+
+export const pathKey = (path: Path): string => JSON.stringify(path);
+
+/** Reads one YAML document. Faults of syntax, duplicate names and what is no file are in the result, not thrown. `source` is what they call the file. */
+export function readYamlFile(file: string, source: string): WrittenFile {
+  let text: string;
+  let openToOthers: boolean;
+  try {
+    [text, openToOthers] = readSmallFile(file);
+  } catch (error) {
+    const problem = `cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : String(error)})`;
+    return { values: undefined, origins: new Map(), openToOthers: false, faults: [{ source, path: '', problem, expected: `a YAML file of at most ${MOST_BYTES} bytes` }] };
+  }
+  return { ...parseYaml(text, source), openToOthers };
+}
+
+function readSmallFile(file: string): [text: string, openToOthers: boolean] {
+  const descriptor = openSync(file, 'r');
+  try {
+    const { size, mode } = fstatSync(descriptor);
+    if (size > MOST_BYTES) throw new RangeError('too large');
+    return [readFileSync(descriptor, 'utf8'), (mode & 0o077) !== 0];
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The text of a configuration file, as values with their places. */
+export function parseYaml(text: string, source: string): Omit<WrittenFile, 'openToOthers'> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
+  const place = (offset: number): Origin => {
+    const { line, col } = lines.linePos(offset);
+    return { source, line, column: col };
+  };
+  const faults: ConfigFault[] = [...document.errors, ...document.warnings].map((error) => ({
+    ...place(error.pos[0]), path: '', problem: error.message, expected: error.code === 'DUPLICATE_KEY' ? 'each name once' : 'YAML 1.2',
+  }));
+  // What follows a fault of syntax is not what was meant.
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { values: undefined, origins: new Map(), faults };
+
+  const origins = new Map<string, Origin>();
+  const read = (node: Node | null | undefined, path: Path): unknown => {
+    const offset = node?.range?.[0];
+    if (offset !== undefined && !origins.has(pathKey(path))) origins.set(pathKey(path), place(offset));
+    if (path.length > MOST_DEPTH) return undefined;
+    if (isAlias(node)) return read(node.resolve(document), path);
+    if (isSeq<Node>(node)) return node.items.map((item, index) => read(item, [...path, index]));
+    if (isMap<Node, Node>(node)) return Object.fromEntries(node.items.map((pair) => readMember(pair, path)));
+    return isScalar(node) ? node.value : undefined;
+  };
+  const readMember = ({ key, value }: Pair<Node, Node>, path: Path): [string, unknown] => {
+    const name = isScalar(key) ? String(key.value) : '?';
+    const inside = [...path, name];
+    // The name's place, not the value's: it is where one looks.
+    if (key.range) origins.set(pathKey(inside), place(key.range[0]));
+    return [name, read(value, inside)];
+  };
+  return { values: read(document.contents, []), origins, faults };
+}

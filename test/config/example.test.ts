@@ -1,0 +1,46 @@
+import t from 'tap';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exampleConfig } from '../../src/config/example.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { ConfigSchema } from '../../src/config/schema.ts';
+import { leavesOf, type SchemaNode } from '../../src/config/schema-node.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'chancery-example-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+function load(text: string) {
+  writeFileSync(join(folder, 'example.yaml'), text, { mode: 0o600 });
+  return loadConfig({ file: 'example.yaml', env: {}, folder, machine: 'machine' });
+}
+
+t.test('the example as it is written changes nothing', async (t) => {
+  t.same(load(exampleConfig()), load(''));
+});
+
+t.test('with every # of a value removed it is a good configuration, of defaults wherever there is one', async (t) => {
+  const uncommented = exampleConfig().replace(/^( *)#(?=\S)/gm, '$1');
+  const { publicUrl, hostNames, store, authority, profiles, ...rest } = load(uncommented);
+  const { publicUrl: _url, hostNames: _names, store: standardStore, authority: standardAuthority, profiles: _profiles, ...standard } = load('');
+  t.same(rest, standard);
+  t.equal(store.retainEnded, standardStore.retainEnded);
+  t.equal(authority.verifySignatures, standardAuthority.verifySignatures);
+  t.same([publicUrl, hostNames, authority.issuing, profiles], [
+    { https: 'https://ca.example.com', http: 'http://ca.example.com' }, ['ca.example.com', 'localhost', '127.0.0.1'], 'issuing',
+    { server: { lifetime: 7_776_000, names: { allow: ['**.example.com', '10.0.0.0/8'] } } },
+  ]);
+});
+
+t.test('every value is described in it', async (t) => {
+  const text = exampleConfig().replace(/\n *# +/g, ' ');
+  for (const { path, node } of leavesOf(ConfigSchema as unknown as SchemaNode)) t.ok(node.description !== undefined && text.includes(node.description), path.join('.'));
+});
+
+t.test('values that are given are set, and nothing else', async (t) => {
+  const text = exampleConfig({ 'publicUrl.http': 'http://pki.example.com', hostNames: ['ca.example.com', '::1'], workers: 2 });
+  const config = load(text);
+  t.same([config.publicUrl, config.hostNames, config.workers], [{ http: 'http://pki.example.com' }, ['ca.example.com', '::1'], 2]);
+  t.equal(text.match(/^ *[^#\s]/gm)?.length, 9 + 3, 'nine sections, three values');
+  t.throws(() => exampleConfig({ 'publicUrl.htp': 'x' }), TypeError);
+});
