@@ -12,23 +12,26 @@ const HEAD = [
 
 const WIDTH = 110;
 
-/** Values to be written without a `#`, by path: `{ 'publicUrl.http': 'http://ca.example.com' }`. */
+/** Values to be written without a `#`, in the shape of the file: `{ publicUrl: { http: 'http://ca.example.com' } }`. */
 export type ExampleValues = Readonly<Record<string, unknown>>;
 
 /** The text of a commented configuration file: every value at its default, with what it is for, and the values given set. */
 export function exampleConfig(values: ExampleValues = {}): string {
-  const schema = ConfigSchema as unknown as SchemaNode;
-  const known = new Set([...leavesOf(schema)].map(({ path }) => path.join('.')));
-  const unknown = Object.keys(values).filter((path) => !known.has(path));
-  if (unknown.length > 0) throw new TypeError(`no settings of the configuration: ${unknown.join(', ')}`);
-  const sections = Object.entries(schema.properties ?? {}).map(([name, node]) => WRITERS[kindOf(node)](name, node, [name], values).join('\n'));
-  return `${[HEAD.join('\n'), ...sections].join('\n\n')}\n`;
+  return `${[HEAD.join('\n'), ...members(ConfigSchema as unknown as SchemaNode, [], values).map((lines) => lines.join('\n'))].join('\n\n')}\n`;
 }
 
-type Writer = (name: string, node: SchemaNode, path: readonly string[], values: ExampleValues) => string[];
+/** The lines of each member of a group. */
+function members(group: SchemaNode, path: readonly string[], values: unknown): string[][] {
+  const given = (values ?? {}) as ExampleValues;
+  const known = group.properties ?? {};
+  const unknown = Object.keys(given).filter((name) => !Object.hasOwn(known, name));
+  if (unknown.length > 0) throw new TypeError(`no settings of the configuration: ${unknown.map((name) => [...path, name].join('.')).join(', ')}`);
+  return Object.entries(known).map(([name, node]) => WRITERS[kindOf(node)](name, node, [...path, name], given[name]));
+}
 
-const leaf: Writer = (name, node, path, values) => {
-  const given = values[path.join('.')];
+type Writer = (name: string, node: SchemaNode, path: readonly string[], given: unknown) => string[];
+
+const leaf: Writer = (name, node, path, given) => {
   const value = given ?? node.default ?? node.examples?.[0] ?? SHOWN_VALUE[kindOf(node)];
   const about = `${node.description ?? name} (${variableName(path)}${node['x-secret'] ? ', or …_FILE' : ''})`;
   return [...comment(about), `${given === undefined ? '#' : ''}${name}: ${inline(value)}`];
@@ -38,18 +41,14 @@ const leaf: Writer = (name, node, path, values) => {
 const SHOWN_VALUE: Readonly<Partial<Record<NodeKind, unknown>>> = { text: '…' };
 
 const WRITERS: Readonly<Record<NodeKind, Writer>> = {
-  group: (name, node, path, values) => [
-    ...comment(node.description ?? name),
-    `${name}:`,
-    ...Object.entries(node.properties ?? {}).flatMap(([key, member]) => indented(WRITERS[kindOf(member)](key, member, [...path, key], values))),
-  ],
-  table: (name, node, path) => [
+  group: (name, node, path, given) => [...comment(node.description ?? name), `${name}:`, ...indented(members(node, path, given).flat())],
+  table: (name, node, path, given) => [
     ...comment(node.description ?? name),
     ...comment('Each may say:'),
     ...[...leavesOf(tableOf(node).member)].flatMap((member) => comment(`  ${member.path.join('.')}: ${member.node.description ?? ''}`, '    ')),
     ...comment(`(${variableName([...path, '<name>', 'lifetime'])}, and so on)`),
     `${name}:`,
-    ...indented(tree(node.examples?.[0])),
+    ...indented(given === undefined ? tree(node.examples?.[0]) : stringify(given).trimEnd().split('\n')),
   ],
   form: leaf, choice: leaf, text: leaf, number: leaf, flag: leaf, list: leaf, variant: leaf,
 };
