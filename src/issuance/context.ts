@@ -3,6 +3,7 @@ import type { EligibilityStep } from '../policy/eligibility.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { Quota } from '../policy/steps/quota.ts';
 import type { RequestStore } from '../store/store.ts';
+import type { RequestState } from './request.ts';
 import type { Template } from './template.ts';
 
 /** One profile with the authority that signs its certificates. */
@@ -26,5 +27,7 @@ export interface IssuanceContext {
   readonly clock: () => number;
   readonly newSerial: (now: number) => string;
   /** Told how long each part took, milliseconds. */
+  /** Told what became of each request at once. */
+  readonly counted: (state: RequestState, profile: string) => void;
   readonly measure: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
 }

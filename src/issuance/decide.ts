@@ -10,6 +10,8 @@ import type { IssuanceContext, IssuingProfile } from './context.ts';
 import { refusal } from './issue.ts';
 import type { RequestRecord, Step } from './request.ts';
 
+const APPROVED_PAGE = 100;
+
 export interface Decision {
   readonly id: string;
   readonly operator: Identity;
@@ -80,18 +82,13 @@ export async function finish(context: IssuanceContext, approved: RequestRecord):
 }
 
 /** Finishes every approved request that a crash left unsigned. */
-export async function finishApproved(context: IssuanceContext & { readonly list: (cursor?: string) => Promise<{ readonly items: readonly RequestRecord[]; readonly next?: string }> }): Promise<number> {
-  let finished = 0;
+export async function finishApproved(context: IssuanceContext): Promise<void> {
   let cursor: string | undefined;
   do {
-    const page = await context.list(cursor);
-    for (const record of page.items) {
-      await finish(context, record);
-      finished += 1;
-    }
+    const page = await context.store.list({ state: 'approved' }, { limit: APPROVED_PAGE, ...(cursor === undefined ? {} : { cursor }) });
+    for (const record of page.items) await finish(context, record);
     cursor = page.next;
   } while (cursor !== undefined);
-  return finished;
 }
 
 async function waitingRequest(context: IssuanceContext, id: string): Promise<RequestRecord> {

@@ -63,6 +63,7 @@ export async function issue(context: IssuanceContext, input: IssueInput): Promis
   // 7. Only now may the door answer.
   if (stored.outcome === 'exists') return stored.record;
   if (stored.outcome !== 'stored') throw notStored(stored);
+  context.counted(record.state, record.profile);
   if (record.state === 'denied') throw refusal(record);
   return record;
 }

@@ -3,7 +3,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { Name } from '../policy/name-pattern.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { commonNameOf } from '../x509/distinguished-name.ts';
-import { certificateNames } from '../x509/extension-values.ts';
+import { certificateNames } from '../x509/extensions.ts';
 import type { IssuanceContext } from './context.ts';
 import { type IssueInput, issue } from './issue.ts';
 import type { RequestRecord } from './request.ts';

@@ -100,6 +100,8 @@ const BUILT_IN: Readonly<Record<string, RawProfile>> = {
     extendedKeyUsage: ['OCSPSigning'], commonNameOnly: true, operatorsOnly: true, ocspNoCheck: true, crlDistributionPoint: false, renewable: false,
     names: { kinds: ['dns', 'text'] },
   },
+  // What the service itself asks for, for its own https listener.
+  service: { extendedKeyUsage: ['serverAuth'], operatorsOnly: true, renewable: false, keyTypes: ['P-256'], names: { kinds: ['dns', 'ip'] } },
   subordinate: {
     authority: true, pathLength: 0, commonNameOnly: true, operatorsOnly: true, lifetime: 5 * 365 * DAY, maxLifetime: 10 * 365 * DAY, renewable: false,
     names: { kinds: ['text'] },

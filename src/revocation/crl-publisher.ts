@@ -3,7 +3,8 @@ import type { Authority } from '../authority/authority.ts';
 import { lintCrl } from '../policy/lints.ts';
 import type { CrlStore, PublishedCrl } from '../store/store.ts';
 import { assembleCrl, encodeTbsCrl } from '../x509/crl.ts';
-import { authorityKeyIdentifier, cRLNumber } from '../x509/extensions.ts';
+import { cRLNumber } from '../x509/crl-extensions.ts';
+import { authorityKeyIdentifier } from '../x509/extensions.ts';
 
 export interface CrlSchedule {
   /** From thisUpdate to nextUpdate, seconds. */

@@ -16,7 +16,7 @@ export interface RevocationContext {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /** Told which authority's CRL is behind now. */
-  readonly revoked: (authority: string) => void;
+  readonly revoked: (authority: string, reason: RevocationReason) => void;
 }
 
 /** Reasons that need a counterpart which does not exist (release of a hold), or are none of a certificate's own (RFC 5280 5.3.1). */
@@ -49,7 +49,7 @@ export async function revoke(context: RevocationContext, { identity, serial, rea
       throw new Refused('already-revoked', `Certificate ${serial} was revoked at ${when} (${revocation?.reason ?? 'unspecified'}).`, { instance: `/v1/certificates/${serial}` });
     }
     case 'revoked':
-      context.revoked(outcome.record.authority);
+      context.revoked(outcome.record.authority, reason);
       return outcome.record;
   }
 }

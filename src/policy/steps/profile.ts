@@ -1,4 +1,5 @@
 import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage, type Extension } from '../../x509/extensions.ts';
+import { X509Error } from '../../x509/errors.ts';
 import { OID } from '../../x509/oids.ts';
 import { type Candidate, type EligibilityStep, failed, passed } from '../eligibility.ts';
 
@@ -62,5 +63,10 @@ const NAMED_EXTENSIONS: Readonly<Record<string, (value: Uint8Array, candidate: C
 function extensionFault(extension: Extension, candidate: Candidate): string | undefined {
   const check = Object.hasOwn(NAMED_EXTENSIONS, extension.oid) ? NAMED_EXTENSIONS[extension.oid] : undefined;
   if (check === undefined) return `the CSR asks for extension ${extension.oid}, which no profile grants`;
-  return check(extension.value, candidate);
+  try {
+    return check(extension.value, candidate);
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    return error.detail;
+  }
 }

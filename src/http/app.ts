@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { Server, ServerOptions as TlsOptions } from 'node:https';
+import fastify, { type FastifyBaseLogger, type FastifyHttpsOptions, type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { Refused } from '../errors.ts';
+import { errorHandler, PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts';
+import { rateLimit } from './rate-limit.ts';
+import { parseStrictJson } from './strict-json.ts';
+
+export interface AppLimits {
+  /** Bytes of a body. */
+  readonly body: number;
+  readonly connections: number;
+  /** A whole request must have arrived in this time, seconds. */
+  readonly requestTime: number;
+  /** Calls a minute for each address; 0 for no limit. */
+  readonly perAddress: number;
+}
+
+export interface AppOptions {
+  readonly limits: AppLimits;
+  readonly logger: FastifyBaseLogger;
+  readonly logRequests: boolean;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly tls?: TlsOptions;
+}
+
+export type App = FastifyInstance;
+
+const KEEP_ALIVE = 72_000;
+const MOST_HEADER_BYTES = 16_384;
+
+/**
+ * A listener's Fastify with the house's limits and refusals, and no routes. Everything that a stranger chooses is bounded:
+ * body, headers, parameters, time, connections. Fastify's own defaults would let a body stall for ever, drop unknown members
+ * and coerce types.
+ */
+export function buildApp({ limits, logger, logRequests, clock, tls }: AppOptions): App {
+  const options: FastifyServerOptions = {
+    loggerInstance: logger,
+    disableRequestLogging: !logRequests,
+    bodyLimit: limits.body,
+    requestTimeout: limits.requestTime * 1000,
+    keepAliveTimeout: KEEP_ALIVE,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: 8192, ignoreTrailingSlash: false, caseSensitive: true },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, strict: false } },
+    clientErrorHandler: refuseBrokenRequest,
+    frameworkErrors: (error, request, reply) => errorHandler(error, request, reply),
+  };
+  const server = { headersTimeout: limits.requestTime * 1000, maxHeaderSize: MOST_HEADER_BYTES, connectionsCheckingInterval: 2000 };
+  const app = (tls === undefined ? fastify({ ...options, http: server }) : fastify<Server>({ ...options, https: { ...tls, ...server } } as unknown as FastifyHttpsOptions<Server>)) as unknown as App;
+  app.server.maxConnections = limits.connections;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, parseStrictJson(body as string));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  app.setErrorHandler(errorHandler);
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(app, request.method, request.url)));
+  const perAddress = rateLimit(limits.perAddress);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff');
+    const seconds = perAddress.take(request.ip, clock());
+    done(seconds > 0 ? new Refused('rate-limited', 'This address calls too often.', { retryAfter: seconds }) : undefined);
+  });
+  return app;
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'] as const;
+
+/** 405 where another method would find something, 404 elsewhere. */
+function notFound(app: App, method: string, url: string): Refused {
+  const path = url.split('?', 1)[0] ?? '/';
+  const others = METHODS.filter((other) => other !== method && app.findRoute({ method: other, url: path }) !== null);
+  if (others.length > 0) return new Refused('method-not-allowed', `${method} is not allowed here; expected ${others.join(' or ')}.`);
+  return new Refused('not-found', 'There is nothing at this path.');
+}
+
+const BROKEN: Readonly<Record<string, Refused>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: new Refused('request-timeout', 'The request did not arrive in time.'),
+  HPE_HEADER_OVERFLOW: new Refused('headers-too-large', 'The headers are larger than 16 KiB.'),
+};
+
+/** Answers, on the bare socket, what never became a request. */
+const refuseBrokenRequest: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refused = BROKEN[error.code] ?? new Refused('header-invalid', 'The request is not valid HTTP/1.1.');
+  const problem = problemOf(refused);
+  const body = JSON.stringify(problem);
+  socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+};

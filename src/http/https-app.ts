@@ -1,0 +1,72 @@
+import { Refused } from '../errors.ts';
+import { type App, type AppOptions, buildApp } from './app.ts';
+import { type AuthorityRoutes, authorityRoutes, AuthorityView, CrlView } from './rest/authorities.ts';
+import { apiKeyRoutes, type ApiKeyRoutes, ApiKeyView } from './rest/api-keys.ts';
+import { auditRoutes, auditSchemas } from './rest/audit.ts';
+import { certificateRoutes, type CertificateRoutes, CertificateView } from './rest/certificates.ts';
+import { openApi } from './rest/openapi.ts';
+import { renewalRoutes, type RenewalRoutes } from './rest/renewals.ts';
+import { OutlookView, RequestView } from './rest/request-schemas.ts';
+import { requestRoutes, type RequestRoutes } from './rest/requests.ts';
+import { Problem } from './rest/schemas.ts';
+import { tokenRoutes, type TokenRoutes, TokenView } from './rest/tokens.ts';
+import { authorityCertificateRoutes } from './published/authority-certificates.ts';
+import { type CrlRoutes, crlRoutes } from './published/crls.ts';
+import { healthRoutes, type Readiness } from './published/health.ts';
+import type { AuditStore } from '../store/store.ts';
+import type { Authentication } from './authentication.ts';
+import type { Authority } from '../authority/authority.ts';
+
+/** What everybody may read, on both listeners. */
+export interface PublishedOptions {
+  readonly crls: CrlRoutes;
+  readonly authorities: readonly Authority[];
+  readonly issuing: Authority;
+  readonly readiness: readonly Readiness[];
+}
+
+export interface RestOptions {
+  readonly requests: RequestRoutes;
+  readonly renewals: RenewalRoutes;
+  readonly certificates: CertificateRoutes;
+  readonly tokens: TokenRoutes;
+  readonly apiKeys: ApiKeyRoutes;
+  readonly authorities: AuthorityRoutes;
+  readonly audit: { readonly store: AuditStore; readonly authentication: Authentication };
+}
+
+/** The https listener: everything. */
+export async function buildHttpsApp(options: AppOptions, published: PublishedOptions, rest: RestOptions): Promise<App> {
+  const app = buildApp(options);
+  await openApi(app);
+  for (const schema of [Problem, RequestView, OutlookView, CertificateView, TokenView, ApiKeyView, AuthorityView, CrlView, ...auditSchemas]) app.addSchema(schema);
+  // Scopes of their own, since each may take other bodies.
+  app.register((scope, _options, done) => { requestRoutes(scope, rest.requests); done(); });
+  app.register((scope, _options, done) => { renewalRoutes(scope, rest.renewals); done(); });
+  certificateRoutes(app, rest.certificates);
+  tokenRoutes(app, rest.tokens);
+  apiKeyRoutes(app, rest.apiKeys);
+  authorityRoutes(app, rest.authorities);
+  auditRoutes(app, rest.audit);
+  publishedRoutes(app, published);
+  await app.ready();
+  return app;
+}
+
+/** The http listener: only what must be reachable without TLS. `httpsUrl` is asked when needed: a free port is known late. */
+export async function buildHttpApp(options: AppOptions, published: PublishedOptions, httpsUrl: () => string): Promise<App> {
+  const app = buildApp(options);
+  publishedRoutes(app, published);
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.all('/v1/*', () => {
+    throw new Refused('tls-required', `This call is served over TLS only: ${httpsUrl()}. Nothing of it was used; a credential that was sent here in clear should be replaced.`);
+  });
+  await app.ready();
+  return app;
+}
+
+function publishedRoutes(app: App, { crls, authorities, issuing, readiness }: PublishedOptions): void {
+  crlRoutes(app, crls);
+  authorityCertificateRoutes(app, { authorities, issuing });
+  healthRoutes(app, readiness);
+}

@@ -1,0 +1,117 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, type Fault, Refused } from '../errors.ts';
+import { BadCursor, StoreUnavailable } from '../store/store.ts';
+import { JsonError } from './strict-json.ts';
+
+/** RFC 9457, with every fault that was found. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance?: string;
+  readonly errors?: readonly Fault[];
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** How each code looks over HTTP: the only place where statuses are chosen. */
+const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
+  'csr-malformed': [400, 'The CSR is malformed'],
+  'csr-possession': [400, 'The CSR does not prove possession of its key'],
+  'body-invalid': [400, 'The body is invalid'],
+  'query-invalid': [400, 'The query is invalid'],
+  'header-invalid': [400, 'A header is invalid'],
+  'profile-unknown': [400, 'The profile is unknown'],
+  unauthenticated: [401, 'Authentication failed'],
+  forbidden: [403, 'Not allowed'],
+  'request-refused': [403, 'The request is refused'],
+  'token-exhausted': [403, 'The enrolment token is used up'],
+  'renewal-refused': [403, 'The renewal is refused'],
+  'tls-required': [403, 'TLS is required'],
+  'not-found': [404, 'Not found'],
+  'method-not-allowed': [405, 'Method not allowed'],
+  'not-acceptable': [406, 'Not acceptable'],
+  'request-timeout': [408, 'The request took too long'],
+  'already-decided': [409, 'Already decided'],
+  'already-revoked': [409, 'Already revoked'],
+  'body-too-large': [413, 'The body is too large'],
+  'media-type-unsupported': [415, 'Unsupported media type'],
+  'idempotency-key-reused': [422, 'The Idempotency-Key was used for something else'],
+  'rate-limited': [429, 'Too many requests'],
+  'headers-too-large': [431, 'The headers are too large'],
+  unavailable: [503, 'Not available now'],
+  internal: [503, 'Internal fault'],
+};
+
+/** Seconds after which a 503 may be tried again, where nothing better is known. */
+const RETRY_AFTER = 5;
+
+export const statusOf = (code: ErrorCode): number => STATUS[code][0];
+
+export function problemOf({ code, message, faults, instance }: Refused): Problem {
+  const [status, title] = STATUS[code];
+  return {
+    type: `urn:chancery:error:${code}`, title, status, detail: message,
+    ...(instance === undefined ? {} : { instance }),
+    ...(faults.length === 0 ? {} : { errors: faults }),
+  };
+}
+
+/** Sends the refusal with the headers that go with it. */
+export function sendProblem(reply: FastifyReply, refused: Refused): FastifyReply {
+  const problem = problemOf(refused);
+  if (refused.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="chancery"');
+  const retryAfter = refused.retryAfter ?? (problem.status === 503 ? RETRY_AFTER : undefined);
+  if (retryAfter !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
+  return reply.code(problem.status).header('content-type', PROBLEM_TYPE).header('cache-control', 'no-store').send(problem);
+}
+
+/** Fastify's own refusals, by its code. */
+const FASTIFY_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'The body is larger than this call takes.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unsupported', 'The Content-Type is not one that this call takes.'],
+  FST_ERR_CTP_EMPTY_TYPE: ['media-type-unsupported', 'The Content-Type is missing.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['body-invalid', 'The body\'s length differs from its Content-Length.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['body-invalid', 'The body is empty; expected JSON.'],
+  FST_ERR_BAD_URL: ['query-invalid', 'The path is not a valid URL path.'],
+  FST_ERR_ASYNC_CONSTRAINT: ['not-found', 'There is nothing here.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'There is nothing here.'],
+};
+
+/** Every error that reaches the edge, as a refusal; what is not known is `internal`, and its message stays inside. */
+export function refusedOf(error: unknown): Refused {
+  if (error instanceof Refused) return error;
+  if (error instanceof StoreUnavailable) return new Refused('unavailable', 'The store does not answer now; the outcome is settled by asking again.', { cause: error, retryAfter: 2 });
+  if (error instanceof BadCursor) return new Refused('query-invalid', 'The cursor is not one of this listing.', { cause: error, faults: [{ code: 'cursor', detail: 'not a cursor of this listing', at: '/cursor' }] });
+  if (error instanceof JsonError) return new Refused('body-invalid', `The body is not valid JSON: ${error.message}`, { cause: error });
+  const { code, validation, validationContext } = error as Partial<FastifyError>;
+  if (validation !== undefined) return invalid(validation, validationContext);
+  const known = code !== undefined && Object.hasOwn(FASTIFY_CODES, code) ? FASTIFY_CODES[code] : undefined;
+  if (known !== undefined) return new Refused(known[0], known[1], { cause: error });
+  return new Refused('internal', 'Something went wrong here; it has been logged.', { cause: error });
+}
+
+/** For Fastify's `setErrorHandler`. */
+export function errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const refused = refusedOf(error);
+  if (refused.code === 'internal') request.log.error({ err: refused.cause }, 'internal fault');
+  else if (refused.code === 'unavailable') request.log.warn({ err: refused.cause ?? refused }, 'not available');
+  void sendProblem(reply, refused);
+}
+
+const PLACES: Readonly<Record<string, ErrorCode>> = { body: 'body-invalid', querystring: 'query-invalid', headers: 'header-invalid', params: 'not-found' };
+
+function invalid(validation: NonNullable<FastifyError['validation']>, place = 'body'): Refused {
+  const faults = validation.map(({ instancePath, keyword, message, params }): Fault => ({
+    code: keyword, at: instancePath === '' ? '/' : instancePath, detail: `${message ?? 'is invalid'}${detailOf(params)}`,
+  }));
+  const said = faults.map(({ at, detail }) => `${at ?? ''} ${detail}`).join('; ');
+  return new Refused(PLACES[place] ?? 'body-invalid', `The ${place === 'querystring' ? 'query' : place} is invalid: ${said}`, { faults });
+}
+
+function detailOf(params: Record<string, unknown>): string {
+  if (typeof params['additionalProperty'] === 'string') return `: ${JSON.stringify(params['additionalProperty'].slice(0, 64))}`;
+  if (Array.isArray(params['allowedValues'])) return `: ${params['allowedValues'].join(', ')}`;
+  return '';
+}

@@ -1,0 +1,57 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refused } from '../../errors.ts';
+import type { CrlStore, PublishedCrl } from '../../store/store.ts';
+import { encodePem } from '../../x509/pem.ts';
+import type { App } from '../app.ts';
+import { isNotModified } from './conditional.ts';
+
+export interface CrlRoutes {
+  readonly authorities: readonly string[];
+  readonly store: CrlStore;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+interface Served {
+  readonly etag: string;
+  readonly der: Buffer;
+  readonly pem: string;
+  readonly crl: PublishedCrl;
+}
+
+/**
+ * `/crl/{authority}.crl` and `.pem`. Every process serves the same bytes, which come from the store; the head is looked up
+ * at each call, the bytes only when it has changed.
+ */
+export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): void {
+  const cache = new Map<string, Served>();
+
+  const current = async (authority: string): Promise<Served> => {
+    const head = await store.head(authority);
+    const cached = cache.get(authority);
+    if (head !== undefined && cached?.etag === head.etag) return cached;
+    const crl = await store.current(authority);
+    if (crl === undefined) throw new Refused('unavailable', `The CRL of authority ${authority} is not published yet.`, { retryAfter: 2 });
+    const der = Buffer.from(crl.der);
+    const served = { etag: crl.etag, der, pem: encodePem('X509 CRL', der), crl };
+    cache.set(authority, served);
+    return served;
+  };
+
+  const send = async (request: FastifyRequest, reply: FastifyReply, authority: string, pem: boolean): Promise<FastifyReply> => {
+    const served = await current(authority);
+    const { nextUpdate, thisUpdate, etag } = served.crl;
+    // A new CRL may come at any time: caches ask again at once, and get 304. Only when nobody answers may they go on until the end.
+    const left = Math.max(0, nextUpdate - Math.floor(clock() / 1000));
+    reply.header('cache-control', `public, max-age=${left}, no-cache`).header('expires', new Date(nextUpdate * 1000).toUTCString());
+    const validators = pem ? { etag: etag.replace(/"$/, '-pem"'), lastModified: thisUpdate } : { etag, lastModified: thisUpdate };
+    if (isNotModified(request, reply, validators)) return reply.code(304).send();
+    return reply.header('content-type', pem ? 'application/x-pem-file' : 'application/pkix-crl').send(pem ? served.pem : served.der);
+  };
+
+  for (const authority of authorities) {
+    const schema = (form: string) => ({ summary: `The CRL of authority ${authority}, ${form}`, tags: ['published'], security: [] });
+    app.get(`/crl/${authority}.crl`, { schema: schema('DER') }, (request, reply) => send(request, reply, authority, false));
+    app.get(`/crl/${authority}.pem`, { schema: schema('PEM') }, (request, reply) => send(request, reply, authority, true));
+  }
+}

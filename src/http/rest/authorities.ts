@@ -1,0 +1,83 @@
+import { Type } from 'typebox';
+import type { Authority } from '../../authority/authority.ts';
+import { Refused } from '../../errors.ts';
+import { requesterKey } from '../../identity/identity.ts';
+import type { PublishedAt } from '../../issuance/template.ts';
+import type { PublishedCrl } from '../../store/store.ts';
+import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
+import { encodePem } from '../../x509/pem.ts';
+import type { App } from '../app.ts';
+import type { Authentication } from '../authentication.ts';
+import { type ChainOf, secondsToIso } from './request-view.ts';
+import { bearer, closed, nobody, problems, Time } from './schemas.ts';
+
+export interface AuthorityRoutes {
+  readonly authorities: readonly Authority[];
+  readonly publishedAt: (authority: string) => PublishedAt;
+  readonly chainOf: ChainOf;
+  readonly publish: (authority: Authority, actor: string) => Promise<PublishedCrl>;
+  readonly authentication: Authentication;
+}
+
+export const AuthorityView = Type.Object({
+  name: Type.String(),
+  subject: Type.String(),
+  certificate: Type.String({ description: 'PEM' }),
+  chain: Type.Array(Type.String({ description: 'PEM, from its issuer up, the root left out' })),
+  keyType: Type.String(),
+  signs: Type.Boolean({ description: 'Whether its key is here' }),
+  crl: Type.Array(Type.String()),
+  ocsp: Type.Array(Type.String()),
+  issuers: Type.Array(Type.String()),
+  notBefore: Time,
+  notAfter: Time,
+  rootDigest: Type.String({ description: 'SHA-256 of the root certificate, hex' }),
+}, { ...closed, $id: 'Authority' });
+
+export const CrlView = Type.Object({ authority: Type.String(), number: Type.String(), thisUpdate: Time, nextUpdate: Time, etag: Type.String() }, { ...closed, $id: 'Crl' });
+
+const NameParameter = Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
+
+/** `/v1/authorities`: who signs here. */
+export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, publish, authentication }: AuthorityRoutes): void {
+  const named = (name: string): Authority => {
+    const authority = authorities.find((candidate) => candidate.name === name);
+    if (authority === undefined) throw new Refused('not-found', `There is no authority ${JSON.stringify(name)}; expected one of ${authorities.map((each) => each.name).join(', ')}.`);
+    return authority;
+  };
+  const view = (authority: Authority): object => {
+    const { crl, ocsp, issuers } = publishedAt(authority.name);
+    return {
+      name: authority.name, subject: distinguishedNameToText(authority.certificate.subjectName),
+      certificate: encodePem('CERTIFICATE', authority.der), chain: chainOf(authority.name).slice(1),
+      keyType: authority.certificate.publicKey.type, signs: authority.signingKey !== undefined,
+      crl, ocsp, issuers,
+      notBefore: secondsToIso(authority.certificate.notBefore), notAfter: secondsToIso(authority.certificate.notAfter),
+      rootDigest: authority.rootDigest,
+    };
+  };
+
+  app.get('/v1/authorities', {
+    schema: {
+      summary: 'The authorities', tags: ['authorities'], security: nobody,
+      response: { 200: { description: 'All of them', content: { 'application/json': { schema: Type.Object({ items: Type.Array(Type.Ref('Authority#')) }, closed) } } }, ...problems() },
+    },
+  }, () => Promise.resolve({ items: authorities.map(view) }));
+
+  app.get('/v1/authorities/:name', {
+    schema: { summary: 'An authority', tags: ['authorities'], security: nobody, params: NameParameter, response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(404) } },
+  }, (request) => Promise.resolve(view(named((request.params as { name: string }).name))));
+
+  app.post('/v1/authorities/:name/crl', {
+    schema: {
+      summary: 'Publish the CRL now', description: 'It is published by itself after each revocation and before its end', tags: ['authorities'], security: bearer, params: NameParameter,
+      response: { 200: { description: 'The CRL that stands', content: { 'application/json': { schema: { $ref: 'Crl#' } } } }, ...problems(401, 403, 404) },
+    },
+  }, async (request) => {
+    const operator = await authentication.operator(request, 'revoke');
+    const authority = named((request.params as { name: string }).name);
+    if (authority.signingKey === undefined) throw new Refused('unavailable', `The key of authority ${authority.name} is not here; its CRL cannot be signed.`, { retryAfter: 3600 });
+    const { number, thisUpdate, nextUpdate, etag } = await publish(authority, requesterKey(operator));
+    return { authority: authority.name, number: number.toString(), thisUpdate: secondsToIso(thisUpdate), nextUpdate: secondsToIso(nextUpdate), etag };
+  });
+}

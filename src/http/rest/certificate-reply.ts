@@ -1,0 +1,25 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refused } from '../../errors.ts';
+import { encodePem } from '../../x509/pem.ts';
+import { negotiate } from '../negotiation.ts';
+
+/** How a certificate may be asked for, the default first. */
+export const CERTIFICATE_TYPES = ['application/json', 'application/pem-certificate-chain', 'application/x-pem-file', 'application/pkix-cert'] as const;
+export type CertificateType = (typeof CERTIFICATE_TYPES)[number];
+
+/** @throws Refused `not-acceptable` */
+export function certificateType(request: FastifyRequest): CertificateType {
+  const type = negotiate(request.headers.accept, CERTIFICATE_TYPES);
+  if (type === undefined) throw new Refused('not-acceptable', `None of the types in Accept is offered; expected ${CERTIFICATE_TYPES.join(', ')}.`);
+  return type;
+}
+
+/** Sends the certificate itself in the type asked for: PEM with its chain, PEM alone, or DER. */
+export function sendCertificate(reply: FastifyReply, type: Exclude<CertificateType, 'application/json'>, certificate: Uint8Array, chain: readonly string[]): FastifyReply {
+  reply.header('content-type', type);
+  switch (type) {
+    case 'application/pkix-cert': return reply.send(Buffer.from(certificate));
+    case 'application/x-pem-file': return reply.send(encodePem('CERTIFICATE', certificate));
+    case 'application/pem-certificate-chain': return reply.send([encodePem('CERTIFICATE', certificate), ...chain].join(''));
+  }
+}

@@ -1,0 +1,29 @@
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import type { App } from '../app.ts';
+import { VERSION } from '../../version.ts';
+
+/** OpenAPI 3.1 at `/openapi.json`, made from the routes that follow, and pages at `/docs`. */
+export async function openApi(app: App): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Chancery', version: VERSION, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+        description: 'A certificate authority: a CSR in, a certificate out, revocation for everyone. Errors are problem documents (RFC 9457) whose `type` is `urn:chancery:error:<code>`.',
+      },
+      servers: [{ url: '/' }],
+      tags: ['requests', 'certificates', 'tokens', 'api-keys', 'authorities', 'audit', 'published'].map((name) => ({ name })),
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'An enrolment token (CHYTKN-1-…) or an API key (CHYKEY-1-…)' },
+          // The types of @fastify/swagger know OpenAPI 3.0's kinds only.
+          clientCertificate: { type: 'mutualTLS', description: 'A certificate that was issued here' } as never,
+        },
+      },
+    },
+    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => (typeof $id === 'string' ? $id : `def-${index}`) },
+  });
+  await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { deepLinking: true } });
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.header('cache-control', 'no-cache').send(app.swagger()));
+}

@@ -1,0 +1,39 @@
+import { Type } from 'typebox';
+import type { IssuanceContext } from '../../issuance/context.ts';
+import { renew } from '../../issuance/renew.ts';
+import type { App } from '../app.ts';
+import type { Authentication } from '../authentication.ts';
+import { certificateType } from './certificate-reply.ts';
+import { acceptCsrBodies, CSR_TYPES, csrBytes, validitySeconds } from './csr-body.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { CsrBody, RenewalBody, RenewalQuery } from './request-schemas.ts';
+import type { ChainOf } from './request-view.ts';
+import { sendRequest } from './requests.ts';
+import { clientCertificateOnly, problems } from './schemas.ts';
+
+export interface RenewalRoutes {
+  readonly issuance: IssuanceContext;
+  readonly authentication: Authentication;
+  readonly chainOf: ChainOf;
+}
+
+/** `/v1/renewals`: the holder of a certificate gets the next one for the same names. */
+export function renewalRoutes(app: App, { issuance, authentication, chainOf }: RenewalRoutes): void {
+  acceptCsrBodies(app);
+  const requestReply = { description: 'The request', content: { 'application/json': { schema: Type.Ref('Request#') } } };
+  app.post('/v1/renewals', {
+    schema: {
+      summary: 'Renew the certificate presented', description: 'Needs the client certificate that is to be renewed; a CSR without names gets the same ones', tags: ['requests'],
+      security: clientCertificateOnly, querystring: RenewalQuery,
+      body: { content: { 'application/json': { schema: RenewalBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
+      response: { 201: requestReply, 202: requestReply, ...problems(400, 401, 403, 406, 413, 415, 422) },
+    },
+  }, async (request, reply) => {
+    const { identity, record: renewed } = await authentication.holder(request);
+    const type = certificateType(request);
+    const body = request.body instanceof Uint8Array ? { csr: request.body } : (request.body as { csr: string; validity?: string });
+    const validity = validitySeconds(('validity' in body ? body.validity : undefined) ?? (request.query as { validity?: string }).validity);
+    const record = await renew(issuance, { identity, renewed, csr: csrBytes(body.csr), validity, idempotencyKey: idempotencyKey(request) });
+    return sendRequest(reply, record, type, chainOf);
+  });
+}

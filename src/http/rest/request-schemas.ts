@@ -1,0 +1,67 @@
+import { type Static, Type } from 'typebox';
+import { closed, DurationText, NameList, pageQuery, Requester, Step, Time } from './schemas.ts';
+
+export const REQUEST_STATES = ['pending', 'approved', 'issued', 'denied', 'failed'] as const;
+
+/** Bodies of `POST /v1/requests`, JSON form. */
+export const RequestBody = Type.Object({
+  csr: Type.String({ minLength: 1, description: 'PKCS#10: PEM, or base64 of DER with or without line breaks' }),
+  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  names: Type.Optional(NameList),
+  validity: Type.Optional(DurationText),
+  metadata: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Type.String({ maxLength: 1024 }), { maxProperties: 32, description: 'Kept with the request, never in the certificate' })),
+}, closed);
+
+export type RequestBody = Static<typeof RequestBody>;
+
+/** Bodies that are the CSR itself: whatever the bytes are, the parser of CSRs judges them. */
+export const CsrBody = Type.Unsafe<Uint8Array>({ description: 'The CSR itself, DER, PEM or base64' });
+
+export const RequestQuery = Type.Object({
+  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  validity: Type.Optional(DurationText),
+  dryRun: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')], { description: '`true`: run every check, sign nothing, store nothing, tell the steps' })),
+}, closed);
+
+export const RenewalQuery = Type.Object({ validity: Type.Optional(DurationText) }, closed);
+
+export const RenewalBody = Type.Object({ csr: Type.String({ minLength: 1 }), validity: Type.Optional(DurationText) }, closed);
+
+export const ListQuery = Type.Object({
+  ...pageQuery,
+  state: Type.Optional(Type.Union(REQUEST_STATES.map((state) => Type.Literal(state)))),
+  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
+  requester: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'A requester\'s name, or `kind:name`' })),
+  since: Type.Optional(Type.String({ minLength: 10, maxLength: 40, description: 'Created at or after this time (RFC 3339)' })),
+}, closed);
+
+export const RequestView = Type.Object({
+  id: Type.String(),
+  state: Type.Union(REQUEST_STATES.map((state) => Type.Literal(state))),
+  profile: Type.String(),
+  authority: Type.String(),
+  requester: Requester,
+  names: Type.Array(Type.String()),
+  steps: Type.Array(Step),
+  createdAt: Time,
+  updatedAt: Time,
+  metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
+  serial: Type.Optional(Type.String()),
+  certificate: Type.Optional(Type.String({ description: 'PEM' })),
+  chain: Type.Optional(Type.Array(Type.String({ description: 'PEM, from the issuer up, the root left out' }))),
+  notBefore: Type.Optional(Time),
+  notAfter: Type.Optional(Time),
+  problem: Type.Optional(Type.Ref('Problem#')),
+}, { ...closed, $id: 'Request', description: 'A CSR on its way, with every step' });
+
+export const OutlookView = Type.Object({
+  dryRun: Type.Literal(true),
+  outcome: Type.Union([Type.Literal('issued'), Type.Literal('pending'), Type.Literal('denied')], { description: 'What would become of the request' }),
+  profile: Type.String(),
+  authority: Type.String(),
+  names: Type.Array(Type.String()),
+  steps: Type.Array(Step),
+}, { ...closed, $id: 'Outlook' });
+
+export const DecisionBody = Type.Object({ reason: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })) }, closed);

@@ -1,0 +1,60 @@
+import type { Authority } from '../../authority/authority.ts';
+import { refusal } from '../../issuance/issue.ts';
+import type { RequestRecord, Step } from '../../issuance/request.ts';
+import { encodePem } from '../../x509/pem.ts';
+import { type Problem, problemOf } from '../problem.ts';
+
+/** A request as the API shows it. */
+export interface RequestJson {
+  readonly id: string;
+  readonly state: RequestRecord['state'];
+  readonly profile: string;
+  readonly authority: string;
+  readonly requester: RequestRecord['requester'];
+  readonly names: readonly string[];
+  readonly steps: readonly StepJson[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly serial?: string;
+  readonly certificate?: string;
+  readonly chain?: readonly string[];
+  readonly notBefore?: string;
+  readonly notAfter?: string;
+  readonly problem?: Problem;
+}
+
+export interface StepJson extends Omit<Step, 'time'> {
+  readonly time: string;
+}
+
+/** The authorities' chains as PEM, encoded once. */
+export type ChainOf = (authority: string) => readonly string[];
+
+/** @returns the chain of each authority's certificates, from the issuer up, the root left out */
+export function chainsOf(authorities: Iterable<Pick<Authority, 'name' | 'leafChain'>>): ChainOf {
+  const chains = new Map<string, readonly string[]>();
+  for (const { name, leafChain } of authorities) chains.set(name, leafChain.map((certificate) => encodePem('CERTIFICATE', certificate)));
+  return (authority) => chains.get(authority) ?? [];
+}
+
+export const secondsToIso = (seconds: number): string => millisecondsToIso(seconds * 1000);
+
+export const millisecondsToIso = (milliseconds: number): string => new Date(milliseconds).toISOString();
+
+export const stepView = ({ name, outcome, reason, time }: Step): StepJson => ({ name, outcome, reason, time: millisecondsToIso(time) });
+
+export function requestView(record: RequestRecord, chainOf: ChainOf): RequestJson {
+  const { id, state, profile, authority, requester, names, certificate, notBefore, notAfter, metadata } = record;
+  return {
+    id, state, profile, authority, requester, names,
+    steps: record.steps.map(stepView),
+    createdAt: millisecondsToIso(record.createdAt),
+    updatedAt: millisecondsToIso(record.updatedAt),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(certificate === undefined ? {} : { serial: id, certificate: encodePem('CERTIFICATE', certificate), chain: chainOf(authority) }),
+    ...(notBefore === undefined ? {} : { notBefore: secondsToIso(notBefore) }),
+    ...(notAfter === undefined ? {} : { notAfter: secondsToIso(notAfter) }),
+    ...(record.refusal === undefined ? {} : { problem: problemOf(refusal(record)) }),
+  };
+}

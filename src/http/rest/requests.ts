@@ -1,0 +1,134 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refused } from '../../errors.ts';
+import { type Identity, mayAct, requesterKey, type Scope } from '../../identity/identity.ts';
+import type { IssuanceContext } from '../../issuance/context.ts';
+import { approve, deny } from '../../issuance/decide.ts';
+import { dryRun, issue, type IssueInput } from '../../issuance/issue.ts';
+import type { RequestRecord } from '../../issuance/request.ts';
+import type { RequestFilter, RequestStore } from '../../store/store.ts';
+import type { App } from '../app.ts';
+import type { Authentication } from '../authentication.ts';
+import { certificateType, sendCertificate } from './certificate-reply.ts';
+import { acceptCsrBodies, CSR_TYPES, csrBytes, validitySeconds } from './csr-body.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { CsrBody, DecisionBody, ListQuery, RequestBody, RequestQuery } from './request-schemas.ts';
+import { type ChainOf, millisecondsToIso, requestView, stepView } from './request-view.ts';
+import { bearer, bodyMayBeAbsent, IdParameter, pageOf, PageView, problems } from './schemas.ts';
+import { waitPreference, waitWhile } from './wait.ts';
+
+export interface RequestRoutes {
+  readonly issuance: IssuanceContext;
+  readonly store: RequestStore;
+  readonly authentication: Authentication;
+  readonly chainOf: ChainOf;
+  /** Longest `Prefer: wait`, seconds. */
+  readonly longestWait: number;
+}
+
+const RETRY_AFTER_PENDING = 5;
+
+/** `/v1/requests`: a CSR in, and what becomes of it. */
+export function requestRoutes(app: App, { issuance, store, authentication, chainOf, longestWait }: RequestRoutes): void {
+  acceptCsrBodies(app);
+  const { identify, operator } = authentication;
+  const requestReply = { description: 'The request; with `Accept: application/pem-certificate-chain` just the chain', content: { 'application/json': { schema: { $ref: 'Request#' } } } };
+
+  app.post('/v1/requests', {
+    schema: {
+      summary: 'Ask for a certificate', tags: ['requests'], security: bearer, querystring: RequestQuery,
+      body: { content: { 'application/json': { schema: RequestBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
+      response: {
+        200: { description: 'Dry run: what would become of it', content: { 'application/json': { schema: { $ref: 'Outlook#' } } } },
+        201: requestReply, 202: requestReply, ...problems(400, 401, 403, 406, 413, 415, 422),
+      },
+    },
+  }, async (request, reply) => {
+    const query = request.query as { profile?: string; validity?: string; dryRun?: string };
+    const identity = await identify(request);
+    const type = certificateType(request);
+    const input = issueInput(request, identity, query);
+    if (query.dryRun === 'true') {
+      const { steps, ...outlook } = await dryRun(issuance, input);
+      return reply.code(200).send({ dryRun: true, ...outlook, steps: steps.map(stepView) });
+    }
+    return sendRequest(reply, await issue(issuance, input), type, chainOf);
+  });
+
+  app.get('/v1/requests/:id', {
+    schema: {
+      summary: 'A request with its steps', description: '`Prefer: wait=30` holds the answer until the state changes', tags: ['requests'], security: bearer,
+      params: IdParameter, response: { 200: requestReply, ...problems(401, 403, 404) },
+    },
+  }, async (request, reply) => {
+    const identity = await identify(request);
+    const { id } = request.params as { id: string };
+    const seen = await store.get(id);
+    // Whether a request of somebody else exists is not told.
+    if (seen === undefined || !maySee(identity, seen, 'read')) throw new Refused('not-found', `There is no request ${JSON.stringify(id)} that you may see.`);
+    const type = certificateType(request);
+    const seconds = Math.min(waitPreference(request.headers['prefer']) ?? 0, longestWait);
+    const record = seconds > 0 ? await waitWhile(() => store.get(id), seen, seconds, request) : seen;
+    if (seconds > 0) reply.header('preference-applied', `wait=${seconds}`);
+    if (record.state === 'pending' || record.state === 'approved') reply.header('retry-after', String(RETRY_AFTER_PENDING));
+    reply.header('cache-control', 'no-store');
+    if (type !== 'application/json' && record.certificate !== undefined) return sendCertificate(reply, type, record.certificate, chainOf(record.authority));
+    return reply.send(requestView(record, chainOf));
+  });
+
+  app.get('/v1/requests', {
+    schema: { summary: 'Search the requests', tags: ['requests'], security: bearer, querystring: ListQuery, response: { 200: PageView('Request#'), ...problems(400, 401, 403) } },
+  }, async (request) => {
+    await operator(request, 'read');
+    const { limit, cursor, since, ...filter } = request.query as { limit?: string; cursor?: string; since?: string } & Omit<RequestFilter, 'since'>;
+    const page = await store.list({ ...filter, ...(since === undefined ? {} : { since: timeOf(since) }) }, pageOf({ ...(limit && { limit }), ...(cursor && { cursor }) }));
+    return { items: page.items.map((record) => requestView(record, chainOf)), ...(page.next === undefined ? {} : { next: page.next }) };
+  });
+
+  for (const [verb, decide, summary] of [['approve', approve, 'Let a waiting request go on'], ['deny', deny, 'Refuse a waiting request, for good']] as const) {
+    app.post(`/v1/requests/:id/${verb}`, {
+      preValidation: bodyMayBeAbsent,
+      schema: { summary, tags: ['requests'], security: bearer, params: IdParameter, body: DecisionBody, response: { 200: requestReply, ...problems(400, 401, 403, 404, 409) } },
+    }, async (request) => {
+      const identity = await operator(request, 'approve');
+      const { reason } = request.body as { reason?: string };
+      return requestView(await decide(issuance, { id: (request.params as { id: string }).id, operator: identity, reason: reason ?? 'no reason given' }), chainOf);
+    });
+  }
+}
+
+function issueInput(request: FastifyRequest, identity: Identity, query: { profile?: string; validity?: string }): IssueInput {
+  const key = idempotencyKey(request);
+  if (request.body instanceof Uint8Array) {
+    return { identity, csr: csrBytes(request.body), profile: query.profile, validity: validitySeconds(query.validity), idempotencyKey: key };
+  }
+  const body = request.body as RequestBody;
+  for (const member of ['profile', 'validity'] as const) {
+    if (body[member] !== undefined && query[member] !== undefined && body[member] !== query[member]) throw new Refused('query-invalid', `${member} differs between body and query; expected it in one of the two.`);
+  }
+  return {
+    identity, csr: csrBytes(body.csr), profile: body.profile ?? query.profile, names: body.names,
+    validity: validitySeconds(body.validity ?? query.validity), metadata: body.metadata, idempotencyKey: key,
+  };
+}
+
+/** 201 with the certificate, 202 where a step waits; in the type asked for. */
+export function sendRequest(reply: FastifyReply, record: RequestRecord, type: ReturnType<typeof certificateType>, chainOf: ChainOf): FastifyReply {
+  reply.header('location', `/v1/requests/${record.id}`).header('cache-control', 'no-store');
+  if (record.certificate === undefined) {
+    if (record.state === 'denied' || record.state === 'failed') reply.code(403);
+    else reply.code(202).header('retry-after', String(RETRY_AFTER_PENDING));
+    return reply.send(requestView(record, chainOf));
+  }
+  reply.code(201);
+  return type === 'application/json' ? reply.send(requestView(record, chainOf)) : sendCertificate(reply, type, record.certificate, chainOf(record.authority));
+}
+
+const maySee = (identity: Identity, record: RequestRecord, scope: Scope): boolean =>
+  mayAct(identity, scope) || requesterKey(identity) === requesterKey(record.requester);
+
+/** @throws Refused `query-invalid` */
+function timeOf(text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new Refused('query-invalid', `"since" is no time; expected for example ${millisecondsToIso(0)}.`);
+  return time;
+}

@@ -1,0 +1,70 @@
+import { Type } from 'typebox';
+
+/** Parts of the schemas that several resources share. Everything is closed: an unknown member is refused, never dropped. */
+export const closed = { additionalProperties: false } as const;
+
+export const SerialParameter = Type.Object({
+  serial: Type.String({ maxLength: 64, description: 'At most 40 hex digits, either case, with or without colons' }),
+}, closed);
+
+export const IdParameter = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
+
+export const Time = Type.String({ format: 'date-time', description: 'UTC, RFC 3339' });
+
+export const DurationText = Type.String({ pattern: '^[0-9]{1,9}[smhdwy]?$', description: 'As `90s`, `15m`, `12h`, `30d`; a plain number is seconds' });
+
+export const NameList = Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 1000 });
+
+/** Query members of every listing. Values of a query are strings: the service coerces nothing. */
+export const pageQuery = {
+  limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'Items on a page, 1 to 999; 100 where absent' })),
+  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: '`next` of the page before' })),
+};
+
+export const PAGE_DEFAULT = 100;
+
+export const pageOf = ({ limit, cursor }: { readonly limit?: string; readonly cursor?: string }): { limit: number; cursor?: string } => ({
+  limit: limit === undefined ? PAGE_DEFAULT : Number(limit),
+  ...(cursor === undefined ? {} : { cursor }),
+});
+
+export const Problem = Type.Object({
+  type: Type.String({ description: '`urn:chancery:error:<code>`' }),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
+  instance: Type.Optional(Type.String()),
+  errors: Type.Optional(Type.Array(Type.Object({ code: Type.String(), detail: Type.String(), at: Type.Optional(Type.String()) }, closed))),
+}, { ...closed, $id: 'Problem', description: 'RFC 9457, with every fault found' });
+
+const problemContent = { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: Type.Ref('Problem#') } } };
+
+/** The refusals of a call, for its `response` schema. */
+export const problems = <S extends number>(...statuses: readonly S[]): Record<S | 429 | 503, typeof problemContent> =>
+  Object.fromEntries([...statuses, 429, 503].map((status) => [status, problemContent])) as Record<S | 429 | 503, typeof problemContent>;
+
+export const Step = Type.Object({
+  name: Type.String(),
+  outcome: Type.Union([Type.Literal('passed'), Type.Literal('failed'), Type.Literal('waiting')]),
+  reason: Type.String(),
+  time: Time,
+}, closed);
+
+export const Requester = Type.Object({ kind: Type.String(), name: Type.String() }, closed);
+
+/** How each kind of credential is called in the OpenAPI document. */
+export const bearer = [{ bearer: [] }, { clientCertificate: [] }];
+export const clientCertificateOnly = [{ clientCertificate: [] }];
+export const nobody = [];
+
+/** A page of a listing, its items described elsewhere. */
+export const PageView = (item: string) => ({
+  description: 'A page; `next` is there while more may follow',
+  content: { 'application/json': { schema: { type: 'object', additionalProperties: false, required: ['items'], properties: { items: { type: 'array', items: { $ref: item } }, next: { type: 'string' } } } } },
+});
+
+/** For calls whose body may be left out altogether. */
+export const bodyMayBeAbsent = (request: { body: unknown }, _reply: unknown, done: () => void): void => {
+  request.body ??= {};
+  done();
+};

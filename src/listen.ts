@@ -1,0 +1,23 @@
+import type { AddressInfo } from 'node:net';
+import type { Listener } from './config/forms.ts';
+import type { App } from './http/app.ts';
+
+export interface Listening {
+  readonly app: App;
+  /** The address that was really taken: a port 0 is a free one here. */
+  readonly url: (scheme: 'https' | 'http') => string;
+}
+
+/** A listener on every address is reached on this machine by the loopback one. */
+const REACHED_BY: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+/** Builds the app and listens, unless the listener is off; how to close it is added to `stopping`. */
+export async function listenOn(listener: Listener | 'off', build: () => Promise<App>, stopping: (() => Promise<unknown>)[]): Promise<Listening | undefined> {
+  if (listener === 'off') return undefined;
+  const app = await build();
+  stopping.push(() => app.close());
+  await app.listen({ host: listener.host, port: listener.port });
+  const { port } = app.server.address() as AddressInfo;
+  const host = REACHED_BY[listener.host] ?? listener.host;
+  return { app, url: (scheme) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` };
+}

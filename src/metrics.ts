@@ -1,0 +1,51 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { RequestState } from './issuance/request.ts';
+
+/** What `/metrics` tells (docs/operations.md explains each). */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly request: (state: RequestState, profile: string) => void;
+  /** Milliseconds. */
+  readonly part: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
+  readonly crlPublished: (authority: string, milliseconds: number) => void;
+  readonly revoked: (reason: string) => void;
+}
+
+/** Asked when the page is asked for: ages and numbers, by authority. */
+export interface MetricSources {
+  readonly crl: () => Promise<readonly { readonly authority: string; readonly age: number; readonly number: number; readonly left: number }[]>;
+  readonly authorities: () => readonly { readonly authority: string; readonly days: number }[];
+}
+
+const PART_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+/** A registry of its own, so that a process may hold several services (tests do). */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const requests = new Counter({ name: 'chancery_requests_total', help: 'Requests by the state they reached at once, and profile', labelNames: ['state', 'profile'], registers });
+  const parts = new Histogram({ name: 'chancery_issuance_seconds', help: 'Time of each part of the cycle: check, sign, store', labelNames: ['part'], buckets: PART_BUCKETS, registers });
+  const published = new Histogram({ name: 'chancery_crl_publication_seconds', help: 'Time to build, sign and store a CRL', labelNames: ['authority'], buckets: PART_BUCKETS, registers });
+  const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
+  const byAuthority = <T extends { readonly authority: string }>(name: string, help: string, source: () => Promise<readonly T[]> | readonly T[], value: (item: T) => number): void => {
+    new Gauge({
+      name, help, labelNames: ['authority'], registers,
+      async collect() {
+        for (const item of await source()) this.set({ authority: item.authority }, value(item));
+      },
+    });
+  };
+  byAuthority('chancery_crl_age_seconds', 'Seconds since thisUpdate of the CRL that stands', sources.crl, ({ age }) => age);
+  byAuthority('chancery_crl_left_seconds', 'Seconds until nextUpdate of the CRL that stands', sources.crl, ({ left }) => left);
+  byAuthority('chancery_crl_number', 'Number of the CRL that stands', sources.crl, ({ number }) => number);
+  byAuthority('chancery_authority_days_left', 'Days until the authority\'s certificate ends', sources.authorities, ({ days }) => days);
+  const observers = { check: parts.labels('check'), sign: parts.labels('sign'), store: parts.labels('store') };
+  return {
+    registry,
+    request: (state, profile) => requests.inc({ state, profile }),
+    part: (part, milliseconds) => observers[part].observe(milliseconds / 1000),
+    crlPublished: (authority, milliseconds) => published.observe({ authority }, milliseconds / 1000),
+    revoked: (reason) => revocations.inc({ reason }),
+  };
+}

@@ -1,0 +1,126 @@
+import cluster, { type Worker } from 'node:cluster';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { AggregatorRegistry } from 'prom-client';
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import { DEVELOPMENT_MARK, tellDevelopment } from './development.ts';
+import { PUBLIC, writeDurably } from './authority/durable-file.ts';
+import { listenOn } from './listen.ts';
+import { buildMetricsApp } from './http/metrics-app.ts';
+import { initialise } from './initialise.ts';
+import { createLogger } from './log.ts';
+import { type Addresses, openCore, startService } from './service.ts';
+
+export interface ServeIo {
+  readonly stdout: { readonly write: (text: string) => unknown };
+  readonly stderr: { readonly write: (text: string) => unknown };
+  /** One line of JSON in place of text for people. */
+  readonly json: boolean;
+}
+
+/**
+ * Runs the service until SIGTERM or SIGINT. Without a configuration and without authorities it makes a development authority.
+ * @returns the exit status
+ */
+export async function serve(config: Config, io: ServeIo): Promise<number> {
+  const log = createLogger(config.log.level, (line) => void io.stderr.write(line));
+  if (cluster.isWorker) return work(config, log);
+  const development = await prepareData(config, io);
+  return config.workers > 1 ? supervise(config, log, io, development) : single(config, log, io, development);
+}
+
+/** True when the authority is one that was made for development: by this start, or an earlier one. */
+async function prepareData(config: Config, io: ServeIo): Promise<boolean> {
+  const mark = join(config.data, DEVELOPMENT_MARK);
+  if (config.file !== undefined || existsSync(join(config.data, 'authorities'))) return existsSync(mark);
+  if (!io.json) io.stdout.write(`No authority in ${config.data}: making one for development (a root and an issuing authority, P-256).\n`);
+  await initialise({ mode: 'internal', rootSubject: 'CN=Chancery Development Root', issuingSubject: 'CN=Chancery Development Issuing' }, config, Date.now);
+  writeDurably(mark, 'Made by `chancery serve` for development: each start prints an enrolment token. Remove this file to end that.\n', PUBLIC);
+  return true;
+}
+
+async function single(config: Config, log: Logger, io: ServeIo, development: boolean): Promise<number> {
+  const stop = stopSignal();
+  const service = await startService({ config, log });
+  tellReady(io, service.addresses);
+  if (development) await tellDevelopment(service.core, service.addresses, io);
+  log.info({ stopping: await stop }, 'stopping: what was accepted is finished first');
+  await service.stop();
+  return 0;
+}
+
+/** A worker tells its addresses to the first process, which speaks for all. */
+async function work(config: Config, log: Logger): Promise<number> {
+  const stop = stopSignal();
+  const service = await startService({ config, log, serveMetrics: false });
+  AggregatorRegistry.setRegistries([service.core.metrics.registry]);
+  new AggregatorRegistry();
+  process.send?.({ ready: service.addresses });
+  await stop;
+  await service.stop();
+  process.disconnect?.();
+  return 0;
+}
+
+const RESTART_AFTER = 1000;
+const STOP_WITHIN = 20_000;
+
+/** Starts the workers, starts again those that die, shows the metrics of all, and stops them all. */
+async function supervise(config: Config, log: Logger, io: ServeIo, development: boolean): Promise<number> {
+  const stop = stopSignal();
+  let stopping = false;
+  const start = (): Promise<Addresses> => new Promise((resolve, reject) => {
+    const worker = cluster.fork();
+    worker.on('message', (message: { readonly ready?: Addresses }) => message.ready !== undefined && resolve(message.ready));
+    worker.once('exit', (status) => {
+      reject(new Error(`a worker ended with status ${status} before it served`));
+      if (stopping) return;
+      log.error({ status }, 'a worker died and is started again');
+      setTimeout(() => void (stopping || start().catch((err: unknown) => log.error({ err }, 'a worker could not be started'))), RESTART_AFTER);
+    });
+  });
+  const [addresses] = await Promise.all(Array.from({ length: config.workers }, start));
+  const metrics = await serveClusterMetrics(config, log);
+  tellReady(io, { https: addresses?.https, http: addresses?.http, metrics: metrics?.url });
+  if (development && addresses !== undefined) await tellDevelopmentOnce(config, addresses, io);
+  log.info({ stopping: await stop }, 'stopping: what was accepted is finished first');
+  stopping = true;
+  await metrics?.close();
+  await Promise.all(Object.values(cluster.workers ?? {}).map(stopWorker));
+  return 0;
+}
+
+/** The first process has no store open; the token is made in a moment of its own. */
+async function tellDevelopmentOnce(config: Config, addresses: Addresses, io: ServeIo): Promise<void> {
+  const core = await openCore(config, Date.now);
+  await tellDevelopment(core, addresses, io).finally(() => core.store.close());
+}
+
+async function serveClusterMetrics({ listen, limits }: Config, log: Logger): Promise<{ readonly url: string; readonly close: () => Promise<void> } | undefined> {
+  const all = new AggregatorRegistry();
+  const registry = { contentType: all.contentType, metrics: () => all.clusterMetrics() };
+  const stopping: (() => Promise<unknown>)[] = [];
+  const listening = await listenOn(listen.metrics, () => buildMetricsApp({ limits, logger: log, logRequests: false, clock: Date.now }, registry), stopping);
+  return listening && { url: listening.url('http'), close: () => listening.app.close() };
+}
+
+async function stopWorker(worker: Worker | undefined): Promise<void> {
+  if (worker === undefined || worker.isDead()) return;
+  const ended = new Promise((resolve) => worker.once('exit', resolve));
+  worker.process.kill('SIGTERM');
+  const timer = setTimeout(() => worker.process.kill('SIGKILL'), STOP_WITHIN);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** Resolves with the first signal to stop. A second one ends the process at once. */
+const stopSignal = (): Promise<string> => new Promise((resolve) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+});
+
+/** The one line that programs wait for. */
+function tellReady({ stdout, json }: ServeIo, { https, http, metrics }: Addresses): void {
+  const addresses = { ...(https && { https }), ...(http && { http }), ...(metrics && { metrics }) };
+  stdout.write(json ? `${JSON.stringify({ ready: addresses })}\n` : `ready ${Object.entries(addresses).map(([name, url]) => `${name}=${url}`).join(' ')}\n`);
+}

@@ -1,0 +1,34 @@
+/** Something done again and again; one run at a time. */
+export interface Upkeep {
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Runs `work` every `interval` milliseconds after it ended, until stopped. A failure is told and does not end it.
+ * The timer holds no process open.
+ */
+export function keepUp(interval: number, work: () => Promise<void>, failed: (error: unknown) => void): Upkeep {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let running = Promise.resolve();
+  const run = async (): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      failed(error);
+    }
+    if (stopped) return;
+    timer = setTimeout(start, interval);
+    timer.unref();
+  };
+  const start = (): void => void (running = run());
+  timer = setTimeout(start, interval);
+  timer.unref();
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
