@@ -1,0 +1,60 @@
+import { sign } from 'node:crypto';
+import type { KeyPair } from '../authority/keys/generate.ts';
+import { Failure } from '../client/failure.ts';
+import { signatureAlgorithmFor } from '../x509/algorithms.ts';
+import { type NameAttribute, encodeDistinguishedName } from '../x509/distinguished-name.ts';
+import { bitString, contextExplicit, integer, oid, sequence, set } from '../x509/der/writer.ts';
+import { X509Error } from '../x509/errors.ts';
+import { subjectAltName } from '../x509/extensions.ts';
+import { type GeneralName, textToName } from '../x509/general-name.ts';
+import { OID } from '../x509/oids.ts';
+
+/** RFC 5280 appendix A.1, ub-common-name: characters. */
+const MOST_COMMON_NAME = 64;
+
+/** The names that a certificate is asked for, sorted into where a CSR carries them. */
+export interface AskedNames {
+  readonly names: readonly GeneralName[];
+  /** A host name or address is repeated here, for readers of old; a text that is no SAN (`Alice Smith`) is only here. */
+  readonly commonName: string | undefined;
+}
+
+/**
+ * Sorts names as a person writes them. One of them may be a plain text, which becomes the common name alone.
+ * Throws Failure `usage`.
+ */
+export function sortNames(texts: readonly string[]): AskedNames {
+  const names: GeneralName[] = [];
+  let plain: string | undefined;
+  for (const text of texts) {
+    try {
+      names.push(textToName(text));
+    } catch (error) {
+      if (!(error instanceof X509Error)) throw error;
+      if (plain !== undefined || !/^[^.@:/*]+$/u.test(text) || text.length > MOST_COMMON_NAME) {
+        throw new Failure('usage', `--name '${text}' is no name for a certificate`, { advice: error.detail, cause: error });
+      }
+      plain = text;
+    }
+  }
+  const first = names.find(({ kind }) => kind === 'dns' || kind === 'ip')?.value;
+  return { names, commonName: plain ?? (first !== undefined && first.length <= MOST_COMMON_NAME ? first : undefined) };
+}
+
+/** For a renewal: the CSR only proves the new key, the names are those of the certificate presented. */
+export const NO_NAMES: AskedNames = { names: [], commonName: undefined };
+
+/** A PKCS#10 certification request (RFC 2986 4), DER, signed with the key itself. */
+export function buildCertificationRequest({ privateKey, publicKey }: KeyPair, { names, commonName }: AskedNames): Uint8Array {
+  const subject: NameAttribute[] = commonName === undefined ? [] : [{ type: OID.commonName, value: commonName }];
+  // RFC 2985 5.4.2. The SAN is critical where the subject is empty (RFC 5280 4.2.1.6).
+  const attributes = names.length === 0 ? [] : [sequence(oid(OID.extensionRequest), set(sequence(subjectAltName(names, subject.length === 0))))];
+  const info = sequence(
+    integer(0),
+    encodeDistinguishedName(subject),
+    publicKey.export({ format: 'der', type: 'spki' }),
+    contextExplicit(0, ...attributes),
+  );
+  const algorithm = signatureAlgorithmFor(privateKey);
+  return sequence(info, algorithm.der, bitString(sign(algorithm.hash, info, privateKey)));
+}

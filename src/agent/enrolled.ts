@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts';
+import { Failure } from '../client/failure.ts';
+import { replaceFiles } from './replace-files.ts';
+
+/** What `enroll` did, for `renew` to do again. No secrets. Files are names within the folder. */
+export interface Enrolled {
+  readonly url: string;
+  readonly profile: string;
+  readonly names: readonly string[];
+  readonly keyType: KeyAlgorithm;
+  /** The life that was asked for, such as `30d`; the profile's where absent. */
+  readonly validity?: string;
+  readonly key: readonly string[];
+  readonly certificate: readonly string[];
+  readonly ca: string;
+  /** True where the command that follows a renewal has not ended well yet. */
+  readonly commandDue?: boolean;
+}
+
+interface StateFile {
+  readonly version: 1;
+  readonly certificates: readonly Enrolled[];
+}
+
+const NAME = 'chancery.json';
+const MOST = 1024 * 1024;
+
+/** What was enrolled into the folder; empty where nothing was. Throws Failure `file`. */
+export function readEnrolled(folder: string): readonly Enrolled[] {
+  const path = join(folder, NAME);
+  if (!existsSync(path)) return [];
+  const state = parse(path);
+  const good = state?.version === 1 && Array.isArray(state.certificates) && state.certificates.every(isEnrolled);
+  if (!good) throw new Failure('file', `${path} is not what 'chancery enroll' wrote`, { advice: 'mend it, or enroll again with --force' });
+  return state.certificates;
+}
+
+/** Writes an enrolment beside the others of the folder, in place of those that share a file with it. */
+export function writeEnrolled(folder: string, enrolled: Enrolled): void {
+  const others = readEnrolled(folder).filter(({ certificate }) => !certificate.some((file) => enrolled.certificate.includes(file)));
+  const state: StateFile = { version: 1, certificates: [...others, enrolled] };
+  replaceFiles([{ path: join(folder, NAME), content: `${JSON.stringify(state, undefined, 2)}\n`, mode: 0o644 }]);
+}
+
+function parse(path: string): StateFile | undefined {
+  const text = readFileSync(path, 'utf8');
+  if (text.length > MOST) return undefined;
+  try {
+    return JSON.parse(text) as StateFile;
+  } catch {
+    return undefined;
+  }
+}
+
+function isEnrolled(value: unknown): value is Enrolled {
+  const { url, profile, names, keyType, key, certificate, ca } = (value ?? {}) as Record<string, unknown>;
+  return typeof url === 'string' && typeof profile === 'string' && isTexts(names) && isFiles(key) && isFiles(certificate) && isFiles([ca])
+    && (KEY_ALGORITHMS as readonly unknown[]).includes(keyType);
+}
+
+const isTexts = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((each) => typeof each === 'string');
+// A name that leads out of the folder could make a renewal overwrite anything.
+const isFiles = (value: unknown): boolean => isTexts(value) && value.length > 0 && value.every((name) => name !== '' && basename(name) === name && !name.startsWith('.'));

@@ -1,0 +1,58 @@
+import { type KeyObject, X509Certificate } from 'node:crypto';
+import { Failure } from '../client/failure.ts';
+import type { RequestReply } from '../client/replies.ts';
+
+/** A certificate that came back and was found to be the one asked for. */
+export interface Issued {
+  readonly serial: string;
+  readonly profile: string;
+  /** The certificate and then its issuers, the root left out: PEM. */
+  readonly pem: string;
+  /** OIDs. */
+  readonly extendedKeyUsage: readonly string[];
+  /** Milliseconds since the Unix epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+const MOST_CHAIN = 10;
+
+/**
+ * Checks an issued request's certificate before it takes the place of another: it holds our key, and leads to the root.
+ * Throws Failure `bad-reply`.
+ */
+export function checkIssued(reply: RequestReply, key: KeyObject, rootPem: string): Issued {
+  const texts = [reply.certificate, ...(reply.chain ?? [])].filter((text) => text !== undefined);
+  if (reply.certificate === undefined || texts.length > MOST_CHAIN) throw bad('the service sent no certificate, or too many');
+  const chain = texts.map(parse);
+  const root = parse(rootPem);
+  const [leaf] = chain as [X509Certificate];
+  if (!leaf.checkPrivateKey(key)) throw bad('the certificate that the service sent is for another key');
+  chain.forEach((certificate, index) => {
+    const issuer = chain[index + 1] ?? root;
+    // A self-signed authority may name itself in the chain.
+    const known = certificate.fingerprint256 === root.fingerprint256 || (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
+    if (!known) throw bad(`the certificate that the service sent does not lead to the root (${root.subject.replaceAll('\n', ', ')})`);
+  });
+  return {
+    serial: leaf.serialNumber.toLowerCase(),
+    profile: reply.profile,
+    pem: chain.map((certificate) => certificate.toString()).join(''),
+    extendedKeyUsage: leaf.keyUsage ?? [],
+    ...lifeOf(leaf),
+  };
+}
+
+/** Begin and end of a certificate, milliseconds since the Unix epoch. */
+export const lifeOf = (certificate: X509Certificate): { readonly notBefore: number; readonly notAfter: number } =>
+  ({ notBefore: Date.parse(certificate.validFrom), notAfter: Date.parse(certificate.validTo) });
+
+function parse(pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (error) {
+    throw bad('the service sent something that is no certificate', error);
+  }
+}
+
+const bad = (message: string, cause?: unknown): Failure => new Failure('bad-reply', message, { advice: 'nothing was replaced', cause });

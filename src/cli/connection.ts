@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { type ChanceryClient, type Credentials, openClient } from '../client/chancery-client.ts';
+import { Failure } from '../client/failure.ts';
+import { JSON_OPTION } from './arguments.ts';
+import type { Context } from './context.ts';
+import { DATA_OPTION, type PlaceOptions, dataFolder, serviceUrl } from './settings.ts';
+
+export interface ConnectionOptions extends PlaceOptions {
+  readonly url?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly json?: boolean;
+}
+
+/** Adds the options of a command that talks to a running service as an operator. */
+export const withConnection = (command: Command): Command => command
+  .option('--url <address>', 'the service (CHANCERY_URL; the https listener of <data>/chancery.yaml)')
+  .option('--ca <file>', 'the root certificate that the service is trusted by (<data>/root.pem)')
+  .option('--cert <file>', 'operator certificate (<data>/operator/cert.pem; not used where CHANCERY_API_KEY is set)')
+  .option('--key <file>', 'its key (<data>/operator/key.pem)')
+  .option(...DATA_OPTION)
+  .option(...JSON_OPTION);
+
+/** Opens a client, lets `use` have it, and closes it. */
+export async function withClient<T>(context: Context, options: ConnectionOptions, use: (client: ChanceryClient) => Promise<T>): Promise<T> {
+  if ((options.cert === undefined) !== (options.key === undefined)) {
+    throw new Failure('usage', `--${options.cert === undefined ? 'key' : 'cert'} is given alone`, { advice: 'give --cert and --key together' });
+  }
+  const client = openClient({
+    url: await serviceUrl(context, options),
+    roots: [trustedRoots(context, options)],
+    credentials: operatorCredentials(context, options),
+  });
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}
+
+function trustedRoots(context: Context, options: ConnectionOptions): string {
+  const file = options.ca ?? join(dataFolder(context, options), 'root.pem');
+  if (options.ca === undefined && !existsSync(file)) {
+    throw new Failure('file', `no root certificate to trust the service by: ${file} does not exist`, { advice: 'give it with --ca FILE, or the data folder with --data' });
+  }
+  const text = readFileSync(file, 'latin1');
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Failure('file', `${file} holds no certificate`, { advice: 'expected PEM' });
+  return text;
+}
+
+function operatorCredentials(context: Context, options: ConnectionOptions): Credentials {
+  if (options.cert !== undefined && options.key !== undefined) return certificateCredentials(options.cert, options.key);
+  const apiKey = context.env['CHANCERY_API_KEY']?.trim();
+  if (apiKey !== undefined && apiKey !== '') return { kind: 'bearer', secret: wellFormed(apiKey) };
+  const folder = join(dataFolder(context, options), 'operator');
+  if (!existsSync(join(folder, 'cert.pem'))) {
+    throw new Failure('no-credentials', `no operator credentials: ${join(folder, 'cert.pem')} does not exist`, {
+      advice: 'give --cert and --key, or CHANCERY_API_KEY, or the data folder with --data',
+    });
+  }
+  return certificateCredentials(join(folder, 'cert.pem'), join(folder, 'key.pem'));
+}
+
+const certificateCredentials = (certificate: string, key: string): Credentials =>
+  ({ kind: 'certificate', certificate: readFileSync(certificate, 'latin1'), key: readFileSync(key, 'latin1') });
+
+// Also keeps a line feed in the variable from becoming a header of its own. The value is a secret, so it is not repeated.
+function wellFormed(apiKey: string): string {
+  if (!/^CHYKEY-1-[a-z2-7]+-[a-z2-7]+$/.test(apiKey)) throw new Failure('no-credentials', 'CHANCERY_API_KEY holds no API key', { advice: 'expected CHYKEY-1-<id>-<secret>, as \'chancery key create\' printed it' });
+  return apiKey;
+}

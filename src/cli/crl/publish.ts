@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { writeResult } from '../result.ts';
+import { fields, showTime, showTimeFrom } from '../text.ts';
+
+/** `crl publish`: a new CRL now. */
+export function addCrlPublish(parent: Command, context: Context): void {
+  const command = parent.command('publish')
+    .summary('publish a new CRL now')
+    .description('Publish a new CRL now. Revocations are published by themselves within a second; this is for after a repair')
+    .option('--authority <name>', 'whose CRL', 'issuing')
+    .action(async (options: ConnectionOptions & { readonly authority: string }) => {
+      const crl = await withClient(context, options, (client) => client.publishCrl(options.authority));
+      writeResult(context, options.json, crl, (paint) => fields([
+        ['authority', options.authority],
+        ['number', crl.number === undefined ? undefined : String(crl.number)],
+        ['this update', showTime(crl.thisUpdate)],
+        ['next update', showTimeFrom(context.now(), crl.nextUpdate)],
+      ], paint));
+    });
+  withExamples(withConnection(command), [['the issuing authority\'s', 'chancery crl publish'], ['the root\'s', 'chancery crl publish --authority root']]);
+}

@@ -1,0 +1,85 @@
+import { X509Certificate } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { authoritiesFolder, authorityFiles } from '../../authority/layout.ts';
+import { showSpan } from '../text.ts';
+import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
+
+/** Rights of others than the owner. */
+const FOREIGN = 0o077;
+const FOREIGN_WRITE = 0o022;
+const LEAST_SPACE = 100 * 1024 * 1024;
+const DAY = 86_400_000;
+/** A certificate with less of its life left than this share needs attention. */
+const LEAST_SHARE = 0.1;
+
+/** Looks at the machine that the service runs on. */
+export const FILE_CHECKS: readonly Check[] = [
+  { name: 'configuration', look: configuration },
+  { name: 'data folder', look: dataFolder },
+  { name: 'key files', look: keyFiles },
+  { name: 'authorities', look: authorities },
+  { name: 'operator', look: operator },
+  { name: 'store', look: store },
+];
+
+function configuration({ config, configFault }: Patient): Finding {
+  if (config === undefined) throw configFault;
+  return config.file !== undefined ? ok(config.file) : warn('no file; the defaults hold', '\'chancery init\' writes one');
+}
+
+function dataFolder({ data }: Patient): Finding {
+  if (!existsSync(data)) return fail(`${data} does not exist`, 'make it with \'chancery init\', or name it with --data');
+  const { mode } = statSync(data);
+  if ((mode & FOREIGN_WRITE) !== 0) return fail(`${data} can be written by others (${octal(mode)})`, `chmod 700 ${data}`);
+  return ok(`${data} (${octal(mode)})`);
+}
+
+function keyFiles({ data }: Patient): Finding {
+  const keys = [...authorityNames(data).map((name) => authorityFiles(data, name).key), join(data, 'operator', 'key.pem'), join(data, 'service', 'key.pem')].filter((path) => existsSync(path));
+  const exposed = keys.filter((path) => (statSync(path).mode & FOREIGN) !== 0);
+  if (exposed.length > 0) return fail(`others may read ${exposed.join(', ')}`, `chmod 600 ${exposed.join(' ')}, and think of them as stolen`);
+  return keys.length === 0 ? warn('none', 'make them with \'chancery init\'') : ok(`${keys.length}, for their owner alone`);
+}
+
+function authorities({ data, context }: Patient): Finding {
+  const names = authorityNames(data);
+  if (names.length === 0) return fail(`none in ${data}`, 'make them with \'chancery init\'');
+  const waiting = names.filter((name) => !existsSync(authorityFiles(data, name).certificate));
+  if (waiting.length > 0) {
+    return warn(`${waiting.join(', ')} waits for another CA's signature`, `have ${authorityFiles(data, waiting[0] ?? '').request} signed, then 'chancery init --import'`);
+  }
+  return endsOf(names.map((name) => ({ name, path: authorityFiles(data, name).certificate })), context.now(), 'make a new one in time: all that it signed ends with it');
+}
+
+function operator({ data, context }: Patient): Finding {
+  const path = join(data, 'operator', 'cert.pem');
+  if (!existsSync(path)) return warn('no certificate here', 'operators come in with --cert and --key, or CHANCERY_API_KEY');
+  return endsOf([{ name: 'operator', path }], context.now(), 'ask for a new one of profile operator, or make an API key');
+}
+
+function store({ config }: Patient): Finding {
+  if (config === undefined) return warn('not known without a configuration', 'mend the configuration');
+  const { folder } = config.store.url;
+  if (!existsSync(folder)) return warn(`${folder} does not exist yet`, 'it is made when the service first starts');
+  accessSync(folder, constants.R_OK | constants.W_OK);
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const megabytes = `${Math.floor(free / 1024 / 1024)} MiB free`;
+  return free < LEAST_SPACE ? warn(`${folder}, ${megabytes}`, 'make room: without it nothing can be issued or revoked') : ok(`${folder}, ${megabytes}`);
+}
+
+const authorityNames = (data: string): string[] =>
+  (existsSync(authoritiesFolder(data)) ? readdirSync(authoritiesFolder(data), { withFileTypes: true }) : []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+
+/** When the first of some certificates ends. */
+function endsOf(files: readonly { readonly name: string; readonly path: string }[], now: number, advice: string): Finding {
+  const lives = files.map(({ name, path }) => ({ name, ...lifeOf(new X509Certificate(readFileSync(path))) }));
+  const words = lives.map(({ name, end }) => `${name} ${end < now ? 'ended' : `for ${showSpan((end - now) / 1000)}`}`).join(', ');
+  if (lives.some(({ end }) => end < now)) return fail(words, advice);
+  const late = lives.some(({ begin, end }) => end - now < Math.min((end - begin) * LEAST_SHARE, 365 * DAY));
+  return late ? warn(words, advice) : ok(words);
+}
+
+const lifeOf = (certificate: X509Certificate) => ({ begin: Date.parse(certificate.validFrom), end: Date.parse(certificate.validTo) });
+const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');

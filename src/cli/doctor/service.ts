@@ -1,0 +1,77 @@
+import { Agent } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { under } from '../../client/address.ts';
+import { type Reply, exchange } from '../../client/exchange.ts';
+import { Failure } from '../../client/failure.ts';
+import { type Crl, parseCrl } from '../../x509/crl.ts';
+import { showSpan } from '../text.ts';
+import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
+
+const HOUR = 3_600_000;
+const MOST_CRL = 128 * 1024 * 1024;
+/** The Date header counts whole seconds; more than this apart, certificates begin in the future for one of the two. */
+const NEAR = 5000;
+const FAR = 60_000;
+
+/** Looks at the running service. */
+export const SERVICE_CHECKS: readonly Check[] = [
+  { name: 'service', look: reachable },
+  { name: 'ready', look: ready },
+  { name: 'https certificate', look: certificate },
+  { name: 'CRL', look: crl },
+  { name: 'clock', look: clock },
+];
+
+async function reachable(patient: Patient): Promise<Finding> {
+  const { reply, origin } = await ask(patient, '/healthz');
+  return reply.status === 200 ? ok(origin) : fail(`${origin} answers ${reply.status}`, 'look at its log');
+}
+
+async function ready(patient: Patient): Promise<Finding> {
+  const { reply } = await ask(patient, '/readyz');
+  const words = reply.body.toString('utf8').slice(0, 500).replaceAll(/\s+/g, ' ');
+  return reply.status === 200 ? ok('store, key and CRL') : fail(`not ready: ${words}`, 'look at the service\'s log');
+}
+
+async function certificate(patient: Patient): Promise<Finding> {
+  const { end } = await ask(patient, '/healthz');
+  const left = end - patient.context.now();
+  return left > HOUR ? ok(`trusted, for ${showSpan(left / 1000)}`) : warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log');
+}
+
+async function crl(patient: Patient): Promise<Finding> {
+  const { reply } = await ask(patient, '/crl/issuing.crl');
+  if (reply.status !== 200) return fail(`/crl/issuing.crl answers ${reply.status}`, 'publish one with \'chancery crl publish\'');
+  const list: Crl = parseCrl(reply.body);
+  const left = list.nextUpdate * 1000 - patient.context.now();
+  if (left <= 0) return fail(`ended ${showSpan(-left / 1000)} ago: every client that checks it refuses every certificate`, 'publish one with \'chancery crl publish\', and look at the service\'s log');
+  const share = left / ((list.nextUpdate - list.thisUpdate) * 1000);
+  return share < 0.1 ? warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log') : ok(`fresh for ${showSpan(left / 1000)}`);
+}
+
+async function clock(patient: Patient): Promise<Finding> {
+  const before = patient.context.now();
+  const { reply } = await ask(patient, '/healthz');
+  const there = Date.parse(reply.headers.date ?? '');
+  if (Number.isNaN(there)) return warn('the service tells no time', 'compare the clocks by hand');
+  const apart = Math.abs(there + 500 - (before + patient.context.now()) / 2);
+  if (apart < NEAR) return ok('agrees with the service\'s');
+  const words = `${showSpan(apart / 1000)} apart from the service's`;
+  return apart < FAR ? warn(words, 'keep both with NTP') : fail(words, 'keep both with NTP');
+}
+
+/** One call, on a connection of its own. `end`: when the certificate shown ends, milliseconds since the Unix epoch. */
+async function ask({ url, roots }: Patient, path: string): Promise<{ readonly reply: Reply; readonly origin: string; readonly end: number }> {
+  if (url instanceof Failure) throw url;
+  if (roots === undefined) throw new Failure('file', 'there is no root certificate to trust it by', { advice: 'give one with --ca' });
+  const agent = new Agent({ ca: roots });
+  let end = Number.NaN;
+  const onSocket = (socket: unknown): void => {
+    end = Date.parse((socket as TLSSocket).getPeerCertificate().valid_to);
+  };
+  try {
+    return { reply: await exchange({ method: 'GET', url: under(url, path), agent, mostReply: MOST_CRL, onSocket }), origin: url.origin, get end() { return end; } };
+  } finally {
+    agent.destroy();
+  }
+}

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { type Enrolment, enroll } from '../agent/enroll.ts';
+import { LAYOUTS, type Layout } from '../agent/layout.ts';
+import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts';
+import { parseServiceUrl } from '../client/address.ts';
+import { Failure } from '../client/failure.ts';
+import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
+import type { Context } from './context.ts';
+import { startProgress } from './progress.ts';
+import { writeResult } from './result.ts';
+import { fields, showTimeFrom } from './text.ts';
+
+interface Options {
+  readonly url?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+  readonly name: readonly string[];
+  readonly profile?: string;
+  readonly out: string;
+  readonly layout: Layout;
+  readonly keyType: KeyAlgorithm;
+  readonly validity?: string;
+  readonly wait: number;
+  readonly reuseKey?: boolean;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+const ABOUT = `Get this machine its first certificate: make a key, ask with a token, write key, certificate and root.
+The key never leaves the machine. The token is sent only to the service whose root certificate it names.
+Run again after an interruption, the same command goes on where it was: same key, same certificate.`;
+
+const LAYOUT_HELP = `
+Layouts (the certificate files hold the issuers too; ca.pem is the root):
+  plain   key.pem  cert.pem  ca.pem
+  docker  what dockerd --tlsverify and DOCKER_CERT_PATH take, by what the certificate is for:
+          profile server   server-key.pem  server-cert.pem  ca.pem
+          profile client   key.pem  cert.pem  ca.pem
+          profile node     both pairs, with the same key and certificate
+          A token is for one profile. Apart is safer: a client's certificate then cannot pose as the daemon.
+          Run it twice into the same folder, with a token for server and one for client.
+`;
+
+/** `enroll`: the first certificate of a node. */
+export function addEnroll(parent: Command, context: Context): void {
+  const command = parent.command('enroll')
+    .summary('get this machine its first certificate, with a token')
+    .description(ABOUT)
+    .option('--url <address>', 'the service (CHANCERY_URL)')
+    .option('--token <token>', 'the enrolment token (CHANCERY_TOKEN, which other users of the machine cannot see)')
+    .option('--token-file <file>', 'a file that holds the token; - for standard input')
+    .requiredOption('--name <name...>', 'a name of the certificate: host name, address, e-mail, URI')
+    .option('--profile <profile>', 'what kind of certificate (the token\'s)')
+    .option('--out <folder>', 'where to write', '.')
+    .addOption(new Option('--layout <layout>', 'how the files are named').choices(LAYOUTS).default('plain'))
+    .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_ALGORITHMS).default('P-256'))
+    .option('--validity <duration>', 'how long the certificate shall live (the profile\'s)', durationArgument)
+    .option('--wait <seconds>', 'how long to wait for an operator\'s approval', integerArgument(0, 604_800), 300)
+    .option('--reuse-key', 'use the key that is there, in place of a new one')
+    .option('--force', 'replace files that are there')
+    .option(...JSON_OPTION)
+    .action(async (options: Options) => {
+      const progress = startProgress(context, 'beginning');
+      try {
+        const enrolment = await enroll({
+          url: addressOf(context, options),
+          token: tokenOf(context, options),
+          names: options.name,
+          profile: options.profile,
+          folder: resolve(options.out),
+          layout: options.layout,
+          keyType: options.keyType,
+          validity: options.validity,
+          wait: options.wait,
+          force: options.force === true,
+          reuseKey: options.reuseKey === true,
+        }, { now: context.now, onProgress: telling(context, progress.update) });
+        progress.end();
+        writeResult(context, options.json, resultOf(enrolment), (paint) => fields([
+          ['serial', enrolment.serial],
+          ['profile', enrolment.profile],
+          ['ends', showTimeFrom(context.now(), enrolment.notAfter)],
+          ['key', enrolment.key.join(', ')],
+          ['certificate', enrolment.certificate.join(', ')],
+          ['root', enrolment.ca],
+        ], paint));
+      } finally {
+        progress.end();
+      }
+    });
+  withExamples(command, [
+    ['a web server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --name example.com --out /etc/tls'],
+    ['a Docker daemon, with a token for profile server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name docker1.example.com --name 10.0.0.7 --layout docker --out /etc/docker/tls'],
+    ['an RSA key, a short life, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
+  ]).addHelpText('after', LAYOUT_HELP);
+}
+
+/** Where no line of progress can be drawn, each new thing that is waited for is told once. */
+export function telling(context: Context, update: (what: string) => void): (what: string) => void {
+  let last = '';
+  return (what) => {
+    if (context.stderr.isTTY !== true && what !== last && what.startsWith('waiting')) context.stderr.write(`${what}\n`);
+    last = what;
+    update(what);
+  };
+}
+
+function addressOf(context: Context, options: Options): URL {
+  const url = options.url ?? context.env['CHANCERY_URL'];
+  if (url === undefined || url === '') throw new Failure('usage', 'the service\'s address is missing', { advice: 'give it with --url or CHANCERY_URL' });
+  return parseServiceUrl(url);
+}
+
+function tokenOf(context: Context, options: Options): string {
+  const text = options.token ?? (options.tokenFile === undefined ? context.env['CHANCERY_TOKEN'] : readFileSync(options.tokenFile === '-' ? 0 : options.tokenFile, 'utf8'));
+  if (text === undefined || text.trim() === '') throw new Failure('usage', 'the enrolment token is missing', { advice: 'give it with --token, --token-file or CHANCERY_TOKEN; \'chancery token create\' makes one' });
+  return text.trim();
+}
+
+const resultOf = ({ serial, profile, notBefore, notAfter, key, certificate, ca }: Enrolment) =>
+  ({ serial, profile, notBefore: new Date(notBefore).toISOString(), notAfter: new Date(notAfter).toISOString(), files: { key, certificate, ca } });

@@ -1,0 +1,118 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { AuthorityMode } from '../authority/authority.ts';
+import { AUTHORITY_ALGORITHMS, type AuthorityAlgorithm, type InitOptions } from '../authority/options.ts';
+import { Failure } from '../client/failure.ts';
+import { parseDuration } from '../config/duration.ts';
+import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
+import type { Context } from './context.ts';
+import { startProgress } from './progress.ts';
+import { writeResult } from './result.ts';
+import { DATA_OPTION, type PlaceOptions, readConfig } from './settings.ts';
+import { fields } from './text.ts';
+
+interface Options extends PlaceOptions {
+  readonly mode?: AuthorityMode;
+  readonly algorithm?: AuthorityAlgorithm;
+  readonly rootSubject?: string;
+  readonly issuingSubject?: string;
+  readonly rootLifetime?: string;
+  readonly issuingLifetime?: string;
+  readonly pathLength?: number;
+  readonly permit?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly publicUrl?: string;
+  readonly crlUrl?: readonly string[];
+  readonly issuerUrl?: readonly string[];
+  readonly ocspUrl?: readonly string[];
+  readonly import?: string;
+  readonly root?: string;
+  readonly json?: boolean;
+}
+
+const ABOUT = `Make the authorities, the first operator's certificate and a commented configuration file. Never overwrites.
+Keys are PKCS#8 files that only their owner can read, encrypted where CHANCERY_AUTHORITY__PASSPHRASE or
+CHANCERY_AUTHORITY__PASSPHRASE_FILE gives a passphrase.`;
+
+const MODES_HELP = `
+Modes:
+  internal     a root, and an issuing authority under it (the default)
+  self-signed  one authority that signs certificates itself
+  external     an issuing key and its CSR, for another CA to sign (a public one, Microsoft AD CS, OpenSSL);
+               what it sends back is checked and taken with --import
+`;
+
+/** `init`: the authorities of a deployment. */
+export function addInit(parent: Command, context: Context): void {
+  const command = parent.command('init')
+    .summary('make the authorities of a deployment')
+    .description(ABOUT)
+    .addOption(new Option('--mode <mode>', 'which authorities (internal)').choices(['internal', 'self-signed', 'external']))
+    .addOption(new Option('--algorithm <algorithm>', 'their keys (P-256)').choices(AUTHORITY_ALGORITHMS))
+    .option('--root-subject <name>', 'the root\'s name: "CN=Example Root,O=Example"')
+    .option('--issuing-subject <name>', 'the issuing authority\'s name')
+    .option('--root-lifetime <duration>', 'the root\'s life (10y)', durationArgument)
+    .option('--issuing-lifetime <duration>', 'the issuing authority\'s life (5y)', durationArgument)
+    .option('--path-length <n>', 'how many authorities may follow below the issuing one (0)', integerArgument(0, 10))
+    .option('--permit <name...>', 'name constraints: only names under this one: example.com, 10.0.0.0/8, email:example.com')
+    .option('--exclude <name...>', 'name constraints: no names under this one')
+    .option('--public-url <address>', 'the http address under which the CRLs are published: http://ca.example.com')
+    .option('--crl-url <address...>', 'where the root\'s CRL is, in place of <public-url>/crl/root.crl')
+    .option('--issuer-url <address...>', 'where the root\'s certificate is, in place of <public-url>/ca/root.crt')
+    .option('--ocsp-url <address...>', 'where the root\'s OCSP responder is')
+    .option('--import <file>', 'mode external: the signed certificate and its chain (PEM, or PKCS#7 as .p7b)')
+    .option('--root <file>', 'with --import: the root, where the file does not hold it')
+    .option(...DATA_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (options: Options) => {
+      refuseMixture(options);
+      const settings = await readConfig(context, options);
+      const { importAuthority, initialise } = await import('../initialise.ts');
+      const progress = startProgress(context, 'making keys');
+      const result = await (options.import === undefined
+        ? initialise(initOptions(options), settings, context.now)
+        : importAuthority({ chain: resolve(options.import), root: options.root === undefined ? undefined : resolve(options.root) }, settings, context.now)
+      ).finally(progress.end);
+      writeResult(context, options.json, result, (paint) => fields(Object.entries(result).map(([name, value]) => [name, String(value)]), paint));
+    });
+  withExamples(command, [
+    ['a root and an issuing authority in ./chancery-data', 'chancery init --root-subject "CN=Example Root,O=Example" --public-url http://ca.example.com'],
+    ['only for names of ours', 'chancery init --permit example.com --permit 10.0.0.0/8 --data /var/lib/chancery'],
+    ['under another CA: the CSR for it', 'chancery init --mode external --issuing-subject "CN=Example Issuing,O=Example"'],
+    ['and what came back', 'chancery init --import issuing-chain.p7b'],
+  ]).addHelpText('after', MODES_HELP);
+}
+
+function initOptions(options: Options): Omit<InitOptions, 'data' | 'passphrase' | 'clock' | 'random'> {
+  const { mode = 'internal', algorithm, rootSubject, issuingSubject, pathLength } = options;
+  return {
+    mode, algorithm, rootSubject, issuingSubject, pathLength,
+    rootLifetime: seconds(options.rootLifetime),
+    issuingLifetime: seconds(options.issuingLifetime),
+    httpBase: options.publicUrl,
+    crlUrls: options.crlUrl,
+    issuerUrls: options.issuerUrl,
+    ocspUrls: options.ocspUrl,
+    nameConstraints: { permitted: options.permit?.map(withKind), excluded: options.exclude?.map(withKind) },
+  };
+}
+
+const seconds = (duration: string | undefined): number | undefined => (duration === undefined ? undefined : parseDuration(duration));
+
+/** A constraint with its kind before it, where a person left that out. */
+function withKind(text: string): string {
+  if (/^(dns|ip|email|uri):/.test(text)) return text;
+  if (isIP(text.replace(/\/.*$/, '')) !== 0) return `ip:${text}`;
+  return text.includes('@') ? `email:${text}` : `dns:${text}`;
+}
+
+function refuseMixture(options: Options): void {
+  const { import: chain, root, data, config, json, ...making } = options;
+  const [other] = Object.keys(making);
+  if (chain !== undefined && other !== undefined) {
+    const flag = other.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new Failure('usage', `--import and --${flag} do not go together`, { advice: 'expected --import with --root and --data alone: all else was settled when the CSR was made' });
+  }
+  if (chain === undefined && root !== undefined) throw new Failure('usage', '--root goes with --import', { advice: 'the name of a new root is given with --root-subject' });
+}

@@ -1,0 +1,71 @@
+import { Command } from 'commander';
+import type { Context } from './context.ts';
+import { addAuditShow } from './audit/show.ts';
+import { addAuditVerify } from './audit/verify.ts';
+import { addCertificatesList } from './certificates/list.ts';
+import { addCertificatesRevoke } from './certificates/revoke.ts';
+import { addCertificatesShow } from './certificates/show.ts';
+import { addCrlPublish } from './crl/publish.ts';
+import { addCrlShow } from './crl/show.ts';
+import { addDoctor } from './doctor/doctor.ts';
+import { addEnroll } from './enroll.ts';
+import { addInit } from './init.ts';
+import { addKeyCreate } from './key/create.ts';
+import { addKeyList } from './key/list.ts';
+import { addKeyRevoke } from './key/revoke.ts';
+import { addRenew } from './renew.ts';
+import { addRequestsDecide } from './requests/decide.ts';
+import { addRequestsList } from './requests/list.ts';
+import { addRequestsShow } from './requests/show.ts';
+import { addServe } from './serve.ts';
+import { addTokenCreate } from './token/create.ts';
+import { addTokenList } from './token/list.ts';
+import { addTokenRevoke } from './token/revoke.ts';
+import { VERSION } from '../version.ts';
+
+/** Adds a command to its parent, which may be the program itself or a group. */
+type Add = (parent: Command, context: Context) => void;
+
+const ALONE: readonly Add[] = [addInit, addServe, addEnroll, addRenew];
+
+const GROUPS: readonly { readonly name: string; readonly about: string; readonly commands: readonly Add[] }[] = [
+  { name: 'token', about: 'enrolment tokens: what lets a node ask for a certificate', commands: [addTokenCreate, addTokenList, addTokenRevoke] },
+  { name: 'key', about: 'API keys of operators and their programs', commands: [addKeyCreate, addKeyList, addKeyRevoke] },
+  {
+    name: 'requests',
+    about: 'requests for certificates: list, show, approve, deny',
+    commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
+  },
+  { name: 'certificates', about: 'issued certificates: list, show, revoke', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke] },
+  { name: 'crl', about: 'certificate revocation lists: show, publish now', commands: [addCrlShow, addCrlPublish] },
+  { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },
+];
+
+// `chancery revoke SERIAL`: the short form of what is wanted in a hurry.
+const LAST: readonly Add[] = [addCertificatesRevoke, addDoctor];
+
+/** The whole command line. Nothing runs and nothing is read until it is parsed. */
+export function buildProgram(context: Context): Command {
+  const program = new Command('chancery')
+    .description('A certificate authority: a CSR in, a certificate out, revocation for everyone')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureHelp({ helpWidth: 110, showGlobalOptions: false })
+    .configureOutput({
+      writeOut: (text) => { context.stdout.write(text); },
+      // Told by reportFailure, in one line.
+      writeErr: () => {},
+      outputError: () => {},
+    })
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  for (const add of ALONE) add(program, context);
+  for (const { name, about, commands } of GROUPS) {
+    const group = program.command(name).description(about);
+    for (const add of commands) add(group, context);
+  }
+  for (const add of LAST) add(program, context);
+  program.addHelpText('after', '\n\'chancery <command> --help\' explains a command, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.\n');
+  return program;
+}

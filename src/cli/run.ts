@@ -1,0 +1,57 @@
+import { type Command, CommanderError } from 'commander';
+import { Failure } from '../client/failure.ts';
+import { nearestName } from '../config/near-name.ts';
+import type { Context } from './context.ts';
+import { buildProgram } from './program.ts';
+import { type ExitStatus, reportFailure } from './report-failure.ts';
+
+/** Runs one command line (without `node` and the script). Returns the exit status; never throws. */
+export async function run(args: readonly string[], context: Context): Promise<ExitStatus> {
+  const program = buildProgram(context);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportFailure(context, error);
+    // --help, --version and `help` end the parsing this way.
+    return error.exitCode === 0 ? 0 : reportFailure(context, wrongUsage(error, commandOf(program, args), args));
+  }
+}
+
+/** What commander found wrong, in our one line: its message, its suggestion, and where to read more. */
+function wrongUsage(error: CommanderError, command: Command, args: readonly string[]): Failure {
+  const path = pathOf(command);
+  const help = `'${path} --help' tells more`;
+  if (error.code === 'commander.help') {
+    return new Failure('usage', 'a command is missing', { advice: `expected '${path}' and one of ${command.commands.map((each) => each.name()).join(', ')}; ${help}` });
+  }
+  const mistyped = error.code === 'commander.missingMandatoryOptionValue' ? unknownOption(command, args) : undefined;
+  if (mistyped !== undefined) {
+    const near = nearestName(mistyped, command.options.flatMap(({ long }) => long ?? []));
+    return new Failure('usage', `unknown option '${mistyped}'`, { advice: near === undefined ? help : `did you mean ${near}? ${help}`, cause: error });
+  }
+  const [message = '', suggestion] = inOurWords(error.message).split('\n(Did you mean ');
+  const advice = suggestion === undefined ? help : `did you mean ${suggestion.replace(/\?\)$/, '')}? ${help}`;
+  return new Failure('usage', message.trim().replaceAll('\n', ' '), { advice, cause: error });
+}
+
+const inOurWords = (message: string): string => message
+  .replace(/^error: (command-argument value )?/, '')
+  .replace(/\. (Expected|Allowed)/, (_, word: string) => `; ${word.toLowerCase()}`);
+
+/** An option that is missing may just be misspelt, which says more. */
+const unknownOption = (command: Command, args: readonly string[]): string | undefined =>
+  args.filter((arg) => arg.startsWith('--') && arg !== '--').map((arg) => arg.replace(/=.*$/s, '')).find((flag) => !command.options.some(({ long }) => long === flag));
+
+/** The command that the arguments lead to, as far as they do. */
+function commandOf(program: Command, args: readonly string[]): Command {
+  let command = program;
+  for (const arg of args) {
+    const next = command.commands.find((each) => each.name() === arg);
+    if (next !== undefined) command = next;
+    else if (!arg.startsWith('-')) break;
+  }
+  return command;
+}
+
+const pathOf = (command: Command): string => (command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`);

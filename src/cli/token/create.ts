@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { durationArgument, integerArgument, withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { writeResult } from '../result.ts';
+import { fields, printable, showTimeFrom } from '../text.ts';
+
+interface Options extends ConnectionOptions {
+  readonly name: readonly string[];
+  readonly profile: string;
+  readonly uses?: number;
+  readonly ttl?: string;
+  readonly maxValidity?: string;
+  readonly note?: string;
+}
+
+/** `token create`: a new enrolment token; its text is shown this once. */
+export function addTokenCreate(parent: Command, context: Context): void {
+  const command = parent.command('create')
+    .summary('make an enrolment token')
+    .description('Make an enrolment token: who holds it may ask for certificates of one profile, for the names it allows.\nIts text is shown once; only a hash of it is kept.')
+    .requiredOption('--name <pattern...>', 'a name that its certificates may have: node1.example.com, *.example.com (one label), 10.0.0.0/8')
+    .option('--profile <profile>', 'the profile of its certificates', 'server')
+    .option('--uses <n>', 'how many certificates it may yield (1)', integerArgument(1, 1_000_000))
+    .option('--ttl <duration>', 'how long it can be used (24h)', durationArgument)
+    .option('--max-validity <duration>', 'the longest life of its certificates (the profile\'s)', durationArgument)
+    .option('--note <text>', 'what it is for')
+    .action(async (options: Options) => {
+      const { name, profile, uses, ttl, maxValidity, note } = options;
+      const question = Object.fromEntries(Object.entries({ profile, names: name, uses, ttl, maxValidity, note }).filter(([, value]) => value !== undefined));
+      const token = await withClient(context, options, (client) => client.createToken(question));
+      writeResult(context, options.json, token, (paint) => `${paint('bold', printable(token.token ?? ''))}\n\n${fields([
+        ['id', token.id],
+        ['profile', token.profile],
+        ['names', token.names.join(', ')],
+        ['uses', String(token.uses)],
+        ['ends', showTimeFrom(context.now(), token.expiresAt)],
+        ['note', token.note],
+      ], paint)}`);
+    });
+  withExamples(withConnection(command), [
+    ['one node, one certificate, usable for a day', 'chancery token create --name node1.example.com'],
+    ['fifty workers of a cluster, within an hour', 'chancery token create --profile node --name "*.swarm.example.com" --uses 50 --ttl 1h'],
+    ['just the token, for a script', 'chancery token create --name node1.example.com --json | jq -r .token'],
+  ]);
+}

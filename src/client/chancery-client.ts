@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import { Agent } from 'node:https';
+import { under } from './address.ts';
+import { exchange, type Reply } from './exchange.ts';
+import { Failure } from './failure.ts';
+import { ProblemFailure, toProblem } from './problem.ts';
+import type { ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RequestReply, TokenReply } from './replies.ts';
+
+/** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
+export type Credentials =
+  | { readonly kind: 'certificate'; readonly certificate: string; readonly key: string }
+  | { readonly kind: 'bearer'; readonly secret: string }
+  | { readonly kind: 'none' };
+
+export interface ClientOptions {
+  readonly url: URL;
+  /** Root certificates (PEM) that the service's own certificate must lead to. The system's are not used. */
+  readonly roots: readonly string[];
+  readonly credentials: Credentials;
+}
+
+export interface RequestQuestion {
+  readonly csr: string;
+  readonly profile?: string;
+  readonly names?: readonly string[];
+  /** A duration such as `30d`. */
+  readonly validity?: string;
+}
+
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** The native REST API, one method for each call. Every method throws Failure (connection, reply) or ProblemFailure (refusal). */
+export interface ChanceryClient {
+  readonly url: URL;
+  createRequest(question: RequestQuestion): Promise<RequestReply>;
+  renew(question: Pick<RequestQuestion, 'csr' | 'validity'>): Promise<RequestReply>;
+  /** With `wait`, the service holds its answer for so many seconds, or until the state changes. */
+  getRequest(id: string, wait?: number): Promise<RequestReply>;
+  listRequests(query: Query): Promise<PageReply<RequestReply>>;
+  decideRequest(id: string, decision: 'approve' | 'deny', reason: string): Promise<RequestReply>;
+  getCertificate(serial: string): Promise<CertificateReply>;
+  listCertificates(query: Query): Promise<PageReply<CertificateReply>>;
+  revokeCertificate(serial: string, reason: string | undefined): Promise<CertificateReply>;
+  createToken(token: object): Promise<TokenReply>;
+  listTokens(query: Query): Promise<PageReply<TokenReply>>;
+  revokeToken(id: string): Promise<TokenReply>;
+  createApiKey(key: object): Promise<ApiKeyReply>;
+  listApiKeys(query: Query): Promise<PageReply<ApiKeyReply>>;
+  revokeApiKey(id: string): Promise<ApiKeyReply>;
+  listAuthorities(): Promise<PageReply<AuthorityReply>>;
+  publishCrl(authority: string): Promise<CrlReply>;
+  listAudit(query: Query): Promise<AuditReply>;
+  /** Anything else, as it is: status and bytes. */
+  get(path: string, mostReply?: number): Promise<Reply>;
+  close(): void;
+}
+
+interface Call {
+  readonly query?: Query;
+  readonly body?: object;
+  /** Seconds for `Prefer: wait`. */
+  readonly wait?: number;
+  /** Whether the same call twice has one effect, so that a lost reply is asked for again. */
+  readonly repeatable?: boolean;
+}
+
+/** A client of one service. Connections are kept until `close`. */
+export function openClient({ url, roots, credentials }: ClientOptions): ChanceryClient {
+  const agent = new Agent({
+    keepAlive: true,
+    ca: [...roots],
+    ...(credentials.kind === 'certificate' ? { cert: credentials.certificate, key: credentials.key } : {}),
+  });
+  const authorization: Record<string, string> = credentials.kind === 'bearer' ? { authorization: `Bearer ${credentials.secret}` } : {};
+
+  async function send(method: string, path: string, call: Call): Promise<Reply> {
+    const what = {
+      method,
+      url: under(url, path, call.query),
+      agent,
+      held: (call.wait ?? 0) * 1000,
+      headers: {
+        accept: 'application/json, application/problem+json',
+        ...authorization,
+        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(call.wait === undefined ? {} : { prefer: `wait=${call.wait}` }),
+        ...(method === 'POST' && call.repeatable === true ? { 'idempotency-key': randomUUID() } : {}),
+      },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+    };
+    try {
+      return await exchange(what);
+    } catch (error) {
+      if (call.repeatable === true && wasCutOff(error)) return exchange(what);
+      throw error;
+    }
+  }
+
+  async function json<T>(method: string, path: string, call: Call = {}): Promise<T> {
+    const reply = await send(method, path, call);
+    const body = parseJson(reply);
+    if (reply.status >= 200 && reply.status < 300) {
+      if (typeof body !== 'object' || body === null) throw notChancery(url, reply);
+      return body as T;
+    }
+    throw new ProblemFailure(toProblem(reply.status, body), retryAfter(reply));
+  }
+
+  async function page<T extends PageReply<unknown>>(path: string, query: Query): Promise<T> {
+    const reply = await json<T>('GET', path, { query, repeatable: true });
+    if (!Array.isArray(reply.items)) throw new Failure('bad-reply', `the reply of ${url.origin} to ${path} has no list of items`);
+    return reply;
+  }
+
+  const read = <T>(path: string): Promise<T> => json<T>('GET', path, { repeatable: true });
+
+  return {
+    url,
+    createRequest: (question) => json('POST', '/v1/requests', { body: question, repeatable: true }),
+    renew: (question) => json('POST', '/v1/renewals', { body: question, repeatable: true }),
+    getRequest: (id, wait) => json('GET', `/v1/requests/${encodeURIComponent(id)}`, { repeatable: true, ...(wait === undefined ? {} : { wait }) }),
+    listRequests: (query) => page('/v1/requests', query),
+    decideRequest: (id, decision, reason) => json('POST', `/v1/requests/${encodeURIComponent(id)}/${decision}`, { body: { reason } }),
+    getCertificate: (serial) => read(`/v1/certificates/${encodeURIComponent(serial)}`),
+    listCertificates: (query) => page('/v1/certificates', query),
+    revokeCertificate: (serial, reason) =>
+      json('POST', `/v1/certificates/${encodeURIComponent(serial)}/revoke`, { body: reason === undefined ? {} : { reason } }),
+    createToken: (token) => json('POST', '/v1/tokens', { body: token, repeatable: true }),
+    listTokens: (query) => page('/v1/tokens', query),
+    revokeToken: (id) => json('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
+    createApiKey: (key) => json('POST', '/v1/api-keys', { body: key, repeatable: true }),
+    listApiKeys: (query) => page('/v1/api-keys', query),
+    revokeApiKey: (id) => json('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),
+    listAuthorities: () => page('/v1/authorities', {}),
+    publishCrl: (authority) => json('POST', `/v1/authorities/${encodeURIComponent(authority)}/crl`),
+    listAudit: (query) => page('/v1/audit', query),
+    get: (path, mostReply) => exchange({ method: 'GET', url: under(url, path), agent, headers: authorization, ...(mostReply === undefined ? {} : { mostReply }) }),
+    close: () => agent.destroy(),
+  };
+}
+
+function parseJson(reply: Reply): unknown {
+  if (!/^application\/([a-z-]+\+)?json\b/.test(reply.headers['content-type'] ?? '')) return undefined;
+  try {
+    return JSON.parse(reply.body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+const notChancery = (url: URL, reply: Reply): Failure =>
+  new Failure('bad-reply', `${url.origin} answered ${reply.status} with something that is not JSON`, { advice: 'check that --url is the https address of a Chancery service' });
+
+/** Seconds; the date form of Retry-After is not used by the service. */
+const retryAfter = (reply: Reply): number | undefined => {
+  const seconds = Number(reply.headers['retry-after']);
+  return reply.headers['retry-after'] !== undefined && Number.isInteger(seconds) ? seconds : undefined;
+};
+
+const wasCutOff = (error: unknown): boolean =>
+  error instanceof Failure && error.code === 'unreachable' && ['ECONNRESET', 'EPIPE', undefined].includes((error.cause as NodeJS.ErrnoException | undefined)?.code);

@@ -1,0 +1,54 @@
+import { X509Certificate, createHash } from 'node:crypto';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import { under } from './address.ts';
+import { exchange } from './exchange.ts';
+import { Failure } from './failure.ts';
+
+/** Largest list of roots taken from a service that is not trusted yet, bytes. */
+const MOST_ROOTS = 256 * 1024;
+const MOST_CHAIN = 10;
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
+
+/**
+ * The root certificate (PEM) whose SHA-256 is `digest`, asked of a service that is not trusted yet: nothing secret is sent,
+ * and nothing of its answer is believed but the certificate that has exactly this digest. Whoever calls must connect anew,
+ * trusting this root alone, before a secret is sent.
+ * Throws Failure: `untrusted` when the service shows no such certificate; unreachable, timeout, bad-reply.
+ */
+export async function fetchPinnedRoot(url: URL, digest: string): Promise<string> {
+  const found = (await presentedCertificates(under(url, '/ca/roots.pem'))).find((der) => sha256(der) === digest);
+  if (found === undefined) {
+    throw new Failure('untrusted', `${url.origin} shows no root certificate with the digest that the token names`, {
+      advice: 'this is another service, or somebody stands in between; check --url, or ask the operator for a new token',
+    });
+  }
+  return new X509Certificate(found).toString();
+}
+
+// The chain of the handshake, and the published roots: a service need not send its root in the handshake (RFC 8446 4.4.2).
+async function presentedCertificates(url: URL): Promise<Uint8Array[]> {
+  const chain: Uint8Array[] = [];
+  const reply = await exchange({
+    method: 'GET',
+    url,
+    agent: false,
+    tls: { rejectUnauthorized: false },
+    mostReply: MOST_ROOTS,
+    onSocket: (socket) => chain.push(...handshakeChain(socket as TLSSocket)),
+  });
+  return [...chain, ...(reply.body.toString('latin1').match(PEM_CERTIFICATE) ?? []).map(pemBody)];
+}
+
+function handshakeChain(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (certificate?.raw !== undefined && chain.length < MOST_CHAIN) {
+    chain.push(certificate.raw);
+    // The last one names itself as its issuer.
+    certificate = certificate.issuerCertificate === certificate ? undefined : certificate.issuerCertificate;
+  }
+  return chain;
+}
+
+const pemBody = (pem: string): Uint8Array => Buffer.from(pem.replaceAll(/-----[A-Z ]+-----/g, ''), 'base64');
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

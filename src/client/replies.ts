@@ -1,0 +1,94 @@
+import type { AuditEntry } from '../audit/entry.ts';
+
+/** What the native REST API answers. Times are ISO 8601, UTC. Only what its readers use is named. */
+
+export interface StepReply {
+  readonly name: string;
+  readonly outcome: 'passed' | 'failed' | 'waiting';
+  readonly reason: string;
+  readonly time: string;
+}
+
+export interface RequestReply {
+  readonly id: string;
+  readonly state: 'pending' | 'approved' | 'issued' | 'denied' | 'failed';
+  readonly profile: string;
+  readonly requester: { readonly kind: string; readonly name: string };
+  readonly names: readonly string[];
+  readonly steps: readonly StepReply[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly serial?: string;
+  /** PEM. */
+  readonly certificate?: string;
+  /** PEM, from the issuer up, the root left out. */
+  readonly chain?: readonly string[];
+  readonly notBefore?: string;
+  readonly notAfter?: string;
+  readonly problem?: unknown;
+}
+
+export interface CertificateReply {
+  readonly serial: string;
+  readonly status: 'valid' | 'revoked' | 'expired';
+  readonly authority?: string;
+  readonly profile: string;
+  readonly requester?: { readonly kind: string; readonly name: string };
+  readonly names: readonly string[];
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly revocation?: { readonly at: string; readonly reason: string };
+  readonly certificate?: string;
+  readonly chain?: readonly string[];
+}
+
+export interface TokenReply {
+  readonly id: string;
+  /** The token's text: only in the answer to its creation. */
+  readonly token?: string;
+  readonly profile: string;
+  readonly names: readonly string[];
+  readonly uses: number;
+  readonly used?: number;
+  readonly createdAt?: string;
+  readonly expiresAt: string;
+  readonly revokedAt?: string;
+  readonly createdBy?: string;
+  readonly note?: string;
+}
+
+export interface ApiKeyReply {
+  readonly id: string;
+  /** The key's text: only in the answer to its creation. */
+  readonly key?: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly createdAt?: string;
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+  readonly createdBy?: string;
+}
+
+export interface PageReply<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}
+
+export interface AuditReply extends PageReply<AuditEntry> {
+  readonly head: { readonly sequence: number; readonly hash: string };
+}
+
+export interface AuthorityReply {
+  readonly name: string;
+  readonly keyType?: string;
+  readonly certificate?: string;
+  readonly notAfter?: string;
+}
+
+/** What `POST /v1/authorities/{name}/crl` published. */
+export interface CrlReply {
+  readonly authority?: string;
+  readonly number?: string | number;
+  readonly thisUpdate?: string;
+  readonly nextUpdate?: string;
+}
