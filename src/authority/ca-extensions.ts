@@ -1,0 +1,48 @@
+import { type Extension, authorityInformationAccess, authorityKeyIdentifier, basicConstraints, crlDistributionPoints, decodeSubjectKeyIdentifier,
+  type InformationAccess, keyUsage, subjectKeyIdentifier } from '../x509/extensions.ts';
+import { type NameConstraints, nameConstraints } from '../x509/name-constraints.ts';
+import { OID } from '../x509/oids.ts';
+import type { PublicKey } from '../x509/public-key.ts';
+
+/** What a CA certificate says it may do. */
+export interface CaRights {
+  /** Undefined for no limit (RFC 5280 4.2.1.9). */
+  readonly pathLength: number | undefined;
+  readonly constraints: NameConstraints | undefined;
+}
+
+/** What ties it to its issuer, where that is somebody else. */
+export interface IssuedBy {
+  readonly keyId: Uint8Array;
+  readonly crlUrls: readonly string[];
+  readonly access: InformationAccess;
+}
+
+/** The rights of a CA as extensions: in its certificate, and in the CSR that asks for one. */
+export function rightsExtensions({ pathLength, constraints }: CaRights): Uint8Array[] {
+  return [
+    basicConstraints({ ca: true, ...(pathLength === undefined ? {} : { pathLength }) }),
+    // digitalSignature: for OCSP responses by the authority's own key (BR 7.1.2.10.7).
+    keyUsage(['digitalSignature', 'keyCertSign', 'cRLSign']),
+    ...(constraints === undefined ? [] : [nameConstraints(constraints)]),
+  ];
+}
+
+/** All extensions of a CA certificate; a self-signed one has no issuer to point at (RFC 5280 4.2.1.1). */
+export function caExtensions(key: PublicKey, rights: CaRights, issuer?: IssuedBy): Uint8Array[] {
+  const own = [...rightsExtensions(rights), subjectKeyIdentifier(key)];
+  if (issuer === undefined) return own;
+  const { keyId, crlUrls, access } = issuer;
+  return [
+    ...own,
+    authorityKeyIdentifier(keyId),
+    ...(crlUrls.length === 0 ? [] : [crlDistributionPoints(crlUrls)]),
+    ...(access.issuers.length + access.ocsp.length === 0 ? [] : [authorityInformationAccess(access)]),
+  ];
+}
+
+/** The subject key identifier, where there is one. Throws X509Error `bad-extension` and the like where it cannot be read. */
+export function subjectKeyIdOf(extensions: readonly Extension[]): Uint8Array | undefined {
+  const found = extensions.find(({ oid }) => oid === OID.subjectKeyIdentifier);
+  return found === undefined ? undefined : decodeSubjectKeyIdentifier(found.value);
+}

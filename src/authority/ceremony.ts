@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodePem } from '../x509/pem.ts';
+import type { AuthorityMode } from './authority.ts';
+import { type MadeAuthority, makeAuthorities } from './make-authorities.ts';
+import { makeFolder, PUBLIC, renameDurably, writeDurably } from './durable-file.ts';
+import { refuse } from './errors.ts';
+import { publishRoot } from './install.ts';
+import { writeKeyFile } from './keys/key-file.ts';
+import { authoritiesFolder, authorityFiles, filesIn, ISSUING, rootFile } from './layout.ts';
+import { checkOptions, type InitOptions } from './options.ts';
+import { writeCertificates } from './pem-files.ts';
+
+export interface InitResult {
+  readonly mode: AuthorityMode;
+  /** From the root down. */
+  readonly authorities: readonly { readonly name: string; readonly folder: string; readonly certificate?: Uint8Array }[];
+  /** DER and the SHA-256 of it, lower-case hex. Absent in mode `external`: another CA's root is not known yet. */
+  readonly root?: { readonly der: Uint8Array; readonly digest: string };
+  /** Mode `external`: what somebody else's CA must sign. */
+  readonly request?: { readonly path: string; readonly pem: string };
+}
+
+/**
+ * Makes the authorities of a deployment in `<data>/authorities`, and `<data>/root.pem`. Nothing is overwritten, and nothing is
+ * there before all of it is.
+ * @throws AuthorityError `option-wrong`, `already-initialised`, `ceremony-unverified`
+ */
+export async function initAuthorities(options: InitOptions): Promise<InitResult> {
+  const { data, random, clock } = options;
+  // 1. Every fault of the options, before anything is done.
+  const settings = checkOptions(options);
+  refuseToOverwrite(data);
+  // 2. Keys, and certificates or a request: in memory, linted before they are signed, read again by node:crypto.
+  const made = await makeAuthorities(settings, { now: clock(), random });
+  // 3. Written aside, durably.
+  const aside = join(data, `.authorities-${Buffer.from(random(8)).toString('hex')}`);
+  try {
+    for (const one of made) write(join(aside, one.name), one, settings.passphrase);
+    // 4. There, by one rename. It fails where another init was faster, for that folder is not empty.
+    putInPlace(aside, data);
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
+  // 5. The copy for people. A crash before this is mended when the authorities are loaded.
+  const root = made[0]?.certificate?.der;
+  if (root !== undefined) publishRoot(data, root);
+  return result(data, settings.mode, made, root);
+}
+
+function refuseToOverwrite(data: string): void {
+  for (const path of [authoritiesFolder(data), rootFile(data)]) if (existsSync(path)) alreadyThere(path);
+}
+
+const alreadyThere = (path: string, cause?: unknown): never =>
+  refuse('already-initialised', 'is there already; authorities are never overwritten', path, cause === undefined ? undefined : { cause });
+
+function write(folder: string, { pair, certificate, request }: MadeAuthority, passphrase: string | undefined): void {
+  const files = filesIn(folder);
+  makeFolder(folder);
+  writeKeyFile(files.key, pair.privateKey, passphrase);
+  if (certificate !== undefined) writeCertificates(files.certificate, [certificate.der]);
+  if (request !== undefined) writeDurably(files.request, encodePem('CERTIFICATE REQUEST', request), PUBLIC);
+}
+
+function putInPlace(aside: string, data: string): void {
+  try {
+    renameDurably(aside, authoritiesFolder(data));
+  } catch (cause) {
+    if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+    alreadyThere(authoritiesFolder(data), cause);
+  }
+}
+
+function result(data: string, mode: AuthorityMode, made: readonly MadeAuthority[], root: Uint8Array | undefined): InitResult {
+  const request = made.find((one) => one.request !== undefined)?.request;
+  return {
+    mode,
+    authorities: made.map(({ name, certificate }) => ({ name, folder: authorityFiles(data, name).folder, ...(certificate === undefined ? {} : { certificate: certificate.der }) })),
+    ...(root === undefined ? {} : { root: { der: root, digest: createHash('sha256').update(root).digest('hex') } }),
+    ...(request === undefined ? {} : { request: { path: authorityFiles(data, ISSUING).request, pem: encodePem('CERTIFICATE REQUEST', request) } }),
+  };
+}

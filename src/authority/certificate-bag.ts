@@ -1,0 +1,48 @@
+import { fromBER, type BaseBlock, Constructed, ObjectIdentifier, Sequence } from 'asn1js';
+import { refuse } from './errors.ts';
+
+/** A chain with its root is a handful of certificates of 1 to 2 kB. */
+const MOST_BYTES = 1024 * 1024;
+const MOST_CERTIFICATES = 32;
+/** RFC 5652 5.1. */
+const SIGNED_DATA = '1.2.840.113549.1.7.2';
+/** Some tools label PKCS#7 as CERTIFICATE, so the label does not decide: the content does. */
+const PEM_BLOCK = /-----BEGIN (CERTIFICATE|X509 CERTIFICATE|PKCS7|CMS|PKCS #7 SIGNED DATA)-----([A-Za-z0-9+/=\s]+)-----END \1-----/g;
+
+/**
+ * The certificates in a file that another CA gave out, DER, in the file's order: PEM blocks with any text around them,
+ * one DER certificate, or PKCS#7 (`.p7b`) as DER or PEM. Nothing is believed of them yet.
+ * @throws AuthorityError `import-unreadable`
+ */
+export function readCertificateBag(file: Uint8Array, name: string): Uint8Array[] {
+  if (file.length > MOST_BYTES) refuse('import-unreadable', `has ${file.length} bytes; expected at most ${MOST_BYTES}`, name);
+  const blocks = [...Buffer.from(file).toString('latin1').matchAll(PEM_BLOCK)].map((match) => Buffer.from(match[2] as string, 'base64'));
+  const certificates = (blocks.length > 0 ? blocks : [file]).flatMap((der) => unpack(der, name));
+  if (certificates.length === 0) refuse('import-unreadable', 'holds no certificate', name);
+  if (certificates.length > MOST_CERTIFICATES) refuse('import-unreadable', `holds ${certificates.length} certificates; expected at most ${MOST_CERTIFICATES}`, name);
+  return unique(certificates);
+}
+
+/** One certificate, or those of a SignedData. PKCS#7 comes in BER, which our own reader refuses: so asn1js reads the wrapping. */
+function unpack(der: Uint8Array, name: string): Uint8Array[] {
+  const outer = read(der, name);
+  const [first, content] = children(outer);
+  if (first instanceof Sequence) return [raw(outer)];
+  if (!(first instanceof ObjectIdentifier) || first.valueBlock.toString() !== SIGNED_DATA) return refuse('import-unreadable', 'is neither a certificate nor PKCS#7 signed data', name);
+  // ContentInfo { contentType, [0] SignedData { version, digestAlgorithms, encapContentInfo, [0] certificates, … } }
+  const certificates = children(children(content)[0]).find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 0);
+  // CertificateChoices (RFC 5652 10.2.2): the tagged ones are obsolete or no certificates.
+  return children(certificates).filter((choice) => choice instanceof Sequence).map(raw);
+}
+
+function read(der: Uint8Array, name: string): BaseBlock {
+  const { offset, result } = fromBER(der.slice().buffer);
+  if (offset === -1 || offset < der.length) refuse('import-unreadable', offset === -1 ? 'is neither PEM nor DER' : 'has bytes after its end', name);
+  return result as BaseBlock;
+}
+
+const children = (block: BaseBlock | undefined): BaseBlock[] => (block instanceof Constructed ? (block.valueBlock.value as BaseBlock[]) : []);
+const raw = (block: BaseBlock): Uint8Array => block.valueBeforeDecodeView.slice();
+
+const unique = (list: readonly Uint8Array[]): Uint8Array[] =>
+  [...new Map(list.map((der) => [Buffer.from(der).toString('latin1'), der])).values()];

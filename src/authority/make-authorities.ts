@@ -1,0 +1,110 @@
+import { X509Certificate } from 'node:crypto';
+import { lint, lintSelfSigned } from '../policy/lints.ts';
+import { assembleCertificate, type Certificate, encodeTbsCertificate, parseCertificate } from '../x509/certificate.ts';
+import { type DistinguishedName, encodeDistinguishedName } from '../x509/distinguished-name.ts';
+import { keyIdentifier, parseSubjectPublicKeyInfo } from '../x509/public-key.ts';
+import type { AuthorityMode } from './authority.ts';
+import { type CaRights, caExtensions, type IssuedBy } from './ca-extensions.ts';
+import { Faults } from './errors.ts';
+import { fileSigningKey } from './keys/file.ts';
+import { generateKeyPair, type KeyPair } from './keys/generate.ts';
+import { ISSUING, ROOT } from './layout.ts';
+import type { CeremonySettings } from './options.ts';
+import { authorityRequest, spki } from './request.ts';
+import { checkTrustPath } from './trust-path.ts';
+
+/** An authority that is not on disk yet: with its certificate, or with the request for one. */
+export interface MadeAuthority {
+  readonly name: string;
+  readonly pair: KeyPair;
+  readonly certificate?: Certificate;
+  /** PKCS #10, DER. */
+  readonly request?: Uint8Array;
+}
+
+export interface Circumstances {
+  /** Seconds since the epoch. */
+  readonly now: number;
+  readonly random: (size: number) => Uint8Array;
+}
+
+interface Certified extends MadeAuthority {
+  readonly certificate: Certificate;
+}
+
+interface Plan {
+  readonly name: string;
+  readonly subject: DistinguishedName;
+  /** Seconds. */
+  readonly lifetime: number;
+  readonly rights: CaRights;
+}
+
+/** How far notBefore lies before the ceremony, seconds: the clocks of other machines may be behind. */
+const BACKDATE = 3600;
+
+const UNLIMITED: CaRights = { pathLength: undefined, constraints: undefined };
+
+const MAKERS: Readonly<Record<AuthorityMode, (settings: CeremonySettings, at: Circumstances) => Promise<MadeAuthority[]>>> = {
+  internal: async (settings, at) => {
+    const root = await makeCertified({ name: ROOT, subject: settings.rootName, lifetime: settings.rootLifetime, rights: UNLIMITED }, settings, at);
+    return [root, await makeCertified({ name: ISSUING, subject: settings.issuingName, lifetime: settings.issuingLifetime, rights: settings }, settings, at, root)];
+  },
+  'self-signed': async (settings, at) => [
+    await makeCertified({ name: ISSUING, subject: settings.rootName, lifetime: settings.rootLifetime, rights: settings }, settings, at),
+  ],
+  external: async (settings) => {
+    const pair = await generateKeyPair(settings.algorithm);
+    return [{ name: ISSUING, pair, request: authorityRequest(pair, settings.issuingName, settings) }];
+  },
+};
+
+/** The authorities that the settings ask for, from the root down. @throws AuthorityError `ceremony-unverified` */
+export const makeAuthorities = (settings: CeremonySettings, at: Circumstances): Promise<MadeAuthority[]> => MAKERS[settings.mode](settings, at);
+
+async function makeCertified(plan: Plan, settings: CeremonySettings, { now, random }: Circumstances, issuer?: Certified): Promise<Certified> {
+  const pair = await generateKeyPair(settings.algorithm);
+  const signer = fileSigningKey((issuer?.pair ?? pair).privateKey, { verifySignatures: true });
+  const publicKey = parseSubjectPublicKeyInfo(spki(pair.publicKey));
+  const subject = encodeDistinguishedName(plan.subject);
+  const notBefore = now - BACKDATE;
+  const tbs = encodeTbsCertificate({
+    serial: newSerial(now, random),
+    signatureAlgorithm: signer.algorithm.der,
+    issuer: issuer?.certificate.subject ?? subject,
+    notBefore,
+    // Both ends count (RFC 5280 4.1.2.5).
+    notAfter: notBefore + plan.lifetime - 1,
+    subject,
+    publicKey: publicKey.der,
+    extensions: caExtensions(publicKey, plan.rights, issuer === undefined ? undefined : issuedBy(issuer, settings)),
+  });
+  const linted = issuer === undefined ? lintSelfSigned(tbs) : lint(tbs, { issuer: issuer.certificate, publicKey: publicKey.der });
+  const certificate = parseCertificate(assembleCertificate(tbs, signer.algorithm.der, await signer.sign(linted)));
+  checkIndependently(certificate, pair, issuer?.certificate ?? certificate, now);
+  return { name: plan.name, pair, certificate };
+}
+
+function issuedBy({ certificate }: Certified, { crlUrls, access }: CeremonySettings): IssuedBy {
+  return { keyId: keyIdentifier(certificate.publicKey), crlUrls, access };
+}
+
+/** As all serials here: 28 bits of time in units of 16 s, then 128 random bits (RFC 5280 4.1.2.2). */
+const newSerial = (now: number, random: (size: number) => Uint8Array): string =>
+  Math.floor(now / 16).toString(16).padStart(8, '0') + Buffer.from(random(16)).toString('hex');
+
+/** What was made, as those see it who did not make it: node:crypto's reader, and the rules for paths. */
+function checkIndependently(certificate: Certificate, { privateKey }: KeyPair, issuer: Certificate, now: number): void {
+  const faults = new Faults();
+  const seen = new X509Certificate(certificate.der);
+  const by = new X509Certificate(issuer.der);
+  const findings: readonly (readonly [boolean, string])[] = [
+    [seen.ca, 'is no CA certificate'],
+    [seen.checkPrivateKey(privateKey), 'does not hold the key that was made for it'],
+    [seen.checkIssued(by), 'does not name its issuer'],
+    [seen.verify(by.publicKey), 'is not signed by its issuer'],
+  ];
+  for (const [good, fault] of findings) if (!good) faults.add('ceremony-unverified', `the certificate made for ${seen.subject.replaceAll('\n', ', ')} ${fault}`);
+  checkTrustPath(issuer === certificate ? [certificate] : [certificate, issuer], faults, now);
+  faults.check();
+}
