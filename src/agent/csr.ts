@@ -1,9 +1,6 @@
-import { sign } from 'node:crypto';
+import { certificationRequest } from '../authority/keys/certification-request.ts';
 import type { KeyPair } from '../authority/keys/generate.ts';
 import { Failure } from '../client/failure.ts';
-import { signatureAlgorithmFor } from '../x509/algorithms.ts';
-import { type NameAttribute, encodeDistinguishedName } from '../x509/distinguished-name.ts';
-import { bitString, contextExplicit, integer, oid, sequence, set } from '../x509/der/writer.ts';
 import { X509Error } from '../x509/errors.ts';
 import { subjectAltName } from '../x509/extensions.ts';
 import { type GeneralName, textToName } from '../x509/general-name.ts';
@@ -44,17 +41,9 @@ export function sortNames(texts: readonly string[]): AskedNames {
 /** For a renewal: the CSR only proves the new key, the names are those of the certificate presented. */
 export const NO_NAMES: AskedNames = { names: [], commonName: undefined };
 
-/** A PKCS#10 certification request (RFC 2986 4), DER, signed with the key itself. */
-export function buildCertificationRequest({ privateKey, publicKey }: KeyPair, { names, commonName }: AskedNames): Uint8Array {
-  const subject: NameAttribute[] = commonName === undefined ? [] : [{ type: OID.commonName, value: commonName }];
-  // RFC 2985 5.4.2. The SAN is critical where the subject is empty (RFC 5280 4.2.1.6).
-  const attributes = names.length === 0 ? [] : [sequence(oid(OID.extensionRequest), set(sequence(subjectAltName(names, subject.length === 0))))];
-  const info = sequence(
-    integer(0),
-    encodeDistinguishedName(subject),
-    publicKey.export({ format: 'der', type: 'spki' }),
-    contextExplicit(0, ...attributes),
-  );
-  const algorithm = signatureAlgorithmFor(privateKey);
-  return sequence(info, algorithm.der, bitString(sign(algorithm.hash, info, privateKey)));
+/** A certification request for these names, DER. */
+export function buildCertificationRequest(pair: KeyPair, { names, commonName }: AskedNames): Uint8Array {
+  const subject = commonName === undefined ? [] : [{ type: OID.commonName, value: commonName }];
+  // The SAN is critical where the subject is empty (RFC 5280 4.2.1.6).
+  return certificationRequest(pair, subject, names.length === 0 ? [] : [subjectAltName(names, subject.length === 0)]);
 }

@@ -5,12 +5,13 @@ import type { AuthorityMode } from '../authority/authority.ts';
 import { AUTHORITY_ALGORITHMS, type AuthorityAlgorithm, type InitOptions } from '../authority/options.ts';
 import { Failure } from '../client/failure.ts';
 import { parseDuration } from '../config/duration.ts';
+import type { Initialised } from '../initialise.ts';
 import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
 import type { Context } from './context.ts';
 import { startProgress } from './progress.ts';
 import { writeResult } from './result.ts';
 import { DATA_OPTION, type PlaceOptions, readConfig } from './settings.ts';
-import { fields } from './text.ts';
+import { type Style, fields, printable } from './text.ts';
 
 interface Options extends PlaceOptions {
   readonly mode?: AuthorityMode;
@@ -74,7 +75,7 @@ export function addInit(parent: Command, context: Context): void {
         ? initialise(initOptions(options), settings, context.now)
         : importAuthority({ chain: resolve(options.import), root: options.root === undefined ? undefined : resolve(options.root) }, settings, context.now)
       ).finally(progress.end);
-      writeResult(context, options.json, result, (paint) => fields(Object.entries(result).map(([name, value]) => [name, String(value)]), paint));
+      writeResult(context, options.json, result, (paint) => show(result, paint));
     });
   withExamples(command, [
     ['a root and an issuing authority in ./chancery-data', 'chancery init --root-subject "CN=Example Root,O=Example" --public-url http://ca.example.com'],
@@ -82,6 +83,21 @@ export function addInit(parent: Command, context: Context): void {
     ['under another CA: the CSR for it', 'chancery init --mode external --issuing-subject "CN=Example Issuing,O=Example"'],
     ['and what came back', 'chancery init --import issuing-chain.p7b'],
   ]).addHelpText('after', MODES_HELP);
+}
+
+function show(made: Initialised, paint: (style: Style, text: string) => string): string {
+  const next = made.root === undefined
+    ? `Have ${made.request} signed by the other CA, then: chancery init --data ${made.data} --import FILE`
+    : `Then: chancery serve --data ${made.data}`;
+  return `${fields([
+    ['mode', made.mode],
+    ['data', made.data],
+    ['root', made.root],
+    ['root digest', made.rootDigest],
+    ['operator', made.operator],
+    ['request', made.request],
+    ['configuration', made.configuration],
+  ], paint)}\n${printable(next)}\n`;
 }
 
 function initOptions(options: Options): Omit<InitOptions, 'data' | 'passphrase' | 'clock' | 'random'> {

@@ -8,6 +8,8 @@ import { type Check, type Finding, type Patient, fail, ok, warn } from './check.
 /** Rights of others than the owner. */
 const FOREIGN = 0o077;
 const FOREIGN_WRITE = 0o022;
+/** Files of the data folder with secrets in them, beside the authorities' keys. */
+const OTHER_SECRETS = ['operator/key.pem', 'service/https.pem', 'secret.key'];
 const LEAST_SPACE = 100 * 1024 * 1024;
 const DAY = 86_400_000;
 /** A certificate with less of its life left than this share needs attention. */
@@ -36,7 +38,7 @@ function dataFolder({ data }: Patient): Finding {
 }
 
 function keyFiles({ data }: Patient): Finding {
-  const keys = [...authorityNames(data).map((name) => authorityFiles(data, name).key), join(data, 'operator', 'key.pem'), join(data, 'service', 'key.pem')].filter((path) => existsSync(path));
+  const keys = [...authorityNames(data).map((name) => authorityFiles(data, name).key), ...OTHER_SECRETS.map((name) => join(data, name))].filter((path) => existsSync(path));
   const exposed = keys.filter((path) => (statSync(path).mode & FOREIGN) !== 0);
   if (exposed.length > 0) return fail(`others may read ${exposed.join(', ')}`, `chmod 600 ${exposed.join(' ')}, and think of them as stolen`);
   return keys.length === 0 ? warn('none', 'make them with \'chancery init\'') : ok(`${keys.length}, for their owner alone`);

@@ -29,8 +29,10 @@ async function reachable(patient: Patient): Promise<Finding> {
 
 async function ready(patient: Patient): Promise<Finding> {
   const { reply } = await ask(patient, '/readyz');
-  const words = reply.body.toString('utf8').slice(0, 500).replaceAll(/\s+/g, ' ');
-  return reply.status === 200 ? ok('store, key and CRL') : fail(`not ready: ${words}`, 'look at the service\'s log');
+  if (reply.status === 200) return ok('store, key and CRL');
+  const { checks = [] } = JSON.parse(reply.body.toString('utf8')) as { checks?: readonly { name: string; ok: boolean; detail?: string }[] };
+  const words = checks.filter((check) => !check.ok).map(({ name, detail = 'fails' }) => `${name}: ${detail}`).join('; ');
+  return fail(words === '' ? `answers ${reply.status}` : words, 'look at the service\'s log');
 }
 
 async function certificate(patient: Patient): Promise<Finding> {
