@@ -10,8 +10,8 @@ export function parseDuration(text: string): number | undefined {
   return Number.parseInt(text, 10) * (SECONDS[unit] ?? 1);
 }
 
-/** The shortest text that `parseDuration` reads as the same: `7d` in place of `604800s`. */
+/** The text with the largest unit that fits: `7d` for 604800. `parseDuration` reads it as the same. */
 export function formatDuration(seconds: number): string {
-  const [unit, size] = Object.entries(SECONDS).filter(([name, value]) => 'smhd'.includes(name) && name !== '' && seconds % value === 0).at(-1) ?? ['s', 1];
-  return seconds === 0 ? '0s' : `${seconds / size}${unit}`;
+  const unit = seconds === 0 ? 's' : (['d', 'h', 'm'].find((candidate) => seconds % (SECONDS[candidate] ?? 1) === 0) ?? 's');
+  return `${seconds / (SECONDS[unit] ?? 1)}${unit}`;
 }
