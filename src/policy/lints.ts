@@ -1,0 +1,93 @@
+import { type Certificate, parseTbsCertificate } from '../x509/certificate.ts';
+import { X509Error } from '../x509/errors.ts';
+import { EXTENSION_LINTS } from './lints/certificate-extensions.ts';
+import { FIELD_LINTS } from './lints/certificate-fields.ts';
+import { NAME_LINTS } from './lints/certificate-names.ts';
+import { CRL_LINTS, readCrl } from './lints/crl.ts';
+import { type CertificateContext, type CertificateSubject, type Failure, failures, type Lint } from './lints/lint.ts';
+import { readIssuer, readValues } from './lints/read-values.ts';
+
+let accept: (bytes: Uint8Array) => LintedTbs;
+
+/**
+ * Bytes that passed their lints. Nothing else can be signed, and nothing outside this file can make one: a signing key
+ * takes this type and no plain bytes.
+ */
+export class LintedTbs {
+  static {
+    accept = (bytes) => new LintedTbs(bytes);
+  }
+
+  readonly #bytes: Uint8Array;
+
+  private constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+}
+
+/** Whatever a signing key may sign. */
+export type Linted = LintedTbs;
+
+/** Bytes that must not be signed: every lint that failed, with its citation. */
+export class LintError extends Error {
+  override readonly name = 'LintError';
+  readonly failures: readonly Failure[];
+
+  constructor(what: string, failed: readonly Failure[], options?: ErrorOptions) {
+    super(`${what}: ${failed.map(({ name, citation, detail }) => `${detail} (${name}, ${citation})`).join('; ')}`, options);
+    this.failures = failed;
+  }
+}
+
+/** Every rule for certificates. */
+export const CERTIFICATE_LINTS: readonly Lint<CertificateSubject>[] = [...FIELD_LINTS, ...EXTENSION_LINTS, ...NAME_LINTS];
+
+/**
+ * Passes the TBSCertificate of a certificate that `context.issuer` is to sign.
+ * @throws LintError naming every failed lint
+ */
+export function lint(tbs: Uint8Array, context: CertificateContext): LintedTbs {
+  return pass(tbs, 'the certificate', CERTIFICATE_LINTS, () => {
+    const { tbs: read, values } = readValues(parseTbsCertificate(tbs));
+    return { tbs: read, values, issuer: readIssuer(context.issuer), isSelfSigned: false, asked: context };
+  });
+}
+
+/**
+ * Passes the TBSCertificate of a CA certificate that its own key is to sign.
+ * @throws LintError naming every failed lint
+ */
+export function lintSelfSigned(tbs: Uint8Array): LintedTbs {
+  return pass(tbs, 'the self-signed certificate', CERTIFICATE_LINTS, () => {
+    const own = readValues(parseTbsCertificate(tbs));
+    return { tbs: own.tbs, values: own.values, issuer: own, isSelfSigned: true, asked: {} };
+  });
+}
+
+/**
+ * Passes the TBSCertList of a CRL that `context.issuer` is to sign.
+ * @throws LintError naming every failed lint
+ */
+export function lintCrl(tbs: Uint8Array, context: { readonly issuer: Certificate }): LintedTbs {
+  return pass(tbs, 'the CRL', CRL_LINTS, () => readCrl(tbs, readIssuer(context.issuer)));
+}
+
+/** The lints judge what our own strict reader makes of the bytes; what it refuses is a failed lint by itself. */
+function pass<Subject>(tbs: Uint8Array, what: string, lints: readonly Lint<Subject>[], read: () => Subject): LintedTbs {
+  const failed = failures(lints, readable(what, read));
+  if (failed.length > 0) throw new LintError(`${what} must not be signed`, failed);
+  return accept(tbs);
+}
+
+function readable<Subject>(what: string, read: () => Subject): Subject {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof X509Error)) throw cause;
+    throw new LintError(`${what} must not be signed`, [{ name: 'syntax', citation: 'RFC 5280, X.690', detail: cause.message }], { cause });
+  }
+}

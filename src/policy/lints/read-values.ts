@@ -1,0 +1,79 @@
+import type { Certificate, TbsCertificate } from '../../x509/certificate.ts';
+import {
+  type BasicConstraints, decodeAuthorityInformationAccess, decodeAuthorityKeyIdentifier, decodeBasicConstraints, decodeCertificatePolicies,
+  decodeCrlDistributionPoints, decodeExtendedKeyUsage, decodeKeyUsage, decodeSubjectAltName, decodeSubjectKeyIdentifier,
+  type InformationAccess, type KeyUsage,
+} from '../../x509/extensions.ts';
+import type { GeneralName } from '../../x509/general-name.ts';
+import { decodeNameConstraints, type NameConstraints } from '../../x509/name-constraints.ts';
+import { OID } from '../../x509/oids.ts';
+
+/** The values of a certificate's extensions, decoded. What is absent is undefined. */
+export interface ExtensionValues {
+  basicConstraints?: BasicConstraints;
+  keyUsage?: readonly KeyUsage[];
+  /** Dotted OIDs. */
+  extendedKeyUsage?: readonly string[];
+  subjectKeyIdentifier?: Uint8Array;
+  /** Also undefined where the issuer is named in another way than by its key. */
+  authorityKeyIdentifier?: Uint8Array | undefined;
+  subjectAltName?: readonly GeneralName[];
+  /** URLs. */
+  crlDistributionPoints?: readonly string[];
+  authorityInformationAccess?: InformationAccess;
+  certificatePolicies?: readonly string[];
+  nameConstraints?: NameConstraints;
+}
+
+/** A certificate, or one to be, whose extension values could be read. */
+export interface ReadCertificate {
+  readonly tbs: TbsCertificate;
+  readonly values: ExtensionValues;
+}
+
+type Decoder = (into: ExtensionValues, value: Uint8Array) => void;
+
+/** What says what a CA may do. */
+const OF_AUTHORITIES: readonly (readonly [string, Decoder])[] = [
+  [OID.basicConstraints, (into, value) => { into.basicConstraints = decodeBasicConstraints(value); }],
+  [OID.keyUsage, (into, value) => { into.keyUsage = decodeKeyUsage(value); }],
+  [OID.subjectKeyIdentifier, (into, value) => { into.subjectKeyIdentifier = decodeSubjectKeyIdentifier(value); }],
+  [OID.nameConstraints, (into, value) => { into.nameConstraints = decodeNameConstraints(value); }],
+];
+
+const OF_ALL: readonly (readonly [string, Decoder])[] = [
+  ...OF_AUTHORITIES,
+  [OID.extendedKeyUsage, (into, value) => { into.extendedKeyUsage = decodeExtendedKeyUsage(value); }],
+  [OID.authorityKeyIdentifier, (into, value) => { into.authorityKeyIdentifier = decodeAuthorityKeyIdentifier(value); }],
+  [OID.subjectAltName, (into, value) => { into.subjectAltName = decodeSubjectAltName(value); }],
+  [OID.cRLDistributionPoints, (into, value) => { into.crlDistributionPoints = decodeCrlDistributionPoints(value); }],
+  [OID.authorityInformationAccess, (into, value) => { into.authorityInformationAccess = decodeAuthorityInformationAccess(value); }],
+  [OID.certificatePolicies, (into, value) => { into.certificatePolicies = decodeCertificatePolicies(value); }],
+];
+
+const AUTHORITY_DECODERS: ReadonlyMap<string, Decoder> = new Map(OF_AUTHORITIES);
+const DECODERS: ReadonlyMap<string, Decoder> = new Map(OF_ALL);
+
+/** Reads the extensions of bytes that are ours. Throws an `X509Error` where a value is not what its OID says. */
+export const readValues = (tbs: TbsCertificate): ReadCertificate => ({ tbs, values: decodeAll(tbs, DECODERS) });
+
+const KNOWN_ISSUERS = new WeakMap<Certificate, ReadCertificate>();
+
+/**
+ * Reads of an issuer what is needed to judge what it signs, once. Other extensions, which somebody else's CA may have
+ * put there, are left alone. Throws an `X509Error`.
+ */
+export function readIssuer(certificate: Certificate): ReadCertificate {
+  let read = KNOWN_ISSUERS.get(certificate);
+  if (read === undefined) {
+    read = { tbs: certificate, values: decodeAll(certificate, AUTHORITY_DECODERS) };
+    KNOWN_ISSUERS.set(certificate, read);
+  }
+  return read;
+}
+
+function decodeAll({ extensions }: TbsCertificate, decoders: ReadonlyMap<string, Decoder>): ExtensionValues {
+  const values: ExtensionValues = {};
+  for (const { oid, value } of extensions) decoders.get(oid)?.(values, value);
+  return values;
+}

@@ -1,0 +1,70 @@
+import type { GeneralName, NameKind } from '../x509/general-name.ts';
+import { parseCidr, parseIpAddress } from '../x509/ip-address.ts';
+import type { NameConstraints, NameSubtree } from '../x509/name-constraints.ts';
+
+/**
+ * Why names are outside a CA's name constraints (RFC 5280 4.2.1.10), one sentence for each that is. A name must be in one of
+ * the permitted subtrees of its kind, if there are any, and in none of the excluded ones.
+ */
+export function constraintViolations({ permitted, excluded }: NameConstraints, names: readonly GeneralName[]): string[] {
+  const violations: string[] = [];
+  for (const name of names) {
+    const allowed = permitted.filter(({ kind }) => kind === name.kind);
+    if (allowed.length > 0 && !allowed.some((subtree) => isWithin(name, subtree))) {
+      violations.push(`${name.value} is in none of the permitted subtrees (${allowed.map(({ value }) => value).join(', ')})`);
+    }
+    const forbidden = excluded.find((subtree) => subtree.kind === name.kind && mayTouch(name, subtree));
+    if (forbidden !== undefined) violations.push(`${name.value} is in the excluded subtree ${forbidden.value}`);
+  }
+  return violations;
+}
+
+type Rule = (name: string, subtree: string) => boolean;
+
+/** Whether all that a name stands for is in a subtree, both in lower case. */
+const WITHIN: Readonly<Record<NameKind, Rule>> = {
+  dns: isHostWithin,
+  ip: isAddressWithin,
+  email: (name, subtree) => subtree.includes('@') ? name === subtree : isHostOf(name.slice(name.lastIndexOf('@') + 1), subtree),
+  uri: (name, subtree) => isHostOf(uriHost(name), subtree),
+};
+
+function isWithin({ kind, value }: GeneralName, subtree: NameSubtree): boolean {
+  return WITHIN[kind](comparable(kind, value), comparable(kind, subtree.value));
+}
+
+/** Whether a name stands for anything in a subtree: for a wildcard that is more than to be within it. */
+function mayTouch(name: GeneralName, subtree: NameSubtree): boolean {
+  if (isWithin(name, subtree)) return true;
+  if (name.kind === 'uri') return uriHost(name.value) === '';
+  const value = subtree.value.toLowerCase().replace(/^\./, '');
+  return name.kind === 'dns' && name.value.startsWith('*.') && value.slice(value.indexOf('.') + 1) === name.value.slice(2);
+}
+
+/** The local part of a mail address keeps its case (RFC 5280 7.5); its host and all else do not count it. */
+function comparable(kind: NameKind, value: string): string {
+  const at = kind === 'email' ? value.lastIndexOf('@') : -1;
+  return value.slice(0, at + 1) + value.slice(at + 1).toLowerCase();
+}
+
+/** DNS: the host and all below it; with a leading dot, as OpenSSL has it, only what is below. Empty stands for all. */
+function isHostWithin(host: string, subtree: string): boolean {
+  if (subtree === '') return true;
+  return subtree.startsWith('.') ? host.endsWith(subtree) : host === subtree || host.endsWith(`.${subtree}`);
+}
+
+/** Mail and URI: that host alone; with a leading dot, only what is below it. */
+const isHostOf: Rule = (host, subtree) => (subtree.startsWith('.') ? host.endsWith(subtree) : host === subtree);
+
+/** Empty for a URN and for an address, which no constraint on URIs can permit. */
+function uriHost(uri: string): string {
+  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#:]+)/i.exec(uri)?.[1]?.toLowerCase() ?? '';
+  return parseIpAddress(host) === undefined && !host.startsWith('[') ? host : '';
+}
+
+function isAddressWithin(address: string, network: string): boolean {
+  const octets = parseIpAddress(address);
+  const range = parseCidr(network);
+  if (octets === undefined || range === undefined || range.length !== octets.length * 2) return false;
+  return octets.every((octet, i) => (octet & range[octets.length + i]!) === range[i]);
+}
