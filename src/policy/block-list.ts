@@ -1,19 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { PublicKey } from '../x509/public-key.ts';
 
-/** A list of keys that must never be certified. None is shipped: an operator brings them. */
+/** A list of keys that must never be certified. None is shipped: whoever runs the service brings it. */
 export interface BlockList {
   /** Told to whoever asks for a certificate for such a key. */
   readonly name: string;
   has(key: PublicKey): boolean;
-}
-
-/**
- * Keys by the SHA-256 of their SubjectPublicKeyInfo, whatever their type: compromised keys, the CA's own, an account's.
- * @param hashes lower-case hex; the set may grow later
- */
-export function spkiBlockList(name: string, hashes: ReadonlySet<string>): BlockList {
-  return { name, has: (key) => hashes.size > 0 && hashes.has(createHash('sha256').update(key.der).digest('hex')) };
 }
 
 /**

@@ -7,7 +7,7 @@ import { signatureAlgorithmFor } from '../../src/x509/algorithms.ts';
 import { assembleCertificate, type Certificate, encodeTbsCertificate, parseCertificate, type TbsFields } from '../../src/x509/certificate.ts';
 import { encodeRevokedEntry, encodeTbsCrl, parseCrl, type TbsCrlFields } from '../../src/x509/crl.ts';
 import { cRLNumber, deltaCRLIndicator, freshestCRL, issuingDistributionPoint } from '../../src/x509/crl-extensions.ts';
-import { contextExplicit, integer, namedBits, nullValue, oid, sequence, time } from '../../src/x509/der/writer.ts';
+import { contextExplicit, integer, namedBits, nullValue, oid, printableString, sequence, set, time } from '../../src/x509/der/writer.ts';
 import { encodeDistinguishedName } from '../../src/x509/distinguished-name.ts';
 import {
   authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificatePolicies, crlDistributionPoints, encodeExtension, extendedKeyUsage,
@@ -95,11 +95,8 @@ function failed(run: () => LintedTbs): string[] {
     run();
     return [];
   } catch (error) {
-    if (!(error instanceof LintError)) throw error;
-    for (const { name, citation, detail } of error.failures) {
-      if (!error.message.includes(detail) || !error.message.includes(`(${name}, ${citation})`)) throw new Error(`"${error.message}" lacks ${name}`);
-    }
-    return error.failures.map(({ name }) => name);
+    if (error instanceof LintError) return error.failures.map(({ name }) => name);
+    throw error;
   }
 }
 
@@ -139,7 +136,7 @@ const CASES: readonly Case[] = [
   { lint: 'signature-algorithm', what: "another curve's hash", fields: { signatureAlgorithm: sequence(oid(OID.ecdsaWithSha384)) } },
   { lint: 'signature-algorithm', what: "another key's algorithm", fields: { signatureAlgorithm: signatureAlgorithmFor(rsa.privateKey).der } },
   { lint: 'issuer-name', what: "another CA's name", fields: { issuer: commonName('Test Issuing') } },
-  { lint: 'issuer-name', what: 'the same name in another string type', fields: { issuer: Uint8Array.from(Buffer.from(Buffer.from(commonName('Test issuing')).toString('hex').replace('0603550403' + '0c', '060355040313'), 'hex')) } },
+  { lint: 'issuer-name', what: 'the same name in another string type', fields: { issuer: sequence(set(sequence(oid(OID.commonName), printableString('Test issuing')))) } },
   { lint: 'issuer-name', what: 'no issuer', fields: { issuer: NO_SUBJECT } },
   { lint: 'validity-order', what: 'an end before the beginning', fields: { notBefore: NOW, notAfter: NOW - 1 } },
   { lint: 'validity-within-issuer', what: "a second before the issuer's first", fields: { notBefore: NOW - 10 * DAY - 1 } },
@@ -240,6 +237,12 @@ t.test('each lint finds its fault, and no other does', async (t) => {
 t.test('all faults are told at once', async (t) => {
   const fields = { serial: '01', subject: commonName('x'), publicKey: ca.key.der, ...withExtensions({ authority: undefined, unknown }) };
   t.same(run({ fields }), ['serial-entropy', 'key-not-issuers', 'extensions-known', 'authority-key-identifier', 'server-common-name']);
+  try {
+    lint(tbsOf(fields), { issuer });
+  } catch (error) {
+    t.type(error, LintError);
+    for (const { name, citation, detail } of (error as LintError).failures) t.ok((error as LintError).message.includes(`${detail} (${name}, ${citation})`));
+  }
 });
 
 t.test('a self-signed CA certificate', async (t) => {
