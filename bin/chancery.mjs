@@ -2,8 +2,12 @@
 // The `chancery` command. In a checkout it installs and builds first, if need be; an installed package comes built.
 
 import { existsSync } from 'node:fs';
+import process from 'node:process';
 
-if (existsSync(new URL('../src', import.meta.url))) {
+// A worker runs what its first process was started with, whatever has changed since.
+const isWorker = process.env['NODE_UNIQUE_ID'] !== undefined;
+
+if (!isWorker && existsSync(new URL('../src', import.meta.url))) {
   const { orExit, prepare } = await import('../scripts/prepare.mjs');
   orExit(() => prepare());
 }

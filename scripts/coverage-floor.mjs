@@ -1,0 +1,16 @@
+// Fails when the tests reach less of the code than they did: `npm run coverage` runs it after the tests.
+// The floors are a little below what is reached; raise them when that rises.
+
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+
+/** Per cent. */
+const FLOORS = { lines: 80, branches: 75 };
+
+/** @type {Record<string, { pct: number }>} */
+const reached = JSON.parse(readFileSync(new URL('../.tap/report/coverage-summary.json', import.meta.url), 'utf8')).total;
+for (const [what, floor] of Object.entries(FLOORS)) {
+  const percent = reached[what]?.pct ?? 0;
+  process.stdout.write(`coverage of ${what}: ${percent} % (floor ${floor} %)\n`);
+  if (percent < floor) process.exitCode = 1;
+}
