@@ -3,12 +3,10 @@ import * as tags from './tags.ts';
 import { decodeOid } from './oid.ts';
 import { decodeTime } from './time.ts';
 import { isPrintable, latin1, utf8 } from './text.ts';
+import { walkElement } from './walk.ts';
 
 /** Deeper than anything in PKIX: a certificate's name constraints end at 9. Bounds recursion on a stranger's bytes. */
 const MAX_DEPTH = 16;
-
-/** Elements that `walk` passes over in one value whose inside is not used. */
-const MAX_WALKED = 1024;
 
 /**
  * A cursor over strict DER (X.690 10 and 11): definite lengths in the fewest octets, no high tag numbers, nothing
@@ -196,18 +194,7 @@ export class DerReader {
 
   /** Passes over one element of any kind whose inside is not used, checking its form to the bottom. */
   walk(what: string): void {
-    this.walkElement(what, { left: MAX_WALKED });
-  }
-
-  private walkElement(what: string, budget: { left: number }): void {
-    if (budget.left-- <= 0) this.fail('too-many-elements', `${what} has more than ${MAX_WALKED} elements`);
-    const tag = this.peek();
-    if ((tag & tags.CONSTRUCTED) === 0 || tag < 0) {
-      this.content(tag, what);
-      return;
-    }
-    const inside = this.enter(tag, what);
-    while (!inside.atEnd) inside.walkElement(what, budget);
+    walkElement(this, what);
   }
 
   /** Throws an error at this place, or at `offset`. */

@@ -132,6 +132,10 @@ t.test('what DER forbids is refused', async (t) => {
     ['walk', '30 03 31 02 05', 'truncated'],
     ['walk', '30 02 05 81', 'truncated'],
     ['walk', '1f 81 00', 'unexpected-tag'],
+    ['walk', '', 'truncated'],
+    ['walk', '30 03 01 01 01', 'bad-boolean'],
+    ['walk', '30 04 02 02 00 01', 'bad-integer'],
+    ['walk', '30 03 0c 01 ff', 'bad-string'],
   ];
   for (const [reader, bytes, code] of cases) t.equal(codeOf(() => whole(bytes, readers[reader])), code, `${reader} ${bytes.slice(0, 60)}`);
 });
