@@ -18,8 +18,8 @@ export interface InitResult {
   readonly authorities: readonly { readonly name: string; readonly folder: string; readonly certificate?: Uint8Array }[];
   /** DER and the SHA-256 of it, lower-case hex. Absent in mode `external`: another CA's root is not known yet. */
   readonly root?: { readonly der: Uint8Array; readonly digest: string };
-  /** Mode `external`: what somebody else's CA must sign. */
-  readonly request?: { readonly path: string; readonly pem: string };
+  /** Mode `external`: the file that somebody else's CA must sign, PKCS #10 PEM. */
+  readonly request?: string;
 }
 
 /**
@@ -74,11 +74,10 @@ function putInPlace(aside: string, data: string): void {
 }
 
 function result(data: string, mode: AuthorityMode, made: readonly MadeAuthority[], root: Uint8Array | undefined): InitResult {
-  const request = made.find((one) => one.request !== undefined)?.request;
   return {
     mode,
     authorities: made.map(({ name, certificate }) => ({ name, folder: authorityFiles(data, name).folder, ...(certificate === undefined ? {} : { certificate: certificate.der }) })),
     ...(root === undefined ? {} : { root: { der: root, digest: createHash('sha256').update(root).digest('hex') } }),
-    ...(request === undefined ? {} : { request: { path: authorityFiles(data, ISSUING).request, pem: encodePem('CERTIFICATE REQUEST', request) } }),
+    ...(mode === 'external' ? { request: authorityFiles(data, ISSUING).request } : {}),
   };
 }

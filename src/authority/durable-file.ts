@@ -37,7 +37,7 @@ export function renameDurably(from: string, to: string): void {
   syncFolder(dirname(to));
 }
 
-/** Removes a file if it is there, durably. */
+/** Removes a file durably; it need not be there. */
 export function removeDurably(path: string): void {
   rmSync(path, { force: true });
   syncFolder(dirname(path));

@@ -1,16 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
 import { makeFolder, PUBLIC, removeDurably, writeDurably } from './durable-file.ts';
-import { authorityFiles, ISSUING, ROOT, rootFile } from './layout.ts';
+import { type AuthorityFiles, authorityFiles, ISSUING, ROOT, rootFile } from './layout.ts';
 import { encodeCertificates, readCertificates, writeCertificates } from './pem-files.ts';
 
-/** What another CA gave: our certificate, those above it, and the trust anchor (the last of `path`; our own where it stands alone). */
-export type InstalledPath = readonly [Uint8Array, ...Uint8Array[]];
-
 /**
- * Puts a path in place of what is installed, all of it or nothing. One file takes the whole path with one rename, and then
+ * Puts what another CA gave in place of what is installed: our certificate, those above it, and last the trust anchor (our
+ * own where it stands alone); all of it or nothing. One file takes the whole path with one rename, and then
  * stands for it until the several files that readers know are written; a crash between is mended by `finishInstall`.
  */
-export function installPath(data: string, path: InstalledPath): void {
+export function installPath(data: string, path: readonly Uint8Array[]): void {
   writeDurably(authorityFiles(data, ISSUING).incoming, encodeCertificates(path), PUBLIC);
   finishInstall(data);
 }
@@ -21,12 +19,27 @@ export function finishInstall(data: string): void {
   const path = readCertificates(issuing.incoming, 'authorities/issuing/incoming.pem');
   if (path === undefined) return;
   const root = authorityFiles(data, ROOT);
-  if (path.length > 1) makeFolder(root.folder);
-  if (existsSync(root.folder)) writeCertificates(root.certificate, path.slice(1).slice(-1));
+  if (path.length > 1) {
+    makeFolder(root.folder);
+    writeCertificates(root.certificate, path.slice(-1));
+  } else {
+    removeIfEmptied(root);
+  }
   writeCertificates(issuing.chain, path.slice(1, -1));
   writeCertificates(issuing.certificate, path.slice(0, 1));
   publishRoot(data, path.at(-1) as Uint8Array);
   removeDurably(issuing.incoming);
+}
+
+/** Takes a root away that is none any more. A folder with something else in it stays, and is a fault when it is loaded. */
+function removeIfEmptied({ folder, certificate }: AuthorityFiles): void {
+  if (!existsSync(folder)) return;
+  removeDurably(certificate);
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 /** Makes `<data>/root.pem` the copy of the root's certificate that it should be. Nothing reads it but people. */

@@ -4,13 +4,13 @@ import { assembleCertificate, type Certificate, encodeTbsCertificate, parseCerti
 import { type DistinguishedName, encodeDistinguishedName } from '../x509/distinguished-name.ts';
 import { keyIdentifier, parseSubjectPublicKeyInfo } from '../x509/public-key.ts';
 import type { AuthorityMode } from './authority.ts';
-import { type CaRights, caExtensions, type IssuedBy } from './ca-extensions.ts';
+import { type CaRights, caExtensions, type IssuedBy, rightsExtensions } from './ca-extensions.ts';
 import { Faults } from './errors.ts';
+import { certificationRequest } from './keys/certification-request.ts';
 import { fileSigningKey } from './keys/file.ts';
 import { generateKeyPair, type KeyPair } from './keys/generate.ts';
 import { ISSUING, ROOT } from './layout.ts';
 import type { CeremonySettings } from './options.ts';
-import { authorityRequest, spki } from './request.ts';
 import { checkTrustPath } from './trust-path.ts';
 
 /** An authority that is not on disk yet: with its certificate, or with the request for one. */
@@ -55,7 +55,7 @@ const MAKERS: Readonly<Record<AuthorityMode, (settings: CeremonySettings, at: Ci
   ],
   external: async (settings) => {
     const pair = await generateKeyPair(settings.algorithm);
-    return [{ name: ISSUING, pair, request: authorityRequest(pair, settings.issuingName, settings) }];
+    return [{ name: ISSUING, pair, request: certificationRequest(pair, settings.issuingName, rightsExtensions(settings)) }];
   },
 };
 
@@ -65,7 +65,7 @@ export const makeAuthorities = (settings: CeremonySettings, at: Circumstances): 
 async function makeCertified(plan: Plan, settings: CeremonySettings, { now, random }: Circumstances, issuer?: Certified): Promise<Certified> {
   const pair = await generateKeyPair(settings.algorithm);
   const signer = fileSigningKey((issuer?.pair ?? pair).privateKey, { verifySignatures: true });
-  const publicKey = parseSubjectPublicKeyInfo(spki(pair.publicKey));
+  const publicKey = parseSubjectPublicKeyInfo(pair.publicKey.export({ type: 'spki', format: 'der' }));
   const subject = encodeDistinguishedName(plan.subject);
   const notBefore = now - BACKDATE;
   const tbs = encodeTbsCertificate({

@@ -84,8 +84,9 @@ export function checkOptions(options: InitOptions): CeremonySettings {
 
   const lifetime = (at: 'rootLifetime' | 'issuingLifetime', fallback: number): number => {
     const value = options[at] ?? fallback;
-    if (!(Number.isInteger(value) && value >= LIFETIMES.least && value <= LIFETIMES.most)) wrong(at, `is ${value} s; expected ${LIFETIMES.least} s to ${LIFETIMES.most / YEAR} years`);
-    return value;
+    if (Number.isInteger(value) && value >= LIFETIMES.least && value <= LIFETIMES.most) return value;
+    wrong(at, `is ${value} s; expected ${LIFETIMES.least} s to ${LIFETIMES.most / YEAR} years`);
+    return fallback;
   };
   const rootLifetime = lifetime('rootLifetime', LIFETIMES.root);
   const issuingLifetime = lifetime('issuingLifetime', Math.min(LIFETIMES.issuing, rootLifetime));
@@ -100,14 +101,18 @@ export function checkOptions(options: InitOptions): CeremonySettings {
   const rootName = name('rootSubject', mode === 'self-signed' ? 'Chancery CA' : 'Chancery Root CA');
   const issuingName = name('issuingSubject', 'Chancery Issuing CA');
   // RFC 5280 6.1: with one name for both, the issuing certificate would look as if it had issued itself.
-  if (mode === 'internal' && JSON.stringify(rootName) === JSON.stringify(issuingName)) wrong('issuingSubject', 'is the root\'s; expected another name');
+  if (mode === 'internal' && rootName.length > 0 && JSON.stringify(rootName) === JSON.stringify(issuingName)) wrong('issuingSubject', 'is the root\'s; expected another name');
 
-  const addresses = (at: 'crlUrls' | 'issuerUrls' | 'ocspUrls', path?: string): readonly string[] => {
-    const urls = options[at] ?? (options.httpBase === undefined || path === undefined ? [] : [`${options.httpBase.replace(/\/+$/, '')}${path}`]);
+  // https could not be trusted without what it serves (RFC 5280 8).
+  const checkUrls = (at: keyof InitOptions, urls: readonly string[]): void => {
     const fault = urlFault(urls);
-    // https could not be trusted without what it serves (RFC 5280 8).
-    if (fault !== undefined) wrong(options[at] === undefined ? 'httpBase' : at, fault);
-    return urls;
+    if (fault !== undefined) wrong(at, fault);
+  };
+  const base = options.httpBase?.replace(/\/+$/, '');
+  if (base !== undefined) checkUrls('httpBase', [`${base}/`]);
+  const addresses = (at: 'crlUrls' | 'issuerUrls' | 'ocspUrls', path?: string): readonly string[] => {
+    checkUrls(at, options[at] ?? []);
+    return options[at] ?? (base === undefined || path === undefined ? [] : [`${base}${path}`]);
   };
   const settings: CeremonySettings = {
     mode, algorithm, passphrase, rootName, issuingName, rootLifetime, issuingLifetime,

@@ -1,11 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { X509Error } from '../x509/errors.ts';
 import { decodePem, encodePem } from '../x509/pem.ts';
 import { PUBLIC, removeDurably, writeDurably } from './durable-file.ts';
 import { refuse } from './errors.ts';
-
-const MOST_BYTES = 1024 * 1024;
 
 export const encodeCertificates = (certificates: readonly Uint8Array[]): string => certificates.map((der) => encodePem('CERTIFICATE', der)).join('');
 
@@ -17,11 +15,20 @@ export function writeCertificates(path: string, certificates: readonly Uint8Arra
 
 /** The DER of each certificate of a PEM file; undefined where there is no such file. @throws AuthorityError `certificate-unreadable` */
 export function readCertificates(path: string, name: string): Uint8Array[] | undefined {
-  if (!existsSync(path)) return undefined;
   return readable(name, () => {
-    if (statSync(path).size > MOST_BYTES) refuse('certificate-unreadable', `is larger than ${MOST_BYTES} bytes`, name);
-    return decodePem(readFileSync(path, 'latin1'), 'CERTIFICATE');
+    const text = readIfThere(path);
+    return text === undefined ? undefined : decodePem(text, 'CERTIFICATE');
   });
+}
+
+/** Another process may take the file away at any moment. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** @throws AuthorityError `certificate-unreadable` */

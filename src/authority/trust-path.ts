@@ -109,7 +109,8 @@ function checkTime(certificate: Certificate, faults: Faults, now: number): void 
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
-function valueOf<T>(certificate: Certificate, oid: string, decode: (value: Uint8Array) => T): T | undefined {
+/** The decoded value of an extension; undefined where it is absent. Throws X509Error. */
+export function valueOf<T>(certificate: Certificate, oid: string, decode: (value: Uint8Array) => T): T | undefined {
   const found = certificate.extensions.find((extension) => extension.oid === oid);
   return found === undefined ? undefined : decode(found.value);
 }

@@ -1,0 +1,45 @@
+import t from 'tap';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder, PUBLIC, removeDurably, renameDurably, SECRET, writeDurably } from '../../src/authority/durable-file.ts';
+
+t.test('a file is replaced whole, with its mode, and nothing stays beside it', async (t) => {
+  const folder = t.testdir({ file: 'before' });
+  const path = join(folder, 'file');
+  writeDurably(path, 'after', SECRET);
+  t.equal(readFileSync(path, 'utf8'), 'after');
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  writeDurably(path, Uint8Array.of(1, 2, 3), PUBLIC);
+  t.same([...readFileSync(path)], [1, 2, 3]);
+  t.same(readdirSync(folder), ['file']);
+});
+
+t.test('where it cannot be written, what was there stays, and nothing else does', async (t) => {
+  const folder = t.testdir({ file: {} });
+  t.throws(() => writeDurably(join(folder, 'file'), 'x', PUBLIC));
+  t.throws(() => writeDurably(join(folder, 'missing', 'file'), 'x', PUBLIC), { code: 'ENOENT' });
+  t.same(readdirSync(folder), ['file']);
+});
+
+t.test('folders are made for their owner alone, with those above them', async (t) => {
+  const folder = t.testdir();
+  makeFolder(join(folder, 'a', 'b'));
+  makeFolder(join(folder, 'a', 'b'));
+  for (const path of ['a', 'a/b']) t.equal(statSync(join(folder, path)).mode & 0o777, 0o700);
+});
+
+t.test('a folder does not take the place of one that holds something', async (t) => {
+  const folder = t.testdir({ new: { file: '1' }, old: { file: '2' } });
+  t.throws(() => renameDurably(join(folder, 'new'), join(folder, 'old')));
+  mkdirSync(join(folder, 'empty'));
+  renameDurably(join(folder, 'new'), join(folder, 'empty'));
+  t.equal(readFileSync(join(folder, 'empty', 'file'), 'utf8'), '1');
+});
+
+t.test('removing what is not there is no error', async (t) => {
+  const path = join(t.testdir(), 'file');
+  writeFileSync(path, 'x');
+  removeDurably(path);
+  removeDurably(path);
+  t.throws(() => statSync(path), { code: 'ENOENT' });
+});

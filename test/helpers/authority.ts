@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import type { LoadedAuthorities } from '../../src/authority/authority.ts';
+import { type InitResult, initAuthorities } from '../../src/authority/ceremony.ts';
+import { loadAuthorities } from '../../src/authority/load.ts';
+import type { InitOptions } from '../../src/authority/options.ts';
+
+/** Seconds since the epoch, of this machine: OpenSSL looks at the same clock. */
+export const systemClock = (): number => Math.floor(Date.now() / 1000);
+
+/** A folder of its own for one test, gone when that ends. */
+export function temporaryFolder(t: Pick<Test, 'teardown'>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Options of `init` for tests: a root and an issuing authority, P-256, unless they say otherwise. */
+export const initOptions = (data: string, options: Partial<InitOptions> = {}): InitOptions =>
+  ({ data, mode: 'internal', clock: systemClock, random: randomBytes, ...options });
+
+export interface TestAuthorities {
+  readonly data: string;
+  readonly made: InitResult;
+  readonly authorities: LoadedAuthorities;
+}
+
+/** Authorities in a folder of their own, gone when the test ends. Not for mode `external`, which waits for another CA. */
+export async function makeTestAuthorities(t: Pick<Test, 'teardown'>, options: Partial<Omit<InitOptions, 'data'>> = {}): Promise<TestAuthorities> {
+  const data = join(temporaryFolder(t), 'data');
+  const made = await initAuthorities(initOptions(data, options));
+  return { data, made, authorities: await loadAuthorities(data, options.passphrase) };
+}
