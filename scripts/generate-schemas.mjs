@@ -1,9 +1,29 @@
 // Writes what is generated from the code into openapi/: `npm run schemas`. A test compares the two.
 
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { loadConfig } from '../build/src/config/load.js';
 import { configJsonSchema } from '../build/src/config/json-schema.js';
+import { initialise } from '../build/src/initialise.js';
+import { createLogger } from '../build/src/log.js';
+import { startService } from '../build/src/service.js';
 
 const write = (/** @type {string} */ name, /** @type {object} */ content) =>
   writeFileSync(new URL(`../openapi/${name}`, import.meta.url), `${JSON.stringify(content, null, 2)}\n`);
 
 write('config.schema.json', configJsonSchema());
+
+// The routes of a service that really runs.
+const data = mkdtempSync(join(tmpdir(), 'chancery-schemas-'));
+try {
+  const free = '127.0.0.1:0';
+  const config = loadConfig({ env: { CHANCERY_DATA: data, CHANCERY_LISTEN__HTTPS: free, CHANCERY_LISTEN__HTTP: free, CHANCERY_LISTEN__METRICS: 'off' }, folder: data });
+  await initialise({ mode: 'internal' }, config, Date.now);
+  const service = await startService({ config, log: createLogger('error', (line) => void process.stderr.write(line)) });
+  write('chancery.v1.json', service.openApi());
+  await service.stop();
+} finally {
+  rmSync(data, { recursive: true, force: true });
+}

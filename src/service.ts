@@ -69,6 +69,8 @@ export interface Service {
   readonly addresses: Addresses;
   readonly core: Core;
   readonly issuance: IssuanceContext;
+  /** The OpenAPI document of the https listener's routes. */
+  readonly openApi: () => object;
   /** Finishes what was accepted, then closes everything. */
   readonly stop: () => Promise<void>;
 }
@@ -158,7 +160,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));
-    return { addresses: { https: httpsApp?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') }, core, issuance, stop };
+    return { addresses: { https: httpsApp?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') }, core, issuance, openApi: () => httpsApp?.app.swagger() ?? {}, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -142,7 +142,7 @@ export const ConfigSchema = Type.Object(
         connections: Count('Open connections for each listener and process', 10_240, { minimum: 1 }),
         requestTime: Duration('A whole request, body included, must arrive in this time', '15s'),
         wait: Duration('Longest `Prefer: wait`', '60s'),
-        perIdentity: Count('Calls a minute for each identity that is no operator; 0 for no limit', 1200, { minimum: 0 }),
+        perIdentity: Count('Calls a minute for each identity that is no operator; 0 for no limit', 60_000, { minimum: 0 }),
         perAddress: Count('Calls a minute for each address; 0 for no limit', 0, { minimum: 0 }),
         failuresPerAddress: Count('Refused credentials a minute for each address; 0 for no limit', 120, { minimum: 0 }),
       }, { ...closed, description: 'What strangers may take' }),

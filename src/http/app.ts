@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Server, ServerOptions as TlsOptions } from 'node:https';
-import fastify, { type FastifyBaseLogger, type FastifyHttpsOptions, type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyHttpsOptions, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import { Refused } from '../errors.ts';
 import { errorHandler, PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -38,7 +38,9 @@ const MOST_HEADER_BYTES = 16_384;
 export function buildApp({ limits, logger, logRequests, clock, tls }: AppOptions): App {
   const options: FastifyServerOptions = {
     loggerInstance: logger,
-    disableRequestLogging: !logRequests,
+    logController: new LogController({ disableRequestLogging: !logRequests }),
+    // A logger for each call costs as much as parsing a CSR: only where calls are logged.
+    ...(logRequests ? {} : { childLoggerFactory: (parent) => parent }),
     bodyLimit: limits.body,
     requestTimeout: limits.requestTime * 1000,
     keepAliveTimeout: KEEP_ALIVE,

@@ -64,7 +64,8 @@ export function sendProblem(reply: FastifyReply, refused: Refused): FastifyReply
   if (refused.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="chancery"');
   const retryAfter = refused.retryAfter ?? (problem.status === 503 ? RETRY_AFTER : undefined);
   if (retryAfter !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
-  return reply.code(problem.status).header('content-type', PROBLEM_TYPE).header('cache-control', 'no-store').send(problem);
+  // As bytes: to text Fastify would add a charset, which JSON types do not have (RFC 8259 11).
+  return reply.code(problem.status).header('content-type', PROBLEM_TYPE).header('cache-control', 'no-store').send(Buffer.from(JSON.stringify(problem)));
 }
 
 /** Fastify's own refusals, by its code. */

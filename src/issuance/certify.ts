@@ -3,6 +3,7 @@ import { Refused } from '../errors.ts';
 import { type LintedTbs, lint } from '../policy/lints.ts';
 import { mostValidity } from '../policy/steps/profile.ts';
 import { assembleCertificate } from '../x509/certificate.ts';
+import type { GeneralName } from '../x509/general-name.ts';
 import type { NamedCandidate } from './candidate.ts';
 import type { IssuingProfile } from './context.ts';
 
@@ -29,7 +30,9 @@ export function certify({ profile, authority, template }: IssuingProfile, candid
   const notAfter = Math.min(seconds + life - 1, authority.certificate.notAfter);
   if (notAfter < seconds) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
   const { names, commonName, publicKey } = candidate;
-  const linted = lint(template({ serial, notBefore, notAfter, commonName, names, publicKey }), { issuer: authority.certificate });
+  const tbs = template({ serial, notBefore, notAfter, commonName, names, publicKey });
+  // Told what was granted, the lints also hold the bytes to it: this key, these names, nothing else.
+  const linted = lint(tbs, { issuer: authority.certificate, publicKey: publicKey.der, names: names.filter((name): name is GeneralName => name.kind !== 'text') });
   return { tbs: linted.bytes, notBefore, notAfter, sign: () => signLinted(authority, linted) };
 }
 

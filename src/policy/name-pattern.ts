@@ -60,7 +60,7 @@ const FORMS: readonly Form[] = [
   { is: (text) => isIP(text) !== 0, compile: (text) => compileNetwork(`${text}/${isIP(text) === 4 ? 32 : 128}`) },
   { is: (text) => /^\*@/.test(text) && DOMAIN.test(text.slice(2).toLowerCase()), compile: compileMailHost },
   { is: (text) => /^\*\*?\./.test(text) && DOMAIN.test(text.replace(/^\*\*?\./, '').toLowerCase()), compile: compileBelow },
-  { is: (text) => !text.includes('*') && !hasControl(text), compile: compileExact },
+  { is: (text) => !/[*/]/.test(text) && !hasControl(text), compile: compileExact },
 ];
 
 function compileExact(text: string): (name: Name) => boolean {

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { Refused } from '../../errors.ts';
 import type { CrlStore, PublishedCrl } from '../../store/store.ts';
 import { encodePem } from '../../x509/pem.ts';
@@ -11,6 +12,10 @@ export interface CrlRoutes {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
+
+const PEM = 'application/x-pem-file';
+
+const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
 
 interface Served {
   readonly etag: string;
@@ -46,12 +51,18 @@ export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): v
     reply.header('cache-control', `public, max-age=${left}, no-cache`).header('expires', new Date(nextUpdate * 1000).toUTCString());
     const validators = pem ? { etag: etag.replace(/"$/, '-pem"'), lastModified: thisUpdate } : { etag, lastModified: thisUpdate };
     if (isNotModified(request, reply, validators)) return reply.code(304).send();
-    return reply.header('content-type', pem ? 'application/x-pem-file' : 'application/pkix-crl').send(pem ? served.pem : served.der);
+    return reply.header('content-type', pem ? PEM : 'application/pkix-crl').send(pem ? served.pem : served.der);
   };
 
-  for (const authority of authorities) {
-    const schema = (form: string) => ({ summary: `The CRL of authority ${authority}, ${form}`, tags: ['published'], security: [] });
-    app.get(`/crl/${authority}.crl`, { schema: schema('DER') }, (request, reply) => send(request, reply, authority, false));
-    app.get(`/crl/${authority}.pem`, { schema: schema('PEM') }, (request, reply) => send(request, reply, authority, true));
+  for (const [form, pem, type] of [['crl', false, 'application/pkix-crl'], ['pem', true, PEM]] as const) {
+    const schema = {
+      summary: `The CRL of an authority, ${pem ? 'PEM' : 'DER'}`, tags: ['published'], security: [], params: AuthorityParameter,
+      response: { 200: { description: 'The full CRL (RFC 5280)', content: { [type]: { schema: {} } } }, 304: { description: 'It is the one that the caller has' } },
+    };
+    app.get(`/crl/:authority(^[a-z0-9-]+).${form}`, { schema }, (request, reply) => {
+      const { authority } = request.params as { authority: string };
+      if (!authorities.includes(authority)) throw new Refused('not-found', `No CRL of an authority ${JSON.stringify(authority)} is published here.`);
+      return send(request, reply, authority, pem);
+    });
   }
 }
