@@ -1,8 +1,10 @@
 import { certificationRequest } from '../authority/keys/certification-request.ts';
 import type { KeyPair } from '../authority/keys/generate.ts';
 import { Failure } from '../client/failure.ts';
+import { parseCertificate } from '../x509/certificate.ts';
+import { commonNameOf } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
-import { subjectAltName } from '../x509/extensions.ts';
+import { certificateNames, subjectAltName } from '../x509/extensions.ts';
 import { type GeneralName, textToName } from '../x509/general-name.ts';
 import { OID } from '../x509/oids.ts';
 
@@ -38,8 +40,11 @@ export function sortNames(texts: readonly string[]): AskedNames {
   return { names, commonName: plain ?? (first !== undefined && first.length <= MOST_COMMON_NAME ? first : undefined) };
 }
 
-/** For a renewal: the CSR only proves the new key, the names are those of the certificate presented. */
-export const NO_NAMES: AskedNames = { names: [], commonName: undefined };
+/** The names of a certificate, DER, for its renewal. */
+export function namesOf(certificate: Uint8Array): AskedNames {
+  const { extensions, subjectName } = parseCertificate(certificate);
+  return { names: certificateNames(extensions), commonName: commonNameOf(subjectName) };
+}
 
 /** A certification request for these names, DER. */
 export function buildCertificationRequest(pair: KeyPair, { names, commonName }: AskedNames): Uint8Array {

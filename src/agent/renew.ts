@@ -6,7 +6,7 @@ import { openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
 import type { RequestReply } from '../client/replies.ts';
 import { encodePem } from '../x509/pem.ts';
-import { NO_NAMES, buildCertificationRequest } from './csr.ts';
+import { buildCertificationRequest, namesOf } from './csr.ts';
 import type { Surroundings } from './enroll.ts';
 import { type Enrolled, readEnrolled, writeEnrolled } from './enrolled.ts';
 import { checkIssued, lifeOf } from './issued.ts';
@@ -92,7 +92,7 @@ async function renewOne(options: RenewOptions, enrolled: Enrolled, surroundings:
 
 async function begin({ folder, reuseKey }: RenewOptions, enrolled: Enrolled, label: string, present: X509Certificate): Promise<Pending> {
   const pair = reuseKey ? readKeyPair(join(folder, enrolled.key[0] ?? 'key.pem')) : await generateKeyPair(enrolled.keyType);
-  const csr = encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, NO_NAMES));
+  const csr = encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, namesOf(present.raw)));
   return keepPending(folder, label, { question: `renewal of ${present.serialNumber.toLowerCase()}`, key: exportKey(pair), csr });
 }
 

@@ -8,7 +8,7 @@ import { parseServiceUrl } from '../client/address.ts';
 import { Failure } from '../client/failure.ts';
 import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
 import type { Context } from './context.ts';
-import { startProgress } from './progress.ts';
+import { startProgress, telling } from './progress.ts';
 import { writeResult } from './result.ts';
 import { fields, showTimeFrom } from './text.ts';
 
@@ -95,16 +95,6 @@ export function addEnroll(parent: Command, context: Context): void {
     ['a Docker daemon, with a token for profile server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name docker1.example.com --name 10.0.0.7 --layout docker --out /etc/docker/tls'],
     ['an RSA key, a short life, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
   ]).addHelpText('after', LAYOUT_HELP);
-}
-
-/** Where no line of progress can be drawn, each new thing that is waited for is told once. */
-export function telling(context: Context, update: (what: string) => void): (what: string) => void {
-  let last = '';
-  return (what) => {
-    if (context.stderr.isTTY !== true && what !== last && what.startsWith('waiting')) context.stderr.write(`${what}\n`);
-    last = what;
-    update(what);
-  };
 }
 
 function addressOf(context: Context, options: Options): URL {

@@ -50,3 +50,13 @@ export function progressLine(
   // One column is left free: a line that fills the terminal wraps, and cannot be cleared.
   return `${bar} ${label} ${seconds} s`.slice(0, Math.max(0, columns - 1));
 }
+
+/** Where no line of progress can be drawn, each new thing that is waited for is told once. */
+export function telling(context: Context, update: (what: string) => void): (what: string) => void {
+  let last = '';
+  return (what) => {
+    if (context.stderr.isTTY !== true && what !== last && what.startsWith('waiting')) context.stderr.write(`${what}\n`);
+    last = what;
+    update(what);
+  };
+}

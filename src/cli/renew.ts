@@ -5,8 +5,7 @@ import { runCommand } from '../agent/run-command.ts';
 import { parseServiceUrl } from '../client/address.ts';
 import { JSON_OPTION, integerArgument, withExamples } from './arguments.ts';
 import type { Context } from './context.ts';
-import { telling } from './enroll.ts';
-import { startProgress } from './progress.ts';
+import { startProgress, telling } from './progress.ts';
 import { writeResult } from './result.ts';
 import { printable, showTimeFrom } from './text.ts';
 

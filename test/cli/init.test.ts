@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { runHere } from './run-cli.ts';
+import { serve } from './service.ts';
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), 'chancery-init-'));
+const openssl = (...args: string[]): string => execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+t.test('mode internal: names, lifetimes, constraints and algorithm as they were asked for', async (t) => {
+  const data = join(newFolder(), 'data');
+  const made = await runHere([
+    'init', '--data', data, '--algorithm', 'P-384', '--root-subject', 'CN=My Root,O=Example', '--issuing-subject', 'CN=My Issuing', '--root-lifetime', '20y', '--issuing-lifetime', '2y',
+    '--path-length', '1', '--permit', 'example.com', '--permit', '10.0.0.0/8', '--exclude', 'email:evil.example.com', '--public-url', 'http://ca.example.com',
+  ]);
+  t.equal(made.status, 0, made.stderr);
+  t.match(made.stdout, `root           ${join(data, 'root.pem')}\n`);
+  t.match(made.stdout, `\nThen: chancery serve --data ${data}\n`);
+  const text = openssl('x509', '-noout', '-text', '-in', join(data, 'authorities', 'issuing', 'cert.pem'));
+  t.match(text, 'Issuer: O = Example, CN = My Root');
+  t.match(text, 'Subject: CN = My Issuing');
+  t.match(text, 'pathlen:1');
+  t.match(text, 'ASN1 OID: secp384r1');
+  t.match(text, 'URI:http://ca.example.com/crl/root.crl');
+  t.match(text, /Permitted:\s+DNS:example\.com\s+IP:10\.0\.0\.0\/255\.0\.0\.0\s+Excluded:\s+email:evil\.example\.com/);
+});
+
+t.test('what is wrong with the options is told all at once, by their names', async (t) => {
+  const folder = newFolder();
+  const { status, stdout, stderr } = await runHere(['init', '--root-subject', 'nonsense', '--issuing-lifetime', '99y', '--permit', 'ip:10.0.0.0/99', '--data', join(folder, 'data')]);
+  t.equal(status, 2);
+  t.equal(stdout, '');
+  t.match(stderr, /^chancery: --\S+( \S+)*: .+\n( {2}--.+\n)+$/);
+  for (const flag of ['--root-subject', '--issuing-lifetime', '--permit']) t.match(stderr, flag);
+  t.same(readdirSync(folder), [], 'nothing was made');
+});
+
+t.test('mode self-signed: one authority that signs', async (t) => {
+  const data = join(newFolder(), 'data');
+  const made = await runHere(['init', '--mode', 'self-signed', '--data', data, '--json']);
+  t.equal(made.status, 0, made.stderr);
+  t.match(JSON.parse(made.stdout), { mode: 'self-signed', data, operator: join(data, 'operator', 'cert.pem') });
+  t.match(openssl('verify', '-CAfile', join(data, 'root.pem'), join(data, 'operator', 'cert.pem')), 'OK');
+});
+
+t.test('keys are encrypted where there is a passphrase, which serve then needs', async (t) => {
+  const folder = newFolder();
+  const data = join(folder, 'data');
+  writeFileSync(join(folder, 'passphrase'), 'correct horse\n');
+  const env = { CHANCERY_AUTHORITY__PASSPHRASE_FILE: join(folder, 'passphrase') };
+  t.equal((await runHere(['init', '--data', data], { env })).status, 0);
+  const key = join(data, 'authorities', 'issuing', 'key.pem');
+  t.match(readFileSync(key, 'utf8'), '-----BEGIN ENCRYPTED PRIVATE KEY-----');
+  t.equal(statSync(key).mode & 0o777, 0o600);
+  const without = await runHere(['serve', '--data', data]);
+  t.equal(without.status, 1);
+  t.match(without.stderr, /^chancery: .*is encrypted, and no passphrase is given/);
+});
+
+t.test('mode external: the CSR goes out, what comes back is checked and taken', async (t) => {
+  const folder = newFolder();
+  const data = join(folder, 'data');
+  const made = await runHere(['init', '--mode', 'external', '--issuing-subject', 'CN=Ours', '--data', data, '--json']);
+  t.equal(made.status, 0, made.stderr);
+  const { request } = JSON.parse(made.stdout) as { request: string };
+  const waiting = await runHere(['serve', '--data', data]);
+  t.equal(waiting.status, 1);
+  t.match(waiting.stderr, /^chancery: .+\n$/, 'says what it waits for');
+
+  const at = (name: string): string => join(folder, name);
+  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '100', '-subj', '/CN=Their Root', '-keyout', at('their.key'), '-out', at('their.pem'));
+  writeFileSync(at('ext'), 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\nsubjectKeyIdentifier=hash\n');
+  openssl('x509', '-req', '-in', request, '-CA', at('their.pem'), '-CAkey', at('their.key'), '-set_serial', '7', '-days', '50', '-extfile', at('ext'), '-out', at('issuing.pem'));
+  writeFileSync(at('chain.pem'), readFileSync(at('issuing.pem'), 'utf8'));
+  const wrong = await runHere(['init', '--import', at('their.pem'), '--data', data]);
+  t.equal(wrong.status, 1);
+  const imported = await runHere(['init', '--import', at('chain.pem'), '--root', at('their.pem'), '--data', data]);
+  t.equal(imported.status, 0, imported.stderr);
+  t.ok(existsSync(join(data, 'operator', 'cert.pem')));
+  const service = await serve(data);
+  try {
+    t.equal((await service.cli(['token', 'create', '--name', 'a.example.com'])).status, 0);
+  } finally {
+    t.equal(await service.stop(), 0);
+  }
+});
