@@ -3,8 +3,8 @@
 //
 //   node scripts/prepare.mjs [--force] [--test] [--lint]
 //
-// --force builds although no source changed; --test also makes the test runner ready, --lint the linters. A step that
-// is interrupted leaves the last good build, and is done again the next time.
+// --force builds although no source changed; --test also builds the tests and their runner, --lint installs the linters.
+// A step that is interrupted leaves the last good build, and is done again the next time.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,12 +16,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const at = (/** @type {string[]} */ ...parts) => join(ROOT, ...parts);
 
-/** What is compiled, and what decides how. */
-const SOURCE_FOLDERS = ['src', 'test'];
-const BUILD_SETTINGS = ['tsconfig.json', 'package-lock.json'];
+/** What decides how sources are compiled. */
+const BUILD_SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 
 const BUILD = at('build');
-const STAMP = at('build', '.stamp');
+/** The digests of the sources that build/ was made of: of src/, and of test/ where that was compiled too. */
+const STAMP = '.stamp';
 /** Beside build/, and as deep, so that the paths in source maps still hold after the swap. */
 const NEXT_BUILD = at('build-next');
 const LAST_BUILD = at('build-last');
@@ -42,21 +42,20 @@ export class PrepareError extends Error {
  */
 export function prepare(wanted = {}) {
   checkNode(process.versions.node);
-  const digest = sourceDigest();
-  if (STEPS.every((step) => !step.needed(wanted, digest))) return;
+  if (STEPS.every((step) => !step.needed(wanted))) return;
   const release = takeLock();
   try {
     // Asked again: another process may have done it while this one waited for the lock.
-    for (const { needed, work } of STEPS) if (needed(wanted, digest)) work(digest);
+    for (const { needed, work } of STEPS) if (needed(wanted)) work(wanted);
   } finally {
     release();
   }
 }
 
-/** In order. @type {{ needed(wanted: Wanted, digest: string): boolean, work(digest: string): void }[]} */
+/** In order. @type {{ needed(wanted: Wanted): boolean, work(wanted: Wanted): void }[]} */
 const STEPS = [
   { needed: () => !isInstalled(PROJECT), work: () => install(PROJECT) },
-  { needed: (wanted, digest) => wanted.force === true || !isBuilt(digest), work: build },
+  { needed: (wanted) => wanted.force === true || !isBuilt(wanted), work: build },
   { needed: (wanted) => wanted.test === true && !isTestRunnerBuilt(), work: buildTestRunner },
   { needed: (wanted) => wanted.lint === true && !isInstalled(LINTERS), work: () => install(LINTERS) },
 ];
@@ -110,15 +109,23 @@ function install(/** @type {Packages} */ packages) {
   rmSync(unfinishedMark(packages), { force: true });
 }
 
-const isBuilt = (/** @type {string} */ digest) => existsSync(STAMP) && readFileSync(STAMP, 'utf8') === digest;
+/** Whether build/ was made of the sources as they are; tests count only where they are wanted. */
+function isBuilt(/** @type {Wanted} */ wanted) {
+  const stamp = join(BUILD, STAMP);
+  if (!existsSync(stamp)) return false;
+  const [src, test] = readFileSync(stamp, 'utf8').split('\n');
+  return src === digestOf('src') && (!wanted.test || test === digestOf('test'));
+}
 
 /** Builds beside the old build and swaps them, so that what build/ holds is always whole, and of this source only. */
-function build(/** @type {string} */ digest) {
+function build(/** @type {Wanted} */ wanted) {
+  const digests = [digestOf('src'), wanted.test ? digestOf('test') : ''];
   step('Building', 'the build failed', () => {
     rmSync(NEXT_BUILD, { recursive: true, force: true });
-    const result = run(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', ROOT, '--outDir', NEXT_BUILD, '--noEmitOnError']);
+    const settings = at(wanted.test ? 'tsconfig.json' : 'tsconfig.build.json');
+    const result = run(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', settings, '--outDir', NEXT_BUILD, '--noEmitOnError']);
     if (result.status !== 0) return result;
-    writeFileSync(join(NEXT_BUILD, '.stamp'), digest);
+    writeFileSync(join(NEXT_BUILD, STAMP), digests.join('\n'));
     rmSync(LAST_BUILD, { recursive: true, force: true });
     if (existsSync(BUILD)) renameSync(BUILD, LAST_BUILD);
     renameSync(NEXT_BUILD, BUILD);
@@ -127,19 +134,19 @@ function build(/** @type {string} */ digest) {
   });
 }
 
-/** SHA-256 over the names and contents of all that goes into a build: file times say little after a checkout or a copy. */
-function sourceDigest() {
+/** SHA-256 over the names and contents of a folder's sources: file times say little after a checkout or a copy. */
+function digestOf(/** @type {string} */ folder) {
   const hash = createHash('sha256');
   const add = (/** @type {string} */ path) => hash.update(`${path}\0`).update(readFileSync(at(path))).update('\0');
-  const walk = (/** @type {string} */ folder) => {
-    for (const entry of readdirSync(at(folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const path = `${folder}/${entry.name}`;
+  const walk = (/** @type {string} */ inside) => {
+    for (const entry of readdirSync(at(inside), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = `${inside}/${entry.name}`;
       if (entry.isDirectory()) walk(path);
       else if (entry.name.endsWith('.ts')) add(path);
     }
   };
   BUILD_SETTINGS.forEach(add);
-  SOURCE_FOLDERS.filter((folder) => existsSync(at(folder))).forEach(walk);
+  if (existsSync(at(folder))) walk(folder);
   return hash.digest('hex');
 }
 
