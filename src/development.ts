@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { newCredential, secretHash } from './identity/credential.ts';
 import { formatEnrolmentToken } from './identity/enrolment-token.ts';
-import type { Addresses, Core } from './service.ts';
+import type { Core } from './core.ts';
+import type { Addresses } from './service.ts';
 
 /** Marks, in the data folder, an authority that `serve` made by itself. */
 export const DEVELOPMENT_MARK = 'development';

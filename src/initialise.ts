@@ -13,7 +13,8 @@ import { chainsOf } from './http/rest/request-view.ts';
 import type { Identity } from './identity/identity.ts';
 import { issue } from './issuance/issue.ts';
 import { FULL_GRANT } from './policy/grant.ts';
-import { type Core, openCore } from './service.ts';
+import type { Core } from './core.ts';
+import { openCore } from './service.ts';
 import { encodePem } from './x509/pem.ts';
 import { OID } from './x509/oids.ts';
 
@@ -43,7 +44,7 @@ export async function initialise(options: Omit<InitOptions, 'data' | 'passphrase
   const httpBase = options.mode === 'internal' ? (options.httpBase ?? httpAddress(config)) : options.httpBase;
   const made = await initAuthorities({ ...options, httpBase, data, passphrase: config.authority.passphrase, clock: () => Math.floor(clock() / 1000), random: randomBytes });
   const configuration = config.file ?? join(data, 'chancery.yaml');
-  if (!existsSync(configuration)) writeDurably(configuration, exampleConfig(options.httpBase === undefined ? {} : { 'publicUrl.http': options.httpBase }), SECRET);
+  if (!existsSync(configuration)) writeDurably(configuration, exampleConfig(options.httpBase === undefined ? {} : { publicUrl: { http: options.httpBase } }), SECRET);
   if (options.mode === 'external') return { mode: options.mode, data, request: made.request ?? '', configuration };
   return { mode: options.mode, data, configuration, ...await withOperator(config, clock, options.httpBase) };
 }

@@ -15,9 +15,18 @@ const REACHED_BY: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '
 export async function listenOn(listener: Listener | 'off', build: () => Promise<App>, stopping: (() => Promise<unknown>)[]): Promise<Listening | undefined> {
   if (listener === 'off') return undefined;
   const app = await build();
-  stopping.push(() => app.close());
+  stopping.push(() => closeWithin(app));
   await app.listen({ host: listener.host, port: listener.port });
   const { port } = app.server.address() as AddressInfo;
   const host = REACHED_BY[listener.host] ?? listener.host;
   return { app, url: (scheme) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` };
+}
+
+/** What was accepted takes milliseconds; whoever only waits, or has connected and said nothing, is not waited for longer than this. */
+const GRACE = 3000;
+
+async function closeWithin(app: App): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), GRACE);
+  await app.close();
+  clearTimeout(timer);
 }

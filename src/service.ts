@@ -1,12 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import type { ServerOptions as TlsOptions } from 'node:https';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
-import type { Authority, LoadedAuthorities } from './authority/authority.ts';
 import { loadAuthorities } from './authority/load.ts';
 import type { Config } from './config/config.ts';
-import type { App, AppOptions } from './http/app.ts';
+import type { Core, Issuance } from './core.ts';
+import type { AppOptions } from './http/app.ts';
 import { authentication as createAuthentication } from './http/authentication.ts';
 import { buildHttpApp, buildHttpsApp, type PublishedOptions, type RestOptions } from './http/https-app.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
@@ -17,16 +15,16 @@ import type { IssuanceContext } from './issuance/context.ts';
 import { finishApproved } from './issuance/decide.ts';
 import { issuingProfiles } from './issuance/issuing-profiles.ts';
 import { serialSource } from './issuance/serial.ts';
-import { readServiceCertificate, renewServiceCertificate, serviceCertificateIsDue, type ServiceCertificateOptions } from './issuance/service-certificate.ts';
 import type { PublishedAt } from './issuance/template.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics } from './metrics.ts';
+import { certificateSwapper, type OwnCertificateOptions, ownCertificate, serverTls } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
-import { type CrlContext, publishCrl } from './revocation/crl-publisher.ts';
+import { publishCrl } from './revocation/crl-publisher.ts';
 import { type CrlKeeper, crlKeeper } from './revocation/crl-schedule.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
+import { metricSources, readiness } from './service-state.ts';
 import { openEmbeddedStore } from './store/embedded/store.ts';
-import type { Store } from './store/store.ts';
 import { keepUp, type Upkeep } from './upkeep.ts';
 
 /** Where the listeners really are; a port 0 of the configuration is a free one here. */
@@ -34,25 +32,6 @@ export interface Addresses {
   readonly https: string | undefined;
   readonly http: string | undefined;
   readonly metrics: string | undefined;
-}
-
-/** Authorities, store and the cycle of issuance: all but the listeners. */
-export interface Core {
-  readonly config: Config;
-  readonly clock: () => number;
-  readonly authorities: LoadedAuthorities;
-  readonly store: Store;
-  readonly metrics: Metrics;
-  readonly crls: CrlContext;
-  /** Those whose key is here: they sign, and publish a CRL. */
-  readonly signing: readonly Authority[];
-  /** The cycle, once it is known where CRLs and certificates are fetched. */
-  readonly issuanceAt: (httpUrl: string | undefined) => Issuance;
-}
-
-export interface Issuance {
-  readonly issuance: IssuanceContext;
-  readonly publishedAt: (authority: string) => PublishedAt;
 }
 
 export interface ServiceOptions {
@@ -71,6 +50,8 @@ export interface Service {
   readonly issuance: IssuanceContext;
   /** The OpenAPI document of the https listener's routes. */
   readonly openApi: () => object;
+  /** Looks after the https certificate at once: renews it if that is due, and swaps it in. */
+  readonly renewOwnCertificate: () => Promise<void>;
   /** Finishes what was accepted, then closes everything. */
   readonly stop: () => Promise<void>;
 }
@@ -80,7 +61,6 @@ const CRL_LOOK = 500;
 const SWEEP = { every: 30 * SECOND, lease: 90 * SECOND, most: 2000 };
 const CERTIFICATE_LOOK = 60 * SECOND;
 const FINISH = 30 * SECOND;
-const LEASE_LOOK = 100;
 
 /**
  * Loads the authorities and opens the store: the only place that names implementations.
@@ -146,21 +126,24 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     await finishApproved(issuance);
 
     const chainOf = chainsOf(authorities.all);
-    const certificate: ServiceCertificateOptions = { context: issuance, folder: join(config.data, 'service'), hostNames: config.hostNames, chain: chainOf(authorities.issuing.name) };
-    const first = await ownCertificate(certificate, core);
+    const own: OwnCertificateOptions = {
+      leases: store.leases, clock, context: issuance, folder: join(config.data, 'service'), hostNames: config.hostNames, chain: chainOf(authorities.issuing.name),
+    };
+    const first = await ownCertificate(own);
     const rest = restOptions(core, issuance, keeper, chainOf, publishedAt);
     const httpsApp = await listenOn(config.listen.https, () => buildHttpsApp({ ...appOptions, tls: serverTls(first) }, published, rest), stopping);
     httpsUrl ??= httpsApp?.url('https');
     const metricsApp = serveMetrics ? await listenOn(config.listen.metrics, () => buildMetricsApp(appOptions, metrics.registry), stopping) : undefined;
 
+    const renewOwnCertificate = certificateSwapper(httpsApp?.app, own, first, () => log.info('the service\'s own certificate was renewed and swapped in'));
     const failed = (what: string) => (err: unknown): void => log.error({ err }, what);
     const upkeeps: Upkeep[] = [
-      keepUp(CERTIFICATE_LOOK, swapCertificate(httpsApp?.app, certificate, first, core, log), failed('the service\'s own certificate could not be renewed')),
+      keepUp(CERTIFICATE_LOOK, renewOwnCertificate, failed('the service\'s own certificate could not be renewed')),
       keepUp(SWEEP.every, () => sweep(core), failed('ended records could not be removed')),
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));
-    return { addresses: { https: httpsApp?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') }, core, issuance, openApi: () => httpsApp?.app.swagger() ?? {}, stop };
+    return { addresses: { https: httpsApp?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') }, core, issuance, openApi: () => httpsApp?.app.swagger() ?? {}, renewOwnCertificate, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -196,75 +179,9 @@ function restOptions({ config, store, authorities, crls, metrics, clock }: Core,
   };
 }
 
-const pemFile = (file: string): { readonly key: string; readonly cert: string } => ({ key: file, cert: file });
-
-/**
- * Client certificates are asked for and not demanded, and no CA names are listed: whether one is ours is told by the store,
- * byte for byte. TLS 1.2 stays for the clients that have no 1.3 (RFC 9325 3.1.1).
- */
-const serverTls = (file: string): TlsOptions => ({ ...pemFile(file), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', sessionIdContext: 'chancery' });
-
-/** The service's certificate: the one on disk, or a new one where that is due. Of several processes one makes it. */
-async function ownCertificate(options: ServiceCertificateOptions, { store, clock }: Core): Promise<string> {
-  const holder = randomUUID();
-  for (;;) {
-    const file = readServiceCertificate(options.folder);
-    if (file !== undefined && !(await serviceCertificateIsDue(options))) return file;
-    if ((await store.leases.acquire('service-certificate', holder, clock(), CERTIFICATE_LOOK)) === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, LEASE_LOOK));
-      continue;
-    }
-    try {
-      if (await serviceCertificateIsDue(options)) return await renewServiceCertificate(options);
-    } finally {
-      await store.leases.release('service-certificate', holder);
-    }
-  }
-}
-
-/** Renews the certificate when it is due, and swaps in whatever another process has renewed. No connection is dropped. */
-function swapCertificate(app: App | undefined, options: ServiceCertificateOptions, first: string, core: Core, log: Logger): () => Promise<void> {
-  let served = first;
-  return async () => {
-    const file = await ownCertificate(options, core);
-    if (file === served || app === undefined) return;
-    (app.server as unknown as TlsServer).setSecureContext(pemFile(file));
-    served = file;
-    log.info('the service\'s own certificate was renewed and swapped in');
-  };
-}
-
 async function sweep({ store, config, clock }: Core): Promise<void> {
   const retainEnded = config.store.retainEnded * SECOND;
   const lease = await store.leases.acquire('sweep', `process ${process.pid}`, clock(), SWEEP.lease);
   if (lease === undefined) return;
   while (await store.sweep(clock(), { retainEnded, most: SWEEP.most })) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function readiness({ store, authorities: { issuing }, signing, clock }: Core): PublishedOptions['readiness'] {
-  return [
-    { name: 'store', check: async () => void (await store.ping()) },
-    { name: 'key', check: () => Promise.resolve(issuing.canSign && issuing.certificate.notAfter > clock() / SECOND ? undefined : `authority ${issuing.name} cannot sign, or has ended`) },
-    {
-      name: 'crl',
-      check: async () => {
-        for (const { name } of signing) {
-          const head = await store.crls.head(name);
-          if (head === undefined || head.nextUpdate <= clock() / SECOND) return `the CRL of ${name} is ${head === undefined ? 'missing' : 'past its nextUpdate'}`;
-        }
-        return undefined;
-      },
-    },
-  ];
-}
-
-function metricSources(store: Store, authorities: LoadedAuthorities, clock: () => number): Parameters<typeof createMetrics>[0] {
-  return {
-    crl: async () => {
-      const heads = await Promise.all(authorities.all.map(async ({ name }) => ({ name, head: await store.crls.head(name) })));
-      const now = clock() / SECOND;
-      return heads.flatMap(({ name, head }) => (head === undefined ? [] : [{ authority: name, age: now - head.thisUpdate, left: head.nextUpdate - now, number: Number(head.number) }]));
-    },
-    authorities: () => authorities.all.map(({ name, certificate }) => ({ authority: name, days: (certificate.notAfter - clock() / SECOND) / 86_400 })),
-  };
 }

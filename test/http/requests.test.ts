@@ -18,7 +18,7 @@ t.test('a CSR made by OpenSSL becomes a certificate that OpenSSL verifies', asyn
   t.strictSame(reply.json.names, ['node1.example.com']);
   t.equal(reply.headers.location, `/v1/requests/${reply.json.id}`);
   t.strictSame(reply.json.steps.map((step: { name: string; outcome: string }) => `${step.name} ${step.outcome}`),
-    ['identity passed', 'possession passed', 'key passed', 'names passed', 'profile passed', 'quota passed', 'approval passed']);
+    ['identity passed', 'possession passed', 'key passed', 'names passed', 'profile passed', 'approval passed']);
   t.equal(reply.json.chain.length, 1, 'the issuing authority, the root left out');
 
   const root = join(chancery.folder, 'root.pem');

@@ -1,0 +1,26 @@
+import type { Authority, LoadedAuthorities } from './authority/authority.ts';
+import type { Config } from './config/config.ts';
+import type { IssuanceContext } from './issuance/context.ts';
+import type { PublishedAt } from './issuance/template.ts';
+import type { Metrics } from './metrics.ts';
+import type { CrlContext } from './revocation/crl-publisher.ts';
+import type { Store } from './store/store.ts';
+
+/** Authorities, store and the cycle of issuance: all but the listeners. */
+export interface Core {
+  readonly config: Config;
+  readonly clock: () => number;
+  readonly authorities: LoadedAuthorities;
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly crls: CrlContext;
+  /** Those whose key is here: they sign, and publish a CRL. */
+  readonly signing: readonly Authority[];
+  /** The cycle, once it is known where CRLs and certificates are fetched. */
+  readonly issuanceAt: (httpUrl: string | undefined) => Issuance;
+}
+
+export interface Issuance {
+  readonly issuance: IssuanceContext;
+  readonly publishedAt: (authority: string) => PublishedAt;
+}

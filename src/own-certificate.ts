@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerOptions as TlsOptions } from 'node:https';
+import type { Server as TlsServer } from 'node:tls';
+import { readServiceCertificate, renewServiceCertificate, serviceCertificateIsDue, type ServiceCertificateOptions } from './issuance/service-certificate.ts';
+import type { App } from './http/app.ts';
+import type { LeaseStore } from './store/store.ts';
+
+export interface OwnCertificateOptions extends ServiceCertificateOptions {
+  readonly leases: LeaseStore;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+const LEASE = 'service-certificate';
+const LEASE_TIME = 60_000;
+const LEASE_LOOK = 100;
+
+const pemFile = (file: string): { readonly key: string; readonly cert: string } => ({ key: file, cert: file });
+
+/**
+ * Client certificates are asked for and not demanded, and no CA names are listed: whether one is ours is told by the store,
+ * byte for byte. TLS 1.2 stays for the clients that have no 1.3 (RFC 9325 3.1.1).
+ */
+export const serverTls = (file: string): TlsOptions => ({ ...pemFile(file), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', sessionIdContext: 'chancery' });
+
+/** The service's certificate: the one on disk, or a new one where that is due. Of several processes one makes it. */
+export async function ownCertificate(options: OwnCertificateOptions): Promise<string> {
+  const holder = randomUUID();
+  for (;;) {
+    const file = readServiceCertificate(options.folder);
+    if (file !== undefined && !(await serviceCertificateIsDue(options))) return file;
+    if ((await options.leases.acquire(LEASE, holder, options.clock(), LEASE_TIME)) === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, LEASE_LOOK));
+      continue;
+    }
+    try {
+      if (await serviceCertificateIsDue(options)) return await renewServiceCertificate(options);
+    } finally {
+      await options.leases.release(LEASE, holder);
+    }
+  }
+}
+
+/** Renews the certificate when it is due, and swaps in whatever another process has renewed. No connection is dropped. */
+export function certificateSwapper(app: App | undefined, options: OwnCertificateOptions, first: string, swapped: () => void): () => Promise<void> {
+  let served = first;
+  return async () => {
+    const file = await ownCertificate(options);
+    if (file === served || app === undefined) return;
+    (app.server as unknown as TlsServer).setSecureContext(pemFile(file));
+    served = file;
+    swapped();
+  };
+}

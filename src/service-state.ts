@@ -1,0 +1,37 @@
+import type { PublishedOptions } from './http/https-app.ts';
+import type { LoadedAuthorities } from './authority/authority.ts';
+import type { Core } from './core.ts';
+import type { MetricSources } from './metrics.ts';
+import type { Store } from './store/store.ts';
+
+const SECOND = 1000;
+
+/** What `/readyz` asks: whether it is worth sending traffic. */
+export function readiness({ store, authorities: { issuing }, signing, clock }: Core): PublishedOptions['readiness'] {
+  return [
+    { name: 'store', check: async () => void (await store.ping()) },
+    { name: 'key', check: () => Promise.resolve(issuing.canSign && issuing.certificate.notAfter > clock() / SECOND ? undefined : `authority ${issuing.name} cannot sign, or has ended`) },
+    {
+      name: 'crl',
+      check: async () => {
+        for (const { name } of signing) {
+          const head = await store.crls.head(name);
+          if (head === undefined || head.nextUpdate <= clock() / SECOND) return `the CRL of ${name} is ${head === undefined ? 'missing' : 'past its nextUpdate'}`;
+        }
+        return undefined;
+      },
+    },
+  ];
+}
+
+/** What the metrics page asks for when it is read. */
+export function metricSources(store: Store, authorities: LoadedAuthorities, clock: () => number): MetricSources {
+  return {
+    crl: async () => {
+      const heads = await Promise.all(authorities.all.map(async ({ name }) => ({ name, head: await store.crls.head(name) })));
+      const now = clock() / SECOND;
+      return heads.flatMap(({ name, head }) => (head === undefined ? [] : [{ authority: name, age: now - head.thisUpdate, left: head.nextUpdate - now, number: Number(head.number) }]));
+    },
+    authorities: () => authorities.all.map(({ name, certificate }) => ({ authority: name, days: (certificate.notAfter - clock() / SECOND) / 86_400 })),
+  };
+}
