@@ -36,9 +36,18 @@ function unpack(der: Uint8Array, name: string): Uint8Array[] {
 }
 
 function read(der: Uint8Array, name: string): BaseBlock {
-  const { offset, result } = fromBER(der.slice().buffer);
+  const { offset, result } = decode(der, name);
   if (offset === -1 || offset < der.length) refuse('import-unreadable', offset === -1 ? 'is neither PEM nor DER' : 'has bytes after its end', name);
-  return result as BaseBlock;
+  return result;
+}
+
+function decode(der: Uint8Array, name: string): { readonly offset: number; readonly result: BaseBlock } {
+  try {
+    return fromBER(new Uint8Array(der).buffer);
+  } catch (cause) {
+    // asn1js throws for some of what it cannot read, and for what is nested too deep.
+    return refuse('import-unreadable', 'is neither PEM nor DER', name, { cause });
+  }
 }
 
 const children = (block: BaseBlock | undefined): BaseBlock[] => (block instanceof Constructed ? (block.valueBlock.value as BaseBlock[]) : []);

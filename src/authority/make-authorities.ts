@@ -67,14 +67,13 @@ async function makeCertified(plan: Plan, settings: CeremonySettings, { now, rand
   const signer = fileSigningKey((issuer?.pair ?? pair).privateKey, { verifySignatures: true });
   const publicKey = parseSubjectPublicKeyInfo(pair.publicKey.export({ type: 'spki', format: 'der' }));
   const subject = encodeDistinguishedName(plan.subject);
-  const notBefore = now - BACKDATE;
   const tbs = encodeTbsCertificate({
     serial: newSerial(now, random),
     signatureAlgorithm: signer.algorithm.der,
     issuer: issuer?.certificate.subject ?? subject,
-    notBefore,
-    // Both ends count (RFC 5280 4.1.2.5).
-    notAfter: notBefore + plan.lifetime - 1,
+    notBefore: now - BACKDATE,
+    // Both ends count (RFC 5280 4.1.2.5). The life asked for begins now.
+    notAfter: now + plan.lifetime - 1,
     subject,
     publicKey: publicKey.der,
     extensions: caExtensions(publicKey, plan.rights, issuer === undefined ? undefined : issuedBy(issuer, settings)),

@@ -6,10 +6,11 @@ export interface Candidate {
   readonly node: X509Certificate;
 }
 
-/** Undefined where node:crypto cannot read it. */
+/** Undefined where node:crypto cannot read it, or its key. */
 export function candidate(der: Uint8Array): Candidate | undefined {
   try {
-    return { der, node: new X509Certificate(der) };
+    const node = new X509Certificate(der);
+    return node.publicKey.type === 'public' ? { der, node } : undefined;
   } catch {
     return undefined;
   }
