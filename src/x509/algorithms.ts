@@ -6,8 +6,8 @@ import { OID, oidName } from './oids.ts';
 
 export type KeyType = 'P-256' | 'P-384' | 'P-521' | 'Ed25519' | 'RSA';
 /** The family of a key, which is what a signature algorithm is for. */
-export type KeyKind = 'EC' | 'Ed25519' | 'RSA';
-export type HashName = 'sha256' | 'sha384' | 'sha512';
+type KeyKind = 'EC' | 'Ed25519' | 'RSA';
+type HashName = 'sha256' | 'sha384' | 'sha512';
 
 export interface SignatureAlgorithm {
   readonly id: string;

@@ -29,7 +29,7 @@ export interface CertificationRequest {
 }
 
 /** 1,000 names, or an RSA key of 16,384 bits, fit well within. */
-export const MAX_CSR_OCTETS = 65_536;
+const MAX_CSR_OCTETS = 65_536;
 const MAX_ATTRIBUTES = 16;
 
 /** Attributes that say nothing about the certificate: their form is checked, what they say has no effect. Others are refused. */

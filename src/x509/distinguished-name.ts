@@ -5,7 +5,7 @@ import { X509Error } from './errors.ts';
 import { OID, oidName } from './oids.ts';
 
 /** One attribute: its type as a dotted OID, its value as text. */
-export interface NameAttribute {
+interface NameAttribute {
   readonly type: string;
   readonly value: string;
 }

@@ -14,7 +14,7 @@ export interface GeneralName {
 }
 
 /** Names in one list. The policy has a lower bound; this one keeps the work small before it is asked. */
-export const MAX_NAMES = 1000;
+const MAX_NAMES = 1000;
 
 /** RFC 5321 4.5.3.1.1 and .3 (the path has two brackets). */
 const MAX_LOCAL_PART = 64;
@@ -38,7 +38,7 @@ const URI_TAG = contextTag(TAGS.uri);
 const IP_TAG = contextTag(TAGS.ip);
 
 /** Makes the normal form of a name of a known kind. Throws an `X509Error` that says what is wrong with it. */
-export function normaliseName(kind: NameKind, text: string): GeneralName {
+function normaliseName(kind: NameKind, text: string): GeneralName {
   if (kind === 'dns') return { kind, value: normaliseDnsName(text, true) };
   if (kind === 'email') return { kind, value: normaliseEmail(text) };
   if (kind === 'uri') return { kind, value: normaliseUri(text) };
@@ -85,7 +85,7 @@ export function readGeneralNames(reader: DerReader, what: string): GeneralName[]
 }
 
 /** One GeneralName of the four kinds. */
-export function readGeneralName(reader: DerReader, what: string): GeneralName {
+function readGeneralName(reader: DerReader, what: string): GeneralName {
   const tag = reader.peek();
   if (tag === DNS_TAG) return { kind: 'dns', value: normaliseDnsName(reader.ia5String(`DNS name in ${what}`, tag), true) };
   if (tag === IP_TAG) return { kind: 'ip', value: ipText(reader.content(tag, `IP address in ${what}`)) };

@@ -6,7 +6,7 @@ import { X509Error } from './errors.ts';
 import { importPublicKey, type PublicKey } from './public-key.ts';
 
 /** What a CSR, a certificate and a CRL have in common. */
-export interface SignedBytes {
+interface SignedBytes {
   /** The bytes under the signature. */
   readonly tbs: Uint8Array;
   /** Undefined for an algorithm that Chancery does not know. */

@@ -8,13 +8,13 @@ export const OBJECT_IDENTIFIER = 0x06;
 export const ENUMERATED = 0x0a;
 export const UTF8_STRING = 0x0c;
 export const PRINTABLE_STRING = 0x13;
-export const T61_STRING = 0x14;
+const T61_STRING = 0x14;
 export const IA5_STRING = 0x16;
 export const UTC_TIME = 0x17;
 export const GENERALIZED_TIME = 0x18;
-export const VISIBLE_STRING = 0x1a;
-export const UNIVERSAL_STRING = 0x1c;
-export const BMP_STRING = 0x1e;
+const VISIBLE_STRING = 0x1a;
+const UNIVERSAL_STRING = 0x1c;
+const BMP_STRING = 0x1e;
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
 
