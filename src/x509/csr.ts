@@ -30,7 +30,6 @@ export interface CertificationRequest {
 
 /** 1,000 names, or an RSA key of 16,384 bits, fit well within. */
 const MAX_CSR_OCTETS = 65_536;
-const MAX_ATTRIBUTES = 16;
 
 /** Attributes that say nothing about the certificate: their form is checked, what they say has no effect. Others are refused. */
 const PASSED_OVER: ReadonlySet<string> = new Set([
@@ -84,14 +83,13 @@ export function parseCertificationRequest(der: Uint8Array): CertificationRequest
  */
 export const verifyPossession = (csr: CertificationRequest): KeyObject => verifySignature(csr, csr.publicKey);
 
-/** Attributes (RFC 2986 4.1, RFC 2985 5.4): known ones alone, each once. */
+/** Attributes (RFC 2986 4.1, RFC 2985 5.4): known ones alone, each once, and so at most five. */
 function readAttributes(info: DerReader): Requested {
   const attributes = info.enter(tags.contextConstructedTag(0), 'attributes');
   const seen: string[] = [];
   let previous: Uint8Array | undefined;
   let requested = NOTHING;
   while (!attributes.atEnd) {
-    if (seen.length === MAX_ATTRIBUTES) attributes.fail('too-many-attributes', `there are more than ${MAX_ATTRIBUTES} attributes`);
     const start = attributes.offset;
     const attribute = attributes.sequence('attribute');
     const encoded = attributes.bytes.subarray(start, attributes.offset);
@@ -102,7 +100,7 @@ function readAttributes(info: DerReader): Requested {
     else if (PASSED_OVER.has(type)) passOver(attribute, type);
     else attribute.fail('unsupported-attribute', `the attribute ${oidName(type)} is not taken; taken are ${[OID.extensionRequest, ...PASSED_OVER].map(oidName).join(', ')}`);
     attribute.finish('attribute');
-    // X.690 11.6: a SET OF is sorted. OpenSSL, Go and Windows write it so.
+    // X.690 11.6: a SET OF is sorted.
     if (previous !== undefined && compareBytes(previous, encoded) > 0) attributes.fail('not-sorted', 'the attributes are not in the order that DER demands of a SET OF', start);
     previous = encoded;
   }

@@ -47,7 +47,6 @@ export type X509ErrorCode =
   | 'too-many-extensions'
   | 'duplicate-extension'
   | 'bad-extension'
-  | 'too-many-attributes'
   | 'duplicate-attribute'
   | 'unsupported-attribute';
 
