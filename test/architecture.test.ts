@@ -31,7 +31,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
-  agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys'],
+  agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
   cli: ['x509', 'config', 'client', 'agent', 'audit', 'authority', 'initialise.ts', 'serve.ts'],
 };
 

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PUBLIC, SECRET } from '../authority/durable-file.ts';
 import { type KeyAlgorithm, type KeyPair, generateKeyPair } from '../authority/keys/generate.ts';
 import { openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
@@ -81,9 +82,9 @@ export async function enroll(options: EnrollOptions, { now, onProgress }: Surrou
   if (underWay === undefined) refuseInTheWay(options, files.certificate.filter((file) => !before.certificate.includes(file)));
   const inFolder = (file: string): string => join(folder, file);
   replaceFiles([
-    ...files.key.map((file) => ({ path: inFolder(file), content: pending.key, mode: 0o600 })),
-    ...files.certificate.map((file) => ({ path: inFolder(file), content: issued.pem, mode: 0o644 })),
-    { path: inFolder(files.ca), content: root, mode: 0o644 },
+    ...files.key.map((file) => ({ path: inFolder(file), content: pending.key, mode: SECRET })),
+    ...files.certificate.map((file) => ({ path: inFolder(file), content: issued.pem, mode: PUBLIC })),
+    { path: inFolder(files.ca), content: root, mode: PUBLIC },
   ]);
   const { validity } = options;
   const keyType = keyTypeOf(pair) ?? options.keyType;

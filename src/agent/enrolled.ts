@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { PUBLIC } from '../authority/durable-file.ts';
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts';
 import { Failure } from '../client/failure.ts';
 import { replaceFiles } from './replace-files.ts';
@@ -41,7 +42,7 @@ export function readEnrolled(folder: string): readonly Enrolled[] {
 export function writeEnrolled(folder: string, enrolled: Enrolled): void {
   const others = readEnrolled(folder).filter(({ certificate }) => !certificate.some((file) => enrolled.certificate.includes(file)));
   const state: StateFile = { version: 1, certificates: [...others, enrolled] };
-  replaceFiles([{ path: join(folder, NAME), content: `${JSON.stringify(state, undefined, 2)}\n`, mode: 0o644 }]);
+  replaceFiles([{ path: join(folder, NAME), content: `${JSON.stringify(state, undefined, 2)}\n`, mode: PUBLIC }]);
 }
 
 function parse(path: string): StateFile | undefined {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { SECRET, writeDurably } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 import type { RequestReply } from '../client/replies.ts';
-import { replaceFiles } from './replace-files.ts';
 
 /**
  * A question under way: key and CSR, kept from before the CSR is sent until the last file is in place. Whoever runs the same
@@ -39,7 +39,7 @@ export function readPending(folder: string, label: string): Pending | undefined 
 export function keepPending(folder: string, label: string, pending: Pending): Pending {
   const path = pendingFile(folder, label);
   const temporary = join(folder, `.${randomBytes(6).toString('hex')}.pending`);
-  replaceFiles([{ path: temporary, content: `${JSON.stringify(pending, undefined, 2)}\n`, mode: 0o600 }]);
+  writeDurably(temporary, `${JSON.stringify(pending, undefined, 2)}\n`, SECRET);
   try {
     // Unlike a rename, a link does not replace what is there.
     linkSync(temporary, path);
@@ -57,7 +57,7 @@ export function keepPending(folder: string, label: string, pending: Pending): Pe
  * its key is replaced.
  */
 export const keepAnswer = (folder: string, label: string, pending: Pending, answer: RequestReply): void =>
-  replaceFiles([{ path: pendingFile(folder, label), content: `${JSON.stringify({ ...pending, answer }, undefined, 2)}\n`, mode: 0o600 }]);
+  writeDurably(pendingFile(folder, label), `${JSON.stringify({ ...pending, answer }, undefined, 2)}\n`, SECRET);
 
 export const dropPending = (folder: string, label: string): void => rmSync(pendingFile(folder, label), { force: true });
 

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PUBLIC, SECRET } from '../authority/durable-file.ts';
 import { generateKeyPair } from '../authority/keys/generate.ts';
 import { openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
@@ -82,8 +83,8 @@ async function renewOne(options: RenewOptions, enrolled: Enrolled, surroundings:
   const issued = checkIssued(answer, keyPairFrom(pending.key, pendingFile(folder, label)).privateKey, root);
   keepAnswer(folder, label, pending, answer);
   replaceFiles([
-    ...enrolled.key.map((file) => ({ path: join(folder, file), content: pending.key, mode: 0o600 })),
-    ...enrolled.certificate.map((file) => ({ path: join(folder, file), content: issued.pem, mode: 0o644 })),
+    ...enrolled.key.map((file) => ({ path: join(folder, file), content: pending.key, mode: SECRET })),
+    ...enrolled.certificate.map((file) => ({ path: join(folder, file), content: issued.pem, mode: PUBLIC })),
   ]);
   if (options.commandFollows) writeEnrolled(folder, { ...enrolled, commandDue: true });
   dropPending(folder, label);

@@ -26,7 +26,7 @@ export function startProgress(context: Context, label: string): Progress {
     if (passed < QUIET) return;
     shown = true;
     frame += 1;
-    context.stderr.write(CLEAR + progressLine({ ...state, frame, seconds: Math.floor(passed / 1000) }, context.stderr.columns ?? 80));
+    context.stderr.write(CLEAR + progressLine({ ...state, frame, seconds: Math.floor(passed / 1000) }, context.stderr.columns || 80));
   }, TICK);
   // The line must not be what keeps the process alive.
   timer.unref();

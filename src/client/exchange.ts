@@ -5,7 +5,7 @@ import { connectionFailure } from './connection-failure.ts';
 import { Failure } from './failure.ts';
 
 /** Largest reply taken, bytes: a page of the audit log is far below it. */
-export const MOST_REPLY = 8 * 1024 * 1024;
+const MOST_REPLY = 8 * 1024 * 1024;
 /** Time without a byte, and time for the whole exchange, milliseconds. */
 const IDLE = 15_000;
 const WHOLE = 60_000;

@@ -52,7 +52,9 @@ const faultLines = (problem: Problem): string[] => (problem.errors.length <= 1 &
 
 /** The problem in a parsed reply, or a stand-in made of the status alone where the body is something else. */
 export const toProblem = (status: number, body: unknown): Problem => {
-  const members = isRecord(body) ? body : {};
+  const whole = isRecord(body) ? body : {};
+  // A request that was denied comes as itself, with its problem in it.
+  const members = isRecord(whole['problem']) ? whole['problem'] : whole;
   const detail = text(members['detail']);
   const instance = text(members['instance']);
   return {

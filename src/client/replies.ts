@@ -78,13 +78,6 @@ export interface AuditReply extends PageReply<AuditEntry> {
   readonly head: { readonly sequence: number; readonly hash: string };
 }
 
-export interface AuthorityReply {
-  readonly name: string;
-  readonly keyType?: string;
-  readonly certificate?: string;
-  readonly notAfter?: string;
-}
-
 /** What `POST /v1/authorities/{name}/crl` published. */
 export interface CrlReply {
   readonly authority?: string;

@@ -50,7 +50,7 @@ t.test('the CSR has the names as OpenSSL reads them, and the token goes with it'
   const [asked] = service.asked;
   t.equal(asked?.authorization, `Bearer ${service.token}`);
   t.strictSame(Object.keys(asked?.body ?? {}), ['csr'], 'nothing that was not given');
-  const text = execFileSync('openssl', ['req', '-noout', '-text', '-verify'], { input: asked?.csr ?? '', encoding: 'utf8' });
+  const text = execFileSync('openssl', ['req', '-noout', '-text', '-verify'], { input: asked?.csr ?? '', encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'] });
   t.match(text, 'Subject: CN = node1.example.com');
   t.match(text, 'DNS:node1.example.com, IP Address:2001:DB8:0:0:0:0:0:1, email:ops@example.com, URI:spiffe://example.com/ci');
 })());

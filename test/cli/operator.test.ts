@@ -12,7 +12,7 @@ interface Json {
 const parse = (text: string): Json => JSON.parse(text) as Json;
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'chancery-node-'));
 
-const service: RunningService = await startService(['--root-subject', 'CN=Transcript Root']);
+const service: RunningService = await startService(['--root-subject', 'CN=Transcript Root'], { CHANCERY_PROFILES__CLIENT__APPROVAL: 'true' });
 t.teardown(() => service.stop());
 
 const newToken = async (...args: string[]): Promise<string> => String(parse((await service.cli(['token', 'create', '--json', ...args])).stdout)['token']);
@@ -106,6 +106,46 @@ t.test('renew with the certificate itself, also of a profile for servers only', 
   t.equal(later.status, 0);
   t.match(later.stdout, /is not due.*\nagain\n$/);
   t.notMatch((await service.program(['renew', '--out', folder, '--exec', 'echo again'])).stdout, '\nagain\n');
+});
+
+t.test('a request waits for approval; the same command goes on when it is approved', async (t) => {
+  const folder = newFolder();
+  const token = await newToken('--name', 'alice', '--profile', 'client', '--uses', '2');
+  const enroll = ['enroll', '--token', token, '--name', 'alice', '--out', folder, '--layout', 'docker', '--wait', '0'];
+  const waiting = await service.cli(enroll);
+  t.equal(waiting.status, 1);
+  const [, id = ''] = /^chancery: request ([0-9a-f]+) still waits for approval \(.+\); an operator decides with 'chancery requests approve \1'; run the same command again to go on\n$/.exec(waiting.stderr) ?? [];
+  t.match((await service.cli(['requests', 'list', '--state', 'pending'])).stdout, new RegExp(`^${id} {2}pending {2}client `, 'm'));
+  t.match((await service.cli(['requests', 'show', id])).stdout, /^ {2}waiting {2}approval +\S/m);
+  const approved = await service.cli(['requests', 'approve', id, '--reason', 'ticket 4711']);
+  t.equal(approved.status, 0, approved.stderr);
+  t.match(approved.stdout, /approval +.*ticket 4711/);
+  const enrolled = await service.cli(enroll);
+  t.equal(enrolled.status, 0, enrolled.stderr);
+  t.match(enrolled.stdout, `serial       ${id}\n`);
+  t.same(readdirSync(folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'key.pem']);
+
+  const other = newFolder();
+  const again = await service.cli([...enroll.slice(0, 6), other, '--wait', '0', '--profile', 'client']);
+  const [, second = ''] = /request ([0-9a-f]+)/.exec(again.stderr) ?? [];
+  t.equal((await service.cli(['requests', 'deny', second, '--reason', 'not one of ours'])).status, 0);
+  t.match((await service.cli(['requests', 'approve', second, '--reason', 'changed my mind'])).stderr, /^chancery: .+\n$/);
+  const denied = await service.cli([...enroll.slice(0, 6), other, '--wait', '0', '--profile', 'client']);
+  t.equal(denied.status, 1);
+  t.match(denied.stderr, /not one of ours/);
+  t.same(readdirSync(other), [], 'nothing is left of it');
+});
+
+t.test('layout docker: the daemon\'s certificate is no client\'s', async (t) => {
+  const folder = newFolder();
+  const names = ['--name', 'docker1.example.com', '--name', '10.0.0.7'];
+  const enrolled = await service.cli(['enroll', '--token', await newToken(...names), ...names, '--layout', 'docker', '--out', folder]);
+  t.equal(enrolled.status, 0, enrolled.stderr);
+  t.same(readdirSync(folder).sort(), ['ca.pem', 'chancery.json', 'server-cert.pem', 'server-key.pem']);
+  const usage = execFileSync('openssl', ['x509', '-noout', '-ext', 'extendedKeyUsage,subjectAltName', '-in', join(folder, 'server-cert.pem')], { encoding: 'utf8' });
+  t.match(usage, 'TLS Web Server Authentication');
+  t.notMatch(usage, 'Client');
+  t.match(usage, 'DNS:docker1.example.com, IP Address:10.0.0.7');
 });
 
 t.test('a holder revokes their own certificate with it', async (t) => {

@@ -18,16 +18,18 @@ export interface RunningService {
 }
 
 /** Makes authorities with `init`, and runs `serve` on free ports. */
-export async function startService(init: readonly string[] = []): Promise<RunningService> {
+export async function startService(init: readonly string[] = [], settings: Readonly<Record<string, string>> = {}): Promise<RunningService> {
   const data = join(mkdtempSync(join(tmpdir(), 'chancery-cli-')), 'data');
   const made = await runCli(['init', '--data', data, ...init]);
   if (made.status !== 0) throw new Error(`init failed: ${made.stderr}`);
-  return serve(data);
+  return serve(data, settings);
 }
 
-/** Runs `serve` on free ports. */
-export async function serve(data: string): Promise<RunningService> {
-  const env = { ...cleanEnvironment(), CHANCERY_LISTEN__HTTPS: '127.0.0.1:0', CHANCERY_LISTEN__HTTP: '127.0.0.1:0', CHANCERY_LISTEN__METRICS: 'off', CHANCERY_LOG__LEVEL: 'warn' };
+/** Runs `serve` on free ports; `settings` are variables of the environment. */
+export async function serve(data: string, settings: Readonly<Record<string, string>> = {}): Promise<RunningService> {
+  const env = {
+    ...cleanEnvironment(), ...settings, CHANCERY_LISTEN__HTTPS: '127.0.0.1:0', CHANCERY_LISTEN__HTTP: '127.0.0.1:0', CHANCERY_LISTEN__METRICS: 'off', CHANCERY_LOG__LEVEL: 'warn',
+  };
   const child = spawn(process.execPath, [MAIN, 'serve', '--data', data, '--json'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const { https, http } = await ready(child);
   const told = { CHANCERY_DATA: data, CHANCERY_URL: https };

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { runCli } from './run-cli.ts';
+import { runCli, runHere } from './run-cli.ts';
 
 const COMMANDS = [
   'init', 'serve', 'enroll', 'renew', 'revoke', 'doctor',
@@ -16,7 +16,7 @@ const cwd = mkdtempSync(join(tmpdir(), 'chancery-usage-'));
 
 t.test('every command explains itself, with examples and --json', async (t) => {
   for (const command of COMMANDS) {
-    const { status, stdout, stderr } = await runCli([...command.split(' '), '--help'], { cwd });
+    const { status, stdout, stderr } = await runHere([...command.split(' '), '--help']);
     t.equal(status, 0, command);
     t.equal(stderr, '', `${command}: nothing on standard error`);
     t.match(stdout, `Usage: chancery ${command}`);
@@ -26,13 +26,13 @@ t.test('every command explains itself, with examples and --json', async (t) => {
 });
 
 t.test('the program lists its commands', async (t) => {
-  const { status, stdout } = await runCli(['--help'], { cwd });
+  const { status, stdout } = await runHere(['--help']);
   t.equal(status, 0);
   for (const command of COMMANDS) t.match(stdout, new RegExp(`^ {2}${command.split(' ')[0]}\\b`, 'm'), command);
 });
 
 t.test('help names a command, too', async (t) => {
-  const { status, stdout } = await runCli(['help', 'enroll'], { cwd });
+  const { status, stdout } = await runHere(['help', 'enroll']);
   t.equal(status, 0);
   t.match(stdout, 'Usage: chancery enroll');
 });
@@ -82,12 +82,20 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], line: st
 
 for (const [what, args, line] of WRONG) {
   t.test(`wrong usage is one line and exit status 2: ${what}`, async (t) => {
-    const { status, stdout, stderr } = await runCli(args, { cwd });
+    const { status, stdout, stderr } = await runHere(args);
     t.equal(stderr, line);
     t.equal(stdout, '');
     t.equal(status, 2);
   });
 }
+
+t.test('a process of its own says the same, and ends with the status', async (t) => {
+  const [, [, args, line]] = WRONG as [unknown, (typeof WRONG)[number]];
+  t.strictSame(await runCli(args, { cwd }), { status: 2, stdout: '', stderr: line });
+  const help = await runCli(['token', 'create', '--help'], { cwd });
+  t.strictSame(help, await runHere(['token', 'create', '--help']));
+  t.equal(help.status, 0);
+});
 
 t.test('without a data folder, operator commands say what they lack', async (t) => {
   const { status, stdout, stderr } = await runCli(['token', 'list'], { cwd });
@@ -103,7 +111,7 @@ t.test('an API key that is none is not repeated', async (t) => {
 });
 
 t.test('where nothing is a terminal, nothing is coloured', async (t) => {
-  for (const args of [['--help'], ['tokn'], ['doctor']]) {
+  for (const args of [['--help'], ['doctor']]) {
     const { stdout, stderr } = await runCli(args, { cwd, env: { FORCE_COLOR: '', TERM: 'xterm-256color' } });
     t.notMatch(stdout + stderr, '\u001b');
   }
