@@ -1,4 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { sha256 } from '../digest.ts';
 
 /** Base32 of RFC 4648 in lower case: letters and digits that no shell, URL or double click breaks. */
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -26,7 +27,7 @@ export function derivedCredential(master: Uint8Array, label: string): Credential
 }
 
 /** SHA-256 of a secret, hex: what the store keeps. The secret has 256 random bits, so a fast hash is enough. */
-export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+export const secretHash = (secret: string): string => sha256(secret);
 
 /** Compares without telling by its time how much was right. */
 export const secretMatches = (secret: string, hash: string): boolean =>

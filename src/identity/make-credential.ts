@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../digest.ts';
 import type { Claim } from '../store/store.ts';
 import { type Credential, derivedCredential, newCredential, type RandomBytes } from './credential.ts';
 
@@ -22,8 +22,8 @@ export interface MakeCredential {
  */
 export function makeCredential({ random, master, actor, what, idempotencyKey, asked, expires }: MakeCredential): { readonly credential: Credential; readonly claim: Claim | undefined } {
   if (idempotencyKey === undefined) return { credential: newCredential(random), claim: undefined };
-  const key = createHash('sha256').update(`${actor}\n${idempotencyKey}`).digest('hex');
-  const fingerprint = createHash('sha256').update(JSON.stringify(asked)).digest('hex');
+  const key = sha256(`${actor}\n${idempotencyKey}`);
+  const fingerprint = sha256(JSON.stringify(asked));
   const credential = derivedCredential(master, `${what}/${key}/${fingerprint}`);
   const claim = { key: `idempotency/${what}/${key}`, fingerprint, expires, livesWithRequest: false };
   return { credential, claim };

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../digest.ts';
 import { Refused } from '../errors.ts';
 import { type Identity, requesterKey } from '../identity/identity.ts';
 import { cheapKeyFaults } from '../policy/key-strength.ts';
@@ -33,7 +33,7 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
     const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, validity: input.validity });
     // A key of absurd size or exponent never reaches the verification; the key step refuses it.
     if (cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0) verifyPossession(csr);
-    return { issuing, candidate, csr, keyHash: createHash('sha256').update(csr.publicKey.der).digest('hex') };
+    return { issuing, candidate, csr, keyHash: sha256(csr.publicKey.der) };
   } catch (error) {
     if (!(error instanceof X509Error)) throw error;
     const code = error.code === 'bad-signature' ? 'csr-possession' : 'csr-malformed';

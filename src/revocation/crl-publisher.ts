@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Authority } from '../authority/authority.ts';
+import { sha256 } from '../digest.ts';
 import { lintCrl } from '../policy/lints.ts';
 import type { CrlStore, PublishedCrl } from '../store/store.ts';
 import { assembleCrl, encodeTbsCrl } from '../x509/crl.ts';
@@ -69,6 +69,6 @@ async function nextCrl({ store, scheduleOf, clock }: CrlContext, authority: Auth
   });
   const linted = lintCrl(tbs, { issuer: authority.certificate });
   const der = assembleCrl(tbs, authority.signatureAlgorithm.der, await authority.signingKey.sign(linted));
-  const etag = `"${number.toString(16)}-${createHash('sha256').update(der).digest('hex').slice(0, 16)}"`;
+  const etag = `"${number.toString(16)}-${sha256(der).slice(0, 16)}"`;
   return { crl: { der, number, etag, thisUpdate, nextUpdate, revision }, drop: ended.map(({ serial }) => serial) };
 }

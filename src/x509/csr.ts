@@ -34,6 +34,8 @@ const MAX_CSR_OCTETS = 65_536;
 /** Attributes that say nothing about the certificate: their form is checked, what they say has no effect. Others are refused. */
 const PASSED_OVER: ReadonlySet<string> = new Set([
   OID.challengePassword,
+  OID.unstructuredName,
+  OID.friendlyName,
   OID.microsoftOsVersion,
   OID.microsoftEnrolmentCsp,
   OID.microsoftRequestClientInfo,

@@ -41,6 +41,8 @@ export const OID = {
 
   // Attributes of certification requests (RFC 2985, MS-WCCE)
   challengePassword: '1.2.840.113549.1.9.7',
+  unstructuredName: '1.2.840.113549.1.9.2',
+  friendlyName: '1.2.840.113549.1.9.20',
   extensionRequest: '1.2.840.113549.1.9.14',
   microsoftExtensionRequest: '1.3.6.1.4.1.311.2.1.14',
   microsoftOsVersion: '1.3.6.1.4.1.311.13.2.3',

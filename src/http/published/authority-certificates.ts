@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Authority } from '../../authority/authority.ts';
+import { sha256 } from '../../digest.ts';
 import { encodePem } from '../../x509/pem.ts';
 import type { App } from '../app.ts';
 import { isNotModified } from './conditional.ts';
@@ -18,7 +18,7 @@ interface Document {
 /** `/ca/…`: the authorities' certificates, alone and as chain and roots. */
 export function authorityCertificateRoutes(app: App, { authorities, issuing }: { readonly authorities: readonly Authority[]; readonly issuing: Authority }): void {
   for (const document of documents(authorities, issuing)) {
-    const etag = `"${createHash('sha256').update(document.body).digest('hex').slice(0, 32)}"`;
+    const etag = `"${sha256(document.body).slice(0, 32)}"`;
     app.get(document.path, { schema: { summary: `Certificates: ${document.path}`, tags: ['published'], security: [] } }, (request, reply) => {
       reply.header('cache-control', `public, max-age=${MAX_AGE}`);
       if (isNotModified(request, reply, { etag, lastModified: document.lastModified })) return reply.code(304).send();

@@ -10,7 +10,7 @@ import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { millisecondsToIso } from './request-view.ts';
-import { bearer, closed, DurationText, IdParameter, pageOf, pageQuery, PageView, problems, Time } from './schemas.ts';
+import { bearer, closed, DurationText, IdParameter, oneOf, pageOf, pageQuery, PageView, problems, Time } from './schemas.ts';
 
 export interface ApiKeyRoutes {
   readonly store: ApiKeyStore;
@@ -24,7 +24,7 @@ export interface ApiKeyRoutes {
 /** How long the Idempotency-Key of an API key without an end stands for it, seconds. */
 const ENDLESS = 10 * 366 * 86_400;
 
-const Scopes = Type.Array(Type.Union(SCOPES.map((scope) => Type.Literal(scope))), { minItems: 1, maxItems: SCOPES.length, uniqueItems: true });
+const Scopes = Type.Array(oneOf(SCOPES), { minItems: 1, maxItems: SCOPES.length, uniqueItems: true });
 
 const KeyBody = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]*$', description: 'Who uses it, as logs and the audit log show it' }),

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { closed, DurationText, NameList, pageQuery, Requester, Step, Time } from './schemas.ts';
+import { closed, DurationText, NameList, oneOf, pageQuery, Requester, Step, Time } from './schemas.ts';
 
 export const REQUEST_STATES = ['pending', 'approved', 'issued', 'denied', 'failed'] as const;
 
@@ -9,7 +9,7 @@ export const RequestBody = Type.Object({
   profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   names: Type.Optional(NameList),
   validity: Type.Optional(DurationText),
-  metadata: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Type.String({ maxLength: 1024 }), { maxProperties: 32, description: 'Kept with the request, never in the certificate' })),
+  metadata: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 1024 }), { maxProperties: 32, propertyNames: { minLength: 1, maxLength: 64 }, description: 'Kept with the request, never in the certificate' })),
 }, closed);
 
 export type RequestBody = Static<typeof RequestBody>;
@@ -20,7 +20,7 @@ export const CsrBody = Type.Unsafe<Uint8Array>({ description: 'The CSR itself, D
 export const RequestQuery = Type.Object({
   profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   validity: Type.Optional(DurationText),
-  dryRun: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')], { description: '`true`: run every check, sign nothing, store nothing, tell the steps' })),
+  dryRun: Type.Optional(oneOf(['true', 'false'], '`true`: run every check, sign nothing, store nothing, tell the steps')),
 }, closed);
 
 export const RenewalQuery = Type.Object({ validity: Type.Optional(DurationText) }, closed);
@@ -29,7 +29,7 @@ export const RenewalBody = Type.Object({ csr: Type.String({ minLength: 1 }), val
 
 export const ListQuery = Type.Object({
   ...pageQuery,
-  state: Type.Optional(Type.Union(REQUEST_STATES.map((state) => Type.Literal(state)))),
+  state: Type.Optional(oneOf(REQUEST_STATES)),
   profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
   requester: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'A requester\'s name, or `kind:name`' })),
@@ -38,7 +38,7 @@ export const ListQuery = Type.Object({
 
 export const RequestView = Type.Object({
   id: Type.String(),
-  state: Type.Union(REQUEST_STATES.map((state) => Type.Literal(state))),
+  state: oneOf(REQUEST_STATES),
   profile: Type.String(),
   authority: Type.String(),
   requester: Requester,
@@ -57,7 +57,7 @@ export const RequestView = Type.Object({
 
 export const OutlookView = Type.Object({
   dryRun: Type.Literal(true),
-  outcome: Type.Union([Type.Literal('issued'), Type.Literal('pending'), Type.Literal('denied')], { description: 'What would become of the request' }),
+  outcome: oneOf(['issued', 'pending', 'denied'], 'What would become of the request'),
   profile: Type.String(),
   authority: Type.String(),
   names: Type.Array(Type.String()),

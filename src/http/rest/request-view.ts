@@ -40,7 +40,13 @@ export function chainsOf(authorities: Iterable<Pick<Authority, 'name' | 'leafCha
 
 export const secondsToIso = (seconds: number): string => millisecondsToIso(seconds * 1000);
 
-export const millisecondsToIso = (milliseconds: number): string => new Date(milliseconds).toISOString();
+/** Most times in a reply are the same moment: the last one's text is kept. */
+let lastIso = { at: NaN, text: '' };
+
+export function millisecondsToIso(milliseconds: number): string {
+  if (lastIso.at !== milliseconds) lastIso = { at: milliseconds, text: new Date(milliseconds).toISOString() };
+  return lastIso.text;
+}
 
 export const stepView = ({ name, outcome, reason, time }: Step): StepJson => ({ name, outcome, reason, time: millisecondsToIso(time) });
 
