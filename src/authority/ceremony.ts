@@ -76,7 +76,9 @@ function putInPlace(aside: string, data: string): void {
 function result(data: string, mode: AuthorityMode, made: readonly MadeAuthority[], root: Uint8Array | undefined): InitResult {
   return {
     mode,
-    authorities: made.map(({ name, certificate }) => ({ name, folder: authorityFiles(data, name).folder, ...(certificate === undefined ? {} : { certificate: certificate.der }) })),
+    authorities: made.map(({ name, certificate }) => (
+      { name, folder: authorityFiles(data, name).folder, ...(certificate === undefined ? {} : { certificate: certificate.der }) }
+    )),
     ...(root === undefined ? {} : { root: { der: root, digest: createHash('sha256').update(root).digest('hex') } }),
     ...(mode === 'external' ? { request: authorityFiles(data, ISSUING).request } : {}),
   };

@@ -19,7 +19,9 @@ export function readCertificateBag(file: Uint8Array, name: string): Uint8Array[]
   const blocks = [...Buffer.from(file).toString('latin1').matchAll(PEM_BLOCK)].map((match) => Buffer.from(match[2] as string, 'base64'));
   const certificates = (blocks.length > 0 ? blocks : [file]).flatMap((der) => unpack(der, name));
   if (certificates.length === 0) refuse('import-unreadable', 'holds no certificate', name);
-  if (certificates.length > MOST_CERTIFICATES) refuse('import-unreadable', `holds ${certificates.length} certificates; expected at most ${MOST_CERTIFICATES}`, name);
+  if (certificates.length > MOST_CERTIFICATES) {
+    refuse('import-unreadable', `holds ${certificates.length} certificates; expected at most ${MOST_CERTIFICATES}`, name);
+  }
   return unique(certificates);
 }
 
@@ -28,7 +30,9 @@ function unpack(der: Uint8Array, name: string): Uint8Array[] {
   const outer = read(der, name);
   const [first, content] = children(outer);
   if (first instanceof Sequence) return [raw(outer)];
-  if (!(first instanceof ObjectIdentifier) || first.valueBlock.toString() !== SIGNED_DATA) return refuse('import-unreadable', 'is neither a certificate nor PKCS#7 signed data', name);
+  if (!(first instanceof ObjectIdentifier) || first.valueBlock.toString() !== SIGNED_DATA) {
+    return refuse('import-unreadable', 'is neither a certificate nor PKCS#7 signed data', name);
+  }
   // ContentInfo { contentType, [0] SignedData { version, digestAlgorithms, encapContentInfo, [0] certificates, … } }
   const certificates = children(children(content)[0]).find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 0);
   // CertificateChoices (RFC 5652 10.2.2): the tagged ones are obsolete or no certificates.

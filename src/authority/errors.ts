@@ -18,7 +18,6 @@ export type AuthorityErrorCode =
   | 'passphrase-wrong'
   | 'certificate-missing'
   | 'certificate-unreadable'
-  | 'file-unwritable'
   // Accepting what another CA signed, and believing what is on disk.
   | 'import-unexpected'
   | 'import-unreadable'
@@ -37,10 +36,9 @@ export type AuthorityErrorCode =
   | 'path-length-exceeded'
   | 'name-constraints-violated'
   // Using them.
-  | 'signature-wrong'
-  | 'key-offline';
+  | 'signature-wrong';
 
-export interface AuthorityFault extends Fault {
+interface AuthorityFault extends Fault {
   readonly code: AuthorityErrorCode;
 }
 

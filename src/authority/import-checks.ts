@@ -15,34 +15,54 @@ export function checkFitness(certificate: Certificate, faults: Faults): void {
   for (const needed of ['keyCertSign', 'cRLSign'] as const) {
     if (!usages.includes(needed)) faults.add('key-usage-lacks', `has no key usage ${needed}, which is needed here (RFC 5280 4.2.1.3)`, at);
   }
-  if (certificate.subjectName.length === 0) faults.add('subject-empty', 'has no subject, and could be named as an issuer by nobody (RFC 5280 4.1.2.6)', at);
-  if (ifReadable(() => subjectKeyIdOf(certificate.extensions)) === undefined) faults.add('subject-key-identifier-lacks', 'has no subject key identifier (RFC 5280 4.2.1.2)', at);
+  if (certificate.subjectName.length === 0) {
+    faults.add('subject-empty', 'has no subject, and could be named as an issuer by nobody (RFC 5280 4.1.2.6)', at);
+  }
+  if (ifReadable(() => subjectKeyIdOf(certificate.extensions)) === undefined) {
+    faults.add('subject-key-identifier-lacks', 'has no subject key identifier (RFC 5280 4.2.1.2)', at);
+  }
 }
 
 /** A renewed certificate must take the place of the old: what the key has signed names its issuer by subject and key identifier. */
 export function checkSuccession(certificate: Certificate, former: Certificate, faults: Faults): void {
   const at = called(certificate);
   if (!equalBytes(certificate.subject, former.subject)) {
-    faults.add('subject-changed', `has another subject than the certificate installed, "${distinguishedNameToText(former.subjectName)}" (octet for octet): what that has signed would lose its issuer`, at);
+    const installed = distinguishedNameToText(former.subjectName);
+    faults.add('subject-changed', `has octet for octet another subject than the certificate installed, "${installed}": ${ORPHANS}`, at);
   }
   const [now, then] = [certificate, former].map(({ extensions }) => ifReadable(() => subjectKeyIdOf(extensions)));
   if (now !== undefined && then !== undefined && !equalBytes(now, then)) {
-    faults.add('subject-changed', 'has another subject key identifier than the certificate installed: what that has signed would lose its issuer', at);
+    faults.add('subject-changed', `has another subject key identifier than the certificate installed: ${ORPHANS}`, at);
   }
 }
 
+const ORPHANS = 'what that has signed would lose its issuer';
+
+interface About {
+  readonly endsInRoot: boolean;
+  /** The trust anchor until now, DER. */
+  readonly formerRoot: Uint8Array | undefined;
+}
+
 /** What an operator should know about a path that is good. */
-export function notesOn(path: readonly Certificate[], { endsInRoot, formerRoot }: { readonly endsInRoot: boolean; readonly formerRoot: Uint8Array | undefined }): string[] {
+export function notesOn(path: readonly Certificate[], { endsInRoot, formerRoot }: About): string[] {
   const [certificate, top] = [path[0] as Certificate, path.at(-1) as Certificate];
   const notes: string[] = [];
   if (!endsInRoot) notes.push(`No root is known: ${called(top)} is trusted in its place. Give the root with --root to change that.`);
-  if (formerRoot !== undefined && !equalBytes(formerRoot, top.der)) notes.push('The root has changed: nodes that trust the former one need the new one, and enrolment tokens made before are void.');
+  if (formerRoot !== undefined && !equalBytes(formerRoot, top.der)) {
+    notes.push('The root has changed: nodes that trust the former one need the new one, and enrolment tokens made before are void.');
+  }
   for (const one of path) {
     const usages = ifReadable(() => valueOf(one, OID.extendedKeyUsage, decodeExtendedKeyUsage));
-    if (usages !== undefined && !usages.includes(OID.anyExtendedKeyUsage)) notes.push(`${called(one)} allows certificates below it only these extended key usages: ${usages.map(oidName).join(', ')}.`);
+    if (usages !== undefined && !usages.includes(OID.anyExtendedKeyUsage)) {
+      notes.push(`${called(one)} allows certificates below it only these extended key usages: ${usages.map(oidName).join(', ')}.`);
+    }
   }
   const first = path.reduce((least, one) => (one.notAfter < least.notAfter ? one : least));
-  if (first.notAfter < certificate.notAfter) notes.push(`${called(first)} ends before the issuing certificate, at ${new Date(first.notAfter * 1000).toISOString()}: after that nothing it has signed is trusted.`);
+  if (first.notAfter < certificate.notAfter) {
+    const end = new Date(first.notAfter * 1000).toISOString();
+    notes.push(`${called(first)} ends before the issuing certificate, at ${end}: after that nothing below it is trusted.`);
+  }
   return notes;
 }
 

@@ -110,15 +110,19 @@ function findLeaf(given: readonly Candidate[], ourKey: Uint8Array): Candidate {
   const [leaf, ...more] = ours;
   if (leaf === undefined) return refuse('import-key-absent', `none of the ${given.length} certificates holds the key that request.csr was made for`, 'the chain');
   if (more.length > 0) {
-    return refuse('import-ambiguous', `${ours.length} certificates hold our key (serials ${ours.map(({ node }) => node.serialNumber.toLowerCase()).join(', ')}); expected one`, 'the chain');
+    const serials = ours.map(serialOf).join(', ');
+    return refuse('import-ambiguous', `${ours.length} certificates hold our key (serials ${serials}); expected one`, 'the chain');
   }
   return leaf;
 }
+
+const serialOf = ({ node }: Candidate): string => node.serialNumber.toLowerCase();
 
 /** The way up must end where it was told to end, and not for a signature that does not hold. */
 function checkTop(top: Candidate, certificate: Certificate, pool: readonly Candidate[], roots: readonly Candidate[], faults: Faults): void {
   if (isSelfSigned(top)) return;
   const namesake = namesakeOfIssuer(top, pool);
-  if (namesake !== undefined) faults.add('chain-broken', `is not signed by the certificate here that has its issuer's name (serial ${namesake.node.serialNumber.toLowerCase()})`, called(certificate));
-  else if (roots.length > 0) faults.add('chain-broken', 'does not lead to the root given, nor to any certificate that does', called(certificate));
+  if (namesake !== undefined) {
+    faults.add('chain-broken', `is not signed by the certificate here that has its issuer's name (serial ${serialOf(namesake)})`, called(certificate));
+  } else if (roots.length > 0) faults.add('chain-broken', 'does not lead to the root given, nor to any certificate that does', called(certificate));
 }

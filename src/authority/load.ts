@@ -44,7 +44,8 @@ function modeOf(data: string): AuthorityMode {
   const { request, certificate } = authorityFiles(data, ISSUING);
   if (!existsSync(request)) return existsSync(authorityFiles(data, ROOT).folder) ? 'internal' : 'self-signed';
   if (existsSync(certificate)) return 'external';
-  return refuse('authority-awaits-import', `the issuing authority waits for another CA: have ${request} signed as a CA certificate, then run chancery init --import FILE with what comes back`);
+  const next = `have ${request} signed as a CA certificate, then run chancery init --import FILE with what comes back`;
+  return refuse('authority-awaits-import', `the issuing authority waits for another CA: ${next}`);
 }
 
 /** Without a root above it, an authority is one itself; or it came alone from another CA, and is then trusted by itself. */

@@ -22,7 +22,7 @@ export interface MadeAuthority {
   readonly request?: Uint8Array;
 }
 
-export interface Circumstances {
+interface Circumstances {
   /** Seconds since the epoch. */
   readonly now: number;
   readonly random: (size: number) => Uint8Array;

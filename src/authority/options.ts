@@ -101,7 +101,8 @@ export function checkOptions(options: InitOptions): CeremonySettings {
   const rootName = name('rootSubject', mode === 'self-signed' ? 'Chancery CA' : 'Chancery Root CA');
   const issuingName = name('issuingSubject', 'Chancery Issuing CA');
   // RFC 5280 6.1: with one name for both, the issuing certificate would look as if it had issued itself.
-  if (mode === 'internal' && rootName.length > 0 && JSON.stringify(rootName) === JSON.stringify(issuingName)) wrong('issuingSubject', 'is the root\'s; expected another name');
+  const alike = rootName.length > 0 && JSON.stringify(rootName) === JSON.stringify(issuingName);
+  if (mode === 'internal' && alike) wrong('issuingSubject', "is the root's; expected another name");
 
   // https could not be trusted without what it serves (RFC 5280 8).
   const checkUrls = (at: keyof InitOptions, urls: readonly string[]): void => {

@@ -39,7 +39,8 @@ function readable<T>(name: string, read: () => T): T {
     return read();
   } catch (cause) {
     if (cause instanceof X509Error) return refuse('certificate-unreadable', cause.detail, name, { cause });
-    if (cause instanceof Error && 'syscall' in cause) return refuse('certificate-unreadable', `cannot be read (${(cause as NodeJS.ErrnoException).code})`, name, { cause });
+    const { syscall, code } = cause as NodeJS.ErrnoException;
+    if (syscall !== undefined) return refuse('certificate-unreadable', `cannot be read (${code})`, name, { cause });
     throw cause;
   }
 }

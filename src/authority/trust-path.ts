@@ -53,7 +53,9 @@ function unreadable(certificate: Certificate, faults: Faults, check: () => void)
 
 function checkCritical(certificate: Certificate, faults: Faults): void {
   for (const { oid, critical } of certificate.extensions) {
-    if (critical && !UNDERSTOOD.has(oid)) faults.add('extension-unknown', `has the critical extension ${oidName(oid)}, which is not understood (RFC 5280 4.2)`, called(certificate));
+    if (critical && !UNDERSTOOD.has(oid)) {
+      faults.add('extension-unknown', `has the critical extension ${oidName(oid)}, which is not understood (RFC 5280 4.2)`, called(certificate));
+    }
   }
 }
 
@@ -62,7 +64,9 @@ function checkIsAuthority(certificate: Certificate, below: readonly Certificate[
   if (constraints?.ca !== true) faults.add('not-a-ca', 'is no CA certificate: basicConstraints lacks cA TRUE (RFC 5280 4.2.1.9)', called(certificate));
   const usages = valueOf(certificate, OID.keyUsage, decodeKeyUsage);
   // RFC 5280 4.2.1.3: where it is, it must allow. Of our own more is asked, below.
-  if (usages !== undefined && !usages.includes('keyCertSign')) faults.add('key-usage-lacks', 'may not sign certificates: keyUsage lacks keyCertSign (RFC 5280 4.2.1.3)', called(certificate));
+  if (usages !== undefined && !usages.includes('keyCertSign')) {
+    faults.add('key-usage-lacks', 'may not sign certificates: keyUsage lacks keyCertSign (RFC 5280 4.2.1.3)', called(certificate));
+  }
   const under = below.filter((one) => !isSelfIssued(one)).length;
   if (constraints?.pathLength !== undefined && constraints.pathLength < under) {
     faults.add('path-length-exceeded', `allows ${constraints.pathLength} CA certificates below it, and ${under} follow (RFC 5280 4.2.1.9)`, called(certificate));
@@ -84,7 +88,8 @@ function checkLink(child: Certificate, parent: Certificate, faults: Faults): voi
     verifySignature(child, parent.publicKey);
   } catch (error) {
     if (!(error instanceof X509Error)) throw error;
-    faults.add(error.code === 'unsupported-algorithm' ? 'chain-algorithm-unsupported' : 'chain-broken', `${error.detail}; the issuer should be ${called(parent)}`, at);
+    const code = error.code === 'unsupported-algorithm' ? 'chain-algorithm-unsupported' : 'chain-broken';
+    faults.add(code, `${error.detail}; the issuer should be ${called(parent)}`, at);
   }
 }
 

@@ -127,7 +127,13 @@ t.test('an import cut short at any point is finished when the authorities are lo
   await bringIn(here.data, before + first.pem);
   const at = (...path: readonly string[]): string => join(here.data, 'authorities', ...path);
   // The files in the order in which they are written, after the one that decides.
-  const steps = [[at('issuing', 'incoming.pem'), after + policy.pem + second.pem], [at('root', 'cert.pem'), second.pem], [at('issuing', 'chain.pem'), policy.pem], [at('issuing', 'cert.pem'), after], [join(here.data, 'root.pem'), second.pem]] as const;
+  const steps = [
+    [at('issuing', 'incoming.pem'), after + policy.pem + second.pem],
+    [at('root', 'cert.pem'), second.pem],
+    [at('issuing', 'chain.pem'), policy.pem],
+    [at('issuing', 'cert.pem'), after],
+    [join(here.data, 'root.pem'), second.pem],
+  ] as const;
   for (let cut = 1; cut <= steps.length; cut += 1) {
     await bringIn(here.data, before + first.pem);
     for (const [file, content] of steps.slice(0, cut)) writeFileSync(file, content);

@@ -19,13 +19,18 @@ export function caExtensions(...changes: readonly string[]): string[] {
 }
 
 /** A root in `folder`; 30 days from now. */
-export function outsideRoot(folder: string, name: string, { extensions = [], algorithm = 'EC' }: { readonly extensions?: readonly string[]; readonly algorithm?: 'EC' | 'RSA' | 'ED25519' } = {}): OutsideCa {
+export function outsideRoot(folder: string, name: string, { extensions = [], algorithm = 'EC' }: RootOptions = {}): OutsideCa {
   const files = { key: join(folder, `${name}.key`), certificate: join(folder, `${name}.pem`) };
   const parameters = { EC: ['-pkeyopt', 'ec_paramgen_curve:P-256'], RSA: ['-pkeyopt', 'rsa_keygen_bits:2048'], ED25519: [] };
   openssl('genpkey', '-algorithm', algorithm, ...parameters[algorithm], '-out', files.key);
   const added = caExtensions(...extensions).filter((line) => !line.startsWith('authorityKeyIdentifier')).flatMap((line) => ['-addext', line]);
   openssl('req', '-x509', '-config', emptyConfig(folder), '-key', files.key, '-subj', `/O=Outside/CN=${name}`, '-days', '30', ...added, '-out', files.certificate);
   return { ...files, pem: readFileSync(files.certificate, 'latin1') };
+}
+
+export interface RootOptions {
+  readonly extensions?: readonly string[];
+  readonly algorithm?: 'EC' | 'RSA' | 'ED25519';
 }
 
 /** Signs a CSR; 20 days from now unless told. @returns PEM */
@@ -45,7 +50,10 @@ export interface SignOptions {
 export function outsideIntermediate(folder: string, above: OutsideCa, name: string, options: SignOptions = {}): OutsideCa {
   const files = { key: join(folder, `${name}.key`), certificate: join(folder, `${name}.pem`) };
   const csr = join(folder, `${name}.csr`);
-  openssl('req', '-new', '-config', emptyConfig(folder), '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', files.key, '-subj', `/O=Outside/CN=${name}`, '-out', csr);
+  openssl(
+    'req', '-new', '-config', emptyConfig(folder), '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', files.key,
+    '-subj', `/O=Outside/CN=${name}`, '-out', csr,
+  );
   const pem = outsideSign(folder, above, csr, options);
   writeFileSync(files.certificate, pem);
   return { ...files, pem };

@@ -21,7 +21,8 @@ export function fileSigningKey(privateKey: KeyObject, { verifySignatures = false
   const options = signatureOptions(algorithm);
   const signer = { key: privateKey, ...options };
   const checked = (bytes: Uint8Array, signature: Uint8Array): Uint8Array => {
-    if (!verify(algorithm.hash, bytes, { key: publicKey, ...options }, signature)) refuse('signature-wrong', `the ${algorithm.id} signature just made does not verify`);
+    const good = verify(algorithm.hash, bytes, { key: publicKey, ...options }, signature);
+    if (!good) refuse('signature-wrong', `the ${algorithm.id} signature just made does not verify`);
     return signature;
   };
   const atOnce = verifySignatures
