@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { X509Certificate, createPrivateKey, randomUUID } from 'node:crypto';
 import { Agent } from 'node:https';
 import { under } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
@@ -61,8 +61,9 @@ interface Call {
   readonly repeatable?: boolean;
 }
 
-/** A client of one service. Connections are kept until `close`. */
+/** A client of one service. Connections are kept until `close`. Throws Failure `no-credentials` where certificate and key are no pair. */
 export function openClient({ url, roots, credentials }: ClientOptions): ChanceryClient {
+  if (credentials.kind === 'certificate') checkPair(credentials);
   const agent = new Agent({
     keepAlive: true,
     ca: [...roots],
@@ -132,6 +133,16 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     listAudit: (query) => page('/v1/audit', query),
     close: () => agent.destroy(),
   };
+}
+
+function checkPair({ certificate, key }: { readonly certificate: string; readonly key: string }): void {
+  let isPair: boolean;
+  try {
+    isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+  } catch (cause) {
+    throw new Failure('no-credentials', 'the client certificate or its key cannot be read', { advice: 'expected both in PEM, the key not encrypted', cause });
+  }
+  if (!isPair) throw new Failure('no-credentials', 'the client certificate and the key do not belong together', { advice: 'give the key that the certificate was made for' });
 }
 
 function parseJson(reply: Reply): unknown {

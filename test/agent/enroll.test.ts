@@ -65,7 +65,7 @@ for (const keyType of ['P-384', 'P-521', 'Ed25519', 'RSA-2048'] as const) {
 }
 
 t.test('the token is not sent to a service with another root', (t) => withService(async (service) => {
-  const other = await startFakeService();
+  const other = await startFakeService({ ownRoot: true });
   try {
     await t.rejects(enroll(optionsFor(service, { url: other.url }), surroundings), { code: 'untrusted' });
     t.equal(other.asked.length, 0);

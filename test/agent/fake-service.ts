@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate, createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -40,10 +40,12 @@ export interface FakeService {
 
 const openssl = (folder: string, ...args: string[]): string => execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
-/** A service that speaks just enough of the API for a node, with a root, an issuing authority and OpenSSL to sign. */
-export async function startFakeService(): Promise<FakeService> {
-  const folder = mkdtempSync(join(tmpdir(), 'chancery-fake-'));
-  makeAuthorities(folder);
+/** Made once: OpenSSL is started seven times for it. */
+let shared: string | undefined;
+
+/** A service that speaks just enough of the API for a node, with a root (shared, or its own), an issuing authority and OpenSSL to sign. */
+export async function startFakeService({ ownRoot = false } = {}): Promise<FakeService> {
+  const folder = ownRoot ? makeAuthorities() : (shared ??= makeAuthorities());
   const read = (name: string): string => readFileSync(join(folder, name), 'latin1');
   const root = new X509Certificate(read('root.pem')).toString();
   const digest = createHash('sha256').update(new X509Certificate(root).raw).digest('hex');
@@ -82,8 +84,8 @@ export const requestReply = (id: string, more: object): object => ({
   id, profile: 'server', requester: { kind: 'enrolment-token', name: 'a' }, names: [], steps: [], createdAt: '2026-01-01T00:00:00Z', updatedAt: '2026-01-01T00:00:00Z', ...more,
 });
 
-function makeAuthorities(folder: string): void {
-  mkdirSync(folder, { recursive: true });
+function makeAuthorities(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-fake-'));
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   openssl(folder, 'req', '-x509', ...key, '-days', '30', '-subj', '/CN=Test Root', '-keyout', 'root.key', '-out', 'root.pem');
   openssl(folder, 'req', '-new', ...key, '-subj', '/CN=Test Issuing', '-keyout', 'issuing.key', '-out', 'issuing.csr');
@@ -92,6 +94,7 @@ function makeAuthorities(folder: string): void {
   openssl(folder, 'req', '-new', ...key, '-subj', '/CN=localhost', '-keyout', 'server.key', '-out', 'server.csr');
   writeFileSync(join(folder, 'server.ext'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n');
   openssl(folder, 'x509', '-req', '-in', 'server.csr', '-CA', 'issuing.pem', '-CAkey', 'issuing.key', '-set_serial', '3', '-days', '30', '-extfile', 'server.ext', '-out', 'server.pem');
+  return folder;
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, behaviour: Behaviour, asked: Asked[]): Promise<void> {

@@ -119,6 +119,13 @@ t.test('a renewal killed between key and certificate is ended without asking', (
   t.notOk(existsSync(file('chancery-cert.pending.json')));
 })());
 
+t.test('two renewals at once end with a key and a certificate that belong together', (t) => withEnrolled(async ({ service, options, folder, read }) => {
+  await Promise.all([renew({ ...options, force: true }, at(Date.now())), renew({ ...options, force: true }, at(Date.now()))]);
+  t.equal(service.asked[1]?.csr, service.asked[2]?.csr, 'both asked the same');
+  t.ok(matches(read('cert.pem'), read('key.pem')));
+  t.same(readdirSync(folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'key.pem']);
+})());
+
 t.test('a refused renewal leaves everything as it was', (t) => withEnrolled(async ({ service, options, folder, read }) => {
   const [key, certificate] = [read('key.pem'), read('cert.pem')];
   service.behaviour.answer = () => ({ status: 403, body: { type: 'urn:chancery:error:renewal-refused', title: 'The renewal is refused', status: 403, detail: 'The certificate is revoked.', errors: [] } });

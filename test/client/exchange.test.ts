@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { type KeyObject, generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, type Socket, createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
 import { parseServiceUrl, under } from '../../src/client/address.ts';
 import { openClient } from '../../src/client/chancery-client.ts';
@@ -78,7 +83,7 @@ t.test('addresses as people write them', async (t) => {
 
 t.test('the pinned root is found in the published list, whatever else is in it', async (t) => {
   const service = await startFakeService();
-  const other = await startFakeService();
+  const other = await startFakeService({ ownRoot: true });
   try {
     const digest = service.token.split('-')[2] ?? '';
     t.equal(await fetchPinnedRoot(service.url, digest), service.root);
@@ -96,7 +101,7 @@ t.test('the pinned root is found in the published list, whatever else is in it',
 
 t.test('a service of another root, or for other names, is not talked to', async (t) => {
   const service = await startFakeService();
-  const other = await startFakeService();
+  const other = await startFakeService({ ownRoot: true });
   const ask = async (url: URL, root: string): Promise<unknown> => {
     const client = openClient({ url, roots: [root], credentials: { kind: 'bearer', secret: 'secret' } });
     try {
@@ -129,4 +134,17 @@ t.test('an answer that is no JSON, or no list, is told', async (t) => {
     client.close();
     await service.close();
   }
+});
+
+t.test('a certificate and a key that are no pair are told before anything is sent', async (t) => {
+  const [one, other] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
+  const pem = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString();
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-pair-'));
+  writeFileSync(join(folder, 'key.pem'), pem(one.privateKey));
+  const certificate = execFileSync('openssl', ['req', '-x509', '-key', join(folder, 'key.pem'), '-subj', '/CN=x', '-days', '1'], { encoding: 'utf8' });
+  const open = (key: string, of = certificate): unknown => openClient({ url: new URL('https://127.0.0.1:1'), roots: [], credentials: { kind: 'certificate', certificate: of, key } });
+  t.throws(() => open(pem(other.privateKey)), { code: 'no-credentials', message: 'the client certificate and the key do not belong together' });
+  t.throws(() => open('nonsense'), { code: 'no-credentials' });
+  t.throws(() => open(pem(one.privateKey), 'nonsense'), { code: 'no-credentials' });
+  t.doesNotThrow(() => open(pem(one.privateKey)));
 });
