@@ -1,0 +1,67 @@
+import { EMPTY_CHAIN, hashOf } from './chain.ts';
+import type { ChainHead } from './chain.ts';
+import type { AuditEntry } from './entry.ts';
+
+/** What can be wrong with a log, in one closed list. */
+export type ChainFaultKind =
+  /** The entry's content does not give its hash. */
+  | 'changed'
+  /** Its hash is right, but it does not follow from the line before: one of the two was replaced. */
+  | 'unlinked'
+  /** Lines between the one before and this one are gone. */
+  | 'missing'
+  /** The line stands behind one with the same or a higher number. */
+  | 'reordered'
+  /** The log ends before, after or otherwise than the store's head says. */
+  | 'wrong-head';
+
+export interface ChainFault {
+  readonly kind: ChainFaultKind;
+  /** The number of the line where it shows. */
+  readonly sequence: number;
+  readonly detail: string;
+}
+
+/** Checks a log line by line, with bounded memory. `start` is the head that the first line must follow. */
+export function chainVerifier(start: ChainHead = EMPTY_CHAIN): {
+  /** The faults that this line shows, most often none. */
+  readonly check: (entry: AuditEntry) => ChainFault[];
+  /** The faults of the log's end, given the head that the store vouches for. */
+  readonly finish: (head: ChainHead) => ChainFault[];
+} {
+  let last = start;
+  return {
+    check(entry) {
+      const faults: ChainFault[] = [];
+      const { sequence } = entry;
+      const fault = (kind: ChainFaultKind, detail: string): void => void faults.push({ kind, sequence, detail });
+      if (hashOf(entry) !== entry.hash) fault('changed', `line ${sequence} was changed: its content does not give its hash`);
+      if (sequence <= last.sequence) {
+        // The chain goes on from the highest line, so that one misplaced line is reported once.
+        fault('reordered', `line ${sequence} stands after line ${last.sequence}`);
+        return faults;
+      }
+      if (sequence > last.sequence + 1) fault('missing', `${gap(last.sequence + 1, sequence - 1)} missing`);
+      else if (entry.previous !== last.hash) fault('unlinked', `line ${sequence} does not follow from line ${last.sequence} as it stands`);
+      last = { sequence, hash: entry.hash };
+      return faults;
+    },
+    finish(head) {
+      if (head.sequence === last.sequence && head.hash === last.hash) return [];
+      const fault = (sequence: number, detail: string): ChainFault[] => [{ kind: 'wrong-head', sequence, detail }];
+      if (head.sequence > last.sequence) return fault(last.sequence + 1, `${gap(last.sequence + 1, head.sequence)} missing at the end`);
+      if (head.sequence < last.sequence) return fault(last.sequence, `the log goes on to line ${last.sequence}, its head says ${head.sequence}`);
+      return fault(last.sequence, `the head's hash is not that of line ${last.sequence}`);
+    },
+  };
+}
+
+const gap = (from: number, to: number): string => (from === to ? `line ${from} is` : `lines ${from} to ${to} are`);
+
+/** All faults of a log, oldest first; an empty list for a genuine one. */
+export async function verifyChain(entries: Iterable<AuditEntry> | AsyncIterable<AuditEntry>, head: ChainHead, start: ChainHead = EMPTY_CHAIN): Promise<ChainFault[]> {
+  const verifier = chainVerifier(start);
+  const faults: ChainFault[] = [];
+  for await (const entry of entries) faults.push(...verifier.check(entry));
+  return [...faults, ...verifier.finish(head)];
+}

@@ -1,0 +1,88 @@
+import type { RequestRecord } from '../../issuance/request.ts';
+import type { AcceptOutcome, Acceptance } from '../store.ts';
+import type { Transaction } from './batch.ts';
+import { encodeEntry, entryMarks, entryState } from './catalogue.ts';
+import { claimEnded } from './claims.ts';
+import type { Reads } from './environment.ts';
+import { STATES, ordinal } from './keys.ts';
+import { claimMark, decodeMarks, encodeMarks, useMark } from './marks.ts';
+import type { Mark } from './marks.ts';
+import { countQuota, quotaExceeded } from './quotas.ts';
+import { encode, isBlocked, readAt, writeRecord } from './requests.ts';
+import type { Encoded } from './requests.ts';
+import { countUse, mayUse, readToken } from './tokens.ts';
+
+/** An acceptance with all that can be made outside the transaction: the lock is every process's bottleneck. */
+export interface Prepared {
+  readonly acceptance: Acceptance;
+  readonly encoded: Encoded;
+  readonly entry: Buffer;
+  readonly claims: readonly Mark[];
+  readonly use: Mark | undefined;
+}
+
+/** @throws TypeError for an id that is no serial */
+export function prepare(acceptance: Acceptance): Prepared {
+  const { record, token } = acceptance;
+  const claims = acceptance.claims.map(claimMark);
+  const use = token === undefined ? undefined : useMark(token);
+  const marks = encodeMarks(record.state === 'denied' ? [] : use === undefined ? claims : [...claims, use]);
+  return { acceptance, encoded: encode(record), entry: encodeEntry(record, marks), claims, use };
+}
+
+/** The one step of `RequestStore.accept`, in the order that its contract gives. */
+export function accept(transaction: Transaction, { acceptance, encoded, entry, claims, use }: Prepared): AcceptOutcome {
+  const { tables, marked } = transaction;
+  const { record, token, quota, audit, now } = acceptance;
+  // 1. Asked before?
+  const before = use === undefined || token === undefined ? undefined : firstUse(tables, marked(use.name), use.name, token.id, now);
+  if (before !== undefined) return { outcome: 'exists', record: before };
+  for (const [at, { name, fingerprint }] of claims.entries()) {
+    const first = marking(tables, marked(name), name, now);
+    if (first === undefined) continue;
+    return first.mark.fingerprint === fingerprint ? { outcome: 'exists', record: first.record } : { outcome: 'conflict', claim: acceptance.claims[at]?.key ?? '' };
+  }
+  // 2. A refusal yields no certificate: nothing is counted, and nothing stands in the way of its record.
+  const counts = record.state !== 'denied';
+  const held = counts && token !== undefined ? readToken(tables, token.id) : undefined;
+  if (counts) {
+    if (token !== undefined && (held === undefined || !mayUse(held, now))) return { outcome: 'token-exhausted' };
+    const retryAfter = quota === undefined ? undefined : quotaExceeded(tables, quota, now);
+    if (retryAfter !== undefined) return { outcome: 'quota-exceeded', retryAfter };
+    if (isBlocked(tables, record.keyHash)) return { outcome: 'key-blocked' };
+  }
+  if (tables.requests.doesExist(encoded.key)) return { outcome: 'serial-taken' };
+  // 3. All of it in one step.
+  const place = transaction.place();
+  writeRecord(transaction, encoded, entry, place);
+  if (counts) {
+    if (held !== undefined) countUse(transaction, held);
+    if (quota !== undefined) countQuota(transaction, quota, now);
+    transaction.mark(use === undefined ? claims : [...claims, use], place);
+  }
+  transaction.audit(audit);
+  return { outcome: 'stored' };
+}
+
+/** The request that a token's use by this CSR made, for as long as the token's record lives. */
+export function firstUse(tables: Reads, places: readonly number[], name: Buffer, tokenId: string, now: number): RequestRecord | undefined {
+  const first = marking(tables, places, name, now);
+  return first === undefined || readToken(tables, tokenId) === undefined ? undefined : first.record;
+}
+
+/** The request at one of the places that bears the mark, if the mark still stands. `now` in milliseconds. */
+export function marking(tables: Reads, places: readonly number[], name: Buffer, now: number): { readonly mark: Mark; readonly record: RequestRecord } | undefined {
+  for (const place of places) {
+    const entry = tables.catalogue.getBinary(ordinal(place));
+    if (entry === undefined) continue;
+    for (const mark of decodeMarks(entryMarks(entry))) {
+      if (!mark.name.equals(name) || claimEnded(mark, now) || (mark.livesWithRequest && FALLEN.has(entryState(entry)))) continue;
+      const record = readAt(tables, entry);
+      if (record !== undefined) return { mark, record };
+    }
+  }
+  return undefined;
+}
+
+/** States of a request that take its own claims with them. */
+const FALLEN: ReadonlySet<number> = new Set([STATES.denied, STATES.failed, STATES.revoked]);

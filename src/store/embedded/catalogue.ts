@@ -1,0 +1,59 @@
+import type { RequestRecord } from '../../issuance/request.ts';
+import { ORDINAL_BYTES, STATES, readOrdinal } from './keys.ts';
+
+/**
+ * The catalogue: one small entry for each request, in the order of arrival. It has all that listings and the sweep ask about, so that
+ * records are read only where they are wanted, and the marks by which the request is found again (`marks.ts`).
+ *
+ *     octet 0        state
+ *     octets 1..6    milliseconds since the epoch when the record's life was or will be over, 0 while the request is open
+ *     octets 7..8    length of the marks
+ *     then           marks, and to the end a JSON array: id, profile, requester, creation, names
+ */
+const MARKS_AT = 1 + ORDINAL_BYTES + 2;
+
+export interface Entry {
+  readonly state: number;
+  readonly ended: number;
+  readonly id: string;
+  readonly profile: string;
+  readonly requester: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly names: readonly string[];
+}
+
+export const stateOf = (record: RequestRecord): number => (record.revocation === undefined ? STATES[record.state] : STATES.revoked);
+
+export function encodeEntry(record: RequestRecord, marks: Buffer): Buffer {
+  const { id, profile, requester: { kind, name }, createdAt, names } = record;
+  const json = JSON.stringify([id, profile, `${kind}:${name}`, createdAt, ...names]);
+  const bytes = Buffer.allocUnsafe(MARKS_AT + marks.length + Buffer.byteLength(json));
+  bytes.writeUInt8(stateOf(record), 0);
+  bytes.writeUIntBE(endOf(record), 1, ORDINAL_BYTES);
+  bytes.writeUInt16BE(marks.length, 1 + ORDINAL_BYTES);
+  marks.copy(bytes, MARKS_AT);
+  bytes.write(json, MARKS_AT + marks.length);
+  return bytes;
+}
+
+export const entryState = (bytes: Buffer): number => bytes[0] ?? 0;
+
+export const entryMarks = (bytes: Buffer): Buffer => bytes.subarray(MARKS_AT, jsonAt(bytes));
+
+const jsonAt = (bytes: Buffer): number => MARKS_AT + bytes.readUInt16BE(1 + ORDINAL_BYTES);
+
+export function decodeEntry(bytes: Buffer): Entry {
+  const [id, profile, requester, createdAt, ...names] = JSON.parse(bytes.toString('utf8', jsonAt(bytes))) as [string, string, string, number, ...string[]];
+  return { state: entryState(bytes), ended: readOrdinal(bytes, 1), id, profile, requester, createdAt, names };
+}
+
+function endOf(record: RequestRecord): number {
+  switch (record.state) {
+    // The last second of notAfter still counts (RFC 5280 4.1.2.5).
+    case 'issued': return (record.notAfter ?? 0) * 1000 + 999;
+    case 'denied':
+    case 'failed': return record.updatedAt;
+    default: return 0;
+  }
+}

@@ -1,0 +1,106 @@
+import type { AuditDraft } from '../../audit/entry.ts';
+import type { Claim, Page, PageQuery } from '../store.ts';
+import type { Batches, Transaction } from './batch.ts';
+import { claimKey, encodeClaim, standingClaim } from './claims.ts';
+import type { ClaimKind } from './claims.ts';
+import type { Environment, Reads } from './environment.ts';
+import { ORDINAL_BYTES, credentialKey, credentialPlaceKey, ordinal, readOrdinal } from './keys.ts';
+import { listPage } from './listing.ts';
+
+/** What enrolment tokens and API keys have in common. */
+export interface Credential {
+  readonly id: string;
+  readonly createdAt: number;
+  readonly revokedAt?: number;
+}
+
+export interface Kind {
+  readonly table: 'tokens' | 'apiKeys';
+  readonly claims: ClaimKind;
+}
+
+/** A credential as it is stored; `used` counts the certificates that a token has yielded. */
+export interface StoredCredential<T> {
+  readonly place: number;
+  readonly used: number;
+  readonly record: T;
+}
+
+export type CreateOutcome<T> = { readonly outcome: 'stored' } | { readonly outcome: 'exists'; readonly record: T } | { readonly outcome: 'conflict' };
+
+export interface Credentials<T> {
+  create(record: T, claim: Claim | undefined, audit: readonly AuditDraft[], now: number): Promise<CreateOutcome<T>>;
+  get(id: string): Promise<T | undefined>;
+  list(page: PageQuery): Promise<Page<T>>;
+  revoke(id: string, at: number, audit: readonly AuditDraft[]): Promise<T | undefined>;
+}
+
+const PREFIX = ORDINAL_BYTES + 4;
+
+export function encodeCredential<T>({ place, used, record }: StoredCredential<T>): Buffer {
+  const count = Buffer.allocUnsafe(4);
+  count.writeUInt32BE(used);
+  return Buffer.concat([ordinal(place), count, Buffer.from(JSON.stringify(record))]);
+}
+
+export function decodeCredential<T>(bytes: Buffer): StoredCredential<T> {
+  return { place: readOrdinal(bytes), used: bytes.readUInt32BE(ORDINAL_BYTES), record: JSON.parse(bytes.toString('utf8', PREFIX)) as T };
+}
+
+export function readCredential<T>(tables: Reads, { table }: Kind, id: string): StoredCredential<T> | undefined {
+  const bytes = tables[table].getBinary(credentialKey(id));
+  return bytes === undefined ? undefined : decodeCredential<T>(bytes);
+}
+
+export const writeCredential = <T extends Credential>(transaction: Transaction, { table }: Kind, stored: StoredCredential<T>): void =>
+  transaction.put(table, credentialKey(stored.record.id), encodeCredential(stored));
+
+/** Credentials of one kind. `shown` makes the record that callers see. */
+export function credentials<T extends Credential>(
+  environment: Environment, batches: Batches, kind: Kind, shown: (stored: StoredCredential<T>) => T = ({ record }) => record,
+): Credentials<T> {
+  const read = (tables: Reads, id: string): StoredCredential<T> | undefined => readCredential<T>(tables, kind, id);
+
+  return {
+    create: (record, claim, audit, now) => batches.submit((transaction): CreateOutcome<T> => {
+      const { tables } = transaction;
+      const key = claim === undefined ? undefined : claimKey(kind.claims, claim.key);
+      const standing = key === undefined ? undefined : standingClaim(tables, key, now);
+      const first = standing === undefined ? undefined : read(tables, standing.target);
+      if (standing !== undefined && first !== undefined) {
+        return standing.fingerprint === claim?.fingerprint ? { outcome: 'exists', record: shown(first) } : { outcome: 'conflict' };
+      }
+      if (read(tables, record.id) !== undefined) throw new Error('the identifier of a new credential is taken');
+      const place = transaction.place();
+      writeCredential(transaction, kind, { place, used: 0, record });
+      transaction.put(kind.table, credentialPlaceKey(place), Buffer.from(record.id));
+      if (claim !== undefined && key !== undefined) transaction.put('claims', key, encodeClaim(claim, record.id));
+      transaction.audit(audit);
+      return { outcome: 'stored' };
+    }),
+
+    get: (id) => environment.read((tables) => {
+      const stored = read(tables, id);
+      return stored === undefined ? undefined : shown(stored);
+    }),
+
+    list: (page) => listPage(environment, kind.table, page, function* (tables, below, limit) {
+      const range = { start: credentialPlaceKey(below - 1), end: credentialPlaceKey(0), reverse: true, limit };
+      for (const { key, value } of tables[kind.table].getRange(range)) {
+        const stored = read(tables, value.toString());
+        yield { place: readOrdinal(key, 1), item: stored === undefined ? undefined : shown(stored) };
+      }
+    }),
+
+    revoke: (id, at, audit) => batches.submit((transaction) => {
+      const stored = read(transaction.tables, id);
+      if (stored === undefined) return undefined;
+      // The time of the first revocation stays, and only that one is an event.
+      if (stored.record.revokedAt !== undefined) return shown(stored);
+      const revoked = { ...stored, record: { ...stored.record, revokedAt: at } };
+      writeCredential(transaction, kind, revoked);
+      transaction.audit(audit);
+      return shown(revoked);
+    }),
+  };
+}

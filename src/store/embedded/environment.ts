@@ -1,0 +1,168 @@
+import { chmodSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { open } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
+import { StoreUnavailable } from '../store.ts';
+import { TABLES } from './keys.ts';
+import type { TableName } from './keys.ts';
+
+export type Table = Database<Buffer, Buffer>;
+export type Tables = Readonly<Record<TableName, Table>>;
+/** The tables for those who only look. */
+export type Reads = Readonly<Record<TableName, Pick<Table, 'getBinary' | 'getRange' | 'getKeys' | 'doesExist' | 'getStats'>>>;
+
+/**
+ * Addresses set aside for the files' map: no memory, no disk. A map that has to grow leaves the old one behind, with all its pages in
+ * this process's memory; so it is large from the start.
+ */
+const MAP_BYTES = 2 ** 40;
+/** Resident pages of mapped files that may gather before the map is laid anew. The kernel counts them as this process's memory. */
+const TRIM_PAGES = (24 * 2 ** 20) / 4096;
+/** Touches of the files, single reads or writes, between two looks at that. */
+const TRIM_EVERY = 500;
+
+/** Folders open in this process: LMDB's locks on a file hold for a process, not for a handle. */
+const openHere = new Set<string>();
+
+/** LMDB's files, open, with their tables: laid anew after a failed commit and when too much of them stays in memory. */
+export class Environment {
+  readonly #path: string;
+  #root: RootDatabase<Buffer, Buffer> | undefined;
+  #tables: Tables | undefined;
+  #reopening: Promise<void> | undefined;
+  #basePages = 0;
+  #touches = 0;
+  /** Called when so much was read that `trim` should be called, as soon as nothing is being written. */
+  onWorn: () => void = () => undefined;
+
+  /**
+   * Opens the files, and makes them where they are not, readable for this user only.
+   * @throws StoreUnavailable; Error where this process has the folder open already
+   */
+  constructor(path: string) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    this.#path = realpathSync(path);
+    if (openHere.has(this.#path)) throw new Error(`${this.#path} is open in this process already`);
+    this.#open();
+    for (const file of ['data.mdb', 'lock.mdb']) chmodSync(`${this.#path}/${file}`, 0o600);
+    openHere.add(this.#path);
+  }
+
+  /** What `look` finds, in one consistent view that has every acknowledged write. `look` must be synchronous; `touches`: single reads in it. */
+  async read<T>(look: (tables: Reads) => T, touches = 1): Promise<T> {
+    while (this.#reopening !== undefined) await this.#reopening;
+    const { root, tables } = this.#opened();
+    // LMDB's binding keeps a view for up to a millisecond, in which another process may have answered for a newer one.
+    root.resetReadTxn();
+    const found = guard(() => look(tables));
+    this.touched(touches);
+    if (this.#touches >= TRIM_EVERY) this.onWorn();
+    return found;
+  }
+
+  /**
+   * Runs `work` (synchronous) in one write transaction and resolves when that is on the disk: LMDB writes the pages, calls fdatasync, and
+   * then writes the page that makes them count through a descriptor with O_DSYNC. Waiting for the lock, writing and syncing are done on
+   * another thread, `work` on this one.
+   * @throws StoreUnavailable: nothing of it is there, or (if the last write failed half way) all of it; nothing else may be done before `reopen`
+   */
+  async write(work: (tables: Tables) => void): Promise<void> {
+    const { root, tables } = this.#opened();
+    try {
+      await root.transaction(() => work(tables));
+    } catch (error) {
+      throw await cause(error);
+    }
+  }
+
+  /** Lays the map anew. Reads wait for it; no write may be under way. @throws StoreUnavailable */
+  async reopen(): Promise<void> {
+    const reopened = this.#close().then(() => this.#open());
+    // A reader that waited finds out by itself whether it went well.
+    this.#reopening = reopened.catch(() => undefined);
+    try {
+      await reopened;
+    } finally {
+      this.#reopening = undefined;
+    }
+  }
+
+  touched(times: number): void {
+    this.#touches += times;
+  }
+
+  /** Lays the map anew where too much of it has gathered in memory. No write may be under way. @throws StoreUnavailable */
+  async trim(): Promise<void> {
+    if (this.#touches < TRIM_EVERY) return;
+    this.#touches = 0;
+    if (residentFilePages() - this.#basePages > TRIM_PAGES) await this.reopen();
+  }
+
+  async close(): Promise<void> {
+    openHere.delete(this.#path);
+    await this.#close();
+  }
+
+  #opened(): { root: RootDatabase<Buffer, Buffer>; tables: Tables } {
+    if (this.#root === undefined || this.#tables === undefined) throw new StoreUnavailable('the store is closed');
+    return { root: this.#root, tables: this.#tables };
+  }
+
+  #open(): void {
+    guard(() => {
+      const root = open<Buffer, Buffer>({
+        path: this.#path,
+        // A folder, whatever its name looks like.
+        noSubdir: false,
+        // The binding's own way resolves before the disk has it.
+        overlappingSync: false,
+        encoding: 'binary',
+        keyEncoding: 'binary',
+        maxDbs: TABLES.length,
+        mapSize: MAP_BYTES,
+        // Honoured by the binding, missing in its types. Reads here are of single records: what lies beside them would only fill memory.
+        ...{ permissionsMode: 0o600, noReadAhead: true },
+      });
+      this.#root = root;
+      // One transaction for all, so that the lock is waited for once.
+      this.#tables = root.transactionSync(() =>
+        Object.fromEntries(TABLES.map((name) => [name, root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' })]))) as Tables;
+    });
+    this.#basePages = residentFilePages();
+  }
+
+  async #close(): Promise<void> {
+    const root = this.#root;
+    this.#root = undefined;
+    this.#tables = undefined;
+    await root?.close();
+  }
+}
+
+/** Resident pages of 4096 octets of all mapped files, as the kernel counts them; 0 where it does not tell. */
+function residentFilePages(): number {
+  try {
+    return Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[2]);
+  } catch {
+    return 0;
+  }
+}
+
+/** LMDB's errors carry a number; all other ones are faults of the program and go on as they are. */
+function guard<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw isFromStore(error) ? new StoreUnavailable(`the store cannot be read: ${error.message}`, { cause: error }) : error;
+  }
+}
+
+const isFromStore = (error: unknown): error is Error =>
+  error instanceof Error && (typeof (error as { code?: unknown }).code === 'number' || (error as { syscall?: unknown }).syscall !== undefined);
+
+/** The binding hides why a commit failed behind a promise in the error, which nobody else would catch. */
+async function cause(error: unknown): Promise<StoreUnavailable> {
+  const hidden = (error as { commitError?: Promise<never> }).commitError;
+  const reason: unknown = hidden === undefined ? error : await hidden.catch((inner: unknown) => inner);
+  return new StoreUnavailable(`the store cannot be written: ${reason instanceof Error ? reason.message : String(reason)}`, { cause: reason });
+}

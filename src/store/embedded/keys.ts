@@ -1,0 +1,116 @@
+import { hash } from 'node:crypto';
+import type { RequestState } from '../../issuance/request.ts';
+
+/**
+ * The layout of the embedded store: every table with its keys and values, and nowhere else.
+ *
+ * | table | key | value |
+ * |---|---|---|
+ * | meta | text | see META |
+ * | requests | id (the serial's octets) | place, record (`record-codec.ts`) |
+ * | catalogue | place | what listings ask for, and the marks of claims and token uses (`catalogue.ts`) |
+ * | states | state, place | nothing: the requests in every state but `issued` |
+ * | claims | name(kind, key) | a claim on a token or API key, and its id (`claims.ts`) |
+ * | tokens, apiKeys | 0, place | id |
+ * | | 1, name(id) | place, uses taken, record (`credentials.ts`) |
+ * | quotas | name(key), window, start | count, end |
+ * | blocked | digest of the public key | nothing |
+ * | revoked | name(scope), id | notAfter, encoded CRL entry |
+ * | crls | name(scope), part | see CRL_PARTS |
+ * | audit | sequence | the line (canonical JSON) |
+ * | leases | name(lease) | holder, fence, end (JSON) |
+ *
+ * A *place* is the number of a request, token or API key in the order of their arrival; places, sequences and times are 48 bits,
+ * big-endian, so they sort. Whatever comes from outside is in a key only as its SHA-256 (`name`), or as a serial's octets: no name
+ * can be too long, run into its neighbour or mean anything.
+ *
+ * What costs in LMDB is a page touched at a random position, not a byte written. So all that an accepted request writes goes to the end
+ * of its table (serials begin with the time). Its marks have no index on the disk but one in memory (`mark-index.ts`); names and
+ * requesters have none: listings walk the catalogue, which is small, in bounded steps.
+ */
+export const TABLES = [
+  'meta', 'requests', 'catalogue', 'states', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'revoked', 'crls', 'audit', 'leases',
+] as const;
+export type TableName = (typeof TABLES)[number];
+
+export const META = {
+  /** The version of this layout, as text. */
+  format: Buffer.from('format'),
+  /** Where the log and the places stand (`tail.ts`). */
+  tail: Buffer.from('tail'),
+  /** 32 random octets that seal the cursors. */
+  cursorKey: Buffer.from('cursor-key'),
+  /** Written to find out whether writing works: milliseconds since the epoch, as text. */
+  ping: Buffer.from('ping'),
+} as const;
+
+/** Parts of a scope in `crls`: revision and number of changes; the CRL's head; its DER in pieces, each behind the number of the piece. */
+export const CRL_PARTS = { revision: 0, head: 1, der: 2 } as const;
+
+/** A record's state in the catalogue and in `states`; a revoked certificate's is its own. */
+export const STATES = { issued: 0, pending: 1, approved: 2, denied: 3, failed: 4, revoked: 5 } as const satisfies Record<RequestState | 'revoked', number>;
+
+export const ORDINAL_BYTES = 6;
+export const NAME_BYTES = 32;
+
+/** Octets of a 48-bit number: a place, a sequence, a time. */
+export function ordinal(number: number): Buffer {
+  const bytes = Buffer.allocUnsafe(ORDINAL_BYTES);
+  bytes.writeUIntBE(number, 0, ORDINAL_BYTES);
+  return bytes;
+}
+
+export const readOrdinal = (bytes: Buffer, at = 0): number => bytes.readUIntBE(at, ORDINAL_BYTES);
+
+/** Above every place. */
+export const LAST_PLACE = 2 ** 48 - 1;
+
+const ID = /^(?:[0-9a-f]{2}){1,20}$/;
+
+/** The key of a request; undefined for a text that can be no request's id (a serial: lower-case hex, at most 20 octets, RFC 5280 4.1.2.2). */
+export const idKey = (id: string): Buffer | undefined => (ID.test(id) ? Buffer.from(id, 'hex') : undefined);
+
+/** The key part that stands for any text. The lengths keep ('ab', 'c') and ('a', 'bc') apart. */
+export function name(...parts: readonly string[]): Buffer {
+  const text = parts.length === 1 ? parts[0] ?? '' : parts.map((part) => `${part.length}:${part}`).join('');
+  // One call for text is twice as fast as an object of class Hash, or a digest as a Buffer.
+  return Buffer.from(hash('sha256', text, 'binary'), 'binary');
+}
+
+const DIGEST = /^[0-9a-f]{64}$/;
+
+/** The key of a public key's digest (SHA-256 of its SubjectPublicKeyInfo, lower-case hex), or of whatever else was put in its place. */
+export const digestKey = (digest: string): Buffer => (DIGEST.test(digest) ? Buffer.from(digest, 'hex') : name('no digest', digest));
+
+export const stateKey = (state: number, place: number): Buffer => Buffer.concat([Buffer.of(state), ordinal(place)]);
+
+export const placeOfStateKey = (key: Buffer): number => readOrdinal(key, 1);
+
+export const credentialPlaceKey = (place: number): Buffer => Buffer.concat([Buffer.of(0), ordinal(place)]);
+
+export const credentialKey = (id: string): Buffer => Buffer.concat([Buffer.of(1), name(id)]);
+
+export const quotaKey = (key: string, window: number, start: number): Buffer => Buffer.concat([name(key), ordinal(window), ordinal(start)]);
+
+export const revokedKey = (scope: string, id: Buffer): Buffer => Buffer.concat([name(scope), id]);
+
+export const crlKey = (scope: Buffer, part: number, piece?: number): Buffer => {
+  const key = Buffer.alloc(scope.length + (piece === undefined ? 1 : 5));
+  scope.copy(key);
+  key.writeUInt8(part, scope.length);
+  if (piece !== undefined) key.writeUInt32BE(piece, scope.length + 1);
+  return key;
+};
+
+/** The first key behind all that begin with `prefix`. */
+export function behind(prefix: Buffer): Buffer {
+  const end = Buffer.from(prefix);
+  for (let at = end.length - 1; at >= 0; at -= 1) {
+    const octet = end[at] ?? 0;
+    if (octet < 255) {
+      end[at] = octet + 1;
+      return end.subarray(0, at + 1);
+    }
+  }
+  return Buffer.alloc(prefix.length + 1, 255);
+}

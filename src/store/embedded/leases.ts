@@ -1,0 +1,38 @@
+import type { LeaseStore } from '../store.ts';
+import type { Batches } from './batch.ts';
+import { name } from './keys.ts';
+
+/** A lease as it is stored. It stays when it is released, for its fence must rise. */
+interface Held {
+  readonly holder: string | null;
+  readonly fence: number;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+const FREE: Held = { holder: null, fence: 0, until: 0 };
+
+/** Leases. `now` and `ttl` in milliseconds. */
+export function leaseStore(batches: Batches): LeaseStore {
+  return {
+    acquire: (lease, holder, now, ttl) => batches.submit(({ tables, put }) => {
+      const key = name(lease);
+      const bytes = tables.leases.getBinary(key);
+      const held = bytes === undefined ? FREE : JSON.parse(bytes.toString()) as Held;
+      const stands = held.holder !== null && held.until > now;
+      if (stands && held.holder !== holder) return undefined;
+      // One that has ended is taken anew also by its last holder: in between it was nobody's.
+      const fence = stands ? held.fence : held.fence + 1;
+      put('leases', key, Buffer.from(JSON.stringify({ holder, fence, until: now + ttl } satisfies Held)));
+      return { name: lease, fence };
+    }),
+
+    release: (lease, holder) => batches.submit(({ tables, put }) => {
+      const key = name(lease);
+      const bytes = tables.leases.getBinary(key);
+      if (bytes === undefined) return;
+      const held = JSON.parse(bytes.toString()) as Held;
+      if (held.holder === holder) put('leases', key, Buffer.from(JSON.stringify({ ...held, holder: null, until: 0 } satisfies Held)));
+    }),
+  };
+}

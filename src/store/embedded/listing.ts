@@ -1,0 +1,65 @@
+import { setImmediate } from 'node:timers/promises';
+import { openCursor, sealCursor } from '../cursor.ts';
+import { BadCursor } from '../store.ts';
+import type { Page, PageQuery } from '../store.ts';
+import type { Environment, Reads } from './environment.ts';
+import { LAST_PLACE, META } from './keys.ts';
+
+/** Items on a page, whatever was asked for. */
+const MOST_ITEMS = 1000;
+/** Entries looked at for one page; then the page ends, short, with a cursor. */
+const MOST_LOOKED_AT = 20_000;
+/** Entries looked at in one go; then the event loop serves others. A few milliseconds. */
+const SLICE = 1000;
+/** Entries on one page of the files, about. */
+const ENTRIES_A_PAGE = 20;
+
+/** One entry of a listing as it is walked: `item` is undefined where the filter refuses it. */
+export interface Step<T> {
+  readonly place: number;
+  readonly item: T | undefined;
+  /** Nothing behind this entry can be of interest. */
+  readonly last?: boolean;
+}
+
+/**
+ * A page of a listing in the order of places, newest first. `walk` yields at most `limit` entries below a place, in descending order.
+ * @throws BadCursor, StoreUnavailable
+ */
+export async function listPage<T>(
+  environment: Environment,
+  listing: string,
+  { limit, cursor }: PageQuery,
+  walk: (tables: Reads, below: number, limit: number) => Iterable<Step<T>>,
+): Promise<Page<T>> {
+  const most = Math.max(1, Math.min(Math.trunc(limit), MOST_ITEMS));
+  const key = await environment.read((tables) => tables.meta.getBinary(META.cursorKey));
+  if (key === undefined) throw new Error('the store has no key for its cursors');
+  let below = cursor === undefined ? LAST_PLACE : placeOf(openCursor(key, listing, cursor));
+  const items: T[] = [];
+  const page = (): Page<T> => ({ items, next: sealCursor(key, listing, String(below)) });
+  for (let lookedAt = 0; lookedAt < MOST_LOOKED_AT; lookedAt += SLICE) {
+    if (lookedAt > 0) await setImmediate();
+    const ended = await environment.read((tables) => {
+      let seen = 0;
+      for (const { place, item, last } of walk(tables, below, SLICE)) {
+        // One entry more than wanted: only then is there a next page.
+        if (items.length === most) return false;
+        seen += 1;
+        below = place;
+        if (item !== undefined) items.push(item);
+        if (last === true) return true;
+      }
+      return seen < SLICE;
+    }, SLICE / ENTRIES_A_PAGE);
+    if (ended) return { items };
+    if (items.length === most) return page();
+  }
+  return page();
+}
+
+function placeOf(position: string): number {
+  const place = Number(position);
+  if (!Number.isSafeInteger(place)) throw new BadCursor('the cursor is not one of this listing');
+  return place;
+}

@@ -1,0 +1,55 @@
+import type { RequestStore, TransitionOutcome } from '../store.ts';
+import { accept, firstUse, marking, prepare } from './accept.ts';
+import type { Batches } from './batch.ts';
+import type { Environment } from './environment.ts';
+import { requestTest } from './filters.ts';
+import type { MarkIndex } from './mark-index.ts';
+import { claimName, useName } from './marks.ts';
+import { quotaTaken } from './quotas.ts';
+import { assertTransition, encode, isBlocked, listRecords, readStored, rewriteRecord } from './requests.ts';
+
+/** Requests: their acceptance, their way through the states, and their listing. */
+export function requestStore(environment: Environment, batches: Batches, marks: MarkIndex): RequestStore {
+  return {
+    async accept(acceptance) {
+      const prepared = prepare(acceptance);
+      return batches.submit((transaction) => accept(transaction, prepared));
+    },
+
+    get: (id) => environment.read((tables) => readStored(tables, id)?.record),
+
+    find: ({ claims, token }, now) => environment.read((tables) => {
+      marks.follow(tables);
+      if (token !== undefined) {
+        const name = useName(token);
+        const record = firstUse(tables, marks.find(name), name, token.id, now);
+        if (record !== undefined) return { record, fingerprint: token.csrDigest };
+      }
+      for (const key of claims) {
+        const name = claimName(key);
+        const first = marking(tables, marks.find(name), name, now);
+        if (first !== undefined) return { record: first.record, fingerprint: first.mark.fingerprint };
+      }
+      return undefined;
+    }),
+
+    async transition(from, record, audit) {
+      assertTransition(from, record.state);
+      const encoded = encode(record);
+      return batches.submit((transaction): TransitionOutcome => {
+        const stored = readStored(transaction.tables, record.id);
+        if (stored === undefined) return { outcome: 'unknown' };
+        if (stored.record.state !== from) return { outcome: 'moved-on', record: stored.record };
+        const certifies = record.state === 'approved' || record.state === 'issued';
+        if (certifies && isBlocked(transaction.tables, record.keyHash)) return { outcome: 'key-blocked' };
+        rewriteRecord(transaction, record, encoded, stored);
+        transaction.audit(audit);
+        return { outcome: 'stored', record };
+      });
+    },
+
+    list: (filter, page) => listRecords(environment, 'requests', requestTest(filter), page),
+
+    quotaUsed: (key, window, now) => environment.read((tables) => quotaTaken(tables, { key, window }, now)),
+  };
+}
