@@ -39,6 +39,8 @@ trap 'exit 130' INT TERM
 start_service() {
   local seconds=$1 begin
   shift
+  # Before it begins, so that what an earlier one printed is not taken for its own.
+  : >"$WORK/out"
   begin=$(date +%s%N)
   CHANCERY_DATA=$WORK/data CHANCERY_LISTEN__HTTPS=127.0.0.1:0 CHANCERY_LISTEN__HTTP=127.0.0.1:0 CHANCERY_LISTEN__METRICS=127.0.0.1:0 \
     setsid "$@" >"$WORK/out" 2>"$WORK/err" </dev/null &
