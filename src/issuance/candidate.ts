@@ -26,11 +26,8 @@ const COMMON_NAME_MOST = 64;
 export function candidateFrom({ csr, profile, grant, names: texts, validity }: Asked): NamedCandidate {
   const faults: string[] = [];
   const bare = texts === undefined && csr.names.length === 0 && csr.commonName === undefined;
-  if (bare && grant.exactNames !== undefined) {
-    // A renewal whose CSR only proves the new key: the names are those of the certificate presented.
-    const names = grant.exactNames;
-    return { profile, publicKey: csr.publicKey, names, nameFaults: [], extensions: csr.extensions, validity, grant, commonName: names.find(({ kind }) => kind === 'text')?.value };
-  }
+  // A renewal whose CSR only proves the new key: the names are those of the certificate presented.
+  if (bare && grant.renewal !== undefined) return { profile, publicKey: csr.publicKey, nameFaults: [], extensions: csr.extensions, validity, grant, ...grant.renewal };
   const names = namesAsked(csr, texts, faults);
   const commonName = settleCommonName(csr.commonName, profile, names, faults);
   return { profile, publicKey: csr.publicKey, names, nameFaults: faults, extensions: csr.extensions, validity, grant, commonName };

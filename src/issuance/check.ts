@@ -6,7 +6,7 @@ import { type CertificationRequest, parseCertificationRequest, verifyPossession 
 import { X509Error } from '../x509/errors.ts';
 import { type NamedCandidate, candidateFrom } from './candidate.ts';
 import type { IssuanceContext, IssuingProfile } from './context.ts';
-import type { IssueInput } from './issue.ts';
+import type { IssueInput } from './input.ts';
 import type { Step } from './request.ts';
 import { runSteps } from './run-steps.ts';
 

@@ -2,7 +2,7 @@ import { sha256 } from '../digest.ts';
 import { requesterKey } from '../identity/identity.ts';
 import type { Claim } from '../store/store.ts';
 import type { Checked } from './check.ts';
-import type { IssueInput } from './issue.ts';
+import type { IssueInput } from './input.ts';
 
 const SAME_CSR_SHARE = 2 / 3;
 const IDEMPOTENCY_SECONDS = 86_400;

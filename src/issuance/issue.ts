@@ -7,20 +7,8 @@ import { certify } from './certify.ts';
 import { type Checked, check, stepsFor } from './check.ts';
 import { claimsOf, csrDigest } from './claims.ts';
 import type { IssuanceContext } from './context.ts';
+import type { IssueInput } from './input.ts';
 import type { RequestRecord, Step } from './request.ts';
-
-/** What every door hands in, whatever its protocol. */
-export interface IssueInput {
-  readonly identity: Identity;
-  /** DER. */
-  readonly csr: Uint8Array;
-  readonly profile?: string | undefined;
-  readonly names?: readonly string[] | undefined;
-  /** Seconds. */
-  readonly validity?: number | undefined;
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
-  readonly idempotencyKey?: string | undefined;
-}
 
 /** What a dry run tells: every step, and the certificate's outline; nothing was signed or stored. */
 export interface Outlook {

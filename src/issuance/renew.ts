@@ -1,11 +1,13 @@
 import { Refused } from '../errors.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { Grant } from '../policy/grant.ts';
 import type { Name } from '../policy/name-pattern.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { commonNameOf } from '../x509/distinguished-name.ts';
 import { certificateNames } from '../x509/extensions.ts';
 import type { IssuanceContext } from './context.ts';
-import { type IssueInput, issue } from './issue.ts';
+import type { IssueInput } from './input.ts';
+import { issue } from './issue.ts';
 import type { RequestRecord } from './request.ts';
 
 export interface RenewalInput extends Omit<IssueInput, 'profile' | 'names'> {
@@ -24,15 +26,15 @@ export async function renew(context: IssuanceContext, { renewed, ...input }: Ren
   }
   // Never longer than the first certificate was allowed to live, however often it is renewed.
   const maxValidity = Math.max(renewed.validity ?? 0, issuing.profile.lifetime);
-  const identity: Identity = { ...input.identity, grant: { profiles: [renewed.profile], names: 'any', exactNames: namesOf(renewed.certificate), maxValidity } };
+  const identity: Identity = { ...input.identity, grant: { profiles: [renewed.profile], names: 'any', renewal: namesOf(renewed.certificate), maxValidity } };
   return issue(context, { ...input, identity, profile: renewed.profile });
 }
 
 /** Every name of a certificate; a common name that is not among the SANs counts as a text. */
-function namesOf(der: Uint8Array): readonly Name[] {
+function namesOf(der: Uint8Array): NonNullable<Grant['renewal']> {
   const certificate = parseCertificate(der);
   const names: Name[] = [...certificateNames(certificate.extensions)];
   const commonName = commonNameOf(certificate.subjectName);
   if (commonName !== undefined && !names.some(({ value }) => value === commonName)) names.unshift({ kind: 'text', value: commonName });
-  return names;
+  return { names, commonName };
 }

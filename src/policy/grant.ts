@@ -9,8 +9,8 @@ export interface Grant {
   readonly maxValidity?: number;
   /** Where set, each certificate counts as a use of this token, and the same CSR is answered with its first request. */
   readonly token?: { readonly id: string; readonly uses: number };
-  /** Where set, exactly these names, no more and no fewer: a renewal. */
-  readonly exactNames?: readonly Name[];
+  /** Where set, exactly what the certificate presented has: its names, no more and no fewer, and (for a CSR without names) its common name. */
+  readonly renewal?: { readonly names: readonly Name[]; readonly commonName: string | undefined };
   /** True for operators with scope admin: profiles kept for operators, and no quota. */
   readonly operator?: boolean;
 }

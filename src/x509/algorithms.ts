@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { DerReader } from './der/reader.ts';
+import { walkElement } from './der/walk.ts';
 import { equalBytes, contextExplicit, integer, nullValue, oid, sequence } from './der/writer.ts';
 import { X509Error } from './errors.ts';
 import { OID, oidName } from './oids.ts';
@@ -94,7 +95,7 @@ export function readSignatureAlgorithm(reader: DerReader, what: string): Signatu
 function explain(identifier: Uint8Array, what: string): never {
   const inside = new DerReader(identifier).sequence(what);
   const found = inside.oid(what);
-  if (!inside.atEnd) inside.walk(`parameters of ${what}`);
+  if (!inside.atEnd) walkElement(inside, `parameters of ${what}`);
   inside.finish(what);
   const known = SIGNATURE_ALGORITHMS.filter((algorithm) => algorithm.oid === found);
   if (known.length > 0) {

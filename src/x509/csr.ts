@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { readSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts';
 import { DerReader } from './der/reader.ts';
+import { walkElement } from './der/walk.ts';
 import * as tags from './der/tags.ts';
 import { compareBytes } from './der/writer.ts';
 import { commonNameOf, type DistinguishedName, readDistinguishedName } from './distinguished-name.ts';
@@ -112,7 +113,7 @@ function readAttributes(info: DerReader): Requested {
 function passOver(attribute: DerReader, type: string): void {
   const values = attribute.set(oidName(type));
   if (values.atEnd) values.fail('empty-list', `${oidName(type)} has no value`);
-  while (!values.atEnd) values.walk(oidName(type));
+  while (!values.atEnd) walkElement(values, oidName(type));
 }
 
 /** A SET of exactly one Extensions (RFC 2985 5.4.2: SINGLE VALUE). */

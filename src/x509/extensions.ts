@@ -1,4 +1,5 @@
 import { DerReader } from './der/reader.ts';
+import { walkElement } from './der/walk.ts';
 import * as tags from './der/tags.ts';
 import { boolean, contextExplicit, contextPrimitive, ia5Bytes, integer, namedBits, nullValue, octetString, oid, sequence } from './der/writer.ts';
 import { X509Error } from './errors.ts';
@@ -148,7 +149,7 @@ export function decodeAuthorityKeyIdentifier(value: Uint8Array): Uint8Array | un
   return decodeValue(value, 'authorityKeyIdentifier', (reader) => {
     const fields = reader.sequence('authorityKeyIdentifier');
     const id = fields.is(tags.contextTag(0)) ? fields.content(tags.contextTag(0), 'keyIdentifier') : undefined;
-    while (!fields.atEnd) fields.walk('authorityCertIssuer');
+    while (!fields.atEnd) walkElement(fields, 'authorityCertIssuer');
     return id;
   });
 }
@@ -225,7 +226,7 @@ export function decodeAuthorityInformationAccess(value: Uint8Array): Information
     const method = description.oid('accessMethod');
     const kept = method === OID.ocsp ? ocsp : method === OID.caIssuers ? issuers : undefined;
     if (kept !== undefined && description.is(tags.contextTag(6))) kept.push(readUri(description));
-    else description.walk('accessLocation');
+    else walkElement(description, 'accessLocation');
     description.finish('AccessDescription');
   }));
   return { issuers, ocsp };
@@ -242,7 +243,7 @@ export const decodeCertificatePolicies = (value: Uint8Array): string[] =>
   decodeValue(value, 'certificatePolicies', (reader) => readList(reader, 'certificatePolicies', (list) => {
     const information = list.sequence('PolicyInformation');
     const policy = information.oid('policyIdentifier');
-    if (!information.atEnd) information.walk('policyQualifiers');
+    if (!information.atEnd) walkElement(information, 'policyQualifiers');
     information.finish('PolicyInformation');
     return policy;
   }));

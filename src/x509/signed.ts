@@ -1,5 +1,6 @@
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from './algorithms.ts';
 import { DerReader } from './der/reader.ts';
+import { walkElement } from './der/walk.ts';
 import { SEQUENCE } from './der/tags.ts';
 import { bitString, equalBytes, sequence } from './der/writer.ts';
 import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts';
@@ -49,7 +50,7 @@ export function readAnyAlgorithm(body: DerReader): ReadAlgorithm {
   if (signatureAlgorithm === undefined) {
     const inside = new DerReader(algorithm).sequence('signature');
     inside.oid('algorithm');
-    if (!inside.atEnd) inside.walk('algorithm parameters');
+    if (!inside.atEnd) walkElement(inside, 'algorithm parameters');
     inside.finish('signature');
   }
   return { algorithm, signatureAlgorithm };

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -280,6 +281,9 @@ t.test('approval: a request waits, and an operator decides', async (t) => {
   t.equal(denied.json.state, 'denied');
   t.match(denied.json.problem, { status: 403, detail: /unknown host/ });
   t.equal((await chancery.call('POST', `/v1/requests/${unwanted.json.id}/approve`, { certificate: chancery.operator })).status, 409);
+  const retried = await chancery.call('POST', '/v1/requests', { bearer: token, headers: PKCS10, body: readFileSync(join(chancery.folder, 'unwanted.csr')) });
+  t.equal(retried.status, 403, 'a retry is told so');
+  t.match(retried.json, { type: 'urn:chancery:error:request-refused', detail: /unknown host/ });
 
   const stranger = await chancery.token({ profile: 'server', names: ['*'] });
   t.equal((await chancery.call('GET', `/v1/requests/${asked.json.id}`, { bearer: stranger })).status, 404, 'somebody else\'s request is not told');
@@ -314,6 +318,7 @@ t.test('renewal by the certificate itself: the same names, a new key', async (t)
   const renewed = await chancery.call('POST', '/v1/renewals', { certificate, headers: PKCS10, body: bare });
   t.equal(renewed.status, 201);
   t.strictSame(renewed.json.names, ['n.example.com', '10.0.0.7']);
+  t.equal(new X509Certificate(renewed.json.certificate).subject, 'CN=n.example.com', 'and the same subject');
   t.not(renewed.json.serial, issued.json.serial);
   t.equal((await chancery.call('POST', '/v1/renewals', { certificate, headers: PKCS10, body: bare })).json.serial, renewed.json.serial, 'a retry gets the same');
 

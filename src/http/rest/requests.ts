@@ -3,7 +3,8 @@ import { Refused } from '../../errors.ts';
 import { type Identity, mayAct, requesterKey, type Scope } from '../../identity/identity.ts';
 import type { IssuanceContext } from '../../issuance/context.ts';
 import { approve, deny } from '../../issuance/decide.ts';
-import { dryRun, issue, type IssueInput } from '../../issuance/issue.ts';
+import type { IssueInput } from '../../issuance/input.ts';
+import { dryRun, issue, refusal } from '../../issuance/issue.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
 import type { RequestFilter, RequestStore } from '../../store/store.ts';
 import type { App } from '../app.ts';
@@ -113,12 +114,10 @@ function issueInput(request: FastifyRequest, identity: Identity, query: { profil
 
 /** 201 with the certificate, 202 where a step waits; in the type asked for. */
 export function sendRequest(reply: FastifyReply, record: RequestRecord, type: ReturnType<typeof certificateType>, chainOf: ChainOf): FastifyReply {
+  // The first request of a retry, which an operator has refused since.
+  if (record.state === 'denied' || record.state === 'failed') throw refusal(record);
   reply.header('location', `/v1/requests/${record.id}`).header('cache-control', 'no-store');
-  if (record.certificate === undefined) {
-    if (record.state === 'denied' || record.state === 'failed') reply.code(403);
-    else reply.code(202).header('retry-after', String(RETRY_AFTER_PENDING));
-    return reply.send(requestView(record, chainOf));
-  }
+  if (record.certificate === undefined) return reply.code(202).header('retry-after', String(RETRY_AFTER_PENDING)).send(requestView(record, chainOf));
   reply.code(201);
   return type === 'application/json' ? reply.send(requestView(record, chainOf)) : sendCertificate(reply, type, record.certificate, chainOf(record.authority));
 }

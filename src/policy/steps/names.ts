@@ -21,7 +21,7 @@ export const namesStep: EligibilityStep = {
     } else {
       for (const name of names) nameFaults(name, candidate, faults);
     }
-    if (grant.exactNames !== undefined) exactNameFaults(names, grant.exactNames, faults);
+    if (grant.renewal !== undefined) renewalFaults(names, grant.renewal.names, faults);
     return faults.length > 0 ? failed(faults) : passed(reason(names, grant));
   },
 };
@@ -44,7 +44,7 @@ function nameFaults(name: Name, { profile, grant }: Candidate, faults: NameFault
   }
 }
 
-function exactNameFaults(names: readonly Name[], exact: readonly Name[], faults: NameFault[]): void {
+function renewalFaults(names: readonly Name[], exact: readonly Name[], faults: NameFault[]): void {
   const missing = without(exact, names);
   const extra = without(names, exact);
   if (missing.length > 0) faults.push({ code: 'name-renewal', detail: `a renewal keeps every name; missing: ${missing.join(', ')}` });

@@ -12,7 +12,7 @@ export const profileStep: EligibilityStep = {
     if (grant.profiles !== 'any' && !grant.profiles.includes(profile.name)) {
       faults.push({ code: 'profile-not-allowed', detail: `profile ${profile.name} is not allowed to this requester; allowed: ${grant.profiles.join(', ') || 'none'}` });
     }
-    if (profile.operatorsOnly && grant.operator !== true && grant.exactNames === undefined) {
+    if (profile.operatorsOnly && grant.operator !== true && grant.renewal === undefined) {
       faults.push({ code: 'profile-operators-only', detail: `profile ${profile.name} is kept for operators with scope admin` });
     }
     const most = mostValidity(candidate);

@@ -3,7 +3,6 @@ import * as tags from './tags.ts';
 import { decodeOid } from './oid.ts';
 import { decodeTime } from './time.ts';
 import { isPrintable, latin1, utf8 } from './text.ts';
-import { walkElement } from './walk.ts';
 
 /** Deeper than anything in PKIX: a certificate's name constraints end at 9. Bounds recursion on a stranger's bytes. */
 const MAX_DEPTH = 16;
@@ -190,11 +189,6 @@ export class DerReader {
     const start = this.offset;
     this.offset = end;
     return decodeTime(tag, this.bytes, start, end, what);
-  }
-
-  /** Passes over one element of any kind whose inside is not used, checking its form to the bottom. */
-  walk(what: string): void {
-    walkElement(this, what);
   }
 
   /** Throws an error at this place, or at `offset`. */

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { DerReader } from '../../../src/x509/der/reader.ts';
+import { walkElement } from '../../../src/x509/der/walk.ts';
 import { elementOf } from '../../../src/x509/der/writer.ts';
 import type { X509ErrorCode } from '../../../src/x509/errors.ts';
 import { codeOf, hex, toHex } from '../assert.ts';
@@ -27,7 +28,7 @@ const readers = {
   printable: (reader) => reader.printableString('value'),
   ia5: (reader) => reader.ia5String('value'),
   time: (reader) => reader.time('value'),
-  walk: (reader) => reader.walk('value'),
+  walk: (reader) => walkElement(reader, 'value'),
 } satisfies Record<string, Read>;
 
 t.test('what DER allows is read', async (t) => {
@@ -150,11 +151,11 @@ t.test('depth and number of elements are bounded', async (t) => {
     }
     return Buffer.concat(headers);
   };
-  t.equal(codeOf(() => new DerReader(nested(16)).walk('value')), 'ok');
-  t.equal(codeOf(() => new DerReader(nested(17)).walk('value')), 'too-deep');
-  t.equal(codeOf(() => new DerReader(nested(10_000)).walk('value')), 'too-deep');
+  t.equal(codeOf(() => walkElement(new DerReader(nested(16)), 'value')), 'ok');
+  t.equal(codeOf(() => walkElement(new DerReader(nested(17)), 'value')), 'too-deep');
+  t.equal(codeOf(() => walkElement(new DerReader(nested(10_000)), 'value')), 'too-deep');
   const wide = Uint8Array.of(0x30, 0x82, 0x10, 0x00, ...new Array(2048).fill([5, 0]).flat());
-  t.equal(codeOf(() => new DerReader(wide).walk('value')), 'too-many-elements');
+  t.equal(codeOf(() => walkElement(new DerReader(wide), 'value')), 'too-many-elements');
 });
 
 t.test('an error names what was read, what was found and where', async (t) => {
