@@ -1,3 +1,4 @@
+import { OID } from '../x509/oids.ts';
 import { compileNamePattern, type NameKind, type NamePattern, PatternError } from './name-pattern.ts';
 
 export type CommonNameRule = 'none' | 'first-name' | 'from-csr';
@@ -65,16 +66,8 @@ export interface Profile {
 const DAY = 86_400;
 
 /** RFC 5280 4.2.1.12, by the names that OpenSSL uses. */
-const EXTENDED_KEY_USAGES: Readonly<Record<string, string>> = {
-  serverAuth: '1.3.6.1.5.5.7.3.1',
-  clientAuth: '1.3.6.1.5.5.7.3.2',
-  codeSigning: '1.3.6.1.5.5.7.3.3',
-  emailProtection: '1.3.6.1.5.5.7.3.4',
-  timeStamping: '1.3.6.1.5.5.7.3.8',
-  OCSPSigning: '1.3.6.1.5.5.7.3.9',
-};
-
-const ANY_EXTENDED_KEY_USAGE = '2.5.29.37.0';
+const { serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning } = OID;
+const EXTENDED_KEY_USAGES: Readonly<Record<string, string>> = { serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning };
 
 const COMMON = {
   lifetime: 30 * DAY,
@@ -177,7 +170,7 @@ function usages(names: readonly string[], fault: (text: string) => void): string
   return names.map((name) => {
     const oid = Object.hasOwn(EXTENDED_KEY_USAGES, name) ? EXTENDED_KEY_USAGES[name] : name;
     if (oid === undefined || !/^[0-2](\.(0|[1-9][0-9]*))+$/.test(oid)) fault(`extendedKeyUsage "${name}" is unknown; expected ${Object.keys(EXTENDED_KEY_USAGES).join(', ')} or a dotted OID`);
-    if (oid === ANY_EXTENDED_KEY_USAGE) fault('anyExtendedKeyUsage is never issued');
+    if (oid === OID.anyExtendedKeyUsage) fault('anyExtendedKeyUsage is never issued');
     return oid ?? '';
   });
 }
