@@ -94,7 +94,11 @@ async function supervise(config: Config, log: Logger, io: ServeIo, development: 
 /** The first process has no store open; the token is made in a moment of its own. */
 async function tellDevelopmentOnce(config: Config, addresses: Addresses, io: ServeIo): Promise<void> {
   const core = await openCore(config, Date.now);
-  await tellDevelopment(core, addresses, io).finally(() => core.store.close());
+  try {
+    await tellDevelopment(core, addresses, io);
+  } finally {
+    await core.store.close();
+  }
 }
 
 async function serveClusterMetrics({ listen, limits }: Config, log: Logger): Promise<{ readonly url: string; readonly close: () => Promise<void> } | undefined> {

@@ -54,7 +54,7 @@ function decode(der: Uint8Array, name: string): { readonly offset: number; reado
   }
 }
 
-const children = (block: BaseBlock | undefined): BaseBlock[] => (block instanceof Constructed ? (block.valueBlock.value as BaseBlock[]) : []);
+const children = (block: BaseBlock | undefined): BaseBlock[] => (block instanceof Constructed ? block.valueBlock.value : []);
 const raw = (block: BaseBlock): Uint8Array => block.valueBeforeDecodeView.slice();
 
 const unique = (list: readonly Uint8Array[]): Uint8Array[] =>

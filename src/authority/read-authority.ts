@@ -6,7 +6,7 @@ import { X509Error } from '../x509/errors.ts';
 import { importPublicKey } from '../x509/public-key.ts';
 import { signatureOptions } from '../x509/signature.ts';
 import { subjectKeyIdOf } from './ca-extensions.ts';
-import { Faults, refuse } from './errors.ts';
+import { type Faults, refuse } from './errors.ts';
 import { readKeyFile } from './keys/key-file.ts';
 import { authorityFiles } from './layout.ts';
 import { readCertificate, readCertificates } from './pem-files.ts';

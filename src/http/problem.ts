@@ -47,8 +47,6 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
 /** Seconds after which a 503 may be tried again, where nothing better is known. */
 const RETRY_AFTER = 5;
 
-export const statusOf = (code: ErrorCode): number => STATUS[code][0];
-
 export function problemOf({ code, message, faults, instance }: Refused): Problem {
   const [status, title] = STATUS[code];
   return {

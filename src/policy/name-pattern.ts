@@ -45,9 +45,6 @@ export function compileNamePattern(text: string): NamePattern {
   return { text, matches };
 }
 
-/** True when the pattern's text is a single name and not a set of names. */
-export const isExactPattern = (text: string): boolean => !text.includes('*') && !/\/\d{1,3}$/.test(text);
-
 interface Form {
   readonly is: (text: string) => boolean;
   readonly compile: (text: string) => (name: Name) => boolean;
@@ -58,7 +55,7 @@ const FORMS: readonly Form[] = [
   { is: (text) => text.includes('://'), compile: compileUri },
   { is: (text) => isNetwork(text), compile: compileNetwork },
   { is: (text) => isIP(text) !== 0, compile: (text) => compileNetwork(`${text}/${isIP(text) === 4 ? 32 : 128}`) },
-  { is: (text) => /^\*@/.test(text) && DOMAIN.test(text.slice(2).toLowerCase()), compile: compileMailHost },
+  { is: (text) => text.startsWith('*@') && DOMAIN.test(text.slice(2).toLowerCase()), compile: compileMailHost },
   { is: (text) => /^\*\*?\./.test(text) && DOMAIN.test(text.replace(/^\*\*?\./, '').toLowerCase()), compile: compileBelow },
   { is: (text) => !/[*/]/.test(text) && !hasControl(text), compile: compileExact },
 ];

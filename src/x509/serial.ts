@@ -7,7 +7,7 @@ export const MAX_SERIAL_OCTETS = 20;
 
 /** The value of each lower-case hex digit, by character code; -1 for other characters. */
 const DIGITS = new Int8Array(128).fill(-1);
-for (const [value, digit] of [...'0123456789abcdef'].entries()) DIGITS[digit.charCodeAt(0)] = value;
+for (const [value, digit] of Array.from('0123456789abcdef').entries()) DIGITS[digit.charCodeAt(0)] = value;
 
 /**
  * A serial number as INTEGER, from lower-case hex in whole octets without a leading 00.

@@ -75,7 +75,7 @@ t.test('no input holds up the event loop, and each gets its clear 4xx', async (t
     ['60 KiB of zeros', 'application/pkcs10', Buffer.alloc(60_000)],
     ['a length of 4 GiB', 'application/pkcs10', Buffer.from('3084ffffffff', 'hex')],
     ['60 KiB of base64', 'application/pkcs10', Buffer.from('MII'.repeat(20_000))],
-    ['60 KiB of line breaks', 'application/pkcs10', Buffer.from(`${'\n'.repeat(60_000)}`)],
+    ['60 KiB of line breaks', 'application/pkcs10', Buffer.from('\n'.repeat(60_000))],
     ['many PEM headers', 'application/x-pem-file', Buffer.from('-----BEGIN CERTIFICATE REQUEST-----\n'.repeat(1600))],
     ['two CSRs', 'application/x-pem-file', Buffer.from(pem + pem)],
     ['30,000 brackets', 'application/json', Buffer.from('['.repeat(30_000))],

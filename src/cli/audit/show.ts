@@ -39,4 +39,4 @@ export function addAuditShow(parent: Command, context: Context): void {
   ]);
 }
 
-const detailsOf = ({ details = {} }: AuditEntry): string => Object.entries(details).map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(',') : value}`).join(' ');
+const detailsOf = ({ details = {} }: AuditEntry): string => Object.entries(details).map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(',') : String(value)}`).join(' ');

@@ -56,7 +56,7 @@ export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): v
 
   for (const [form, pem, type] of [['crl', false, 'application/pkix-crl'], ['pem', true, PEM]] as const) {
     const schema = {
-      summary: `The CRL of an authority, ${pem ? 'PEM' : 'DER'}`, tags: ['published'], security: [], params: AuthorityParameter,
+      operationId: pem ? 'getCrlPem' : 'getCrl', summary: `The CRL of an authority, ${pem ? 'PEM' : 'DER'}`, tags: ['published'], security: [], params: AuthorityParameter,
       response: { 200: { description: 'The full CRL (RFC 5280)', content: { [type]: { schema: {} } } }, 304: { description: 'It is the one that the caller has' } },
     };
     app.get(`/crl/:authority(^[a-z0-9-]+).${form}`, { schema }, (request, reply) => {

@@ -15,10 +15,10 @@ const CHECK_TIME = 2000;
 
 /** `/healthz`: the process answers. `/readyz`: store, key and CRL are good, so that it is worth sending traffic. */
 export function healthRoutes(app: App, readiness: readonly Readiness[]): void {
-  app.get('/healthz', { schema: { summary: 'The process answers', tags: ['published'], security: [], response: { 200: Type.Object({ status: Type.String() }) } } }, (_request, reply) =>
+  app.get('/healthz', { schema: { operationId: 'getHealth', summary: 'The process answers', tags: ['published'], security: [], response: { 200: Type.Object({ status: Type.String() }) } } }, (_request, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'ok' }));
 
-  app.get('/readyz', { schema: { summary: 'Store, key and CRL are good', tags: ['published'], security: [], response: { 200: Health, 503: Health } } }, async (_request, reply) => {
+  app.get('/readyz', { schema: { operationId: 'getReadiness', summary: 'Store, key and CRL are good', tags: ['published'], security: [], response: { 200: Health, 503: Health } } }, async (_request, reply) => {
     const checks = await Promise.all(readiness.map(async ({ name, check }) => {
       const detail = await bounded(check);
       return { name, ok: detail === undefined, ...(detail === undefined ? {} : { detail }) };

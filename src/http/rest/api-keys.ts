@@ -48,7 +48,7 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
   const reply = { description: 'The API key', content: { 'application/json': { schema: { $ref: 'ApiKey#' } } } };
 
   app.post('/v1/api-keys', {
-    schema: { summary: 'Make an API key', tags: ['api-keys'], security: bearer, body: KeyBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
+    schema: { operationId: 'createApiKey', summary: 'Make an API key', tags: ['api-keys'], security: bearer, body: KeyBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
   }, async (request, answer) => {
     const operator = await authentication.operator(request, 'admin');
     const body = request.body as Static<typeof KeyBody>;
@@ -70,7 +70,7 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
   });
 
   app.get('/v1/api-keys', {
-    schema: { summary: 'The API keys', tags: ['api-keys'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('ApiKey#'), ...problems(400, 401, 403) } },
+    schema: { operationId: 'listApiKeys', summary: 'The API keys', tags: ['api-keys'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('ApiKey#'), ...problems(400, 401, 403) } },
   }, async (request) => {
     await authentication.operator(request, 'admin');
     const page = await store.list(pageOf(request.query as { limit?: string; cursor?: string }));
@@ -78,7 +78,7 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
   });
 
   app.delete('/v1/api-keys/:id', {
-    schema: { summary: 'Revoke an API key', tags: ['api-keys'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
+    schema: { operationId: 'revokeApiKey', summary: 'Revoke an API key', tags: ['api-keys'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
   }, async (request) => {
     const operator = await authentication.operator(request, 'admin');
     const { id } = request.params as { id: string };

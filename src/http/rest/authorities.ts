@@ -59,18 +59,18 @@ export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, p
 
   app.get('/v1/authorities', {
     schema: {
-      summary: 'The authorities', tags: ['authorities'], security: nobody,
+      operationId: 'listAuthorities', summary: 'The authorities', tags: ['authorities'], security: nobody,
       response: { 200: { description: 'All of them', content: { 'application/json': { schema: Type.Object({ items: Type.Array(Type.Ref('Authority#')) }, closed) } } }, ...problems() },
     },
   }, () => Promise.resolve({ items: authorities.map(view) }));
 
   app.get('/v1/authorities/:name', {
-    schema: { summary: 'An authority', tags: ['authorities'], security: nobody, params: NameParameter, response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(404) } },
+    schema: { operationId: 'getAuthority', summary: 'An authority', tags: ['authorities'], security: nobody, params: NameParameter, response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(404) } },
   }, (request) => Promise.resolve(view(named((request.params as { name: string }).name))));
 
   app.post('/v1/authorities/:name/crl', {
     schema: {
-      summary: 'Publish the CRL now', description: 'It is published by itself after each revocation and before its end', tags: ['authorities'], security: bearer, params: NameParameter,
+      operationId: 'publishCrl', summary: 'Publish the CRL now', description: 'It is published by itself after each revocation and before its end', tags: ['authorities'], security: bearer, params: NameParameter,
       response: { 200: { description: 'The CRL that stands', content: { 'application/json': { schema: { $ref: 'Crl#' } } } }, ...problems(401, 403, 404) },
     },
   }, async (request) => {

@@ -55,7 +55,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   const reply = { description: 'The certificate', content: { 'application/json': { schema: { $ref: 'Certificate#' } } } };
 
   app.get('/v1/certificates', {
-    schema: { summary: 'Search the certificates', tags: ['certificates'], security: bearer, querystring: ListQuery, response: { 200: PageView('Certificate#'), ...problems(400, 401, 403) } },
+    schema: { operationId: 'listCertificates', summary: 'Search the certificates', tags: ['certificates'], security: bearer, querystring: ListQuery, response: { 200: PageView('Certificate#'), ...problems(400, 401, 403) } },
   }, async (request) => {
     await authentication.operator(request, 'read');
     const { limit, cursor, expiresBefore, ...filter } = request.query as { limit?: string; cursor?: string; expiresBefore?: string } & Omit<CertificateFilter, 'expiresBefore'>;
@@ -65,7 +65,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   });
 
   app.get('/v1/certificates/:serial', {
-    schema: { summary: 'A certificate', description: 'JSON, or PEM or DER by `Accept`', tags: ['certificates'], security: nobody, params: SerialParameter, response: { 200: reply, ...problems(404, 406) } },
+    schema: { operationId: 'getCertificate', summary: 'A certificate', description: 'JSON, or PEM or DER by `Accept`', tags: ['certificates'], security: nobody, params: SerialParameter, response: { 200: reply, ...problems(404, 406) } },
   }, async (request, answer) => {
     const type = certificateType(request);
     const record = await recordOf(store, (request.params as { serial: string }).serial);
@@ -77,7 +77,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   app.post('/v1/certificates/:serial/revoke', {
     preValidation: bodyMayBeAbsent,
     schema: {
-      summary: 'Revoke a certificate', description: 'By an operator with scope revoke, or by the holder with this very client certificate. It is in the CRL within a second', tags: ['certificates'],
+      operationId: 'revokeCertificate', summary: 'Revoke a certificate', description: 'By an operator with scope revoke, or by the holder with this very client certificate. It is in the CRL within a second', tags: ['certificates'],
       security: bearer, params: SerialParameter, body: RevokeBody, response: { 200: reply, ...problems(400, 401, 403, 404, 409) },
     },
   }, async (request) => {

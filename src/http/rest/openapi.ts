@@ -3,6 +3,16 @@ import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { App } from '../app.ts';
 import { VERSION } from '../../version.ts';
 
+const TAGS: Readonly<Record<string, string>> = {
+  requests: 'A CSR in, and what becomes of it',
+  certificates: 'What was issued: search, fetch, revoke',
+  tokens: 'Enrolment tokens, for nodes',
+  'api-keys': 'What operators\' programs authenticate with',
+  authorities: 'Who signs here',
+  audit: 'The chained log of every act',
+  published: 'What everybody may read, also without TLS',
+};
+
 /** OpenAPI 3.1 at `/openapi.json`, made from the routes that follow, and pages at `/docs`. */
 export async function openApi(app: App): Promise<void> {
   await app.register(fastifySwagger, {
@@ -13,7 +23,7 @@ export async function openApi(app: App): Promise<void> {
         description: 'A certificate authority: a CSR in, a certificate out, revocation for everyone. Errors are problem documents (RFC 9457) whose `type` is `urn:chancery:error:<code>`.',
       },
       servers: [{ url: '/' }],
-      tags: ['requests', 'certificates', 'tokens', 'api-keys', 'authorities', 'audit', 'published'].map((name) => ({ name })),
+      tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'An enrolment token (CHYTKN-1-…) or an API key (CHYKEY-1-…)' },

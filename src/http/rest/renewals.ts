@@ -23,7 +23,7 @@ export function renewalRoutes(app: App, { issuance, authentication, chainOf }: R
   const requestReply = { description: 'The request', content: { 'application/json': { schema: Type.Ref('Request#') } } };
   app.post('/v1/renewals', {
     schema: {
-      summary: 'Renew the certificate presented', description: 'Needs the client certificate that is to be renewed; a CSR without names gets the same ones', tags: ['requests'],
+      operationId: 'renewCertificate', summary: 'Renew the certificate presented', description: 'Needs the client certificate that is to be renewed; a CSR without names gets the same ones', tags: ['requests'],
       security: clientCertificateOnly, querystring: RenewalQuery,
       body: { content: { 'application/json': { schema: RenewalBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
       response: { 201: requestReply, 202: requestReply, ...problems(400, 401, 403, 406, 413, 415, 422) },

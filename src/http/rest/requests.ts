@@ -36,7 +36,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
 
   app.post('/v1/requests', {
     schema: {
-      summary: 'Ask for a certificate', tags: ['requests'], security: bearer, querystring: RequestQuery,
+      operationId: 'createRequest', summary: 'Ask for a certificate', tags: ['requests'], security: bearer, querystring: RequestQuery,
       body: { content: { 'application/json': { schema: RequestBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
       response: {
         200: { description: 'Dry run: what would become of it', content: { 'application/json': { schema: { $ref: 'Outlook#' } } } },
@@ -57,7 +57,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
 
   app.get('/v1/requests/:id', {
     schema: {
-      summary: 'A request with its steps', description: '`Prefer: wait=30` holds the answer until the state changes', tags: ['requests'], security: bearer,
+      operationId: 'getRequest', summary: 'A request with its steps', description: '`Prefer: wait=30` holds the answer until the state changes', tags: ['requests'], security: bearer,
       params: IdParameter, response: { 200: requestReply, ...problems(401, 403, 404) },
     },
   }, async (request, reply) => {
@@ -77,7 +77,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   });
 
   app.get('/v1/requests', {
-    schema: { summary: 'Search the requests', tags: ['requests'], security: bearer, querystring: ListQuery, response: { 200: PageView('Request#'), ...problems(400, 401, 403) } },
+    schema: { operationId: 'listRequests', summary: 'Search the requests', tags: ['requests'], security: bearer, querystring: ListQuery, response: { 200: PageView('Request#'), ...problems(400, 401, 403) } },
   }, async (request) => {
     await operator(request, 'read');
     const { limit, cursor, since, ...filter } = request.query as { limit?: string; cursor?: string; since?: string } & Omit<RequestFilter, 'since'>;
@@ -88,7 +88,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   for (const [verb, decide, summary] of [['approve', approve, 'Let a waiting request go on'], ['deny', deny, 'Refuse a waiting request, for good']] as const) {
     app.post(`/v1/requests/:id/${verb}`, {
       preValidation: bodyMayBeAbsent,
-      schema: { summary, tags: ['requests'], security: bearer, params: IdParameter, body: DecisionBody, response: { 200: requestReply, ...problems(400, 401, 403, 404, 409) } },
+      schema: { operationId: `${verb}Request`, summary, tags: ['requests'], security: bearer, params: IdParameter, body: DecisionBody, response: { 200: requestReply, ...problems(400, 401, 403, 404, 409) } },
     }, async (request) => {
       const identity = await operator(request, 'approve');
       const { reason } = request.body as { reason?: string };

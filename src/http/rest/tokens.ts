@@ -60,7 +60,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   const reply = { description: 'The token', content: { 'application/json': { schema: { $ref: 'Token#' } } } };
 
   app.post('/v1/tokens', {
-    schema: { summary: 'Make an enrolment token', tags: ['tokens'], security: bearer, body: TokenBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
+    schema: { operationId: 'createToken', summary: 'Make an enrolment token', tags: ['tokens'], security: bearer, body: TokenBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
   }, async (request, answer) => {
     const operator = await authentication.operator(request, 'token');
     const body = request.body as TokenBody;
@@ -85,7 +85,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   });
 
   app.get('/v1/tokens', {
-    schema: { summary: 'The enrolment tokens', tags: ['tokens'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('Token#'), ...problems(400, 401, 403) } },
+    schema: { operationId: 'listTokens', summary: 'The enrolment tokens', tags: ['tokens'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('Token#'), ...problems(400, 401, 403) } },
   }, async (request) => {
     await authentication.operator(request, 'token');
     const page = await store.list(pageOf(request.query as { limit?: string; cursor?: string }));
@@ -93,7 +93,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   });
 
   app.get('/v1/tokens/:id', {
-    schema: { summary: 'An enrolment token', tags: ['tokens'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
+    schema: { operationId: 'getToken', summary: 'An enrolment token', tags: ['tokens'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
   }, async (request) => {
     await authentication.operator(request, 'token');
     const { id } = request.params as { id: string };
@@ -103,7 +103,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   });
 
   app.delete('/v1/tokens/:id', {
-    schema: { summary: 'Revoke an enrolment token', description: 'Certificates that it yielded stay valid', tags: ['tokens'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
+    schema: { operationId: 'revokeToken', summary: 'Revoke an enrolment token', description: 'Certificates that it yielded stay valid', tags: ['tokens'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
   }, async (request) => {
     const operator = await authentication.operator(request, 'token');
     const { id } = request.params as { id: string };
