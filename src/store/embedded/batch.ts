@@ -52,7 +52,7 @@ const LONGEST_WORK = 10;
 /** Milliseconds after which a batch that has not ended is given up: its outcome is unknown to its callers. */
 const PATIENCE = 10_000;
 /** Milliseconds between two attempts after a failure, so that a full disk is not hammered. */
-const HOLD_OFF = 100;
+const HOLD_OFF = 200;
 
 /**
  * Group commit. One batch is in flight; the operations that come meanwhile make up the next. A batch is one transaction: its operations
@@ -76,9 +76,9 @@ export class Batches {
     environment.onWorn = () => void (this.#running ??= this.#run());
   }
 
-  /** Milliseconds since the last batch was found durable, by the process's own clock. */
-  get sinceCommit(): number {
-    return performance.now() - this.#committedAt;
+  /** Whether the last batch was found durable within so many milliseconds, by the process's own clock. */
+  wroteWithin(milliseconds: number): boolean {
+    return !this.#stuck && this.#failedAt < this.#committedAt && performance.now() - this.#committedAt < milliseconds;
   }
 
   /**

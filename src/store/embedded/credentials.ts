@@ -73,7 +73,7 @@ export function credentials<T extends Credential>(
       if (read(tables, record.id) !== undefined) throw new Error('the identifier of a new credential is taken');
       const place = transaction.place();
       writeCredential(transaction, kind, { place, used: 0, record });
-      transaction.put(kind.table, credentialPlaceKey(place), Buffer.from(record.id));
+      transaction.put(kind.table, credentialPlaceKey(place), Buffer.from(JSON.stringify(record.id)));
       if (claim !== undefined && key !== undefined) transaction.put('claims', key, encodeClaim(claim, record.id));
       transaction.audit(audit);
       return { outcome: 'stored' };
@@ -87,7 +87,7 @@ export function credentials<T extends Credential>(
     list: (page) => listPage(environment, kind.table, page, function* (tables, below, limit) {
       const range = { start: credentialPlaceKey(below - 1), end: credentialPlaceKey(0), reverse: true, limit };
       for (const { key, value } of tables[kind.table].getRange(range)) {
-        const stored = read(tables, value.toString());
+        const stored = read(tables, JSON.parse(value.toString()) as string);
         yield { place: readOrdinal(key, 1), item: stored === undefined ? undefined : shown(stored) };
       }
     }),

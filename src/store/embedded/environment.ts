@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import { StoreUnavailable } from '../store.ts';
@@ -36,13 +36,14 @@ export class Environment {
 
   /**
    * Opens the files, and makes them where they are not, readable for this user only.
-   * @throws StoreUnavailable; Error where this process has the folder open already
+   * @throws StoreUnavailable; Error where this process has the folder open already, or the file in it is another program's
    */
   constructor(path: string) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
     this.#path = realpathSync(path);
     if (openHere.has(this.#path)) throw new Error(`${this.#path} is open in this process already`);
+    assertOurs(`${this.#path}/data.mdb`);
     this.#open();
     for (const file of ['data.mdb', 'lock.mdb']) chmodSync(`${this.#path}/${file}`, 0o600);
     openHere.add(this.#path);
@@ -116,6 +117,8 @@ export class Environment {
         noSubdir: false,
         // The binding's own way resolves before the disk has it.
         overlappingSync: false,
+        // The batches are made here. The binding's would add a promise that nobody sees, whose rejection ends the process.
+        eventTurnBatching: false,
         encoding: 'binary',
         keyEncoding: 'binary',
         maxDbs: TABLES.length,
@@ -136,6 +139,22 @@ export class Environment {
     this.#root = undefined;
     this.#tables = undefined;
     await root?.close();
+  }
+}
+
+/** Where LMDB's first page has its magic number and the version of its format, as octets (`MDB_MAGIC`, `MDB_DATA_VERSION` of `mdb.c`). */
+const MAGIC = { at: 24, octets: Buffer.from('dec0efbe02000000', 'hex') } as const;
+
+/** The binding ends the process over a file that is none of LMDB's: so it is told before. @throws Error */
+function assertOurs(file: string): void {
+  if (!existsSync(file)) return;
+  const descriptor = openSync(file, 'r');
+  try {
+    const start = Buffer.alloc(MAGIC.at + MAGIC.octets.length);
+    const length = readSync(descriptor, start);
+    if (length > 0 && !start.subarray(MAGIC.at).equals(MAGIC.octets)) throw new Error(`${file} is not a file of this store`);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

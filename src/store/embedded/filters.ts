@@ -47,9 +47,12 @@ function commonQuestions({ name, profile, requester }: CertificateFilter): Quest
   const questions: Question[] = [];
   if (name !== undefined) questions.push(({ names }) => names.some((one) => one === name || (name.startsWith('*.') && one.endsWith(name.slice(1)))));
   if (profile !== undefined) questions.push((entry) => entry.profile === profile);
-  if (requester !== undefined) questions.push((entry) => entry.requester === requester || entry.requester.endsWith(`:${requester}`));
+  if (requester !== undefined) questions.push((entry) => entry.requester === requester || nameOf(entry.requester) === requester);
   return questions;
 }
+
+/** A kind has no colon; a name may. */
+const nameOf = (requester: string): string => requester.slice(requester.indexOf(':') + 1);
 
 function test({ name, requester, profile }: CertificateFilter, questions: readonly Question[]): Test {
   const needles = [name?.replace(/^\*\./, '.'), requester, profile]

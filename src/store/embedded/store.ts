@@ -60,7 +60,7 @@ export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Pr
       }),
     },
     ping: async () => {
-      if (batches.sinceCommit < KNOWN_GOOD) return;
+      if (batches.wroteWithin(KNOWN_GOOD)) return;
       await batches.submit(({ put }) => put('meta', META.ping, Buffer.from(String(Date.now()))));
     },
     sweep: (now, { retainEnded, most }) => sweep({ now, retainEnded }, most),

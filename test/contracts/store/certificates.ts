@@ -1,0 +1,90 @@
+import { REVOCATION_REASONS } from '../../../src/x509/revocation-reason.ts';
+import type { RevocationReason } from '../../../src/x509/revocation-reason.ts';
+import type { Part } from './harness.ts';
+import { TODAY, acceptance, denied, draft, entryFor, events, pending, plain, put, record } from './samples.ts';
+
+const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];
+
+/** Revocation, and the block list that it may fill. */
+export const certificatesContract: Part = (t, open) => {
+  t.test('only what was issued is a certificate', async (t) => {
+    const { store } = await open(t);
+    const [certificate, ...others] = [await put(store), await put(store, pending()), await put(store, denied())] as const;
+    t.strictSame(plain(await store.certificates.get(certificate.id)), plain(certificate));
+    for (const { id } of others) {
+      t.equal(await store.certificates.get(id), undefined);
+      t.same(await store.certificates.revoke(id, { at: 1, reason: 'unspecified' }, entryFor(id), { blockKey: true }, []), { outcome: 'unknown' });
+    }
+    t.same((await store.crls.entries('issuing')).entries, []);
+  });
+
+  t.test('a revocation is in the record, among the entries of its authority, and in the log', async (t) => {
+    const { store } = await open(t);
+    const of = await put(store, record({ authority: 'another' }));
+    const revocation = { at: TODAY, reason: 'affiliationChanged' } as const;
+    const revoked = { ...of, revocation };
+    const audit = [draft('certificate.revoked', of.id)];
+    t.strictSame(plain(await store.certificates.revoke(of.id, revocation, entryFor(of.id), { blockKey: false }, audit)), plain({ outcome: 'revoked', record: revoked }));
+    t.strictSame(plain(await store.certificates.get(of.id)), plain(revoked));
+    t.strictSame(plain(await store.requests.get(of.id)), plain(revoked));
+    t.strictSame(plain(await store.crls.entries('another')), plain({ revision: 1, entries: [{ serial: of.id, notAfter: of.notAfter, der: entryFor(of.id)(TODAY) }] }));
+    t.same(await store.crls.entries('issuing'), { revision: 0, entries: [] });
+    t.same(await events(store), [`certificate.issued ${of.id}`, `certificate.revoked ${of.id}`]);
+    t.equal(await store.blockedKeys.has(of.keyHash), false);
+  });
+
+  t.test('a second revocation is refused with when and why, and changes nothing', async (t) => {
+    const { store } = await open(t);
+    const of = await put(store);
+    const first = { at: TODAY, reason: 'superseded' } as const;
+    await store.certificates.revoke(of.id, first, entryFor(of.id), { blockKey: false }, []);
+    for (const reason of REASONS.filter((one) => one !== 'keyCompromise')) {
+      const second = await store.certificates.revoke(of.id, { at: TODAY + 9, reason }, entryFor(of.id), { blockKey: true }, [draft('certificate.revoked', of.id)]);
+      t.strictSame(plain(second), plain({ outcome: 'already-revoked', record: { ...of, revocation: first } }), reason);
+    }
+    t.equal(await store.crls.revision('issuing'), 1);
+    t.equal(await store.blockedKeys.has(of.keyHash), false, 'a refused revocation blocks no key');
+    t.equal((await events(store)).length, 1);
+  });
+
+  t.test('keyCompromise replaces another reason once; the time stays', async (t) => {
+    const { store } = await open(t);
+    const of = await put(store);
+    await store.certificates.revoke(of.id, { at: TODAY, reason: 'superseded' }, entryFor(of.id), { blockKey: false }, [draft('certificate.revoked', of.id)]);
+    const compromised = { at: TODAY + 9, reason: 'keyCompromise' } as const;
+    const replaced = await store.certificates.revoke(of.id, compromised, entryFor(of.id), { blockKey: true }, [draft('certificate.revoked', of.id)]);
+    const after = { ...of, revocation: { at: TODAY, reason: 'keyCompromise' } };
+    t.strictSame(plain(replaced), plain({ outcome: 'revoked', record: after }));
+    t.strictSame(plain(await store.crls.entries('issuing')), plain({ revision: 2, entries: [{ serial: of.id, notAfter: of.notAfter, der: entryFor(of.id)(TODAY) }] }), 'its entry has the first time');
+    t.equal(await store.blockedKeys.has(of.keyHash), true);
+    const third = await store.certificates.revoke(of.id, { at: TODAY + 20, reason: 'keyCompromise' }, entryFor(of.id), { blockKey: true }, [draft('certificate.revoked', of.id)]);
+    t.strictSame(plain(third), plain({ outcome: 'already-revoked', record: after }));
+    t.equal(await store.crls.revision('issuing'), 2);
+    t.equal((await events(store)).length, 3);
+  });
+
+  t.test('a revocation that blocks the key keeps it from every later certificate', async (t) => {
+    const { store } = await open(t);
+    const of = await put(store);
+    await store.certificates.revoke(of.id, { at: TODAY, reason: 'keyCompromise' }, entryFor(of.id), { blockKey: true }, []);
+    t.same(await store.requests.accept(acceptance(record({ keyHash: of.keyHash }))), { outcome: 'key-blocked' });
+  });
+
+  t.test('a fault while the entry is encoded is the caller\'s, and nothing is written', async (t) => {
+    const { store } = await open(t);
+    const of = await put(store);
+    const encode = (): Uint8Array => {
+      throw new RangeError('no such reason');
+    };
+    const neighbour = record();
+    const [faulty] = await Promise.allSettled([
+      store.certificates.revoke(of.id, { at: TODAY, reason: 'superseded' }, encode, { blockKey: true }, [draft('certificate.revoked', of.id)]),
+      put(store, neighbour),
+    ]);
+    t.equal(faulty.status, 'rejected');
+    t.ok(faulty.status === 'rejected' && faulty.reason instanceof RangeError);
+    t.strictSame(plain(await store.certificates.get(of.id)), plain(of));
+    t.strictSame(plain(await store.certificates.get(neighbour.id)), plain(neighbour), 'its neighbour went through');
+    t.same(await events(store), [`certificate.issued ${of.id}`, `certificate.issued ${neighbour.id}`]);
+  });
+};
