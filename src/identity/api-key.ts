@@ -27,7 +27,8 @@ export async function identifyByApiKey(
   }
   return {
     kind: 'api-key',
-    name: record.name,
+    // Names may be given twice; who acted must not be in doubt.
+    name: `${record.name}#${record.id}`,
     proof: `API key ${record.id} (${record.name})`,
     grant: record.scopes.includes('admin') ? FULL_GRANT : NO_GRANT,
     scopes: record.scopes,

@@ -3,7 +3,7 @@ import { type Identity, mayAct, requesterKey } from '../identity/identity.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { CertificateStore } from '../store/store.ts';
 import { encodeRevokedEntry } from '../x509/crl.ts';
-import { REVOCATION_REASONS, type RevocationReason } from '../x509/revocation-reason.ts';
+import type { RevocationReason } from '../x509/revocation-reason.ts';
 
 export interface RevokeInput {
   readonly identity: Identity;
@@ -18,12 +18,6 @@ export interface RevocationContext {
   /** Told which authority's CRL is behind now. */
   readonly revoked: (authority: string, reason: RevocationReason) => void;
 }
-
-/** Reasons that need a counterpart which does not exist (release of a hold), or are none of a certificate's own (RFC 5280 5.3.1). */
-const NOT_ASKABLE: ReadonlySet<RevocationReason> = new Set(['certificateHold', 'removeFromCRL', 'aACompromise']);
-
-/** The reasons that a call may give. */
-export const ASKABLE_REASONS = (Object.keys(REVOCATION_REASONS) as RevocationReason[]).filter((reason) => !NOT_ASKABLE.has(reason));
 
 /**
  * Revokes a certificate for good: durable when this resolves, in the CRL within a second.

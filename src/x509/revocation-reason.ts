@@ -13,3 +13,9 @@ export const REVOCATION_REASONS = {
 } as const;
 
 export type RevocationReason = keyof typeof REVOCATION_REASONS;
+
+/** Reasons that need a counterpart which does not exist (the release of a hold), or that are none of a certificate's own (RFC 5280 5.3.1). */
+const NOT_ASKABLE: ReadonlySet<RevocationReason> = new Set(['certificateHold', 'removeFromCRL', 'aACompromise']);
+
+/** The reasons that whoever revokes a certificate may give. */
+export const ASKABLE_REASONS = (Object.keys(REVOCATION_REASONS) as RevocationReason[]).filter((reason) => !NOT_ASKABLE.has(reason));

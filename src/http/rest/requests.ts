@@ -6,6 +6,7 @@ import { approve, deny } from '../../issuance/decide.ts';
 import type { IssueInput } from '../../issuance/input.ts';
 import { dryRun, issue, refusal } from '../../issuance/issue.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
+import { normaliseSerial } from '../../issuance/serial.ts';
 import type { RequestFilter, RequestStore } from '../../store/store.ts';
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
@@ -62,7 +63,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
     },
   }, async (request, reply) => {
     const identity = await identify(request);
-    const { id } = request.params as { id: string };
+    const id = idOf(request);
     const seen = await store.get(id);
     // Whether a request of somebody else exists is not told.
     if (seen === undefined || !maySee(identity, seen, 'read')) throw new Refused('not-found', `There is no request ${JSON.stringify(id)} that you may see.`);
@@ -92,7 +93,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
     }, async (request) => {
       const identity = await operator(request, 'approve');
       const { reason } = request.body as { reason?: string };
-      return requestView(await decide(issuance, { id: (request.params as { id: string }).id, operator: identity, reason: reason ?? 'no reason given' }), chainOf);
+      return requestView(await decide(issuance, { id: idOf(request), operator: identity, reason: reason ?? 'no reason given' }), chainOf);
     });
   }
 }
@@ -124,6 +125,12 @@ export function sendRequest(reply: FastifyReply, record: RequestRecord, type: Re
 
 const maySee = (identity: Identity, record: RequestRecord, scope: Scope): boolean =>
   mayAct(identity, scope) || requesterKey(identity) === requesterKey(record.requester);
+
+/** A request's id is a serial, and taken as people write one. */
+function idOf(request: FastifyRequest): string {
+  const { id } = request.params as { id: string };
+  return normaliseSerial(id) ?? id;
+}
 
 /** @throws Refused `query-invalid` */
 function timeOf(text: string): number {
