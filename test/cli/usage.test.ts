@@ -61,7 +61,7 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], line: st
   ['a value that is no number', ['token', 'list', '--limit', 'all'],
     'chancery: option \'--limit <n>\' argument \'all\' is invalid; expected a whole number from 1 to 1000000; \'chancery token list --help\' tells more\n'],
   ['a value that is not of the list', ['revoke', '0a', '--reason', 'lost'],
-    'chancery: option \'--reason <reason>\' argument \'lost\' is invalid; allowed choices are unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation, certificateHold, privilegeWithdrawn, aACompromise; \'chancery revoke --help\' tells more\n'],
+    'chancery: option \'--reason <reason>\' argument \'lost\' is invalid; allowed choices are unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn; \'chancery revoke --help\' tells more\n'],
   ['a serial that is none', ['certificates', 'show', 'xyz'],
     'chancery: \'xyz\' is invalid for argument \'serial\'; expected a serial number: at most 40 hex digits, with or without colons; \'chancery certificates show --help\' tells more\n'],
   ['a time that is none', ['requests', 'list', '--since', 'yesterday'],
