@@ -1,5 +1,6 @@
 import type { Authority } from '../authority/authority.ts';
 import { Refused } from '../errors.ts';
+import type { Grant } from '../policy/grant.ts';
 import { type LintedTbs, lint } from '../policy/lints.ts';
 import { mostValidity } from '../policy/steps/profile.ts';
 import { assembleCertificate } from '../x509/certificate.ts';
@@ -7,14 +8,36 @@ import type { GeneralName } from '../x509/general-name.ts';
 import type { NamedCandidate } from './candidate.ts';
 import type { IssuingProfile } from './context.ts';
 
-/** The exact bytes of a certificate, linted; the signature when asked. */
-export interface ToBeSigned {
-  readonly tbs: Uint8Array;
-  /** Seconds since the epoch. */
+/** What of a candidate is in the certificate's bytes. */
+export interface Certifiable extends Pick<NamedCandidate, 'publicKey' | 'names' | 'commonName' | 'validity'> {
+  readonly grant: Pick<Grant, 'maxValidity'>;
+}
+
+/** Seconds since the epoch; both ends count. */
+export interface Life {
   readonly notBefore: number;
   readonly notAfter: number;
+}
+
+/** The exact bytes of a certificate, linted; the signature when asked. */
+export interface ToBeSigned extends Life {
+  readonly tbs: Uint8Array;
   /** The certificate, DER: at once, or later where the key is slow or outside the process. */
   readonly sign: () => Uint8Array | Promise<Uint8Array>;
+}
+
+/**
+ * When a certificate made now begins and ends. RFC 5280 4.1.2.5: both ends count, so a life of n seconds ends n - 1 after it
+ * began. Never outside the issuer's.
+ * @param now milliseconds since the epoch
+ */
+export function lifeOf({ profile, authority }: IssuingProfile, { validity, grant }: Pick<Certifiable, 'validity' | 'grant'>, now: number): Life {
+  const seconds = Math.floor(now / 1000);
+  const life = validity ?? Math.min(profile.lifetime, mostValidity({ profile, grant }));
+  return {
+    notBefore: Math.max(seconds - profile.backdate, authority.certificate.notBefore),
+    notAfter: Math.min(seconds + life - 1, authority.certificate.notAfter),
+  };
 }
 
 /**
@@ -22,13 +45,10 @@ export interface ToBeSigned {
  * @param now milliseconds since the epoch
  * @throws LintError naming each failed lint; Refused `unavailable` when the authority has ended or has no key here
  */
-export function certify({ profile, authority, template }: IssuingProfile, candidate: NamedCandidate, serial: string, now: number): ToBeSigned {
-  const seconds = Math.floor(now / 1000);
-  // RFC 5280 4.1.2.5: both ends count, so a life of n seconds ends n - 1 after it began. Never outside the issuer's.
-  const notBefore = Math.max(seconds - profile.backdate, authority.certificate.notBefore);
-  const life = candidate.validity ?? Math.min(profile.lifetime, mostValidity(candidate));
-  const notAfter = Math.min(seconds + life - 1, authority.certificate.notAfter);
-  if (notAfter < seconds) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
+export function certify(issuing: IssuingProfile, candidate: Certifiable, serial: string, now: number): ToBeSigned {
+  const { authority, template } = issuing;
+  const { notBefore, notAfter } = lifeOf(issuing, candidate, now);
+  if (notAfter < Math.floor(now / 1000)) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
   const { names, commonName, publicKey } = candidate;
   const tbs = template({ serial, notBefore, notAfter, commonName, names, publicKey });
   // Told what was granted, the lints also hold the bytes to it: this key, these names, nothing else.

@@ -1,6 +1,7 @@
 import { sha256 } from '../digest.ts';
 import { requesterKey } from '../identity/identity.ts';
 import type { Claim } from '../store/store.ts';
+import { lifeOf } from './certify.ts';
 import type { Checked } from './check.ts';
 import type { IssueInput } from './input.ts';
 
@@ -15,7 +16,6 @@ export const csrDigest = ({ issuing, candidate, keyHash }: Checked): string =>
 export function claimsOf(input: IssueInput, checked: Checked, now: number): Claim[] {
   const seconds = Math.floor(now / 1000);
   const digest = csrDigest(checked);
-  const life = input.validity ?? checked.issuing.profile.lifetime;
   const claims: Claim[] = [];
   // First, so that a key used again for something else is told as that.
   if (input.idempotencyKey !== undefined) {
@@ -25,7 +25,8 @@ export function claimsOf(input: IssueInput, checked: Checked, now: number): Clai
   // A token keeps its own uses. For all others the claim ends where a renewal becomes due.
   if (input.identity.grant.token === undefined) {
     const key = sha256(`${requesterKey(input.identity)}\n${digest}`);
-    claims.push({ key: `csr/${key}`, fingerprint: digest, expires: seconds + Math.floor(life * SAME_CSR_SHARE), livesWithRequest: true });
+    const left = lifeOf(checked.issuing, checked.candidate, now).notAfter + 1 - seconds;
+    claims.push({ key: `csr/${key}`, fingerprint: digest, expires: seconds + Math.floor(left * SAME_CSR_SHARE), livesWithRequest: true });
   }
   return claims;
 }

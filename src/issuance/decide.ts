@@ -1,11 +1,9 @@
 import { Refused } from '../errors.ts';
 import { type Identity, requesterKey } from '../identity/identity.ts';
 import { LintError } from '../policy/lints.ts';
-import { FULL_GRANT } from '../policy/grant.ts';
 import { parseCertificationRequest } from '../x509/csr.ts';
 import { parseTbsCertificate } from '../x509/certificate.ts';
-import { candidateFrom } from './candidate.ts';
-import { certify, signStored } from './certify.ts';
+import { type Certifiable, certify, signStored } from './certify.ts';
 import type { IssuanceContext, IssuingProfile } from './context.ts';
 import { refusal } from './issue.ts';
 import type { RequestRecord, Step } from './request.ts';
@@ -26,14 +24,11 @@ export async function approve(context: IssuanceContext, { id, operator, reason }
   const now = context.clock();
   const pending = await waitingRequest(context, id);
   const issuing = issuingProfile(context, pending);
-  const candidate = candidateFrom({
-    csr: parseCertificationRequest(pending.csr ?? new Uint8Array()), profile: issuing.profile, grant: FULL_GRANT, names: pending.askedNames, validity: pending.validity,
-  });
   const step: Step = { name: 'approval', outcome: 'passed', reason: `approved by ${requesterKey(operator)}: ${reason}`, time: now };
   const steps = settled(pending.steps, step);
   const audit = [{ time: now, event: 'request.approved', actor: requesterKey(operator), subject: id, details: { reason } }] as const;
   try {
-    const { tbs } = certify(issuing, candidate, id, now);
+    const { tbs } = certify(issuing, certifiable(pending), id, now);
     const outcome = await context.store.transition('pending', { ...pending, state: 'approved', steps, tbs, updatedAt: now }, audit);
     return await finish(context, stored(outcome, id));
   } catch (error) {
@@ -107,7 +102,13 @@ function issuingProfile(context: IssuanceContext, record: RequestRecord): Issuin
 /** The waiting step becomes the decided one; every other outcome stays as it was. */
 const settled = (steps: readonly Step[], decision: Step): Step[] => [...steps.filter(({ outcome }) => outcome !== 'waiting'), decision];
 
-function withoutIntent({ csr: _csr, tbs: _tbs, askedNames: _askedNames, ...record }: RequestRecord): RequestRecord {
+/** What was settled when it was asked for: the approval adds nothing to it. */
+function certifiable({ csr, subject, validity, maxValidity }: RequestRecord): Certifiable {
+  const { publicKey } = parseCertificationRequest(csr ?? new Uint8Array());
+  return { publicKey, names: subject?.names ?? [], commonName: subject?.commonName, validity, grant: maxValidity === undefined ? {} : { maxValidity } };
+}
+
+function withoutIntent({ csr: _csr, tbs: _tbs, subject: _subject, ...record }: RequestRecord): RequestRecord {
   return record;
 }
 

@@ -93,10 +93,14 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
     keyHash,
     ...(input.metadata === undefined ? {} : { metadata: input.metadata }),
     ...(input.validity === undefined ? {} : { validity: input.validity }),
+    ...(candidate.grant.maxValidity === undefined ? {} : { maxValidity: candidate.grant.maxValidity }),
   };
   switch (outcomeOf(steps)) {
     case 'denied': return denied({ ...request, state: 'denied' });
-    case 'pending': return { ...request, state: 'pending', csr: input.csr, ...(input.names === undefined ? {} : { askedNames: input.names }) };
+    case 'pending': {
+      const { names, commonName } = candidate;
+      return { ...request, state: 'pending', csr: input.csr, subject: { names, ...(commonName === undefined ? {} : { commonName }) } };
+    }
     case 'issued':
       try {
         const { sign, notBefore, notAfter } = certify(issuing, candidate, request.id, now);

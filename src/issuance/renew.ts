@@ -1,7 +1,8 @@
 import { Refused } from '../errors.ts';
-import type { Identity } from '../identity/identity.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { Name } from '../policy/name-pattern.ts';
+import type { Profile } from '../policy/profile.ts';
+import { mostValidity } from '../policy/steps/profile.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { commonNameOf } from '../x509/distinguished-name.ts';
 import { certificateNames } from '../x509/extensions.ts';
@@ -24,11 +25,17 @@ export async function renew(context: IssuanceContext, { renewed, ...input }: Ren
   if (issuing === undefined || !issuing.profile.renewable || renewed.certificate === undefined) {
     throw new Refused('renewal-refused', `Certificates of profile ${renewed.profile} cannot be renewed by their holder; ask for a new one.`);
   }
+  const { profile } = issuing;
   // Never longer than the first certificate was allowed to live, however often it is renewed.
-  const maxValidity = Math.max(renewed.validity ?? 0, issuing.profile.lifetime);
-  const identity: Identity = { ...input.identity, grant: { profiles: [renewed.profile], names: 'any', renewal: namesOf(renewed.certificate), maxValidity } };
-  return issue(context, { ...input, identity, profile: renewed.profile });
+  const limit = renewed.maxValidity === undefined ? {} : { maxValidity: renewed.maxValidity };
+  const grant: Grant = { profiles: [profile.name], names: 'any', renewal: namesOf(renewed.certificate), ...limit };
+  const validity = input.validity ?? longerThanUsual(renewed, profile, grant);
+  return issue(context, { ...input, identity: { ...input.identity, grant }, profile: profile.name, validity });
 }
+
+/** Seconds: a life above the profile's usual one that was granted before stays, within what is allowed today; undefined for the usual one. */
+const longerThanUsual = ({ validity }: RequestRecord, profile: Profile, grant: Grant): number | undefined =>
+  validity !== undefined && validity > profile.lifetime ? Math.min(validity, mostValidity({ profile, grant })) : undefined;
 
 /** Every name of a certificate; a common name that is not among the SANs counts as a text. */
 function namesOf(der: Uint8Array): NonNullable<Grant['renewal']> {

@@ -1,4 +1,5 @@
 import type { Identity } from '../identity/identity.ts';
+import type { Name } from '../policy/name-pattern.ts';
 import type { RevocationReason } from '../x509/revocation-reason.ts';
 
 /**
@@ -65,10 +66,12 @@ export interface RequestRecord {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Seconds asked for; the profile's default where absent. */
   readonly validity?: number;
+  /** Longest life that the requester was allowed, seconds, for this certificate and its renewals; the profile's where absent. */
+  readonly maxValidity?: number;
   /** While waiting: the CSR, DER. */
   readonly csr?: Uint8Array;
-  /** While waiting: the names that were asked for beside the CSR. */
-  readonly askedNames?: readonly string[];
+  /** While waiting: what the certificate is to say, as it was settled when it was asked for. */
+  readonly subject?: { readonly names: readonly Name[]; readonly commonName?: string };
   /** While approved: the exact TBSCertificate. */
   readonly tbs?: Uint8Array;
   /** When issued: the certificate, DER. */

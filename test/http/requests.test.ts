@@ -332,3 +332,63 @@ t.test('renewal by the certificate itself: the same names, a new key', async (t)
   t.equal((await chancery.call('POST', `/v1/certificates/${issued.json.serial}/revoke`, { certificate, body: { reason: 'superseded' } })).status, 200, 'its holder may revoke it');
   t.equal((await chancery.call('POST', '/v1/renewals', { certificate, headers: PKCS10, body: bare })).status, 401, 'and then it proves nothing any more');
 });
+
+t.test('a token\'s maxValidity holds for the certificate, for its renewals, and through an approval', async (t) => {
+  const HOUR = 3600;
+  const life = (pem: string): number => {
+    const { validFrom, validTo } = new X509Certificate(pem);
+    return (Date.parse(validTo) - Date.parse(validFrom)) / 1000;
+  };
+  const chancery = await startTestService(t, { settings: { CHANCERY_PROFILES__NODE__BACKDATE: '0s' } });
+  const token = await chancery.token({ profile: 'node', names: ['*'], maxValidity: '1h', uses: 3 });
+  const ask = (name: string) => {
+    const { csr, key } = makeCsr(chancery.folder, name, { san: `DNS:${name}.example.com` });
+    return chancery.call('POST', '/v1/requests', { bearer: token, headers: PKCS10, body: readFileSync(csr) }).then((reply) => ({ reply, key: readFileSync(key, 'utf8') }));
+  };
+  const first = await ask('limited');
+  t.ok(life(first.reply.json.certificate) < HOUR, 'the first');
+  let certificate = { cert: String(first.reply.json.certificate) + first.reply.json.chain.join(''), key: first.key };
+  const renew = (name: string, query = '') => {
+    const { csr, key } = makeCsr(chancery.folder, name);
+    return chancery.call('POST', `/v1/renewals${query}`, { certificate, headers: PKCS10, body: readFileSync(csr) }).then((reply) => ({ reply, key: readFileSync(key, 'utf8') }));
+  };
+  for (const name of ['again1', 'again2']) {
+    const { reply, key } = await renew(name);
+    t.equal(reply.status, 201, name);
+    t.ok(life(reply.json.certificate) < HOUR, name);
+    certificate = { cert: String(reply.json.certificate) + reply.json.chain.join(''), key };
+  }
+  t.equal((await renew('more', '?validity=2h')).reply.status, 403, 'nor may it ask for more');
+
+  await chancery.restart({ CHANCERY_PROFILES__NODE__APPROVAL: 'true', CHANCERY_PROFILES__NODE__SUBJECT__COMMON_NAME: 'first-name' });
+  const approve = (id: string) => chancery.call('POST', `/v1/requests/${id}/approve`, { certificate: chancery.operator });
+  const waiting = await ask('waiting');
+  t.equal(waiting.reply.status, 202);
+  const approved = await approve(waiting.reply.json.id);
+  t.equal(approved.status, 200);
+  t.ok(life(approved.json.certificate) < HOUR, 'approved');
+  t.equal(new X509Certificate(approved.json.certificate).subject, 'CN=waiting.example.com');
+
+  const bare = await renew('bare');
+  t.equal(bare.reply.status, 202, 'a renewal may wait too');
+  const renewed = await approve(bare.reply.json.id);
+  t.equal(renewed.status, 200);
+  t.strictSame(renewed.json.names, ['limited.example.com']);
+  t.equal(new X509Certificate(renewed.json.certificate).subjectAltName, 'DNS:limited.example.com', 'with the names of the certificate presented');
+  t.ok(life(renewed.json.certificate) < HOUR, 'and its limit');
+});
+
+t.test('without a limit a renewal has the profile\'s usual life, or the longer one that was granted', async (t) => {
+  const DAY = 86_400;
+  const chancery = await startTestService(t);
+  const token = await chancery.token({ profile: 'node', names: ['*'], uses: 2 });
+  for (const [name, validity, days] of [['usual', '1h', 30], ['long', '90d', 90]] as const) {
+    const { csr, key } = makeCsr(chancery.folder, name, { san: `DNS:${name}.example.com` });
+    const { json } = await chancery.call('POST', `/v1/requests?validity=${validity}`, { bearer: token, headers: PKCS10, body: readFileSync(csr) });
+    const certificate = { cert: json.certificate + json.chain.join(''), key: readFileSync(key, 'utf8') };
+    const renewal = (query: string) => chancery.call('POST', `/v1/renewals${query}`, { certificate, headers: PKCS10, body: readFileSync(makeCsr(chancery.folder, `${name}2`).csr) });
+    const { validTo } = new X509Certificate((await renewal('')).json.certificate);
+    t.equal(Math.round((Date.parse(validTo) - Date.now()) / 1000 / DAY), days, name);
+    t.equal((await renewal('?validity=398d')).status, 403, 'never above the profile\'s longest');
+  }
+});

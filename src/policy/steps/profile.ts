@@ -2,6 +2,8 @@ import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage, type Ex
 import { X509Error } from '../../x509/errors.ts';
 import { OID } from '../../x509/oids.ts';
 import { type Candidate, type EligibilityStep, failed, passed } from '../eligibility.ts';
+import type { Grant } from '../grant.ts';
+import type { Profile } from '../profile.ts';
 
 /** The profile: allowed to the requester, its life long enough, and the CSR asks for nothing that it does not grant. */
 export const profileStep: EligibilityStep = {
@@ -27,7 +29,7 @@ export const profileStep: EligibilityStep = {
 };
 
 /** The longest life that profile and grant allow, seconds. */
-export const mostValidity = ({ profile, grant }: Pick<Candidate, 'profile' | 'grant'>): number =>
+export const mostValidity = ({ profile, grant }: { readonly profile: Profile; readonly grant: Pick<Grant, 'maxValidity'> }): number =>
   Math.min(profile.maxLifetime, grant.maxValidity ?? profile.maxLifetime);
 
 /** What TLS peers commonly name in a CSR. They ask for no power: the certificate's own key usage comes from the profile. */

@@ -38,7 +38,7 @@ export function record(over: Partial<RequestRecord> = {}): RequestRecord {
 /** A request that waits for an operator. */
 export function pending(over: Partial<RequestRecord> = {}): RequestRecord {
   const { certificate: _c, notBefore: _b, notAfter: _a, ...rest } = record();
-  return { ...rest, state: 'pending', csr: new Uint8Array(randomBytes(200)), askedNames: ['node1.example.com'], ...over };
+  return { ...rest, state: 'pending', csr: new Uint8Array(randomBytes(200)), subject: { names: [{ kind: 'dns', value: 'node1.example.com' }], commonName: 'node1.example.com' }, ...over };
 }
 
 /** A request that was refused. */
@@ -49,7 +49,7 @@ export function denied(over: Partial<RequestRecord> = {}): RequestRecord {
 
 /** What a pending request becomes: approved, its exact bytes stored. */
 export function approved(from: RequestRecord): RequestRecord {
-  const { csr: _csr, askedNames: _names, ...rest } = from;
+  const { csr: _csr, subject: _subject, ...rest } = from;
   return { ...rest, state: 'approved', tbs: new Uint8Array(randomBytes(250)), notBefore: TODAY, notAfter: TODAY + 86_400, updatedAt: from.updatedAt + 1 };
 }
 
