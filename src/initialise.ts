@@ -10,7 +10,7 @@ import type { InitOptions } from './authority/options.ts';
 import type { Config } from './config/config.ts';
 import { exampleConfig } from './config/example.ts';
 import { chainsOf } from './http/rest/request-view.ts';
-import type { Identity } from './identity/identity.ts';
+import { type Identity, requesterKey } from './identity/identity.ts';
 import { issue } from './issuance/issue.ts';
 import { FULL_GRANT } from './policy/grant.ts';
 import type { Core } from './core.ts';
@@ -65,6 +65,7 @@ export async function importAuthority({ chain, root }: { readonly chain: string;
 async function withOperator(config: Config, clock: () => number, httpBase: string | undefined): Promise<Pick<Initialised, 'root' | 'rootDigest' | 'operator'>> {
   const core = await openCore(config, clock);
   try {
+    await recordAuthorities(core);
     const operator = await ensureOperator(core, httpBase ?? httpAddress(config));
     return { root: join(config.data, 'root.pem'), rootDigest: core.authorities.issuing.rootDigest, operator };
   } finally {
@@ -72,12 +73,20 @@ async function withOperator(config: Config, clock: () => number, httpBase: strin
   }
 }
 
+/** A line of the audit log for each authority as it is now: made here, or signed by another CA. */
+const recordAuthorities = ({ store, authorities, clock }: Core): Promise<void> =>
+  store.audit.append(authorities.all.map(({ name, certificate }) => ({
+    time: clock(), event: 'authority.created', actor: requesterKey(CEREMONY), subject: name, details: { mode: authorities.mode, serial: certificate.serial, notAfter: certificate.notAfter },
+  })));
+
 /** `<data>/operator/{cert,key}.pem`, made through the same cycle as every certificate, unless it is there. @returns the certificate's path */
 async function ensureOperator({ config, authorities, issuanceAt }: Core, httpUrl: string | undefined): Promise<string> {
   const folder = join(config.data, 'operator');
   const path = join(folder, 'cert.pem');
   if (existsSync(path)) return path;
-  const { issuance } = issuanceAt(httpUrl);
+  const { issuance } = issuanceAt(httpUrl, (_what, error) => {
+    throw error;
+  });
   const pair = await generateKeyPair('P-256');
   const csr = certificationRequest(pair, [{ type: OID.commonName, value: FIRST_OPERATOR }], []);
   const { certificate } = await issue(issuance, { identity: CEREMONY, csr, profile: 'operator' });

@@ -9,6 +9,7 @@ export interface Metrics {
   readonly part: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
   readonly crlPublished: (authority: string, milliseconds: number) => void;
   readonly revoked: (reason: string) => void;
+  readonly replied: (status: number) => void;
 }
 
 /** Asked when the page is asked for: ages and numbers, by authority. */
@@ -19,6 +20,9 @@ export interface MetricSources {
 
 const PART_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
+/** 429 and 503 say that something is short, and are counted apart from the rest of their class. */
+const REPLY_CLASSES = ['2xx', '3xx', '4xx', '429', '5xx', '503'];
+
 /** A registry of its own, so that a process may hold several services (tests do). */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
@@ -28,9 +32,14 @@ export function createMetrics(sources: MetricSources): Metrics {
   const parts = new Histogram({ name: 'chancery_issuance_seconds', help: 'Time of each part of the cycle: check, sign, store', labelNames: ['part'], buckets: PART_BUCKETS, registers });
   const published = new Histogram({ name: 'chancery_crl_publication_seconds', help: 'Time to build, sign and store a CRL', labelNames: ['authority'], buckets: PART_BUCKETS, registers });
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
+  const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 apart', labelNames: ['status'], registers });
+  for (const status of REPLY_CLASSES) replies.inc({ status }, 0);
+  const replyClasses = new Map(REPLY_CLASSES.map((status) => [status, replies.labels(status)]));
   const byAuthority = <T extends { readonly authority: string }>(name: string, help: string, source: () => Promise<readonly T[]> | readonly T[], value: (item: T) => number): void => {
     new Gauge({
       name, help, labelNames: ['authority'], registers,
+      // Every worker reads the same from the store: their sum would mean nothing.
+      aggregator: 'max',
       async collect() {
         for (const item of await source()) this.set({ authority: item.authority }, value(item));
       },
@@ -47,5 +56,6 @@ export function createMetrics(sources: MetricSources): Metrics {
     part: (part, milliseconds) => observers[part].observe(milliseconds / 1000),
     crlPublished: (authority, milliseconds) => published.observe({ authority }, milliseconds / 1000),
     revoked: (reason) => revocations.inc({ reason }),
+    replied: (status) => (replyClasses.get(String(status)) ?? replyClasses.get(`${Math.floor(status / 100)}xx`))?.inc(),
   };
 }

@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerOptions as TlsOptions } from 'node:https';
-import type { Server as TlsServer } from 'node:tls';
 import { readServiceCertificate, renewServiceCertificate, serviceCertificateIsDue, type ServiceCertificateOptions } from './issuance/service-certificate.ts';
-import type { App } from './http/app.ts';
 import type { LeaseStore } from './store/store.ts';
 
 export interface OwnCertificateOptions extends ServiceCertificateOptions {
@@ -15,7 +13,7 @@ const LEASE = 'service-certificate';
 const LEASE_TIME = 60_000;
 const LEASE_LOOK = 100;
 
-const pemFile = (file: string): { readonly key: string; readonly cert: string } => ({ key: file, cert: file });
+export const pemFile = (file: string): { readonly key: string; readonly cert: string } => ({ key: file, cert: file });
 
 /**
  * Client certificates are asked for and not demanded, and no CA names are listed: whether one is ours is told by the store,
@@ -39,16 +37,4 @@ export async function ownCertificate(options: OwnCertificateOptions): Promise<st
       await options.leases.release(LEASE, holder);
     }
   }
-}
-
-/** Renews the certificate when it is due, and swaps in whatever another process has renewed. No connection is dropped. */
-export function certificateSwapper(app: App | undefined, options: OwnCertificateOptions, first: string, swapped: () => void): () => Promise<void> {
-  let served = first;
-  return async () => {
-    const file = await ownCertificate(options);
-    if (file === served || app === undefined) return;
-    (app.server as unknown as TlsServer).setSecureContext(pemFile(file));
-    served = file;
-    swapped();
-  };
 }

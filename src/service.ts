@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { loadAuthorities } from './authority/load.ts';
@@ -9,15 +9,18 @@ import { authentication as createAuthentication } from './http/authentication.ts
 import { buildHttpApp, buildHttpsApp, type PublishedOptions, type RestOptions } from './http/https-app.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
 import { chainsOf } from './http/rest/request-view.ts';
+import { permittedHostNames } from './host-names.ts';
+import { httpsListener } from './https-listener.ts';
 import { listenOn } from './listen.ts';
 import { readMaster } from './identity/master-secret.ts';
+import { authorityKeyHashes } from './issuance/authority-keys.ts';
 import type { IssuanceContext } from './issuance/context.ts';
 import { finishApproved } from './issuance/decide.ts';
 import { issuingProfiles } from './issuance/issuing-profiles.ts';
 import { serialSource } from './issuance/serial.ts';
 import type { PublishedAt } from './issuance/template.ts';
 import { createMetrics } from './metrics.ts';
-import { certificateSwapper, type OwnCertificateOptions, ownCertificate, serverTls } from './own-certificate.ts';
+import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
 import { publishCrl } from './revocation/crl-publisher.ts';
@@ -26,6 +29,7 @@ import type { RevocationContext } from './revocation/revoke.ts';
 import { metricSources, readiness } from './service-state.ts';
 import { openEmbeddedStore } from './store/embedded/store.ts';
 import { keepUp, type Upkeep } from './upkeep.ts';
+import { VERSION } from './version.ts';
 
 /** Where the listeners really are; a port 0 of the configuration is a free one here. */
 export interface Addresses {
@@ -72,12 +76,12 @@ export async function openCore(config: Config, clock: () => number): Promise<Cor
   const store = await openEmbeddedStore({ path: config.store.url.folder });
   const metrics = createMetrics(metricSources(store, authorities, clock));
   const signing = authorities.all.filter(({ canSign }) => canSign);
-  const blocked = new Set(config.keys.block);
+  const blocked = new Set([...config.keys.block, ...authorityKeyHashes(authorities)]);
   const rootSchedule = { lifetime: config.crl.rootLifetime, renewBefore: Math.floor(config.crl.rootLifetime / 2) };
   return {
     config, clock, authorities, store, metrics, signing,
     crls: { store: store.crls, clock, scheduleOf: ({ name }) => (name === authorities.issuing.name ? config.crl : rootSchedule) },
-    issuanceAt: (httpUrl) => {
+    issuanceAt: (httpUrl, report) => {
       const publishedAt = addressesFor(httpUrl, new Set(signing.map(({ name }) => name)));
       const issuance: IssuanceContext = {
         store: store.requests,
@@ -89,6 +93,7 @@ export async function openCore(config: Config, clock: () => number): Promise<Cor
         newSerial: serialSource(randomBytes),
         measure: metrics.part,
         counted: metrics.request,
+        report,
       };
       return { issuance, publishedAt };
     },
@@ -104,7 +109,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
   const { store, authorities, metrics, signing, crls } = core;
   const stopping: (() => Promise<unknown>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
-    for (const step of stopping.splice(0).reverse()) await step();
+    for (let step = stopping.pop(); step !== undefined; step = stopping.pop()) await step();
   };
   try {
     const keeper = crlKeeper(crls, {
@@ -115,35 +120,45 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     stopping.push(() => keeper.stop());
 
     // The http listener first: its address, which may be a free port, goes into every certificate.
-    const appOptions: AppOptions = { limits: config.limits, logger: log, logRequests: config.log.requests, clock };
+    const appOptions: AppOptions = { limits: config.limits, logger: log, logRequests: config.log.requests, clock, replied: metrics.replied };
     const published: PublishedOptions = {
-      crls: { authorities: signing.map(({ name }) => name), store: store.crls, clock },
-      authorities: authorities.all, issuing: authorities.issuing, readiness: readiness(core),
+      crls: { authorities: authorities.all, store: store.crls, clock },
+      authorities: authorities.all, issuing: authorities.issuing, readiness: readiness(core, () => notListening()),
     };
     let httpsUrl = config.publicUrl.https;
+    let notListening = (): string | undefined => 'not all listeners listen yet';
     const httpApp = await listenOn(config.listen.http, () => buildHttpApp(appOptions, published, () => httpsUrl ?? 'the https listener'), stopping);
-    const { issuance, publishedAt } = core.issuanceAt(config.publicUrl.http ?? httpApp?.url('http'));
+    const { issuance, publishedAt } = core.issuanceAt(config.publicUrl.http ?? httpApp?.url('http'), (what, err) => log.error({ err }, what));
     await finishApproved(issuance);
 
     const chainOf = chainsOf(authorities.all);
+    const hostNames = permittedHostNames(config, authorities.issuing);
+    if (hostNames.leftOut.length > 0) log.warn({ leftOut: hostNames.leftOut }, 'the service\'s own certificate has not all of the usual host names: name constraints forbid some');
     const own: OwnCertificateOptions = {
-      leases: store.leases, clock, context: issuance, folder: join(config.data, 'service'), hostNames: config.hostNames, chain: chainOf(authorities.issuing.name),
+      leases: store.leases, clock, context: issuance, folder: join(config.data, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name),
     };
-    const first = await ownCertificate(own);
     const rest = restOptions(core, issuance, keeper, chainOf, publishedAt);
-    const httpsApp = await listenOn(config.listen.https, () => buildHttpsApp({ ...appOptions, tls: serverTls(first) }, published, rest), stopping);
-    httpsUrl ??= httpsApp?.url('https');
+    const https = await httpsListener({
+      listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
+      authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
+    });
+    httpsUrl ??= https.listening()?.url('https');
     const metricsApp = serveMetrics ? await listenOn(config.listen.metrics, () => buildMetricsApp(appOptions, metrics.registry), stopping) : undefined;
 
-    const renewOwnCertificate = certificateSwapper(httpsApp?.app, own, first, () => log.info('the service\'s own certificate was renewed and swapped in'));
+    const holder = randomUUID();
     const failed = (what: string) => (err: unknown): void => log.error({ err }, what);
     const upkeeps: Upkeep[] = [
-      keepUp(CERTIFICATE_LOOK, renewOwnCertificate, failed('the service\'s own certificate could not be renewed')),
-      keepUp(SWEEP.every, () => sweep(core), failed('ended records could not be removed')),
+      keepUp(CERTIFICATE_LOOK, https.look, failed('the service\'s own certificate could not be renewed')),
+      keepUp(SWEEP.every, () => sweep(core, holder), failed('ended records could not be removed')),
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));
-    return { addresses: { https: httpsApp?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') }, core, issuance, openApi: () => httpsApp?.app.swagger() ?? {}, renewOwnCertificate, stop };
+    await store.audit.append([{ time: clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }]);
+    notListening = () => (config.listen.https !== 'off' && https.listening() === undefined ? 'https does not listen: there is no certificate for it' : undefined);
+    return {
+      addresses: { https: https.listening()?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') },
+      core, issuance, openApi: () => https.listening()?.app.swagger() ?? {}, renewOwnCertificate: https.look, stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -179,9 +194,10 @@ function restOptions({ config, store, authorities, crls, metrics, clock }: Core,
   };
 }
 
-async function sweep({ store, config, clock }: Core): Promise<void> {
+/** @param holder another one in each process: numbers of processes are the same in each container */
+async function sweep({ store, config, clock }: Core, holder: string): Promise<void> {
   const retainEnded = config.store.retainEnded * SECOND;
-  const lease = await store.leases.acquire('sweep', `process ${process.pid}`, clock(), SWEEP.lease);
+  const lease = await store.leases.acquire('sweep', holder, clock(), SWEEP.lease);
   if (lease === undefined) return;
   while (await store.sweep(clock(), { retainEnded, most: SWEEP.most })) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -3,7 +3,7 @@ export type AuditEvent =
   | 'request.accepted' | 'request.approved' | 'request.denied' | 'request.failed'
   | 'certificate.issued' | 'certificate.revoked'
   | 'crl.published' | 'token.created' | 'token.revoked' | 'api-key.created' | 'api-key.revoked'
-  | 'authority.created' | 'key.blocked' | 'service.started' | 'access.refused';
+  | 'authority.created' | 'key.blocked' | 'service.started';
 
 /** An entry before it has its place in the chain. No secrets: names, ids, serials, reasons. */
 export interface AuditDraft {

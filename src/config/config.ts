@@ -16,6 +16,8 @@ export interface Config {
   readonly publicUrl: { readonly https?: string; readonly http?: string };
   /** Names and addresses of the service's own certificate, in normal form; at least one. */
   readonly hostNames: readonly string[];
+  /** False where they are the usual ones: of those, what name constraints forbid is left out. */
+  readonly hostNamesGiven: boolean;
   readonly store: {
     readonly url: StoreLocation;
     /** Seconds. */

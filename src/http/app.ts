@@ -23,6 +23,8 @@ export interface AppOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly tls?: TlsOptions;
+  /** Told the status of every reply. */
+  readonly replied?: (status: number) => void;
 }
 
 export type App = FastifyInstance;
@@ -35,7 +37,7 @@ const MOST_HEADER_BYTES = 16_384;
  * body, headers, parameters, time, connections. Fastify's own defaults would let a body stall for ever, drop unknown members
  * and coerce types.
  */
-export function buildApp({ limits, logger, logRequests, clock, tls }: AppOptions): App {
+export function buildApp({ limits, logger, logRequests, clock, tls, replied }: AppOptions): App {
   const options: FastifyServerOptions = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: !logRequests }),
@@ -52,8 +54,10 @@ export function buildApp({ limits, logger, logRequests, clock, tls }: AppOptions
     clientErrorHandler: refuseBrokenRequest,
     frameworkErrors: (error, request, reply) => errorHandler(error, request, reply),
   };
+  // A connection that never speaks TLS ends when one that never speaks HTTP does.
+  const secured = { ...tls, handshakeTimeout: limits.requestTime * 1000 };
   const server = { headersTimeout: limits.requestTime * 1000, maxHeaderSize: MOST_HEADER_BYTES, connectionsCheckingInterval: 2000 };
-  const app = (tls === undefined ? fastify({ ...options, http: server }) : fastify<Server>({ ...options, https: { ...tls, ...server } } as unknown as FastifyHttpsOptions<Server>)) as unknown as App;
+  const app = (tls === undefined ? fastify({ ...options, http: server }) : fastify<Server>({ ...options, https: { ...secured, ...server } } as unknown as FastifyHttpsOptions<Server>)) as unknown as App;
   app.server.maxConnections = limits.connections;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
@@ -67,10 +71,16 @@ export function buildApp({ limits, logger, logRequests, clock, tls }: AppOptions
   app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(app, request.method, request.url)));
   const perAddress = rateLimit(limits.perAddress);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-content-type-options', 'nosniff');
+    reply.header('x-content-type-options', 'nosniff').header('x-request-id', request.id);
     const seconds = perAddress.take(request.ip, clock());
     done(seconds > 0 ? new Refused('rate-limited', 'This address calls too often.', { retryAfter: seconds }) : undefined);
   });
+  if (replied !== undefined) {
+    app.addHook('onResponse', (_request, reply, done) => {
+      replied(reply.statusCode);
+      done();
+    });
+  }
   return app;
 }
 
@@ -91,7 +101,8 @@ const BROKEN: Readonly<Record<string, Refused>> = {
 
 /** Answers, on the bare socket, what never became a request. */
 const refuseBrokenRequest: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+  // Without TLS nothing can be said: the handshake failed, or did not end in time.
+  if (error.code === 'ECONNRESET' || /^ERR_(TLS|SSL)_/.test(error.code) || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }

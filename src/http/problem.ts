@@ -94,8 +94,8 @@ export function refusedOf(error: unknown): Refused {
 /** For Fastify's `setErrorHandler`. */
 export function errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const refused = refusedOf(error);
-  if (refused.code === 'internal') request.log.error({ err: refused.cause }, 'internal fault');
-  else if (refused.code === 'unavailable') request.log.warn({ err: refused.cause ?? refused }, 'not available');
+  if (refused.code === 'internal') request.log.error({ err: refused.cause, requestId: request.id }, 'internal fault');
+  else if (refused.code === 'unavailable') request.log.warn({ err: refused.cause ?? refused, requestId: request.id }, 'not available');
   void sendProblem(reply, refused);
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Authority } from '../authority/authority.ts';
 import { sha256 } from '../digest.ts';
 import { lintCrl } from '../policy/lints.ts';
@@ -52,11 +53,13 @@ export async function publishCrl(context: CrlContext, authority: Authority, acto
 async function nextCrl({ store, scheduleOf, clock }: CrlContext, authority: Authority): Promise<{ readonly crl: PublishedCrl; readonly drop: readonly string[] }> {
   if (authority.signingKey === undefined) throw new Error(`authority ${authority.name} has no key here to sign its CRL`);
   const head = await store.head(authority.name);
+  // Times of HTTP and of CRLs count whole seconds: two CRLs of one second would be the same to `If-Modified-Since`.
+  if (head?.thisUpdate === Math.floor(clock() / 1000)) await setTimeout(1000 - (clock() % 1000));
   const { revision, entries } = await store.entries(authority.name);
   // RFC 5280 3.3: an entry leaves only after it was on a CRL issued after its certificate ended.
   const ended = head === undefined ? [] : entries.filter(({ notAfter }) => notAfter < head.thisUpdate);
   const listed = ended.length === 0 ? entries : entries.filter(({ notAfter }) => notAfter >= (head?.thisUpdate ?? 0));
-  const thisUpdate = Math.max(Math.floor(clock() / 1000), head?.thisUpdate ?? 0);
+  const thisUpdate = Math.max(Math.floor(clock() / 1000), (head?.thisUpdate ?? -1) + 1);
   const nextUpdate = thisUpdate + scheduleOf(authority).lifetime;
   const number = (head?.number ?? 0n) + 1n;
   const tbs = encodeTbsCrl({

@@ -1,3 +1,4 @@
+import type { AuditDraft } from '../audit/entry.ts';
 import { Refused } from '../errors.ts';
 import { type Identity, mayAct, requesterKey } from '../identity/identity.ts';
 import type { RequestRecord } from '../issuance/request.ts';
@@ -31,9 +32,13 @@ export async function revoke(context: RevocationContext, { identity, serial, rea
   }
   const now = context.clock();
   const at = Math.floor(now / 1000);
+  const actor = requesterKey(identity);
+  const drafts: AuditDraft[] = [{ time: now, event: 'certificate.revoked', actor, subject: serial, details: { reason, holder } }];
+  const blocked = reason === 'keyCompromise' ? (await context.store.get(serial))?.keyHash : undefined;
+  if (blocked !== undefined) drafts.push({ time: now, event: 'key.blocked', actor, subject: blocked, details: { serial } });
   const outcome = await context.store.revoke(
     serial, { at, reason }, (first) => encodeRevokedEntry({ serial, at: first, reason }), { blockKey: reason === 'keyCompromise' },
-    [{ time: now, event: 'certificate.revoked', actor: requesterKey(identity), subject: serial, details: { reason, holder } }],
+    drafts,
   );
   switch (outcome.outcome) {
     case 'unknown': throw new Refused('not-found', `No certificate with serial ${serial} was issued here.`);

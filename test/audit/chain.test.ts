@@ -45,7 +45,7 @@ t.test('any draft makes a line that reads back and gives its hash', async (t) =>
   const text = fc.string({ unit: 'binary' });
   const details = fc.dictionary(text, fc.oneof(text, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.boolean(), fc.array(text)));
   fc.assert(fc.property(text, text, fc.option(details, { nil: undefined }), (actor, subject, more) => {
-    const { line, head } = link(EMPTY_CHAIN, { time: 5, event: 'access.refused', actor, subject, ...(more === undefined ? {} : { details: more }) });
+    const { line, head } = link(EMPTY_CHAIN, { time: 5, event: 'request.denied', actor, subject, ...(more === undefined ? {} : { details: more }) });
     const entry = parseLine(line);
     return canonicalJson(entry) === line && hashOf(entry) === head.hash && entry.subject === subject && entry.actor === actor;
   }));

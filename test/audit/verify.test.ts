@@ -9,7 +9,7 @@ function log(length: number, start: ChainHead = EMPTY_CHAIN): { readonly entries
   const entries: AuditEntry[] = [];
   let head = start;
   for (let n = 0; n < length; n += 1) {
-    const linked = link(head, { time: n, event: 'access.refused', actor: 'system', subject: `s${n}`, details: { n } });
+    const linked = link(head, { time: n, event: 'request.denied', actor: 'system', subject: `s${n}`, details: { n } });
     entries.push(parseLine(linked.line));
     head = linked.head;
   }

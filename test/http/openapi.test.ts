@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { AggregatorRegistry } from 'prom-client';
 import t from 'tap';
 import { type Json, startTestService } from '../helpers/service.ts';
 import { repositoryFile } from '../repository.ts';
@@ -36,7 +37,9 @@ t.test('the pages at /docs are there, under a strict policy', async (t) => {
   t.equal(page.status, 200);
   t.match(page.text, /swagger/i);
   t.match(page.headers['content-security-policy'], /default-src 'self'/);
-  t.notMatch(page.headers['content-security-policy'], /unsafe-eval/);
+  t.notMatch(page.headers['content-security-policy'], /unsafe|https:|validator/);
+  t.notMatch(page.text, /<style|<script(?! src="\.\/)|\son\w+=|https?:/, 'nothing inline, nothing from elsewhere');
+  for (const [, file = ''] of page.text.matchAll(/(?:src|href)="\.\/([^"]+)"/g)) t.equal((await chancery.call('GET', `/docs/${file}`)).status, 200, file);
 });
 
 t.test('metrics', async (t) => {
@@ -47,4 +50,24 @@ t.test('metrics', async (t) => {
     /^chancery_requests_total\{state="issued",profile="service"\} 1$/m, /^chancery_crl_number\{authority="issuing"\} 1$/m, /^chancery_crl_left_seconds\{authority="root"\} \d/m,
     /^chancery_authority_days_left\{authority="issuing"\} \d/m, /^chancery_issuance_seconds_count\{part="store"\} \d/m, /^process_resident_memory_bytes \d/m,
   ]) t.match(text, line);
+});
+
+t.test('workers read the same from the store, which is not added up', async (t) => {
+  const chancery = await startTestService(t);
+  const page = await chancery.service.core.metrics.registry.getMetricsAsJSON();
+  const all = await AggregatorRegistry.aggregate([page, page]).metrics();
+  t.match(all, /^chancery_crl_number\{authority="issuing"\} 1$/m);
+  t.match(all, /^chancery_requests_total\{state="issued",profile="service"\} 2$/m, 'counters are');
+});
+
+t.test('replies have an id and are counted', async (t) => {
+  const chancery = await startTestService(t);
+  const reply = await chancery.call('GET', '/v1/certificates');
+  t.equal(reply.status, 401);
+  t.match(reply.headers['x-request-id'], /^[0-9a-f-]{36}$/);
+  await chancery.plain('GET', '/healthz');
+  const text = await (await fetch(`${chancery.service.addresses.metrics}/metrics`)).text();
+  t.match(text, /^chancery_http_replies_total\{status="2xx"\} 1$/m);
+  t.match(text, /^chancery_http_replies_total\{status="4xx"\} 1$/m);
+  t.match(text, /^chancery_http_replies_total\{status="503"\} 0$/m);
 });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { makeCsr, openssl, opensslStatus } from '../helpers/openssl.ts';
@@ -148,5 +148,47 @@ t.test('the listener without TLS serves what is published, and refuses the rest'
   t.strictSame((await chancery.plain('GET', '/healthz')).json, { status: 'ok' });
   const ready = await chancery.plain('GET', '/readyz');
   t.equal(ready.status, 200);
-  t.strictSame(ready.json.checks.map(({ name, ok }: { name: string; ok: boolean }) => [name, ok]), [['store', true], ['key', true], ['crl', true]]);
+  t.strictSame(ready.json.checks.map(({ name, ok }: { name: string; ok: boolean }) => [name, ok]), [['listeners', true], ['store', true], ['key', true], ['crl', true]]);
+});
+
+t.test('CRLs of one second can be told apart by their time', async (t) => {
+  const chancery = await startTestService(t);
+  const published = async (): Promise<Reply> => {
+    t.equal((await chancery.call('POST', '/v1/authorities/issuing/crl', { certificate: chancery.operator })).status, 200);
+    return chancery.plain('GET', '/crl/issuing.crl');
+  };
+  const before = await published();
+  const after = await published();
+  t.not(after.headers['last-modified'], before.headers['last-modified']);
+  t.equal((await chancery.plain('GET', '/crl/issuing.crl', { headers: { 'if-modified-since': String(before.headers['last-modified']) } })).status, 200);
+});
+
+t.test('a root whose key was taken away: its last CRL is served, and its end is told', async (t) => {
+  let now = Date.now();
+  const chancery = await startTestService(t, { clock: () => now });
+  const crl = await chancery.plain('GET', '/crl/root.crl');
+  rmSync(join(chancery.config.data, 'authorities', 'root', 'key.pem'));
+  await chancery.restart();
+  const away = await chancery.plain('GET', '/crl/root.crl');
+  t.equal(away.status, 200);
+  t.strictSame(away.bytes, crl.bytes);
+  const crlCheck = async (): Promise<object> => (await chancery.plain('GET', '/readyz')).json.checks.find(({ name }: { name: string }) => name === 'crl');
+  t.strictSame(await crlCheck(), { name: 'crl', ok: true });
+  now += 80 * 86_400_000;
+  await chancery.restart();
+  t.match(await crlCheck(), { ok: true, detail: /^the CRL of root, whose key is not here, ends in \d days$/ });
+  now += 20 * 86_400_000;
+  await chancery.restart();
+  t.match(await crlCheck(), { detail: /root.*has ended/ });
+});
+
+t.test('a compromised key leaves a line of its own in the audit log', async (t) => {
+  const chancery = await startTestService(t);
+  const { serial } = (await issue(chancery, 'blocked')).json;
+  await chancery.call('POST', `/v1/certificates/${serial}/revoke`, { certificate: chancery.operator, body: { reason: 'keyCompromise' } });
+  const entries = await chancery.service.core.store.audit.list({ after: 0, limit: 100 });
+  const record = await chancery.service.core.store.certificates.get(serial);
+  t.match(entries.find(({ event }) => event === 'key.blocked'), { subject: record?.keyHash, details: { serial } });
+  t.strictSame(entries.filter(({ event }) => event === 'authority.created').map(({ subject }) => subject), ['root', 'issuing']);
+  t.ok(entries.some(({ event, details }) => event === 'service.started' && typeof details?.['version'] === 'string'));
 });

@@ -1,4 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { connect as connectPlain } from 'node:net';
+import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { startTestService, type TestService } from '../helpers/service.ts';
@@ -38,6 +41,47 @@ t.test('the service\'s own certificate is renewed and swapped in place, and no c
   t.equal(json, undefined, 'a client of today does not take a certificate of the day after tomorrow: it was swapped');
   const records = (await chancery.service.core.store.certificates.list({ profile: 'service' }, { limit: 10 }, 0)).items;
   t.equal(records.length, 2);
+});
+
+t.test('a connection that never speaks TLS ends with the time of a request', async (t) => {
+  const chancery = await startTestService(t, { settings: { CHANCERY_LIMITS__REQUEST_TIME: '1s' } });
+  const { port } = new URL(chancery.service.addresses.https ?? '');
+  const socket = connectPlain(Number(port), '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  const closed = new Promise<string>((resolve) => void socket.resume().on('error', () => {}).once('close', () => resolve('closed')));
+  t.equal(await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000, 'still open').unref())]), 'closed');
+});
+
+t.test('when the issuing authority has ended, what is published is still served', async (t) => {
+  let now = Date.now();
+  const chancery = await startTestService(t, { clock: () => now, init: { issuingLifetime: 86_400 * 40 } });
+  now += 41 * DAY;
+  await chancery.restart();
+  t.ok(chancery.service.addresses.https, 'https with the last certificate');
+  t.equal((await chancery.plain('GET', '/crl/issuing.crl')).status, 200);
+  const ready = await chancery.plain('GET', '/readyz');
+  t.equal(ready.status, 503);
+  t.match(ready.json.checks, [{ name: 'listeners', ok: true }, { name: 'store' }, { name: 'key', ok: false, detail: /has ended/ }]);
+  t.match(chancery.logged.join(''), /"level":50.*the issuing authority has ended.*with the last one/);
+
+  rmSync(join(chancery.config.data, 'service'), { recursive: true });
+  await chancery.restart();
+  t.equal(chancery.service.addresses.https, undefined);
+  t.match((await chancery.plain('GET', '/readyz')).json.checks[0], { name: 'listeners', ok: false, detail: /https does not listen/ });
+  now -= 41 * DAY;
+  await chancery.service.renewOwnCertificate();
+  t.equal((await chancery.plain('GET', '/readyz')).json.checks[0].ok, true, 'https listens as soon as there is a certificate');
+});
+
+t.test('of the usual host names, those that name constraints permit are kept', async (t) => {
+  const chancery = await startTestService(t, { init: { nameConstraints: { permitted: ['dns:example.com', 'ip:127.0.0.0/8'] } } });
+  const [certificate] = (await chancery.service.core.store.certificates.list({ profile: 'service' }, { limit: 1 }, 0)).items;
+  t.strictSame(certificate?.names, ['127.0.0.1']);
+  t.match(chancery.logged.join(''), /localhost is in none of the permitted subtrees \(example\.com\)/);
+  await t.rejects(chancery.restart({ CHANCERY_HOST_NAMES: 'ca.example.com,ca.example.org' }), {
+    message: /^hostNames break the name constraints .*: ca\.example\.org is in none of the permitted subtrees \(example\.com\); expected hostNames \(CHANCERY_HOST_NAMES\)/,
+  });
+  await chancery.restart({ CHANCERY_HOST_NAMES: 'ca.example.com' });
 });
 
 t.test('a restart keeps the certificate, and other host names get another', async (t) => {

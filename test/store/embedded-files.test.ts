@@ -91,7 +91,7 @@ t.test('a write that does not end is given up, told as unknown, and the store re
   t.teardown(() => other.end());
   // Stopped at moments of chance until it holds the lock.
   const stopped = async (): Promise<boolean> => {
-    const writing = Array.from({ length: 2000 }, () => other.call('audit.append', [draft('access.refused', 'x')]));
+    const writing = Array.from({ length: 2000 }, () => other.call('audit.append', [draft('request.denied', 'x')]));
     await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 20));
     other.process.kill('SIGSTOP');
     const outcome = await put(store).then(() => 'stored', (error: unknown) => error);
@@ -131,14 +131,17 @@ t.test('the files do not gather in memory', { skip: process.platform === 'linux'
   const store = await openEmbeddedStore({ path: folder(t) });
   t.teardown(() => store.close());
   const files = (): number => Number(/RssFile:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]) / 1024;
+  const filler = 'x'.repeat(3000);
+  const fill = () => Promise.all(Array.from({ length: 500 }, () => put(store, denied({ refusal: { code: 'request-refused', detail: filler } }))));
+  // First the program's own code comes into memory, a file too.
+  for (let round = 0; round < 5; round += 1) await fill();
   const before = files();
   let most = 0;
-  const filler = 'x'.repeat(3000);
-  for (let made = 0; made < 15_000; made += 500) {
-    await Promise.all(Array.from({ length: 500 }, () => put(store, denied({ refusal: { code: 'request-refused', detail: filler } }))));
+  for (let round = 0; round < 30; round += 1) {
+    await fill();
     most = Math.max(most, files());
   }
   await store.requests.list({ name: 'nowhere', since: NOW - HOUR }, { limit: 1 });
   await store.ping();
-  t.ok(most - before < 48, `${Math.round(most - before)} MB of 60 or more`);
+  t.ok(most - before < 48, `${Math.round(most - before)} MB more, of 60 or more that were written`);
 });

@@ -1,13 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Refused } from '../../errors.ts';
+import type { Authority } from '../../authority/authority.ts';
 import type { CrlStore, PublishedCrl } from '../../store/store.ts';
 import { encodePem } from '../../x509/pem.ts';
 import type { App } from '../app.ts';
 import { isNotModified } from './conditional.ts';
 
 export interface CrlRoutes {
-  readonly authorities: readonly string[];
+  readonly authorities: readonly Pick<Authority, 'name' | 'canSign'>[];
   readonly store: CrlStore;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -20,25 +21,32 @@ const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 
 interface Served {
   readonly etag: string;
   readonly der: Buffer;
-  readonly pem: string;
+  /** Made when it is first asked for: it is rarely, and a large CRL takes long to encode. */
+  pem?: string;
   readonly crl: PublishedCrl;
 }
 
 /**
  * `/crl/{authority}.crl` and `.pem`. Every process serves the same bytes, which come from the store; the head is looked up
- * at each call, the bytes only when it has changed.
+ * at each call, the bytes only when it has changed. A CRL is served for as long as it is in the store, also when the key that
+ * signed it has been taken away.
  */
 export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): void {
   const cache = new Map<string, Served>();
+  const known = new Set(authorities.map(({ name }) => name));
+  const signing = new Set(authorities.filter(({ canSign }) => canSign).map(({ name }) => name));
 
   const current = async (authority: string): Promise<Served> => {
     const head = await store.head(authority);
     const cached = cache.get(authority);
     if (head !== undefined && cached?.etag === head.etag) return cached;
     const crl = await store.current(authority);
-    if (crl === undefined) throw new Refused('unavailable', `The CRL of authority ${authority} is not published yet.`, { retryAfter: 2 });
+    if (crl === undefined) {
+      if (signing.has(authority)) throw new Refused('unavailable', `The CRL of authority ${authority} is not published yet.`, { retryAfter: 2 });
+      throw new Refused('not-found', `No CRL of authority ${authority} was published here, and its key is not here.`);
+    }
     const der = Buffer.from(crl.der);
-    const served = { etag: crl.etag, der, pem: encodePem('X509 CRL', der), crl };
+    const served: Served = { etag: crl.etag, der, crl };
     cache.set(authority, served);
     return served;
   };
@@ -51,7 +59,7 @@ export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): v
     reply.header('cache-control', `public, max-age=${left}, no-cache`).header('expires', new Date(nextUpdate * 1000).toUTCString());
     const validators = pem ? { etag: etag.replace(/"$/, '-pem"'), lastModified: thisUpdate } : { etag, lastModified: thisUpdate };
     if (isNotModified(request, reply, validators)) return reply.code(304).send();
-    return reply.header('content-type', pem ? PEM : 'application/pkix-crl').send(pem ? served.pem : served.der);
+    return reply.header('content-type', pem ? PEM : 'application/pkix-crl').send(pem ? (served.pem ??= encodePem('X509 CRL', served.der)) : served.der);
   };
 
   for (const [form, pem, type] of [['crl', false, 'application/pkix-crl'], ['pem', true, PEM]] as const) {
@@ -61,7 +69,7 @@ export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): v
     };
     app.get(`/crl/:authority(^[a-z0-9-]+).${form}`, { schema }, (request, reply) => {
       const { authority } = request.params as { authority: string };
-      if (!authorities.includes(authority)) throw new Refused('not-found', `No CRL of an authority ${JSON.stringify(authority)} is published here.`);
+      if (!known.has(authority)) throw new Refused('not-found', `No CRL of an authority ${JSON.stringify(authority)} is published here.`);
       return send(request, reply, authority, pem);
     });
   }

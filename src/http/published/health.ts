@@ -6,6 +6,8 @@ export interface Readiness {
   readonly name: string;
   /** Undefined when it holds; else what does not, in words. */
   readonly check: () => Promise<string | undefined>;
+  /** What to know although it holds. */
+  readonly note?: () => Promise<string | undefined>;
 }
 
 const Check = Type.Object({ name: Type.String(), ok: Type.Boolean(), detail: Type.Optional(Type.String()) });
@@ -13,15 +15,16 @@ const Health = Type.Object({ status: Type.String(), checks: Type.Array(Check) })
 
 const CHECK_TIME = 2000;
 
-/** `/healthz`: the process answers. `/readyz`: store, key and CRL are good, so that it is worth sending traffic. */
+/** `/healthz`: the process answers. `/readyz`: listeners, store, key and CRL are good, so that it is worth sending traffic. */
 export function healthRoutes(app: App, readiness: readonly Readiness[]): void {
   app.get('/healthz', { schema: { operationId: 'getHealth', summary: 'The process answers', tags: ['published'], security: [], response: { 200: Type.Object({ status: Type.String() }) } } }, (_request, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'ok' }));
 
   app.get('/readyz', { schema: { operationId: 'getReadiness', summary: 'Store, key and CRL are good', tags: ['published'], security: [], response: { 200: Health, 503: Health } } }, async (_request, reply) => {
-    const checks = await Promise.all(readiness.map(async ({ name, check }) => {
-      const detail = await bounded(check);
-      return { name, ok: detail === undefined, ...(detail === undefined ? {} : { detail }) };
+    const checks = await Promise.all(readiness.map(async ({ name, check, note }) => {
+      const fault = await bounded(check);
+      const detail = fault ?? (note && await bounded(note));
+      return { name, ok: fault === undefined, ...(detail === undefined ? {} : { detail }) };
     }));
     const ready = checks.every(({ ok }) => ok);
     reply.header('cache-control', 'no-store');

@@ -15,7 +15,7 @@ export const auditContract: Part = (t, open) => {
 
   t.test('lines are numbered from one, chained, and read oldest first, by pages', async (t) => {
     const { store } = await open(t);
-    await store.audit.append([draft('service.started', 'a'), draft('access.refused', 'b', { z: [1, 'x'].map(String), a: true, n: 1.5 })]);
+    await store.audit.append([draft('service.started', 'a'), draft('request.denied', 'b', { z: [1, 'x'].map(String), a: true, n: 1.5 })]);
     await put(store);
     await store.audit.append([draft('service.started', 'c')]);
     const all = await store.audit.list({ after: 0, limit: 100 });
@@ -30,7 +30,7 @@ export const auditContract: Part = (t, open) => {
   t.test('hostile text in a line stays as it is, and the chain holds', async (t) => {
     const { store } = await open(t);
     const details = Object.fromEntries(HOSTILE_NAMES.map((name) => [name, name]));
-    await store.audit.append(HOSTILE_NAMES.map((name) => ({ ...draft('access.refused', name, details), actor: name })));
+    await store.audit.append(HOSTILE_NAMES.map((name) => ({ ...draft('request.denied', name, details), actor: name })));
     const all = await store.audit.list({ after: 0, limit: 100 });
     t.same(all.map(({ subject }) => subject), [...HOSTILE_NAMES]);
     t.same(Object.entries(all[0]?.details ?? {}).sort(), Object.entries(details).sort());

@@ -94,7 +94,7 @@ export const racesContract: Part = (t, open) => {
 
   t.test('two writers at full speed leave one chain with each line once', async (t) => {
     const { store, other } = await two(t, open);
-    const drafts = (who: string) => Array.from({ length: 400 }, (_, n) => draft('access.refused', `${who} ${n}`));
+    const drafts = (who: string) => Array.from({ length: 400 }, (_, n) => draft('request.denied', `${who} ${n}`));
     await Promise.all([
       ...drafts('mine').map((one) => store.audit.append([one])),
       ...drafts('theirs').map((one) => other.call('audit.append', [one])),

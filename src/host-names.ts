@@ -1,0 +1,37 @@
+import type { Authority } from './authority/authority.ts';
+import { valueOf } from './authority/trust-path.ts';
+import type { Config } from './config/config.ts';
+import { constraintViolations } from './policy/name-constraints.ts';
+import { parseCertificate } from './x509/certificate.ts';
+import { textToName } from './x509/general-name.ts';
+import { decodeNameConstraints } from './x509/name-constraints.ts';
+import { OID } from './x509/oids.ts';
+
+export interface HostNames {
+  readonly names: readonly string[];
+  /** Usual names that the service's certificate cannot have, each in a sentence that says why. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * The names of the service's own certificate that the authorities above it may certify (RFC 5280 4.2.1.10). Usual names that
+ * they may not are left out; configured ones are not, as somebody counts on them.
+ * @throws Error where a configured name is forbidden, or no usual one is left
+ */
+export function permittedHostNames({ hostNames, hostNamesGiven }: Pick<Config, 'hostNames' | 'hostNamesGiven'>, issuing: Authority): HostNames {
+  const judged = hostNames.map((name) => ({ name, violations: violationsOf(name, issuing) }));
+  const names = judged.filter(({ violations }) => violations.length === 0).map(({ name }) => name);
+  const leftOut = judged.flatMap(({ violations }) => violations);
+  if (leftOut.length > 0 && (hostNamesGiven || names.length === 0)) {
+    const which = hostNamesGiven ? 'hostNames break' : 'the usual host names all break';
+    throw new Error(`${which} the name constraints of the issuing authority: ${leftOut.join('; ')}; expected hostNames (CHANCERY_HOST_NAMES) to be names of this service that it permits`);
+  }
+  return { names, leftOut };
+}
+
+function violationsOf(name: string, { der, chain }: Authority): string[] {
+  return [der, ...chain].flatMap((each) => {
+    const constraints = valueOf(parseCertificate(each), OID.nameConstraints, decodeNameConstraints);
+    return constraints === undefined ? [] : constraintViolations(constraints, [textToName(name)]);
+  });
+}

@@ -1,0 +1,70 @@
+import type { ServerOptions as TlsOptions } from 'node:https';
+import type { Server as TlsServer } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Listener } from './config/forms.ts';
+import type { App } from './http/app.ts';
+import { readServiceCertificate } from './issuance/service-certificate.ts';
+import { listenOn, type Listening } from './listen.ts';
+import { type OwnCertificateOptions, ownCertificate, pemFile, serverTls } from './own-certificate.ts';
+
+export interface HttpsListenerOptions {
+  readonly listener: Listener | 'off';
+  readonly own: OwnCertificateOptions;
+  readonly build: (tls: TlsOptions) => Promise<App>;
+  readonly stopping: (() => Promise<unknown>)[];
+  /** True when the issuing authority cannot certify anything any more, this service included. */
+  readonly authorityEnded: () => boolean;
+  readonly log: Logger;
+}
+
+/** The https listener and its certificate. */
+export interface HttpsListener {
+  /** Absent while there is no certificate to listen with, or where the listener is off. */
+  readonly listening: () => Listening | undefined;
+  /** Renews the certificate when it is due, swaps in whatever another process has renewed, and listens where that was not possible before. */
+  readonly look: () => Promise<void>;
+}
+
+/**
+ * Listens with the service's own certificate. When the issuing authority has ended, none can be made: then with the last one,
+ * or not at all until there is one, for what is published without TLS must still be served.
+ * @throws the listener's own error, or why no certificate could be made while the authority lives
+ */
+export async function httpsListener({ listener, own, build, stopping, authorityEnded, log }: HttpsListenerOptions): Promise<HttpsListener> {
+  let listening: Listening | undefined;
+  let served: string | undefined;
+
+  const listen = async (file: string): Promise<void> => {
+    listening = await listenOn(listener, () => build(serverTls(file)), stopping);
+    served = file;
+  };
+
+  const first = async (): Promise<string | undefined> => {
+    try {
+      return await ownCertificate(own);
+    } catch (err) {
+      if (!authorityEnded()) throw err;
+      const last = readServiceCertificate(own.folder);
+      log.error({ err }, `the issuing authority has ended: the service has no valid certificate of its own, and ${last === undefined ? 'does not listen on https' : 'listens on https with the last one'}`);
+      return last;
+    }
+  };
+
+  const file = await first();
+  if (file !== undefined) await listen(file);
+  return {
+    listening: () => listening,
+    look: async () => {
+      const now = await ownCertificate(own);
+      if (now === served) return;
+      if (listening === undefined) {
+        await listen(now);
+        return;
+      }
+      // No connection is dropped.
+      (listening.app.server as unknown as TlsServer).setSecureContext(pemFile(now));
+      served = now;
+      log.info('the service\'s own certificate was renewed and swapped in');
+    },
+  };
+}
