@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# docker-compose.yml as it is, on a Docker daemon of its own: up, a certificate from outside, what the containers may, and that
+# nothing is lost with them. Without a registry: its base images are made from Debian packages.
+. "$(dirname "$0")/lib.sh"
+
+BASE_IMAGES=$SHARED/acceptance/docker/local-base-images.sh
+PACKAGES=(docker.io docker-compose debootstrap)
+missing() { local c; for c in dockerd docker docker-compose debootstrap iptables; do command -v "$c" >/dev/null || return 0; done; return 1; }
+leave() { skip 'docker-compose.yml' "$1"; finish; exit; }
+
+[ "$(id -u)" = 0 ] || leave 'a Docker daemon needs root'
+[ -r "$BASE_IMAGES" ] || leave "there is no $BASE_IMAGES"
+if missing; then
+  [ "${CI:-}" = true ] || leave "it needs ${PACKAGES[*]} (apt-get install)"
+  # Run level 1: no package starts its service.
+  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+  apt-get -q update >"$WORK/apt" 2>&1 && apt-get -q install -y --no-install-recommends "${PACKAGES[@]}" iptables >>"$WORK/apt" 2>&1
+  missing && { fail 'Debian packages' "$(tail -n 1 "$WORK/apt")"; finish; exit; }
+fi
+
+unset "${!DOCKER_@}" "${!COMPOSE_@}"
+export DOCKER_HOST=unix://$WORK/docker.sock COMPOSE_PROJECT_NAME=chancery-acceptance DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0
+DAEMON=
+
+# Debian's docker.io has it beside /sbin, which a user's PATH may lack.
+start_daemon() {
+  setsid dockerd --data-root "$WORK/docker" --exec-root "$WORK/exec" --pidfile "$WORK/docker.pid" -H "$DOCKER_HOST" --storage-driver=vfs \
+    --bridge=none --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false >"$WORK/dockerd.log" 2>&1 </dev/null &
+  DAEMON=$!
+  for _ in $(seq 300); do docker version >/dev/null 2>&1 && return 0; sleep 0.1; done
+  tail -n 5 "$WORK/dockerd.log"
+  return 1
+}
+
+# The containers and their networks go first, then the daemon and its containerd, then what they had mounted.
+tear_down() {
+  local containerd mount
+  if [ -n "$DAEMON" ]; then
+    (cd "$WORK/clone" 2>/dev/null && timeout 60 docker-compose down --volumes --timeout 5 >/dev/null 2>&1)
+    containerd=$(cat "$WORK/exec/containerd/containerd.pid" 2>/dev/null)
+    kill "$DAEMON" 2>/dev/null
+    for _ in $(seq 150); do kill -0 "$DAEMON" 2>/dev/null || break; sleep 0.1; done
+    kill -KILL "$DAEMON" ${containerd:+"$containerd"} 2>/dev/null
+  fi
+  awk -v below="$WORK/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do umount -l "$mount"; done
+  rm -rf "$WORK"
+}
+trap tear_down EXIT
+
+# quit NAME [WHY]: nothing after it can be tested.
+quit() { fail "$@"; finish; exit 1; }
+said() { tail -n 1 "$WORK/said" | cut -c1-300; }
+
+# The image must come from what is committed, as a user's does.
+git clone --quiet "$ROOT" "$WORK/clone" && cd "$WORK/clone" || exit 1
+# A umask that shuts others out must not show in the image.
+chmod -R go-rwx .
+# There is no default network to build on.
+printf 'services:\n  chancery:\n    build:\n      network: host\n' >docker-compose.override.yml
+
+start_daemon >"$WORK/said" || quit 'dockerd' "$(said)"
+WORK="$WORK/images" bash -c 'mkdir "$WORK" && exec bash "$0"' "$BASE_IMAGES" >"$WORK/said" 2>&1 || quit 'the base images' "$(said)"
+BEGIN=$SECONDS
+timeout 200 docker-compose build --quiet >"$WORK/said" 2>&1 </dev/null || quit 'docker-compose build' "$(said)"
+pass "the image is built ($((SECONDS - BEGIN)) s, $(($(docker image inspect -f '{{.Size}}' chancery) / 1000000)) MB of which $(($(docker image inspect -f '{{.Size}}' node:20-bookworm-slim) / 1000000)) are the base)"
+
+free_port() { node -e 'const s = require("net").createServer().listen(0, () => { console.log(s.address().port); s.close(); })'; }
+HTTPS_PORT=$(free_port) HTTP_PORT=$(free_port)
+URL=https://127.0.0.1:$HTTPS_PORT PUBLISHED=http://127.0.0.1:$HTTP_PORT
+export HTTPS_PORT HTTP_PORT CHANCERY_PUBLIC_URL__HTTP=$PUBLISHED
+
+container() { docker-compose ps -q "$1"; }
+state() { docker inspect -f "{{$2}}" "$(container "$1")"; }
+in_chancery() { timeout 30 docker-compose exec -T chancery "$@" </dev/null; }
+in_redis() { timeout 30 docker-compose exec -T redis "$@" </dev/null; }
+
+# up: starts both services; true when both are healthy.
+up() {
+  docker-compose up -d --no-build >"$WORK/said" 2>&1 </dev/null || { cat "$WORK/said"; return 1; }
+  for _ in $(seq 120); do
+    [ "$(state chancery .State.Health.Status) $(state redis .State.Health.Status)" = 'healthy healthy' ] && return 0
+    sleep 0.5
+  done
+  docker-compose logs --tail 5
+  return 1
+}
+
+# enrol NAME TOKEN: a key and a certificate in NAME.key and NAME.pem, made as somebody outside would.
+enrol() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/$1.key" -out "$WORK/$1.csr" -subj "/CN=$1" -addext "subjectAltName=DNS:$1" 2>/dev/null \
+    && curl -sS --fail-with-body --max-time 20 --noproxy '*' --cacert "$WORK/root.pem" -H "Authorization: Bearer $2" -H 'Accept: application/pem-certificate-chain' \
+      -H 'Content-Type: application/pkcs10' --data-binary "@$WORK/$1.csr" -o "$WORK/$1.pem" "$URL/v1/requests?profile=server"
+}
+verify() { openssl verify -CAfile "$WORK/root.pem" -untrusted "$WORK/$1.pem" "$WORK/$1.pem"; }
+root() { in_chancery cat /var/lib/chancery/root.pem; }
+token() { in_chancery chancery token create --name '*.example.com' --uses 2 --json | node -p 'JSON.parse(require("fs").readFileSync(0)).token'; }
+
+BEGIN=$SECONDS
+up >"$WORK/up" 2>&1 || quit 'docker-compose up' "$(tail -n 1 "$WORK/up")"
+pass "docker-compose up on a fresh clone: both services are healthy ($((SECONDS - BEGIN)) s)"
+
+# What it can do.
+root >"$WORK/root.pem"
+check 'the root is the one that is published' bash -c "curl -fsS --max-time 10 --noproxy '*' '$PUBLISHED/ca/root.crt' | cmp - <(openssl x509 -in '$WORK/root.pem' -outform DER)"
+TOKEN=$(token)
+check 'a token is made in the container' test -n "$TOKEN"
+check 'it yields a certificate outside' enrol node1.example.com "$TOKEN"
+check 'its chain leads to the root' verify node1.example.com
+check 'it names the public address' bash -c "openssl x509 -in '$WORK/node1.example.com.pem' -noout -ext crlDistributionPoints | grep -qF '$PUBLISHED/crl/issuing.crl'"
+check 'doctor finds nothing wrong' in_chancery chancery doctor
+
+# What it may do. The first process is what is judged, not a new one that `exec` makes.
+status_of() { in_chancery sed -n "s/^$1:[[:space:]]*//p" /proc/1/status; }
+check 'it is not root' test "$(status_of Uid | tr '\t' ' ')" = '1000 1000 1000 1000'
+check 'it has no capability, and can get none' test "$(status_of CapEff) $(status_of CapBnd) $(status_of NoNewPrivs)" = '0000000000000000 0000000000000000 1'
+read_only() { local output; output=$(timeout 30 docker exec -u 0 "$(container chancery)" touch "$1" 2>&1); grep -q 'Read-only file system' <<<"$output"; }
+check 'its files are read-only, also for root' read_only /app/file
+check 'its memory is limited' test "$(state chancery .HostConfig.Memory)" = 1073741824
+check 'its data is for its user alone' test "$(in_chancery stat -c '%a %U' /var/lib/chancery)" = '700 node'
+check 'the image has no sources and no development packages' in_chancery sh -c 'test ! -e src && test ! -e node_modules/typescript && test ! -e node_modules/tap'
+check 'Redis is not root' in_redis sh -c 'test "$(stat -c %U /proc/1)" = redis'
+check 'Redis has each write on disk, and drops none' test "$(in_redis sh -c 'for s in appendonly appendfsync maxmemory-policy; do redis-cli config get $s | tail -n 1; done' | tr -d '\r' | tr '\n' ' ')" = 'yes always noeviction '
+in_redis redis-cli set kept 1 >/dev/null
+
+# What stays when the containers go.
+BEGIN=$(date +%s%N)
+docker-compose stop >"$WORK/said" 2>&1
+STOP_MS=$((($(date +%s%N) - BEGIN) / 1000000))
+check "it stops in under 10 seconds ($STOP_MS ms)" test "$STOP_MS" -lt 10000
+check 'with status 0' test "$(state chancery .State.ExitCode) $(state redis .State.ExitCode)" = '0 0'
+docker-compose down >"$WORK/said" 2>&1
+check 'new containers on the same volumes are healthy' up
+check 'with the same root' bash -c "cmp '$WORK/root.pem' -" < <(root)
+check 'with the certificates of before' curl -fsS --max-time 10 --noproxy '*' --cacert "$WORK/root.pem" \
+  "$URL/v1/certificates/$(openssl x509 -in "$WORK/node1.example.com.pem" -noout -serial | cut -d= -f2)"
+check 'with the token of before' enrol node2.example.com "$TOKEN"
+check 'which is spent then' bash -c '! "$@"' - curl -fsS --max-time 10 --noproxy '*' --cacert "$WORK/root.pem" -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/pkcs10' \
+  --data-binary "@$WORK/node2.example.com.csr" "$URL/v1/requests?profile=client"
+check 'with what Redis had' test "$(in_redis redis-cli get kept | tr -d '\r')" = 1
+docker-compose down --volumes >"$WORK/said" 2>&1
+
+# The passphrase as a secret.
+(umask 077; head -c 24 /dev/urandom | base64 >"$WORK/passphrase")
+chown 1000 "$WORK/passphrase"
+# The way to it is for root alone, which is the one that mounts it.
+export PASSPHRASE_FILE=$WORK/passphrase CHANCERY_AUTHORITY__PASSPHRASE_FILE=/run/secrets/passphrase
+check 'init in the container, with a passphrase' timeout 60 docker-compose run --rm -T chancery init --root-subject 'CN=Acceptance Root' --public-url "$PUBLISHED"
+check 'serves' up
+check 'with keys that are encrypted' in_chancery sh -c 'grep -L "BEGIN ENCRYPTED PRIVATE KEY" /var/lib/chancery/authorities/*/key.pem | { ! grep .; }'
+root >"$WORK/root.pem"
+check 'issues' enrol node3.example.com "$(token)"
+check 'and its chain leads to the new root' verify node3.example.com
+finish
