@@ -16,8 +16,8 @@ export interface Core {
   readonly crls: CrlContext;
   /** Those whose key is here: they sign, and publish a CRL. */
   readonly signing: readonly Authority[];
-  /** The cycle, once it is known where CRLs and certificates are fetched. */
-  readonly issuanceAt: (httpUrl: string | undefined) => Issuance;
+  /** The cycle, once it is known where CRLs and certificates are fetched, and who is told of what breaks. */
+  readonly issuanceAt: (httpUrl: string | undefined, report: IssuanceContext['report']) => Issuance;
 }
 
 export interface Issuance {

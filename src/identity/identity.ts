@@ -25,5 +25,8 @@ export interface Identity {
 export const mayAct = (identity: Identity, scope: Scope): boolean =>
   identity.scopes.includes(scope) || identity.scopes.includes('admin');
 
+/** True when the identity may ask for certificates at all: its grant names a profile. */
+export const mayAsk = ({ grant }: Pick<Identity, 'grant'>): boolean => grant.profiles === 'any' || grant.profiles.length > 0;
+
 /** The identity as one string: unique among all kinds. */
 export const requesterKey = ({ kind, name }: Pick<Identity, 'kind' | 'name'>): string => `${kind}:${name}`;

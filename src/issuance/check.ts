@@ -1,6 +1,6 @@
 import { sha256 } from '../digest.ts';
 import { Refused } from '../errors.ts';
-import { type Identity, requesterKey } from '../identity/identity.ts';
+import { type Identity, mayAsk, requesterKey } from '../identity/identity.ts';
 import { cheapKeyFaults } from '../policy/key-strength.ts';
 import { type CertificationRequest, parseCertificationRequest, verifyPossession } from '../x509/csr.ts';
 import { X509Error } from '../x509/errors.ts';
@@ -16,13 +16,17 @@ export interface Checked {
   readonly candidate: NamedCandidate;
   readonly csr: CertificationRequest;
   readonly keyHash: string;
+  /** False where the key is refused unseen, so that its signature was not worth verifying. */
+  readonly possessionProved: boolean;
 }
 
 /**
  * Reads the CSR and proves that whoever sent it holds its key.
- * @throws Refused `csr-malformed`, `csr-possession`, `profile-unknown`
+ * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`
  */
 export function check(context: IssuanceContext, input: IssueInput): Checked {
+  // Whoever may ask for nothing leaves no record behind.
+  if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not ask for certificates; expected an enrolment token or scope admin.`);
   const profileName = input.profile ?? defaultProfile(context, input.identity);
   const issuing = context.profiles.get(profileName);
   if (issuing === undefined) {
@@ -32,8 +36,9 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
     const csr = parseCertificationRequest(input.csr);
     const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, validity: input.validity });
     // A key of absurd size or exponent never reaches the verification; the key step refuses it.
-    if (cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0) verifyPossession(csr);
-    return { issuing, candidate, csr, keyHash: sha256(csr.publicKey.der) };
+    const possessionProved = cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0;
+    if (possessionProved) verifyPossession(csr);
+    return { issuing, candidate, csr, keyHash: sha256(csr.publicKey.der), possessionProved };
   } catch (error) {
     if (!(error instanceof X509Error)) throw error;
     const code = error.code === 'bad-signature' ? 'csr-possession' : 'csr-malformed';
@@ -47,14 +52,18 @@ function defaultProfile(context: IssuanceContext, { grant }: Identity): string {
   return only !== undefined && others.length === 0 ? only : context.defaultProfile;
 }
 
+/** Also an authority's own key counts as blocked. */
+export const BLOCKED = 'the key is on the block list; make a new key';
+
 /** Every step of the way with its outcome: how the identity and the key were proved, then the steps of the configuration. */
-export async function stepsFor(context: IssuanceContext, identity: Identity, { candidate, keyHash }: Checked, now: number): Promise<readonly Step[]> {
-  const steps = await runSteps(context.steps, candidate, { quotaUsed: (window) => context.store.quotaUsed(requesterKey(identity), window, now) }, context.clock);
+export async function stepsFor(context: IssuanceContext, identity: Identity, { candidate, keyHash, possessionProved }: Checked, now: number): Promise<readonly Step[]> {
+  const steps = await runSteps(context.steps, candidate, { quotaUsed: (window) => context.store.quotaUsed(requesterKey(identity), window, now) }, context);
   const known: Step[] = [
     { name: 'identity', outcome: 'passed', reason: identity.proof, time: now },
-    { name: 'possession', outcome: 'passed', reason: 'the CSR is signed with its own key', time: now },
+    possessionProved
+      ? { name: 'possession', outcome: 'passed', reason: 'the CSR is signed with its own key', time: now }
+      : { name: 'possession', outcome: 'failed', reason: 'not verified: the key is refused', time: now },
   ];
-  if (await context.isBlocked(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: 'the key is on the block list; make a new key', time: now });
+  if (await context.isBlocked(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: BLOCKED, time: now });
   return [...known, ...steps];
 }
-

@@ -16,6 +16,7 @@ export interface IssuingProfile {
 /** What the cycle of issuance works with: made once by `service.ts`. */
 export interface IssuanceContext {
   readonly store: RequestStore;
+  /** By the configuration, by a revocation for key compromise, or as the key of an authority. */
   readonly isBlocked: (keyHash: string) => Promise<boolean>;
   /** By profile name. */
   readonly profiles: ReadonlyMap<string, IssuingProfile>;
@@ -26,8 +27,10 @@ export interface IssuanceContext {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly newSerial: (now: number) => string;
-  /** Told how long each part took, milliseconds. */
   /** Told what became of each request at once. */
   readonly counted: (state: RequestState, profile: string) => void;
+  /** Told of what broke without being anybody's answer: for the log. */
+  readonly report: (what: string, error: unknown) => void;
+  /** Told how long each part took, milliseconds. */
   readonly measure: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
 }

@@ -1,9 +1,11 @@
+import type { AuditDraft } from '../audit/entry.ts';
 import { Refused } from '../errors.ts';
 import { type Identity, requesterKey } from '../identity/identity.ts';
 import { LintError } from '../policy/lints.ts';
 import { parseCertificationRequest } from '../x509/csr.ts';
 import { parseTbsCertificate } from '../x509/certificate.ts';
 import { type Certifiable, certify, signStored } from './certify.ts';
+import { BLOCKED } from './check.ts';
 import type { IssuanceContext, IssuingProfile } from './context.ts';
 import { refusal } from './issue.ts';
 import type { RequestRecord, Step } from './request.ts';
@@ -27,20 +29,21 @@ export async function approve(context: IssuanceContext, { id, operator, reason }
   const step: Step = { name: 'approval', outcome: 'passed', reason: `approved by ${requesterKey(operator)}: ${reason}`, time: now };
   const steps = settled(pending.steps, step);
   const audit = [{ time: now, event: 'request.approved', actor: requesterKey(operator), subject: id, details: { reason } }] as const;
+  let tbs: Uint8Array;
   try {
-    const { tbs } = certify(issuing, certifiable(pending), id, now);
-    const outcome = await context.store.transition('pending', { ...pending, state: 'approved', steps, tbs, updatedAt: now }, audit);
-    return await finish(context, stored(outcome, id));
+    tbs = certify(issuing, certifiable(pending), id, now).tbs;
   } catch (error) {
+    // What was allowed when it was asked for can no longer be signed (the authority was renewed, a lint is new).
     if (!(error instanceof LintError)) throw error;
-    // What was allowed when it was asked for can no longer be signed (the authority was renewed, a lint is new): that is final.
-    const failed: RequestRecord = {
-      ...withoutIntent(pending), state: 'failed', updatedAt: now,
-      steps: [...steps, { name: 'lints', outcome: 'failed', reason: error.message, time: now }], refusal: { code: 'request-refused', detail: error.message },
-    };
-    await context.store.transition('pending', failed, [...audit, { time: now, event: 'request.failed', actor: 'system', subject: id, details: { reason: error.message } }]);
-    throw refusal(failed);
+    return signedOrRefused(await fail(context, { ...pending, steps }, { name: 'lints', reason: error.message }, audit));
   }
+  const outcome = await context.store.transition('pending', { ...pending, state: 'approved', steps, tbs, updatedAt: now }, audit);
+  return signedOrRefused(await finish(context, stored(outcome, id)));
+}
+
+function signedOrRefused(record: RequestRecord): RequestRecord {
+  if (record.state === 'failed') throw refusal(record);
+  return record;
 }
 
 /**
@@ -61,27 +64,50 @@ export async function deny(context: IssuanceContext, { id, operator, reason }: D
 
 /**
  * Signs the stored bytes of an approved request. Also what mends a crash between approval and signature: the same bytes are
- * signed again, and of two signers only one is stored, and answered with.
+ * signed again, and of two signers only one is stored, and answered with. What can never be signed becomes `failed`.
+ * @throws Refused `unavailable`, StoreUnavailable: the request stays approved
  */
 export async function finish(context: IssuanceContext, approved: RequestRecord): Promise<RequestRecord> {
   if (approved.state !== 'approved' || approved.tbs === undefined) return approved;
   const now = context.clock();
-  const certificate = await signStored(issuingProfile(context, approved).authority, approved.tbs);
+  const issuing = context.profiles.get(approved.profile);
+  if (issuing === undefined) return fail(context, approved, { name: 'profile', reason: `profile ${approved.profile} is no longer configured` });
+  let certificate: Uint8Array;
+  try {
+    certificate = await signStored(issuing.authority, approved.tbs);
+  } catch (error) {
+    if (!(error instanceof LintError)) throw error;
+    return fail(context, approved, { name: 'lints', reason: error.message });
+  }
   const { notBefore, notAfter } = parseTbsCertificate(approved.tbs);
   const issued: RequestRecord = { ...withoutIntent(approved), state: 'issued', certificate, notBefore, notAfter, updatedAt: now };
   const details = { profile: issued.profile, authority: issued.authority, names: issued.names, notAfter };
   const outcome = await context.store.transition('approved', issued, [
     { time: now, event: 'certificate.issued', actor: requesterKey(issued.requester), subject: issued.id, details },
   ]);
+  if (outcome.outcome === 'key-blocked') return fail(context, approved, { name: 'block-list', reason: BLOCKED });
   return stored(outcome, approved.id);
 }
 
-/** Finishes every approved request that a crash left unsigned. */
+/** The end of a request that can never be signed. @returns it, or what another process made of it first */
+async function fail(context: IssuanceContext, record: RequestRecord, { name, reason }: Pick<Step, 'name' | 'reason'>, audit: readonly AuditDraft[] = []): Promise<RequestRecord> {
+  const now = context.clock();
+  const failed: RequestRecord = {
+    ...withoutIntent(record), state: 'failed', updatedAt: now,
+    steps: [...record.steps, { name, outcome: 'failed', reason, time: now }], refusal: { code: 'request-refused', detail: `${name}: ${reason}` },
+  };
+  const event: AuditDraft = { time: now, event: 'request.failed', actor: 'system', subject: record.id, details: { reason: `${name}: ${reason}` } };
+  return stored(await context.store.transition(record.state, failed, [...audit, event]), record.id);
+}
+
+/** Finishes every approved request that a crash left unsigned; one that cannot be finished now keeps none of the others waiting. */
 export async function finishApproved(context: IssuanceContext): Promise<void> {
   let cursor: string | undefined;
   do {
     const page = await context.store.list({ state: 'approved' }, { limit: APPROVED_PAGE, ...(cursor === undefined ? {} : { cursor }) });
-    for (const record of page.items) await finish(context, record);
+    for (const record of page.items) {
+      await finish(context, record).catch((error: unknown) => context.report(`approved request ${record.id} could not be finished`, error));
+    }
     cursor = page.next;
   } while (cursor !== undefined);
 }
@@ -120,7 +146,7 @@ function stored(outcome: Awaited<ReturnType<IssuanceContext['store']['transition
       if (outcome.record.state === 'issued') return outcome.record;
       throw decided(outcome.record);
     case 'unknown': throw new Refused('not-found', `There is no request ${id}.`);
-    case 'key-blocked': throw new Refused('request-refused', 'The key is on the block list.', { faults: [{ code: 'step-block-list', detail: 'the key is on the block list', at: 'block-list' }] });
+    case 'key-blocked': throw new Refused('request-refused', `The request is refused: block-list: ${BLOCKED}`, { faults: [{ code: 'step-block-list', detail: BLOCKED, at: 'block-list' }] });
   }
 }
 

@@ -2,9 +2,10 @@ import type { AuditDraft } from '../audit/entry.ts';
 import { type Fault, Refused } from '../errors.ts';
 import { type Identity, requesterKey } from '../identity/identity.ts';
 import { LintError } from '../policy/lints.ts';
+import { type Quota, secondsLeft } from '../policy/steps/quota.ts';
 import type { AcceptOutcome, Claim } from '../store/store.ts';
 import { certify } from './certify.ts';
-import { type Checked, check, stepsFor } from './check.ts';
+import { BLOCKED, type Checked, check, stepsFor } from './check.ts';
 import { claimsOf, csrDigest } from './claims.ts';
 import type { IssuanceContext } from './context.ts';
 import type { IssueInput } from './input.ts';
@@ -22,7 +23,7 @@ export interface Outlook {
 /**
  * THE cycle: a CSR and an identity in, a durable request out, with its certificate where nothing waits
  * (docs/issuance-cycle.md has the steps with their reasons).
- * @throws Refused `csr-malformed`, `csr-possession`, `profile-unknown`; `request-refused` with every failed step;
+ * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`; `request-refused` with every failed step;
  *   `token-exhausted`, `idempotency-key-reused`, `unavailable`
  */
 export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
@@ -52,13 +53,13 @@ export async function issue(context: IssuanceContext, input: IssueInput): Promis
   if (stored.outcome === 'exists') return stored.record;
   if (stored.outcome !== 'stored') throw notStored(stored);
   context.counted(record.state, record.profile);
-  if (record.state === 'denied') throw refusal(record);
+  if (record.state === 'denied') throw refusal(record, context.quota && { quota: context.quota, now });
   return record;
 }
 
 /**
  * The same checks, with nothing signed and nothing stored.
- * @throws Refused `csr-malformed`, `csr-possession`, `profile-unknown`
+ * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`
  */
 export async function dryRun(context: IssuanceContext, input: IssueInput): Promise<Outlook> {
   const now = context.clock();
@@ -146,10 +147,14 @@ function auditOf(record: RequestRecord, identity: Identity, now: number): AuditD
   }
 }
 
-/** The problem that names every failed step of a denied request. */
-export function refusal(record: RequestRecord): Refused {
-  const faults: Fault[] = record.steps.filter(({ outcome }) => outcome === 'failed').map(({ name, reason }) => ({ code: `step-${name}`, detail: reason, at: name }));
-  return new Refused('request-refused', `The request is refused: ${record.refusal?.detail ?? 'an operator denied it'}`, { faults, instance: `/v1/requests/${record.id}` });
+/** The problem that names every failed step of a denied request; where the quota alone stood in its way, also when it will not. */
+export function refusal(record: RequestRecord, counting?: { readonly quota: Quota; readonly now: number }): Refused {
+  const failed = record.steps.filter(({ outcome }) => outcome === 'failed');
+  const faults: Fault[] = failed.map(({ name, reason }) => ({ code: `step-${name}`, detail: reason, at: name }));
+  const waits = counting !== undefined && failed.every(({ name }) => name === 'quota');
+  return new Refused('request-refused', `The request is refused: ${record.refusal?.detail ?? 'an operator denied it'}`, {
+    faults, instance: `/v1/requests/${record.id}`, ...(waits ? { retryAfter: secondsLeft(counting.quota, counting.now) } : {}),
+  });
 }
 
 /** What the store found when it looked once more, in the same step as the write. */
@@ -158,7 +163,7 @@ function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists
     case 'conflict': return keyReused();
     case 'token-exhausted': return new Refused('token-exhausted', 'The enrolment token has no use left for another CSR.');
     case 'quota-exceeded': return stepRefused('quota', 'the requester\'s quota is used up', outcome.retryAfter);
-    case 'key-blocked': return stepRefused('block-list', 'the key is on the block list; make a new key');
+    case 'key-blocked': return stepRefused('block-list', BLOCKED);
     case 'serial-taken': return new Refused('unavailable', 'The serial number drawn was taken; ask again.', { retryAfter: 1 });
   }
 }

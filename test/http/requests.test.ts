@@ -103,7 +103,7 @@ t.test('a refusal names every fault at once, and uses nothing up', async (t) => 
   t.equal(reply.status, 403);
   t.equal(reply.headers['content-type'], 'application/problem+json');
   t.equal(reply.json.type, 'urn:chancery:error:request-refused');
-  t.strictSame(reply.json.errors.map(({ code }: { code: string }) => code), ['step-key', 'step-names', 'step-profile']);
+  t.strictSame(reply.json.errors.map(({ code }: { code: string }) => code), ['step-possession', 'step-key', 'step-names', 'step-profile']);
   t.match(reply.json.detail, /1024/);
   t.match(reply.json.detail, /"a\.example\.org".*"\*\.b\.example\.net"/s);
 
@@ -213,6 +213,9 @@ t.test('API keys with scopes', async (t) => {
   t.equal((await chancery.call('POST', '/v1/tokens', { bearer: read, body: { profile: 'server', names: ['*'] } })).status, 403);
   const refused = await chancery.call('POST', '/v1/requests', { bearer: read, headers: PKCS10, body: readFileSync(csr) });
   t.equal(refused.status, 403, 'only scope admin may ask for certificates');
+  t.equal(refused.json.type, 'urn:chancery:error:forbidden');
+  t.equal((await chancery.call('POST', '/v1/requests?dryRun=true', { bearer: read, headers: PKCS10, body: readFileSync(csr) })).status, 403);
+  t.strictSame((await chancery.call('GET', '/v1/requests?state=denied', { bearer: read })).json.items, [], 'and nothing of it is kept');
   const issued = await chancery.call('POST', '/v1/requests', { bearer: admin, headers: PKCS10, body: readFileSync(csr) });
   t.equal(issued.status, 201);
   const again = await chancery.call('POST', '/v1/requests', { bearer: admin, headers: PKCS10, body: readFileSync(csr) });
@@ -391,4 +394,41 @@ t.test('without a limit a renewal has the profile\'s usual life, or the longer o
     t.equal(Math.round((Date.parse(validTo) - Date.now()) / 1000 / DAY), days, name);
     t.equal((await renewal('?validity=398d')).status, 403, 'never above the profile\'s longest');
   }
+});
+
+t.test('an authority\'s own key is certified for nobody', async (t) => {
+  const chancery = await startTestService(t);
+  for (const name of ['issuing', 'root']) {
+    const csr = join(chancery.folder, `${name}.csr`);
+    openssl('req', '-new', '-key', join(chancery.folder, 'data', 'authorities', name, 'key.pem'), '-subj', '/CN=x.example.com', '-addext', 'subjectAltName=DNS:x.example.com', '-out', csr);
+    const reply = await chancery.call('POST', '/v1/requests', { certificate: chancery.operator, headers: PKCS10, body: readFileSync(csr) });
+    t.equal(reply.status, 403, name);
+    t.strictSame(reply.json.errors.map(({ code }: { code: string }) => code), ['step-block-list'], name);
+  }
+});
+
+t.test('a quota that is used up says when to ask again', async (t) => {
+  const HOUR = 3_600_000;
+  // A minute before a window ends.
+  const now = Math.floor(Date.now() / HOUR) * HOUR - 60_000;
+  const chancery = await startTestService(t, { clock: () => now, settings: { CHANCERY_ELIGIBILITY: '[key, names, profile, {step: quota, limit: 1, per: 1h}]' } });
+  const token = await chancery.token({ profile: 'server', names: ['*'], uses: 3 });
+  const ask = (name: string, san: string) => chancery.call('POST', '/v1/requests', { bearer: token, headers: PKCS10, body: readFileSync(makeCsr(chancery.folder, name, { san }).csr) });
+  t.equal((await ask('q1', 'DNS:q1.example.com')).status, 201);
+  const refused = await ask('q2', 'DNS:q2.example.com');
+  t.equal(refused.status, 403);
+  t.strictSame(refused.json.errors.map(({ code }: { code: string }) => code), ['step-quota']);
+  t.equal(refused.headers['retry-after'], '60');
+  t.equal((await ask('q3', 'URI:spiffe://example.com/q3')).headers['retry-after'], undefined, 'where waiting alone would not help, it says nothing');
+});
+
+t.test('a pattern does not grant its wildcard, unless the profile allows wildcards', async (t) => {
+  const chancery = await startTestService(t);
+  const token = await chancery.token({ profile: 'server', names: ['*.example.com'] });
+  const body = readFileSync(makeCsr(chancery.folder, 'wild', { san: 'DNS:*.example.com' }).csr);
+  const refused = await chancery.call('POST', '/v1/requests', { bearer: token, headers: PKCS10, body });
+  t.equal(refused.status, 403);
+  t.match(refused.json.detail, /wildcard/);
+  await chancery.restart({ CHANCERY_PROFILES__SERVER__NAMES__WILDCARDS: 'true' });
+  t.equal((await chancery.call('POST', '/v1/requests', { bearer: token, headers: PKCS10, body })).status, 201);
 });

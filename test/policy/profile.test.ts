@@ -9,15 +9,16 @@ t.test('the built-in profiles need no configuration', (t) => {
   t.equal(server?.maxLifetime, 397 * 86_400);
   t.equal(server?.backdate, 60);
   t.strictSame(server?.extendedKeyUsage, ['1.3.6.1.5.5.7.3.1']);
+  t.equal(server?.wildcards, false, 'a wildcard is for those who say so');
   t.equal(profiles.get('subordinate')?.operatorsOnly, true);
   t.equal(profiles.get('operator')?.operatorsOnly, true);
   t.end();
 });
 
 t.test('a configured member replaces the built-in one, and leaves the others', (t) => {
-  const server = compileProfiles({ server: { lifetime: 3600, names: { wildcards: false } } }).get('server');
+  const server = compileProfiles({ server: { lifetime: 3600, names: { wildcards: true } } }).get('server');
   t.equal(server?.lifetime, 3600);
-  t.equal(server?.wildcards, false);
+  t.equal(server?.wildcards, true);
   t.strictSame([...(server?.nameKinds ?? [])], ['dns', 'ip']);
   t.end();
 });

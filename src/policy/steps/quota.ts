@@ -6,6 +6,9 @@ export interface Quota {
   readonly window: number;
 }
 
+/** Seconds until the window ends that `now` (milliseconds) lies in: windows are counted from the epoch. */
+export const secondsLeft = ({ window }: Quota, now: number): number => window - Math.floor(now / 1000) % window;
+
 /** Requests of one requester within a window. Told here, and counted with the record in one atomic step. Operators have none. */
 export const quotaStep = (quota: Quota): EligibilityStep => ({
   name: 'quota',
