@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Readable by the owner only: private keys. */
@@ -20,13 +20,28 @@ export function makeFolder(path: string): void {
  * the folder. The mode is set when the file is made, so that a secret is never readable by others, not even for a moment.
  */
 export function writeDurably(path: string, content: string | Uint8Array, mode: number): void {
-  const temporary = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
+  const temporary = temporaryBeside(path);
   try {
     writeNew(temporary, content, mode);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
+  }
+  syncFolder(dirname(path));
+}
+
+/** Writes the whole file, durably, unless it is there: of several processes one does, and none sees half of it. */
+export function writeDurablyOnce(path: string, content: () => string, mode: number): void {
+  if (existsSync(path)) return;
+  const temporary = temporaryBeside(path);
+  try {
+    writeNew(temporary, content(), mode);
+    linkSync(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(temporary, { force: true });
   }
   syncFolder(dirname(path));
 }
@@ -42,6 +57,8 @@ export function removeDurably(path: string): void {
   rmSync(path, { force: true });
   syncFolder(dirname(path));
 }
+
+const temporaryBeside = (path: string): string => join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
 
 function writeNew(path: string, content: string | Uint8Array, mode: number): void {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;

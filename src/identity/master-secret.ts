@@ -1,17 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SECRET, writeDurably } from '../authority/durable-file.ts';
+import { SECRET, writeDurablyOnce } from '../authority/durable-file.ts';
 import type { RandomBytes } from './credential.ts';
 
 const BYTES = 32;
 
 /**
- * The deployment's own secret, `<data>/secret.key`, 0600, made where it is missing. Credentials made under an Idempotency-Key
- * are derived from it, so that the store never holds one.
+ * The deployment's own secret, `<data>/secret.key`, 0600, made where it is missing; of several processes that start at once,
+ * one makes it. Credentials made under an Idempotency-Key are derived from it, so that the store never holds one.
  */
 export function readMaster(data: string, random: RandomBytes): Uint8Array {
   const path = join(data, 'secret.key');
-  if (!existsSync(path)) writeDurably(path, `${Buffer.from(random(BYTES)).toString('hex')}\n`, SECRET);
+  writeDurablyOnce(path, () => `${Buffer.from(random(BYTES)).toString('hex')}\n`, SECRET);
   const master = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
   if (master.length !== BYTES) throw new Error(`${path} is damaged: expected ${BYTES} bytes in hex. Remove it to make a new one; credentials that were handed out stay good.`);
   return master;

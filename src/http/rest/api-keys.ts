@@ -56,8 +56,8 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
     if (body.ttl !== undefined && (ttl === undefined || ttl < 1)) throw new Refused('body-invalid', `ttl ${JSON.stringify(body.ttl)} is no duration of at least 1 s.`);
     const now = clock();
     const actor = requesterKey(operator);
-    const { credential, claim } = makeCredential({
-      random, master, actor, what: 'api-key', idempotencyKey: idempotencyKey(request), asked: body, expires: Math.ceil(now / 1000) + (ttl ?? ENDLESS),
+    const { credential, claim, again } = makeCredential({
+      random, master, actor, what: 'api-key', idempotencyKey: idempotencyKey(request), asked: body, now, expires: Math.ceil(now / 1000) + (ttl ?? ENDLESS),
     });
     const record: ApiKeyRecord = {
       id: credential.id, name: body.name, secretHash: secretHash(credential.secret), scopes: body.scopes, createdAt: now, createdBy: actor,
@@ -65,8 +65,8 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
     };
     const stored = await store.create(record, claim, [{ time: now, event: 'api-key.created', actor, subject: record.id, details: { name: record.name, scopes: record.scopes } }], now);
     if (stored.outcome === 'conflict') throw new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another API key.');
-    const made = stored.outcome === 'exists' ? stored.key : record;
-    return answer.code(201).header('cache-control', 'no-store').send({ ...keyView(made), key: formatApiKey(credential) });
+    const [made, shown] = stored.outcome === 'exists' ? [stored.key, again(stored.key)] : [record, credential];
+    return answer.code(201).header('cache-control', 'no-store').send({ ...keyView(made), key: formatApiKey(shown) });
   });
 
   app.get('/v1/api-keys', {

@@ -68,8 +68,8 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
     const now = clock();
     const expiresAt = now + ttl * 1000;
     const actor = requesterKey(operator);
-    const { credential, claim } = makeCredential({
-      random, master, actor, what: 'token', idempotencyKey: idempotencyKey(request), asked: body, expires: Math.ceil(expiresAt / 1000),
+    const { credential, claim, again } = makeCredential({
+      random, master, actor, what: 'token', idempotencyKey: idempotencyKey(request), asked: body, now, expires: Math.ceil(expiresAt / 1000),
     });
     const record: TokenRecord = {
       id: credential.id, secretHash: secretHash(credential.secret), profile: body.profile, names: body.names, uses: body.uses ?? 1, used: 0,
@@ -79,9 +79,9 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
     const details = { profile: record.profile, names: record.names, uses: record.uses, expiresAt: millisecondsToIso(expiresAt) };
     const stored = await store.create(record, claim, [{ time: now, event: 'token.created', actor, subject: record.id, details }], now);
     if (stored.outcome === 'conflict') throw new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another token.');
-    const made = stored.outcome === 'exists' ? stored.token : record;
+    const [made, shown] = stored.outcome === 'exists' ? [stored.token, again(stored.token)] : [record, credential];
     return answer.code(201).header('location', `/v1/tokens/${made.id}`).header('cache-control', 'no-store')
-      .send({ ...tokenView(made), token: formatEnrolmentToken(rootDigest, credential) });
+      .send({ ...tokenView(made), token: formatEnrolmentToken(rootDigest, shown) });
   });
 
   app.get('/v1/tokens', {
