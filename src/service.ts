@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { loadAuthorities } from './authority/load.ts';
+import { readBlockLists } from './block-lists.ts';
 import type { Config } from './config/config.ts';
 import type { Core, Issuance } from './core.ts';
 import type { AppOptions } from './http/app.ts';
@@ -73,6 +74,7 @@ const FINISH = 30 * SECOND;
 export async function openCore(config: Config, clock: () => number): Promise<Core> {
   const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures });
   const profiles = compileProfiles(config.profiles);
+  const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
   const store = await openEmbeddedStore({ path: config.store.url.folder });
   const metrics = createMetrics(metricSources(store, authorities, clock));
   const signing = authorities.all.filter(({ canSign }) => canSign);
@@ -88,7 +90,7 @@ export async function openCore(config: Config, clock: () => number): Promise<Cor
         isBlocked: async (keyHash) => blocked.has(keyHash) || store.blockedKeys.has(keyHash),
         profiles: issuingProfiles(profiles, authorities, publishedAt),
         defaultProfile: config.defaultProfile,
-        ...compileSteps(config.eligibility),
+        ...eligibility,
         clock,
         newSerial: serialSource(randomBytes),
         measure: metrics.part,

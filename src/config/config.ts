@@ -43,6 +43,8 @@ export interface Config {
   readonly keys: {
     /** SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
     readonly block: readonly string[];
+    /** Files, absolute. */
+    readonly debianBlockLists: readonly string[];
   };
   readonly limits: {
     /** Bytes. */

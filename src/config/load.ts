@@ -118,6 +118,7 @@ function complete(settings: Settings, file: string | undefined, folder: string, 
     hostNames: settings.hostNames ?? usualHostNames(machine, settings.publicUrl.https),
     store: { url: { ...url, folder: resolve(folder, url.folder) }, retainEnded },
     eligibility: settings.eligibility.map(toEligibility),
+    keys: { ...settings.keys, debianBlockLists: settings.keys.debianBlockLists.map((path) => resolve(folder, path)) },
   };
 }
 

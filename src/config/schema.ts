@@ -135,6 +135,7 @@ export const ConfigSchema = Type.Object(
         block: Texts('SHA-256 of the SubjectPublicKeyInfo of keys that are never certified', {
           item: Type.String({ pattern: '^[0-9a-f]{64}$', description: '64 lower-case hex digits' }), default: [],
         }),
+        debianBlockLists: Texts('Files of weak RSA keys as in Debian\'s openssl-blacklist (CVE-2008-0166), which are never certified', { default: [] }),
       }, { ...closed, description: 'Keys of requesters' }),
     limits: Type.Object(
       {

@@ -1,3 +1,4 @@
+import type { BlockList } from './block-list.ts';
 import type { EligibilityStep } from './eligibility.ts';
 import { approvalStep } from './steps/approval.ts';
 import { keyStep } from './steps/key.ts';
@@ -12,14 +13,14 @@ export type StepSetting =
   | { readonly step: 'approval'; readonly profiles: readonly string[] };
 
 /** The steps in the order of the configuration, and the quota among them, which is counted with each record. */
-export function compileSteps(settings: readonly StepSetting[]): { readonly steps: readonly EligibilityStep[]; readonly quota: Quota | undefined } {
+export function compileSteps(settings: readonly StepSetting[], blockLists: readonly BlockList[]): { readonly steps: readonly EligibilityStep[]; readonly quota: Quota | undefined } {
   const quota = settings.find((setting) => setting.step === 'quota');
-  return { steps: settings.map(compileStep), quota: quota && { limit: quota.limit, window: quota.window } };
+  return { steps: settings.map((setting) => compileStep(setting, blockLists)), quota: quota && { limit: quota.limit, window: quota.window } };
 }
 
-function compileStep(setting: StepSetting): EligibilityStep {
+function compileStep(setting: StepSetting, blockLists: readonly BlockList[]): EligibilityStep {
   switch (setting.step) {
-    case 'key': return keyStep;
+    case 'key': return keyStep(blockLists);
     case 'names': return namesStep;
     case 'profile': return profileStep;
     case 'quota': return quotaStep(setting);

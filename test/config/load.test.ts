@@ -45,7 +45,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
     profiles: {},
     defaultProfile: 'server',
     eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'approval', profiles: [] }],
-    keys: { block: [] },
+    keys: { block: [], debianBlockLists: [] },
     limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, failuresPerAddress: 120 },
     log: { level: 'info', requests: false },
     workers: 1,
