@@ -8,7 +8,7 @@ const noTrace = traceable ? false : 'strace is not there or may not trace: apt-g
 
 t.test('two writers, killed at moments of chance, lose nothing and tear nothing', { timeout: 100_000 }, async (t) => {
   const { writer, faults, acknowledged } = await scene(t);
-  for (let round = 0; round < 6; round += 1) {
+  for (let round = 0; round < 4; round += 1) {
     const writers = [writer(8, 1_000_000), writer(8, 1_000_000)];
     await Promise.all(writers.map((one) => lines(one).until('open')));
     await setTimeout(50 + Math.random() * 350);
@@ -19,7 +19,7 @@ t.test('two writers, killed at moments of chance, lose nothing and tear nothing'
     await Promise.all(writers.map(exitOf));
     t.same(await faults(), [], `round ${round}`);
   }
-  t.ok(acknowledged().length > 300, `${acknowledged().length} writes were acknowledged`);
+  t.ok(acknowledged().length > 200, `${acknowledged().length} writes were acknowledged`);
 });
 
 t.test('a writer killed at each of its writes to the disk in turn leaves all or nothing of each operation', { timeout: 100_000, skip: noTrace }, async (t) => {

@@ -1,6 +1,6 @@
 import type { RequestRecord } from '../../issuance/request.ts';
 import type { AcceptOutcome, Acceptance } from '../store.ts';
-import type { Transaction } from './batch.ts';
+import type { Transaction } from './batch-transaction.ts';
 import { encodeEntry, entryMarks, entryState } from './catalogue.ts';
 import { claimEnded } from './claims.ts';
 import type { Reads } from './environment.ts';
@@ -32,13 +32,13 @@ export function prepare(acceptance: Acceptance): Prepared {
 
 /** The one step of `RequestStore.accept`, in the order that its contract gives. */
 export function accept(transaction: Transaction, { acceptance, encoded, entry, claims, use }: Prepared): AcceptOutcome {
-  const { tables, marked } = transaction;
+  const { tables } = transaction;
   const { record, token, quota, audit, now } = acceptance;
   // 1. Asked before?
-  const before = use === undefined || token === undefined ? undefined : firstUse(tables, marked(use.name), use.name, token.id, now);
+  const before = use === undefined || token === undefined ? undefined : firstUse(tables, transaction.marked(use.name), use.name, token.id, now);
   if (before !== undefined) return { outcome: 'exists', record: before };
   for (const [at, { name, fingerprint }] of claims.entries()) {
-    const first = marking(tables, marked(name), name, now);
+    const first = marking(tables, transaction.marked(name), name, now);
     if (first === undefined) continue;
     return first.mark.fingerprint === fingerprint ? { outcome: 'exists', record: first.record } : { outcome: 'conflict', claim: acceptance.claims[at]?.key ?? '' };
   }

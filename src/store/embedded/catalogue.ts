@@ -48,7 +48,8 @@ export function decodeEntry(bytes: Buffer): Entry {
   return { state: entryState(bytes), ended: readOrdinal(bytes, 1), id, profile, requester, createdAt, names };
 }
 
-function endOf(record: RequestRecord): number {
+/** When the record's life was or will be over, as in its entry. */
+export function endOf(record: RequestRecord): number {
   switch (record.state) {
     // The last second of notAfter still counts (RFC 5280 4.1.2.5).
     case 'issued': return (record.notAfter ?? 0) * 1000 + 999;

@@ -1,10 +1,11 @@
 import type { Revocation } from '../../issuance/request.ts';
 import type { CertificateStore, RevokeOutcome } from '../store.ts';
-import type { Batches, Transaction } from './batch.ts';
+import type { Transaction } from './batch-transaction.ts';
+import type { Batches } from './batch.ts';
 import { putCrlEntry } from './crls.ts';
 import type { Environment } from './environment.ts';
 import { certificateTest } from './filters.ts';
-import { digestKey } from './keys.ts';
+import { NOTHING, digestKey } from './keys.ts';
 import { encode, listRecords, readStored, rewriteRecord } from './requests.ts';
 import type { Stored } from './requests.ts';
 
@@ -40,4 +41,4 @@ function revise(before: Revocation | undefined, wanted: Revocation): Revocation 
   return wanted.reason === 'keyCompromise' && before.reason !== 'keyCompromise' ? { ...before, reason: wanted.reason } : undefined;
 }
 
-export const blockKeyOf = (transaction: Transaction, keyHash: string): void => transaction.put('blocked', digestKey(keyHash), Buffer.of(1));
+export const blockKeyOf = (transaction: Transaction, keyHash: string): void => transaction.put('blocked', digestKey(keyHash), NOTHING);

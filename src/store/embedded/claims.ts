@@ -1,6 +1,7 @@
 import type { Claim } from '../store.ts';
+import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
-import { name } from './keys.ts';
+import { ENDS, NOTHING, endKey, name } from './keys.ts';
 
 /** What a claim of this table may stand for; each kind has its own keys. Claims on requests are marks (`marks.ts`). */
 export type ClaimKind = 'token' | 'api-key';
@@ -12,10 +13,13 @@ export interface StandingClaim extends Omit<Claim, 'key'> {
 
 export const claimKey = (kind: ClaimKind, key: string): Buffer => name(kind, key);
 
-export const encodeClaim = (claim: Claim, target: string): Buffer => {
-  const { key: _, ...rest } = claim;
-  return Buffer.from(JSON.stringify({ ...rest, target } satisfies StandingClaim));
-};
+/** Writes a claim; when it ends it is swept. */
+export function putClaim(transaction: Transaction, key: Buffer, { fingerprint, expires, livesWithRequest }: Claim, target: string): void {
+  const before = transaction.tables.claims.getBinary(key);
+  if (before !== undefined) transaction.remove('ends', endKey(ENDS.claim, decodeClaim(before).expires * 1000, key));
+  transaction.put('claims', key, Buffer.from(JSON.stringify({ fingerprint, expires, livesWithRequest, target } satisfies StandingClaim)));
+  transaction.put('ends', endKey(ENDS.claim, expires * 1000, key), NOTHING);
+}
 
 export const decodeClaim = (bytes: Buffer): StandingClaim => JSON.parse(bytes.toString()) as StandingClaim;
 

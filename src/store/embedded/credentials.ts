@@ -1,10 +1,11 @@
 import type { AuditDraft } from '../../audit/entry.ts';
 import type { Claim, Page, PageQuery } from '../store.ts';
-import type { Batches, Transaction } from './batch.ts';
-import { claimKey, encodeClaim, standingClaim } from './claims.ts';
+import type { Transaction } from './batch-transaction.ts';
+import type { Batches } from './batch.ts';
+import { claimKey, putClaim, standingClaim } from './claims.ts';
 import type { ClaimKind } from './claims.ts';
 import type { Environment, Reads } from './environment.ts';
-import { ORDINAL_BYTES, credentialKey, credentialPlaceKey, ordinal, readOrdinal } from './keys.ts';
+import { ENDS, NOTHING, ORDINAL_BYTES, credentialKey, credentialPlaceKey, endKey, ordinal, readOrdinal } from './keys.ts';
 import { listPage } from './listing.ts';
 
 /** What enrolment tokens and API keys have in common. */
@@ -14,9 +15,11 @@ export interface Credential {
   readonly revokedAt?: number;
 }
 
-export interface Kind {
+export interface Kind<T> {
   readonly table: 'tokens' | 'apiKeys';
   readonly claims: ClaimKind;
+  /** When it ends by itself (milliseconds), if it does; its record leaves after that. */
+  readonly endOf?: (record: T) => number;
 }
 
 /** A credential as it is stored; `used` counts the certificates that a token has yielded. */
@@ -47,17 +50,17 @@ export function decodeCredential<T>(bytes: Buffer): StoredCredential<T> {
   return { place: readOrdinal(bytes), used: bytes.readUInt32BE(ORDINAL_BYTES), record: JSON.parse(bytes.toString('utf8', PREFIX)) as T };
 }
 
-export function readCredential<T>(tables: Reads, { table }: Kind, id: string): StoredCredential<T> | undefined {
+export function readCredential<T>(tables: Reads, { table }: Kind<T>, id: string): StoredCredential<T> | undefined {
   const bytes = tables[table].getBinary(credentialKey(id));
   return bytes === undefined ? undefined : decodeCredential<T>(bytes);
 }
 
-export const writeCredential = <T extends Credential>(transaction: Transaction, { table }: Kind, stored: StoredCredential<T>): void =>
+export const writeCredential = <T extends Credential>(transaction: Transaction, { table }: Kind<T>, stored: StoredCredential<T>): void =>
   transaction.put(table, credentialKey(stored.record.id), encodeCredential(stored));
 
 /** Credentials of one kind. `shown` makes the record that callers see. */
 export function credentials<T extends Credential>(
-  environment: Environment, batches: Batches, kind: Kind, shown: (stored: StoredCredential<T>) => T = ({ record }) => record,
+  environment: Environment, batches: Batches, kind: Kind<T>, shown: (stored: StoredCredential<T>) => T = ({ record }) => record,
 ): Credentials<T> {
   const read = (tables: Reads, id: string): StoredCredential<T> | undefined => readCredential<T>(tables, kind, id);
 
@@ -73,8 +76,9 @@ export function credentials<T extends Credential>(
       if (read(tables, record.id) !== undefined) throw new Error('the identifier of a new credential is taken');
       const place = transaction.place();
       writeCredential(transaction, kind, { place, used: 0, record });
+      if (kind.endOf !== undefined) transaction.put('ends', endKey(ENDS.token, kind.endOf(record), credentialKey(record.id)), NOTHING);
       transaction.put(kind.table, credentialPlaceKey(place), Buffer.from(JSON.stringify(record.id)));
-      if (claim !== undefined && key !== undefined) transaction.put('claims', key, encodeClaim(claim, record.id));
+      if (claim !== undefined && key !== undefined) putClaim(transaction, key, claim, record.id);
       transaction.audit(audit);
       return { outcome: 'stored' };
     }),
@@ -99,6 +103,10 @@ export function credentials<T extends Credential>(
       if (stored.record.revokedAt !== undefined) return shown(stored);
       const revoked = { ...stored, record: { ...stored.record, revokedAt: at } };
       writeCredential(transaction, kind, revoked);
+      if (kind.endOf !== undefined) {
+        transaction.remove('ends', endKey(ENDS.token, kind.endOf(stored.record), credentialKey(id)));
+        transaction.put('ends', endKey(ENDS.token, kind.endOf(revoked.record), credentialKey(id)), NOTHING);
+      }
       transaction.audit(audit);
       return shown(revoked);
     }),

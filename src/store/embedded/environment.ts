@@ -1,9 +1,10 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import { StoreUnavailable } from '../store.ts';
 import { TABLES } from './keys.ts';
 import type { TableName } from './keys.ts';
+import { alone } from './turnstile.ts';
 
 export type Table = Database<Buffer, Buffer>;
 export type Tables = Readonly<Record<TableName, Table>>;
@@ -16,9 +17,12 @@ export type Reads = Readonly<Record<TableName, Pick<Table, 'getBinary' | 'getRan
  */
 const MAP_BYTES = 2 ** 40;
 /** Resident pages of mapped files that may gather before the map is laid anew. The kernel counts them as this process's memory. */
-const TRIM_PAGES = (24 * 2 ** 20) / 4096;
+const TRIM_PAGES = (16 * 2 ** 20) / 4096;
 /** Touches of the files, single reads or writes, between two looks at that. */
 const TRIM_EVERY = 500;
+
+/** Milliseconds that an opening or closing waits for those of other processes; then the other one has died in a way that LMDB knows of. */
+const PATIENCE = 5000;
 
 /** Folders open in this process: LMDB's locks on a file hold for a process, not for a handle. */
 const openHere = new Set<string>();
@@ -26,6 +30,8 @@ const openHere = new Set<string>();
 /** LMDB's files, open, with their tables: laid anew after a failed commit and when too much of them stays in memory. */
 export class Environment {
   readonly #path: string;
+  /** The folder, in whatever way it is reached. */
+  readonly #name: string;
   #root: RootDatabase<Buffer, Buffer> | undefined;
   #tables: Tables | undefined;
   #reopening: Promise<void> | undefined;
@@ -38,15 +44,28 @@ export class Environment {
    * Opens the files, and makes them where they are not, readable for this user only.
    * @throws StoreUnavailable; Error where this process has the folder open already, or the file in it is another program's
    */
-  constructor(path: string) {
+  static async open(path: string): Promise<Environment> {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
-    this.#path = realpathSync(path);
-    if (openHere.has(this.#path)) throw new Error(`${this.#path} is open in this process already`);
-    assertOurs(`${this.#path}/data.mdb`);
-    this.#open();
-    for (const file of ['data.mdb', 'lock.mdb']) chmodSync(`${this.#path}/${file}`, 0o600);
-    openHere.add(this.#path);
+    const real = realpathSync(path);
+    if (openHere.has(real)) throw new Error(`${real} is open in this process already`);
+    assertOurs(`${real}/data.mdb`);
+    openHere.add(real);
+    const environment = new Environment(real);
+    try {
+      await environment.#passing(() => environment.#open());
+      for (const file of ['data.mdb', 'lock.mdb']) chmodSync(`${real}/${file}`, 0o600);
+    } catch (error) {
+      openHere.delete(real);
+      throw error;
+    }
+    return environment;
+  }
+
+  private constructor(path: string) {
+    this.#path = path;
+    const { dev, ino } = statSync(path);
+    this.#name = `chancery-store-${dev}-${ino}`;
   }
 
   /** What `look` finds, in one consistent view that has every acknowledged write. `look` must be synchronous; `touches`: single reads in it. */
@@ -78,14 +97,7 @@ export class Environment {
 
   /** Lays the map anew. Reads wait for it; no write may be under way. @throws StoreUnavailable */
   async reopen(): Promise<void> {
-    const reopened = this.#close().then(() => this.#open());
-    // A reader that waited finds out by itself whether it went well.
-    this.#reopening = reopened.catch(() => undefined);
-    try {
-      await reopened;
-    } finally {
-      this.#reopening = undefined;
-    }
+    await this.#passing(() => this.#reopen());
   }
 
   touched(times: number): void {
@@ -96,12 +108,28 @@ export class Environment {
   async trim(): Promise<void> {
     if (this.#touches < TRIM_EVERY) return;
     this.#touches = 0;
-    if (residentFilePages() - this.#basePages > TRIM_PAGES) await this.reopen();
+    // Not now, where another process is at it.
+    if (residentFilePages() - this.#basePages > TRIM_PAGES) await alone(this.#name, 0, () => this.#reopen());
   }
 
   async close(): Promise<void> {
+    await this.#passing(() => this.#close());
     openHere.delete(this.#path);
-    await this.#close();
+  }
+
+  async #passing(work: () => Promise<void> | void): Promise<void> {
+    if (!await alone(this.#name, PATIENCE, work)) await work();
+  }
+
+  async #reopen(): Promise<void> {
+    const reopened = this.#close().then(() => this.#open());
+    // A reader that waited finds out by itself whether it went well.
+    this.#reopening = reopened.catch(() => undefined);
+    try {
+      await reopened;
+    } finally {
+      this.#reopening = undefined;
+    }
   }
 
   #opened(): { root: RootDatabase<Buffer, Buffer>; tables: Tables } {
@@ -123,6 +151,8 @@ export class Environment {
         keyEncoding: 'binary',
         maxDbs: TABLES.length,
         mapSize: MAP_BYTES,
+        // Two or three records fit on a page of 4096 octets, with much left over; on this one six.
+        pageSize: 8192,
         // Honoured by the binding, missing in its types. Reads here are of single records: what lies beside them would only fill memory.
         ...{ permissionsMode: 0o600, noReadAhead: true },
       });

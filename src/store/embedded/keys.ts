@@ -10,14 +10,15 @@ import type { RequestState } from '../../issuance/request.ts';
  * | requests | id (the serial's octets) | place, record (`record-codec.ts`) |
  * | catalogue | place | what listings ask for, and the marks of claims and token uses (`catalogue.ts`) |
  * | states | state, place | nothing: the requests in every state but `issued` |
+ * | ends | kind, end, key | what ends by itself, in the order in which it does: for requests how many from that place on (`ends.ts`) |
  * | claims | name(kind, key) | a claim on a token or API key, and its id (`claims.ts`) |
  * | tokens, apiKeys | 0, place | id (JSON) |
  * | | 1, name(id) | place, uses taken, record (`credentials.ts`) |
- * | quotas | name(key), window, start | count, end |
+ * | quotas | end, window, name(key) | count |
  * | blocked | digest of the public key | nothing |
  * | revoked | name(scope), id | notAfter, encoded CRL entry |
  * | crls | name(scope), part | see CRL_PARTS |
- * | audit | sequence | the line (canonical JSON) |
+ * | audit | sequence of the first | lines (canonical JSON), parted by LF |
  * | leases | name(lease) | holder, fence, end (JSON) |
  *
  * A *place* is the number of a request, token or API key in the order of their arrival; places, sequences and times are 48 bits,
@@ -29,7 +30,7 @@ import type { RequestState } from '../../issuance/request.ts';
  * requesters have none: listings walk the catalogue, which is small, in bounded steps.
  */
 export const TABLES = [
-  'meta', 'requests', 'catalogue', 'states', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'revoked', 'crls', 'audit', 'leases',
+  'meta', 'requests', 'catalogue', 'states', 'ends', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'revoked', 'crls', 'audit', 'leases',
 ] as const;
 export type TableName = (typeof TABLES)[number];
 
@@ -49,6 +50,9 @@ export const CRL_PARTS = { revision: 0, head: 1, der: 2 } as const;
 
 /** A record's state in the catalogue and in `states`; a revoked certificate's is its own. */
 export const STATES = { issued: 0, pending: 1, approved: 2, denied: 3, failed: 4, revoked: 5 } as const satisfies Record<RequestState | 'revoked', number>;
+
+/** The value of an entry that is all in its key. LMDB's binding has no empty ones. */
+export const NOTHING = Buffer.of(1);
 
 export const ORDINAL_BYTES = 6;
 export const NAME_BYTES = 32;
@@ -94,7 +98,22 @@ export const credentialPlaceKey = (place: number): Buffer => Buffer.concat([Buff
 
 export const credentialKey = (id: string): Buffer => Buffer.concat([Buffer.of(1), name(id)]);
 
-export const quotaKey = (key: string, window: number, start: number): Buffer => Buffer.concat([name(key), ordinal(window), ordinal(start)]);
+export const quotaKey = (end: number, window: number, key: string): Buffer => Buffer.concat([ordinal(end), ordinal(window), name(key)]);
+
+/** What `ends` holds, each kind with the key that follows the time. */
+export const ENDS = { request: 0, token: 1, claim: 2 } as const;
+
+/** `end`: milliseconds since the epoch. `key`: the place of a request, the key of a token or claim in its table. */
+export function endKey(kind: number, end: number, key: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + ORDINAL_BYTES + key.length);
+  bytes.writeUInt8(kind, 0);
+  bytes.writeUIntBE(end, 1, ORDINAL_BYTES);
+  bytes.set(key, 1 + ORDINAL_BYTES);
+  return bytes;
+}
+
+/** What has ended, out of a key of `ends`. */
+export const endedKey = (key: Buffer): Buffer => key.subarray(1 + ORDINAL_BYTES);
 
 export const revokedKey = (scope: string, id: Buffer): Buffer => Buffer.concat([name(scope), id]);
 

@@ -15,24 +15,24 @@ const FREE: Held = { holder: null, fence: 0, until: 0 };
 /** Leases. `now` and `ttl` in milliseconds. */
 export function leaseStore(batches: Batches): LeaseStore {
   return {
-    acquire: (lease, holder, now, ttl) => batches.submit(({ tables, put }) => {
+    acquire: (lease, holder, now, ttl) => batches.submit((transaction) => {
       const key = name(lease);
-      const bytes = tables.leases.getBinary(key);
+      const bytes = transaction.tables.leases.getBinary(key);
       const held = bytes === undefined ? FREE : JSON.parse(bytes.toString()) as Held;
       const stands = held.holder !== null && held.until > now;
       if (stands && held.holder !== holder) return undefined;
       // One that has ended is taken anew also by its last holder: in between it was nobody's.
       const fence = stands ? held.fence : held.fence + 1;
-      put('leases', key, Buffer.from(JSON.stringify({ holder, fence, until: now + ttl } satisfies Held)));
+      transaction.put('leases', key, Buffer.from(JSON.stringify({ holder, fence, until: now + ttl } satisfies Held)));
       return { name: lease, fence };
     }),
 
-    release: (lease, holder) => batches.submit(({ tables, put }) => {
+    release: (lease, holder) => batches.submit((transaction) => {
       const key = name(lease);
-      const bytes = tables.leases.getBinary(key);
+      const bytes = transaction.tables.leases.getBinary(key);
       if (bytes === undefined) return;
       const held = JSON.parse(bytes.toString()) as Held;
-      if (held.holder === holder) put('leases', key, Buffer.from(JSON.stringify({ ...held, holder: null, until: 0 } satisfies Held)));
+      if (held.holder === holder) transaction.put('leases', key, Buffer.from(JSON.stringify({ ...held, holder: null, until: 0 } satisfies Held)));
     }),
   };
 }

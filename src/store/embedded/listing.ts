@@ -32,7 +32,7 @@ export async function listPage<T>(
   { limit, cursor }: PageQuery,
   walk: (tables: Reads, below: number, limit: number) => Iterable<Step<T>>,
 ): Promise<Page<T>> {
-  const most = Math.max(1, Math.min(Math.trunc(limit), MOST_ITEMS));
+  const most = Math.max(1, Math.min(Math.trunc(limit) || 1, MOST_ITEMS));
   const key = await environment.read((tables) => tables.meta.getBinary(META.cursorKey));
   if (key === undefined) throw new Error('the store has no key for its cursors');
   let below = cursor === undefined ? LAST_PLACE : placeOf(openCursor(key, listing, cursor));

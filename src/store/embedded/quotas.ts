@@ -1,18 +1,14 @@
 import type { QuotaClaim } from '../store.ts';
-import type { Transaction } from './batch.ts';
+import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
-import { ORDINAL_BYTES, ordinal, quotaKey, readOrdinal } from './keys.ts';
+import { quotaKey } from './keys.ts';
 
 type Window = Pick<QuotaClaim, 'key' | 'window'>;
 
-/** Milliseconds since the epoch: the start and the end of the fixed window that `now` lies in. */
-function windowAt(window: number, now: number): { readonly start: number; readonly end: number } {
-  const length = window * 1000;
-  const start = Math.floor(now / length) * length;
-  return { start, end: start + length };
-}
+/** Milliseconds since the epoch: the end of the fixed window that `now` lies in. */
+const windowEnd = (window: number, now: number): number => (Math.floor(now / (window * 1000)) + 1) * window * 1000;
 
-const keyAt = ({ key, window }: Window, now: number): Buffer => quotaKey(key, window, windowAt(window, now).start);
+const keyAt = ({ key, window }: Window, now: number): Buffer => quotaKey(windowEnd(window, now), window, key);
 
 /** How many of the current window are taken. `now` in milliseconds. */
 export function quotaTaken(tables: Reads, quota: Window, now: number): number {
@@ -22,14 +18,11 @@ export function quotaTaken(tables: Reads, quota: Window, now: number): number {
 /** Seconds until the window ends, where its quota is used up; undefined where there is room. */
 export function quotaExceeded(tables: Reads, quota: QuotaClaim, now: number): number | undefined {
   if (quotaTaken(tables, quota, now) < quota.limit) return undefined;
-  return Math.max(1, Math.ceil((windowAt(quota.window, now).end - now) / 1000));
+  return Math.max(1, Math.ceil((windowEnd(quota.window, now) - now) / 1000));
 }
 
 export function countQuota(transaction: Transaction, quota: QuotaClaim, now: number): void {
   const count = Buffer.allocUnsafe(4);
   count.writeUInt32BE(quotaTaken(transaction.tables, quota, now) + 1);
-  transaction.put('quotas', keyAt(quota, now), Buffer.concat([count, ordinal(windowAt(quota.window, now).end)]));
+  transaction.put('quotas', keyAt(quota, now), count);
 }
-
-/** When the window of this value ends: milliseconds since the epoch. */
-export const quotaEnd = (value: Buffer): number => readOrdinal(value, value.length - ORDINAL_BYTES);

@@ -2,11 +2,11 @@ import { TRANSITIONS } from '../../issuance/request.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
 import { decodeRecord, encodeRecord } from '../record-codec.ts';
 import type { Page, PageQuery } from '../store.ts';
-import type { Transaction } from './batch.ts';
-import { decodeEntry, encodeEntry, entryMarks, stateOf } from './catalogue.ts';
+import type { Transaction } from './batch-transaction.ts';
+import { decodeEntry, encodeEntry, endOf, entryMarks, stateOf } from './catalogue.ts';
 import type { Environment, Reads } from './environment.ts';
 import type { Test } from './filters.ts';
-import { ORDINAL_BYTES, STATES, digestKey, idKey, ordinal, placeOfStateKey, readOrdinal, stateKey } from './keys.ts';
+import { NOTHING, ORDINAL_BYTES, STATES, digestKey, idKey, ordinal, placeOfStateKey, readOrdinal, stateKey } from './keys.ts';
 import { listPage } from './listing.ts';
 import type { Step } from './listing.ts';
 
@@ -30,30 +30,37 @@ export interface Encoded {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly state: number;
+  readonly end: number;
 }
 
 /** @throws TypeError for an id that is no serial */
 export function encode(record: RequestRecord): Encoded {
   const key = idKey(record.id);
   if (key === undefined) throw new TypeError('a request\'s id is its serial: lower-case hex of at most 20 octets');
-  return { key, value: encodeRecord(record, ORDINAL_BYTES), state: stateOf(record) };
+  return { key, value: encodeRecord(record, ORDINAL_BYTES), state: stateOf(record), end: endOf(record) };
 }
 
-/** Writes a record at its place, with its catalogue entry; `before` is the state that it was in, where it was there. */
-export function writeRecord(transaction: Transaction, { key, value, state }: Encoded, entry: Buffer, place: number, before: number = STATES.issued): void {
+const NEW = { state: STATES.issued, end: 0 } as const;
+
+/** Writes a record at its place, with its catalogue entry and indexes; `before`: its state and end, where it was there. */
+export function writeRecord(
+  transaction: Transaction, { key, value, state, end }: Encoded, entry: Buffer, place: number, before: { readonly state: number; readonly end: number } = NEW,
+): void {
   value.writeUIntBE(place, 0, ORDINAL_BYTES);
   transaction.put('requests', key, value);
   transaction.put('catalogue', ordinal(place), entry);
-  if (state === before) return;
-  if (before !== STATES.issued) transaction.remove('states', stateKey(before, place));
-  if (state !== STATES.issued) transaction.put('states', stateKey(state, place), Buffer.of(1));
+  // No request that has ended lives again (TRANSITIONS), so an end is only ever added.
+  if (before.end === 0 && end !== 0) transaction.ends(end, place);
+  if (state === before.state) return;
+  if (before.state !== STATES.issued) transaction.remove('states', stateKey(before.state, place));
+  if (state !== STATES.issued) transaction.put('states', stateKey(state, place), NOTHING);
 }
 
 /** Writes a record that is there already, in its new form. Its marks stay. */
 export function rewriteRecord(transaction: Transaction, record: RequestRecord, encoded: Encoded, { place, record: before }: Stored): void {
   const entry = transaction.tables.catalogue.getBinary(ordinal(place));
   const marks = entry === undefined ? Buffer.alloc(0) : entryMarks(entry);
-  writeRecord(transaction, encoded, encodeEntry(record, marks), place, stateOf(before));
+  writeRecord(transaction, encoded, encodeEntry(record, marks), place, { state: stateOf(before), end: endOf(before) });
 }
 
 /** @throws RangeError for a state that cannot follow */

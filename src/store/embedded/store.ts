@@ -31,7 +31,7 @@ export interface EmbeddedOptions {
  * @throws StoreUnavailable; Error where the folder holds another version's files, or is open in this process already
  */
 export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Promise<Store> {
-  const environment = new Environment(path);
+  const environment = await Environment.open(path);
   const marks = new MarkIndex();
   const batches = new Batches(environment, marks, patience);
   try {
@@ -61,12 +61,12 @@ export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Pr
     },
     ping: async () => {
       if (batches.wroteWithin(KNOWN_GOOD)) return;
-      await batches.submit(({ put }) => put('meta', META.ping, Buffer.from(String(Date.now()))));
+      await batches.submit((transaction) => transaction.put('meta', META.ping, Buffer.from(String(Date.now()))));
     },
     sweep: (now, { retainEnded, most }) => sweep({ now, retainEnded }, most),
     close: async () => {
-      await batches.close();
-      await environment.close();
+      // A batch that does not end holds LMDB's lock, for which closing would wait: then the end of the process does it.
+      if (await batches.close()) await environment.close();
     },
   };
 }
@@ -75,11 +75,11 @@ export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Pr
 async function prepareFiles(environment: Environment, batches: Batches): Promise<void> {
   const format = await environment.read((tables) => tables.meta.getBinary(META.format)?.toString());
   if (format === undefined) {
-    await batches.submit(({ tables, put }) => {
+    await batches.submit((transaction) => {
       // Another process may have been faster.
-      if (tables.meta.doesExist(META.format)) return;
-      put('meta', META.format, Buffer.from(FORMAT));
-      put('meta', META.cursorKey, randomBytes(CURSOR_KEY_BYTES));
+      if (transaction.tables.meta.doesExist(META.format)) return;
+      transaction.put('meta', META.format, Buffer.from(FORMAT));
+      transaction.put('meta', META.cursorKey, randomBytes(CURSOR_KEY_BYTES));
     });
   } else if (format !== FORMAT) {
     throw new Error(`the store's files are of version ${format}; this program reads version ${FORMAT}`);

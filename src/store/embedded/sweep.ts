@@ -1,19 +1,19 @@
 import type { TokenRecord } from '../store.ts';
-import type { Batches, Transaction } from './batch.ts';
-import { decodeEntry } from './catalogue.ts';
-import { claimEnded, decodeClaim } from './claims.ts';
+import type { Transaction } from './batch-transaction.ts';
+import type { Batches } from './batch.ts';
+import { decodeEntry, entryState } from './catalogue.ts';
 import { decodeCredential } from './credentials.ts';
 import { onNextCrl } from './crls.ts';
 import type { Environment, Reads } from './environment.ts';
-import { STATES, credentialPlaceKey, idKey, readOrdinal, stateKey } from './keys.ts';
+import { placesOf } from './ends.ts';
+import { ENDS, STATES, credentialPlaceKey, endKey, endedKey, idKey, ordinal, stateKey } from './keys.ts';
 import type { TableName } from './keys.ts';
-import { quotaEnd } from './quotas.ts';
 import { readStored } from './requests.ts';
 
-/** Entries looked at, and removed, in one go: a few milliseconds. */
+/** Removals in one step: a few milliseconds. */
 const SLICE = 500;
-/** Entries on one page of the files, about. */
-const ENTRIES_A_PAGE = 20;
+/** Milliseconds after which what had to stay is looked at again. */
+const LOOK_AGAIN = 3_600_000;
 
 export interface SweepTime {
   /** Milliseconds since the epoch. */
@@ -22,95 +22,98 @@ export interface SweepTime {
   readonly retainEnded: number;
 }
 
-/** What ends in one table. Both functions are asked about the entry as it stands. */
+/** One table in which things end in the order of its keys. */
 interface Phase {
   readonly table: TableName;
-  /** Where the entries in question begin. */
-  readonly from?: Buffer;
-  readonly ended: (tables: Reads, value: Buffer, time: SweepTime) => boolean;
-  readonly remove: (transaction: Transaction, key: Buffer, value: Buffer) => void;
+  /** The keys of what has ended lie between these two. */
+  readonly range: (time: SweepTime) => { readonly start: Buffer; readonly end: Buffer };
+  /** Removes what an entry stands for, and says how much that was. */
+  readonly remove: (transaction: Transaction, key: Buffer, value: Buffer, time: SweepTime) => number;
 }
 
-const removeKey = (table: TableName): Phase['remove'] => (transaction, key) => transaction.remove(table, key);
+const NO_KEY = Buffer.alloc(0);
+const endsBefore = (kind: number, time: number): ReturnType<Phase['range']> => ({ start: endKey(kind, 0, NO_KEY), end: endKey(kind, Math.max(0, time), NO_KEY) });
 
 const PHASES: readonly Phase[] = [
-  { table: 'catalogue', ended: requestEnded, remove: removeRequest },
-  { table: 'claims', ended: (_, value, { now }) => claimEnded(decodeClaim(value), now), remove: removeKey('claims') },
-  { table: 'quotas', ended: (_, value, { now }) => quotaEnd(value) <= now, remove: removeKey('quotas') },
-  { table: 'tokens', from: Buffer.of(1), ended: (_, value, time) => tokenEnded(decodeCredential<TokenRecord>(value).record, time), remove: removeToken },
+  { table: 'ends', range: ({ now, retainEnded }) => endsBefore(ENDS.request, now - retainEnded), remove: removeRequests },
+  { table: 'ends', range: ({ now, retainEnded }) => endsBefore(ENDS.token, now - retainEnded), remove: removeToken },
+  { table: 'ends', range: ({ now }) => endsBefore(ENDS.claim, now + 1), remove: removeClaim },
+  { table: 'quotas', range: ({ now }) => ({ start: ordinal(0), end: ordinal(now + 1) }), remove: removeQuota },
 ];
 
-/**
- * A sweep that walks round the tables, some entries at each call: what has ended costs nothing while it lives, in no index.
- * Resolves with true until a round is done.
- */
+/** A sweep removes about `most` things of those that have ended, and resolves with true when there may be more. */
 export function sweeper(environment: Environment, batches: Batches): (time: SweepTime, most: number) => Promise<boolean> {
-  let phase = 0;
-  let after: Buffer | undefined;
-
   return async (time, most) => {
     let left = most;
-    for (let current = PHASES[phase]; current !== undefined && left > 0; current = PHASES[phase]) {
-      const table = current;
-      const limit = Math.min(left, SLICE);
-      const { keys, last, size } = await environment.read((tables) => endedKeys(tables, table, after, limit, time), limit / ENTRIES_A_PAGE);
-      if (keys.length > 0) await batches.submit((transaction) => removeEnded(transaction, table, keys, time));
-      left -= size;
-      if (size === limit) after = last;
-      else [phase, after] = [phase + 1, undefined];
+    for (const phase of PHASES) {
+      const { start, end } = phase.range(time);
+      while (left > 0) {
+        const limit = Math.min(left, SLICE);
+        const keys = await environment.read((tables) => Array.from(tables[phase.table].getKeys({ start, end, limit })));
+        if (keys.length === 0) break;
+        left -= await batches.submit((transaction) => removeSome(transaction, phase, keys, limit, time));
+      }
     }
-    if (phase < PHASES.length) return true;
-    phase = 0;
-    return false;
+    return left <= 0;
   };
 }
 
-/** The keys of what has ended among the next entries, the last entry looked at, and how many there were. */
-function endedKeys(tables: Reads, { table, from, ended }: Phase, after: Buffer | undefined, limit: number, time: SweepTime): { keys: Buffer[]; last: Buffer | undefined; size: number } {
-  const keys: Buffer[] = [];
-  let last = after;
-  let size = 0;
-  const start = after === undefined ? from ?? Buffer.of(0) : Buffer.concat([after, Buffer.of(0)]);
-  for (const { key, value } of tables[table].getRange({ start, limit })) {
-    size += 1;
-    last = key;
-    if (ended(tables, value, time)) keys.push(key);
-  }
-  return { keys, last, size };
-}
-
-function removeEnded(transaction: Transaction, { table, ended, remove }: Phase, keys: readonly Buffer[], time: SweepTime): void {
+/** How many things were removed. */
+function removeSome(transaction: Transaction, { table, remove }: Phase, keys: readonly Buffer[], most: number, time: SweepTime): number {
+  let removed = 0;
   for (const key of keys) {
-    // Asked again: it may have been prolonged since.
+    if (removed >= most) break;
     const value = transaction.tables[table].getBinary(key);
-    if (value !== undefined && ended(transaction.tables, value, time)) remove(transaction, key, value);
+    // Another process may sweep too.
+    removed += value === undefined ? 1 : remove(transaction, key, value, time);
   }
+  return removed;
 }
 
-/** Waiting requests never end by themselves; a revoked certificate's record stays as long as its CRL entry. */
-function requestEnded(tables: Reads, value: Buffer, { now, retainEnded }: SweepTime): boolean {
-  const { state, ended, id } = decodeEntry(value);
-  if (ended === 0 || ended + retainEnded >= now) return false;
-  if (state !== STATES.revoked) return true;
-  const key = idKey(id);
-  const record = readStored(tables, id)?.record;
-  return key === undefined || record === undefined || !onNextCrl(tables, record.authority, key);
+function removeRequests(transaction: Transaction, key: Buffer, value: Buffer, { now, retainEnded }: SweepTime): number {
+  const places = placesOf(key, value);
+  transaction.remove('ends', key);
+  for (const place of places) if (!removeRequest(transaction, place)) transaction.ends(now - retainEnded + LOOK_AGAIN, place);
+  return places.length;
 }
 
-function removeRequest(transaction: Transaction, place: Buffer, value: Buffer): void {
-  const { state, id } = decodeEntry(value);
+/** False where it must stay: a revoked certificate's record, as long as its CRL entry does. */
+function removeRequest(transaction: Transaction, place: number): boolean {
+  const { tables } = transaction;
+  const entry = tables.catalogue.getBinary(ordinal(place));
+  if (entry === undefined) return true;
+  const { id } = decodeEntry(entry);
+  const state = entryState(entry);
+  if (state === STATES.revoked && isOnNextCrl(tables, id)) return false;
   const key = idKey(id);
   if (key !== undefined) transaction.remove('requests', key);
-  if (state !== STATES.issued) transaction.remove('states', stateKey(state, readOrdinal(place)));
-  transaction.remove('catalogue', place);
+  if (state !== STATES.issued) transaction.remove('states', stateKey(state, place));
+  transaction.remove('catalogue', ordinal(place));
+  return true;
 }
 
-function tokenEnded({ expiresAt, revokedAt = expiresAt }: TokenRecord, { now, retainEnded }: SweepTime): boolean {
-  return Math.min(expiresAt, revokedAt) + retainEnded < now;
+function isOnNextCrl(tables: Reads, id: string): boolean {
+  const key = idKey(id);
+  const authority = readStored(tables, id)?.record.authority;
+  return key !== undefined && authority !== undefined && onNextCrl(tables, authority, key);
 }
 
-function removeToken(transaction: Transaction, key: Buffer, value: Buffer): void {
-  const { place } = decodeCredential<TokenRecord>(value);
-  transaction.remove('tokens', credentialPlaceKey(place));
+function removeToken(transaction: Transaction, end: Buffer): number {
+  const key = endedKey(end);
+  const value = transaction.tables.tokens.getBinary(key);
+  if (value !== undefined) transaction.remove('tokens', credentialPlaceKey(decodeCredential<TokenRecord>(value).place));
   transaction.remove('tokens', key);
+  transaction.remove('ends', end);
+  return 1;
+}
+
+function removeClaim(transaction: Transaction, end: Buffer): number {
+  transaction.remove('claims', endedKey(end));
+  transaction.remove('ends', end);
+  return 1;
+}
+
+function removeQuota(transaction: Transaction, key: Buffer): number {
+  transaction.remove('quotas', key);
+  return 1;
 }

@@ -1,11 +1,15 @@
 import type { ApiKeyRecord, ApiKeyStore, TokenRecord, TokenStore } from '../store.ts';
-import type { Batches, Transaction } from './batch.ts';
+import type { Transaction } from './batch-transaction.ts';
+import type { Batches } from './batch.ts';
 import { credentials, readCredential, writeCredential } from './credentials.ts';
-import type { StoredCredential } from './credentials.ts';
+import type { Kind, StoredCredential } from './credentials.ts';
 import type { Environment, Reads } from './environment.ts';
 
-export const TOKENS = { table: 'tokens', claims: 'token' } as const;
-const API_KEYS = { table: 'apiKeys', claims: 'api-key' } as const;
+/** A token is over when its time is, or when it is revoked before that. */
+export const tokenEnd = ({ expiresAt, revokedAt = expiresAt }: TokenRecord): number => Math.min(expiresAt, revokedAt);
+
+const TOKENS: Kind<TokenRecord> = { table: 'tokens', claims: 'token', endOf: tokenEnd };
+const API_KEYS: Kind<ApiKeyRecord> = { table: 'apiKeys', claims: 'api-key' };
 
 type StoredToken = StoredCredential<TokenRecord>;
 

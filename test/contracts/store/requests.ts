@@ -18,7 +18,7 @@ export const requestsContract: Part = (t, open) => {
   t.test('an id that is not there, or can be none, gives nothing', async (t) => {
     const { store } = await open(t);
     const { id } = await put(store);
-    for (const other of [newSerial(), id.slice(2), id.slice(0, -2), `${id}00`, id.toUpperCase().replace(/^3/, 'A'), ...HOSTILE_NAMES]) {
+    for (const other of [newSerial(), id.slice(2), id.slice(0, -2), `${id}00`, `A${id.slice(1)}`, ...HOSTILE_NAMES]) {
       t.equal(await store.requests.get(other), undefined);
       t.equal(await store.certificates.get(other), undefined);
       t.same(await store.certificates.revoke(other, { at: 1, reason: 'unspecified' }, () => new Uint8Array(1), { blockKey: false }, []), { outcome: 'unknown' });

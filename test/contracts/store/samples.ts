@@ -10,7 +10,7 @@ export const TODAY = NOW / 1000;
 export const HOUR = 3_600_000;
 
 /** A serial as the service draws them: time first, then random octets. */
-export const newSerial = (): string => `34000000${randomBytes(16).toString('hex')}`;
+export const newSerial = (): string => Math.floor(Date.now() / 8).toString(16).padStart(10, '0') + randomBytes(15).toString('hex');
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 

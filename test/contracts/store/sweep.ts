@@ -47,8 +47,9 @@ export const sweepContract: Part = (t, open) => {
     await sweepAll(store, NOW + HOUR);
     t.equal((await store.certificates.get(id))?.id, id);
     t.equal((await store.crls.entries('issuing')).entries.length, 1);
+    t.equal(await store.sweep(NOW + HOUR, { retainEnded: RETAIN, most: 1 }), false, 'what must stay keeps no sweep going');
     await store.crls.publish('issuing', crl(2, { thisUpdate: TODAY + 7, revision: 1 }), [id], []);
-    await sweepAll(store, NOW + HOUR);
+    await sweepAll(store, NOW + 3 * HOUR);
     t.equal(await store.certificates.get(id), undefined);
   });
 
@@ -115,7 +116,7 @@ export const sweepContract: Part = (t, open) => {
       living.unshift((await put(store)).id);
     }
     const times = await sweepAll(store, NOW + HOUR, 7);
-    t.ok(times >= 7, `50 entries, 7 at a time, in ${times}`);
+    t.ok(times >= 4, `25 to remove, 7 at a time, in ${times}`);
     t.same((await store.requests.list({}, { limit: 100 })).items.map(({ id }) => id), living);
     t.equal(await store.sweep(NOW + HOUR, { retainEnded: RETAIN, most: 1000 }), false);
   });
