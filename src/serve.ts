@@ -1,4 +1,4 @@
-import cluster, { type Worker } from 'node:cluster';
+import cluster from 'node:cluster';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AggregatorRegistry } from 'prom-client';
@@ -11,6 +11,7 @@ import { buildMetricsApp } from './http/metrics-app.ts';
 import { initialise } from './initialise.ts';
 import { createLogger } from './log.ts';
 import { type Addresses, openCore, startService } from './service.ts';
+import { startWorkers, type WorkerMessage } from './workers.ts';
 
 export interface ServeIo {
   readonly stdout: { readonly write: (text: string) => unknown };
@@ -50,44 +51,45 @@ async function single(config: Config, log: Logger, io: ServeIo, development: boo
   return 0;
 }
 
-/** A worker tells its addresses to the first process, which speaks for all. */
+/** A worker tells the first process, which speaks for all, where it serves or why it does not. */
 async function work(config: Config, log: Logger): Promise<number> {
   const stop = stopSignal();
-  const service = await startService({ config, log, serveMetrics: false });
-  AggregatorRegistry.setRegistries([service.core.metrics.registry]);
-  new AggregatorRegistry();
-  process.send?.({ ready: service.addresses });
-  await stop;
-  await service.stop();
-  process.disconnect?.();
-  return 0;
+  const tell = (message: WorkerMessage): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+  try {
+    const service = await startService({ config, log, serveMetrics: false });
+    AggregatorRegistry.setRegistries([service.core.metrics.registry]);
+    new AggregatorRegistry();
+    await tell({ ready: service.addresses });
+    await stop;
+    await service.stop();
+    return 0;
+  } catch (error) {
+    await tell({ failed: error instanceof Error ? error.message : String(error) });
+    return 1;
+  } finally {
+    // The channel would keep the process alive.
+    process.disconnect?.();
+  }
 }
 
-const RESTART_AFTER = 1000;
-const STOP_WITHIN = 20_000;
-
-/** Starts the workers, starts again those that die, shows the metrics of all, and stops them all. */
+/** Has workers serve, shows the metrics of all, and stops them all. */
 async function supervise(config: Config, log: Logger, io: ServeIo, development: boolean): Promise<number> {
   const stop = stopSignal();
-  let stopping = false;
-  const start = (): Promise<Addresses> => new Promise((resolve, reject) => {
-    const worker = cluster.fork();
-    worker.on('message', (message: { readonly ready?: Addresses }) => message.ready !== undefined && resolve(message.ready));
-    worker.once('exit', (status) => {
-      reject(new Error(`a worker ended with status ${status} before it served`));
-      if (stopping) return;
-      log.error({ status }, 'a worker died and is started again');
-      setTimeout(() => void (stopping || start().catch((err: unknown) => log.error({ err }, 'a worker could not be started'))), RESTART_AFTER);
-    });
-  });
-  const [addresses] = await Promise.all(Array.from({ length: config.workers }, start));
-  const metrics = await serveClusterMetrics(config, log);
-  tellReady(io, { https: addresses?.https, http: addresses?.http, metrics: metrics?.url });
-  if (development && addresses !== undefined) await tellDevelopmentOnce(config, addresses, io);
-  log.info({ stopping: await stop }, 'stopping: what was accepted is finished first');
-  stopping = true;
-  await metrics?.close();
-  await Promise.all(Object.values(cluster.workers ?? {}).map(stopWorker));
+  const workers = await startWorkers(config.workers, stop, log);
+  if (workers === undefined) return 0;
+  try {
+    const { https, http } = workers.addresses;
+    const metrics = await serveClusterMetrics(config, log);
+    try {
+      tellReady(io, { https, http, metrics: metrics?.url });
+      if (development) await tellDevelopmentOnce(config, workers.addresses, io);
+      log.info({ stopping: await stop }, 'stopping: what was accepted is finished first');
+    } finally {
+      await metrics?.close();
+    }
+  } finally {
+    await workers.stop();
+  }
   return 0;
 }
 
@@ -107,15 +109,6 @@ async function serveClusterMetrics({ listen, limits }: Config, log: Logger): Pro
   const stopping: (() => Promise<unknown>)[] = [];
   const listening = await listenOn(listen.metrics, () => buildMetricsApp({ limits, logger: log, logRequests: false, clock: Date.now }, registry), stopping);
   return listening && { url: listening.url('http'), close: () => listening.app.close() };
-}
-
-async function stopWorker(worker: Worker | undefined): Promise<void> {
-  if (worker === undefined || worker.isDead()) return;
-  const ended = new Promise((resolve) => worker.once('exit', resolve));
-  worker.process.kill('SIGTERM');
-  const timer = setTimeout(() => worker.process.kill('SIGKILL'), STOP_WITHIN);
-  await ended;
-  clearTimeout(timer);
 }
 
 /** Resolves with the first signal to stop. A second one ends the process at once. */

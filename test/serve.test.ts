@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { makeCsr, openssl } from './helpers/openssl.ts';
+
+t.setTimeout(60_000);
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'main.js');
 const PORTS = { CHANCERY_LISTEN__HTTPS: '127.0.0.1:0', CHANCERY_LISTEN__HTTP: '127.0.0.1:0', CHANCERY_LISTEN__METRICS: '127.0.0.1:0' };
@@ -24,9 +27,9 @@ function folderOf(t: Test): string {
 }
 
 /** Starts the program as a user does, and waits for its line `ready`. */
-function serve(t: Test, folder: string, args: readonly string[] = []): Promise<Served> {
+function serve(t: Test, folder: string, args: readonly string[] = [], settings: Readonly<Record<string, string>> = {}): Promise<Served> {
   const started = performance.now();
-  const child = spawn(process.execPath, [MAIN, 'serve', ...args], { cwd: folder, env: { PATH: process.env['PATH'], ...PORTS }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, 'serve', ...args], { cwd: folder, env: { PATH: process.env['PATH'], ...PORTS, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   let told = '';
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -114,6 +117,19 @@ t.test('several workers share the listeners and the store; one that dies is star
   for (let call = 0; call < 4; call += 1) t.equal((await paste(`${curl} -sSf --retry 5 --retry-connrefused`, folder)).status, 0, 'it still serves');
   t.match(openssl('x509', '-in', root, '-noout', '-subject'), 'Chancery Development Root');
   t.equal(await served.stop(), 0);
+});
+
+t.test('workers that cannot listen end all, with one clear line', async (t) => {
+  const folder = folderOf(t);
+  const taken = createServer();
+  await new Promise<void>((resolve) => void taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => void taken.close());
+  const { port } = taken.address() as AddressInfo;
+  for (const listener of ['HTTP', 'METRICS']) {
+    const failed = await serve(t, folder, ['--workers', '2'], { [`CHANCERY_LISTEN__${listener}`]: `127.0.0.1:${port}` }).catch((error: Error) => error.message);
+    t.match(failed, new RegExp(`^ended with 1: ((No authority|\\{).*\\n)*chancery: .*EADDRINUSE.*127\\.0\\.0\\.1:${port}\\n$`));
+  }
+  t.notMatch((await paste('readlink /proc/[0-9]*/cwd', '/')).text, folder, 'nothing is left running');
 });
 
 t.test('what cannot work is told at once, in one clear line', async (t) => {
