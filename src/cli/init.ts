@@ -29,6 +29,7 @@ interface Options extends PlaceOptions {
   readonly ocspUrl?: readonly string[];
   readonly import?: string;
   readonly root?: string;
+  readonly operator?: string | true;
   readonly json?: boolean;
 }
 
@@ -64,17 +65,20 @@ export function addInit(parent: Command, context: Context): void {
     .option('--ocsp-url <address...>', 'where the root\'s OCSP responder is')
     .option('--import <file>', 'mode external: the signed certificate and its chain (PEM, or PKCS#7 as .p7b)')
     .option('--root <file>', 'with --import: the root, where the file does not hold it')
+    .option('--operator [name]', 'another operator\'s certificate alone (CN=operator): where the last has ended, or init was cut short')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
       refuseMixture(options);
       const settings = await readConfig(context, options);
-      const { importAuthority, initialise } = await import('../initialise.ts');
+      const { FIRST_OPERATOR, importAuthority, initialise, initialiseOperator } = await import('../initialise.ts');
       const progress = startProgress(context, 'making keys');
-      const result = await (options.import === undefined
-        ? initialise(initOptions(options), settings, context.now)
-        : importAuthority({ chain: resolve(options.import), root: options.root === undefined ? undefined : resolve(options.root) }, settings, context.now)
-      ).finally(progress.end);
+      const work = (): Promise<Initialised> => {
+        if (options.operator !== undefined) return initialiseOperator(options.operator === true ? FIRST_OPERATOR : options.operator, settings, context.now);
+        if (options.import === undefined) return initialise(initOptions(options), settings, context.now);
+        return importAuthority({ chain: resolve(options.import), root: options.root === undefined ? undefined : resolve(options.root) }, settings, context.now);
+      };
+      const result = await work().finally(progress.end);
       writeResult(context, options.json, result, (paint) => show(result, paint));
     });
   withExamples(command, [
@@ -82,6 +86,7 @@ export function addInit(parent: Command, context: Context): void {
     ['only for names of ours', 'chancery init --permit example.com --permit 10.0.0.0/8 --data /var/lib/chancery'],
     ['under another CA: the CSR for it', 'chancery init --mode external --issuing-subject "CN=Example Issuing,O=Example"'],
     ['and what came back', 'chancery init --import issuing-chain.p7b'],
+    ['an operator, when the last one\'s certificate has ended', 'chancery init --operator alice'],
   ]).addHelpText('after', MODES_HELP);
 }
 
@@ -97,6 +102,7 @@ function show(made: Initialised, paint: (style: Style, text: string) => string):
     ['operator', made.operator],
     ['request', made.request],
     ['configuration', made.configuration],
+    ...(made.notes ?? []).map((note) => ['note', note] as const),
   ], paint)}\n${printable(next)}\n`;
 }
 
@@ -124,8 +130,11 @@ function withKind(text: string): string {
 }
 
 function refuseMixture(options: Options): void {
-  const { import: chain, root, data, config, json, ...making } = options;
+  const { import: chain, root, operator, data, config, json, ...making } = options;
   const [other] = Object.keys(making);
+  if (operator !== undefined && (other ?? chain ?? root) !== undefined) {
+    throw new Failure('usage', '--operator goes alone', { advice: 'expected --operator with --data and --config alone: the authorities are there already' });
+  }
   if (chain !== undefined && other !== undefined) {
     const flag = other.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new Failure('usage', `--import and --${flag} do not go together`, { advice: 'expected --import with --root and --data alone: all else was settled when the CSR was made' });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -59,6 +59,30 @@ t.test('keys are encrypted where there is a passphrase, which serve then needs',
   t.match(without.stderr, /^chancery: .*is encrypted, and no passphrase is given/);
 });
 
+t.test('an operator for who may read the key: after an init that was cut short, and after the end of the last', async (t) => {
+  const data = join(newFolder(), 'data');
+  t.equal((await runHere(['init', '--data', data])).status, 0);
+  const certificate = join(data, 'operator', 'cert.pem');
+  const standing = await runHere(['init', '--operator', '--data', data]);
+  t.equal(standing.status, 1);
+  t.match(standing.stderr, `chancery: ${certificate}: is a valid operator's certificate; move it`);
+
+  for (const gone of ['store', 'operator', 'chancery.yaml']) rmSync(join(data, gone), { recursive: true });
+  t.equal((await runHere(['init', '--operator', '--data', data])).status, 0, 'as if init had been cut short');
+  t.ok(existsSync(join(data, 'chancery.yaml')));
+  t.match(openssl('x509', '-noout', '-subject', '-in', certificate), 'CN = operator');
+
+  const nextYears = Date.now() + 400 * 86_400_000;
+  const another = await runHere(['init', '--operator', 'alice', '--data', data, '--json'], { now: () => nextYears });
+  t.equal(another.status, 0, another.stderr);
+  t.match(JSON.parse(another.stdout), { mode: 'internal', operator: certificate, root: join(data, 'root.pem') });
+  t.match(openssl('x509', '-noout', '-subject', '-in', certificate), 'CN = alice');
+  t.equal(statSync(join(data, 'operator', 'key.pem')).mode & 0o777, 0o600);
+  const mixed = await runHere(['init', '--operator', '--mode', 'internal', '--data', data]);
+  t.equal(mixed.status, 2);
+  t.match(mixed.stderr, '--operator goes alone');
+});
+
 t.test('mode external: the CSR goes out, what comes back is checked and taken', async (t) => {
   const folder = newFolder();
   const data = join(folder, 'data');
@@ -70,7 +94,7 @@ t.test('mode external: the CSR goes out, what comes back is checked and taken', 
   t.match(waiting.stderr, /^chancery: .+\n$/, 'says what it waits for');
 
   const at = (name: string): string => join(folder, name);
-  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '100', '-subj', '/CN=Their Root', '-keyout', at('their.key'), '-out', at('their.pem'));
+  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '40', '-subj', '/CN=Their Root', '-keyout', at('their.key'), '-out', at('their.pem'));
   writeFileSync(at('ext'), 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\nsubjectKeyIdentifier=hash\n');
   openssl('x509', '-req', '-in', request, '-CA', at('their.pem'), '-CAkey', at('their.key'), '-set_serial', '7', '-days', '50', '-extfile', at('ext'), '-out', at('issuing.pem'));
   writeFileSync(at('chain.pem'), readFileSync(at('issuing.pem'), 'utf8'));
@@ -79,6 +103,7 @@ t.test('mode external: the CSR goes out, what comes back is checked and taken', 
   const imported = await runHere(['init', '--import', at('chain.pem'), '--root', at('their.pem'), '--data', data]);
   t.equal(imported.status, 0, imported.stderr);
   t.ok(existsSync(join(data, 'operator', 'cert.pem')));
+  t.match(imported.stdout, /^note +.*Their Root.* ends? /m, 'what an operator should know of the chain');
   const service = await serve(data);
   try {
     t.equal((await service.cli(['token', 'create', '--name', 'a.example.com'])).status, 0);

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Milliseconds since the Unix epoch, for a run in this process. */
+  readonly now?: () => number;
 }
 
 /** The surroundings without CHANCERY variables, and without what test runners put into Node. */
@@ -36,13 +38,13 @@ export function runCli(args: readonly string[], { cwd, env = {}, input = '' }: R
 }
 
 /** Runs a command line in this process: the same, but for what a process of its own has (arguments, streams, exit), and much cheaper. */
-export async function runHere(args: readonly string[], { env = {} }: Pick<RunOptions, 'env'> = {}): Promise<Transcript> {
+export async function runHere(args: readonly string[], { env = {}, now = Date.now }: Pick<RunOptions, 'env' | 'now'> = {}): Promise<Transcript> {
   const out = { stdout: '', stderr: '' };
   const status = await run(args, {
     stdout: { write: (text) => { out.stdout += text; } },
     stderr: { write: (text) => { out.stderr += text; } },
     env: { ...cleanEnvironment(), ...env },
-    now: Date.now,
+    now,
   });
   return { status, ...out };
 }
