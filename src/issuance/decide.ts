@@ -7,7 +7,7 @@ import { parseTbsCertificate } from '../x509/certificate.ts';
 import { type Certifiable, certify, signStored } from './certify.ts';
 import { BLOCKED } from './check.ts';
 import type { IssuanceContext, IssuingProfile } from './context.ts';
-import { refusal } from './issue.ts';
+import { refusal, stepRefused } from './issue.ts';
 import type { RequestRecord, Step } from './request.ts';
 
 const APPROVED_PAGE = 100;
@@ -26,6 +26,7 @@ export async function approve(context: IssuanceContext, { id, operator, reason }
   const now = context.clock();
   const pending = await waitingRequest(context, id);
   const issuing = issuingProfile(context, pending);
+  if (await context.isBlocked(pending.keyHash)) throw keyBlocked();
   const step: Step = { name: 'approval', outcome: 'passed', reason: `approved by ${requesterKey(operator)}: ${reason}`, time: now };
   const steps = settled(pending.steps, step);
   const audit = [{ time: now, event: 'request.approved', actor: requesterKey(operator), subject: id, details: { reason } }] as const;
@@ -72,6 +73,7 @@ export async function finish(context: IssuanceContext, approved: RequestRecord):
   const now = context.clock();
   const issuing = context.profiles.get(approved.profile);
   if (issuing === undefined) return fail(context, approved, { name: 'profile', reason: `profile ${approved.profile} is no longer configured` });
+  if (await context.isBlocked(approved.keyHash)) return fail(context, approved, { name: 'block-list', reason: BLOCKED });
   let certificate: Uint8Array;
   try {
     certificate = await signStored(issuing.authority, approved.tbs);
@@ -146,9 +148,12 @@ function stored(outcome: Awaited<ReturnType<IssuanceContext['store']['transition
       if (outcome.record.state === 'issued') return outcome.record;
       throw decided(outcome.record);
     case 'unknown': throw new Refused('not-found', `There is no request ${id}.`);
-    case 'key-blocked': throw new Refused('request-refused', `The request is refused: block-list: ${BLOCKED}`, { faults: [{ code: 'step-block-list', detail: BLOCKED, at: 'block-list' }] });
+    case 'key-blocked': throw keyBlocked();
   }
 }
+
+/** The request keeps waiting: an operator may deny it, or take the key off the list. */
+const keyBlocked = (): Refused => stepRefused('block-list', BLOCKED);
 
 const decided = (record: RequestRecord): Refused =>
   new Refused('already-decided', `Request ${record.id} is ${record.state} since ${new Date(record.updatedAt).toISOString()}.`, { instance: `/v1/requests/${record.id}` });

@@ -168,7 +168,8 @@ function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists
   }
 }
 
-const stepRefused = (step: string, detail: string, retryAfter?: number): Refused =>
+/** A refusal by one step, of what is not recorded as refused. */
+export const stepRefused = (step: string, detail: string, retryAfter?: number): Refused =>
   new Refused('request-refused', `The request is refused: ${step}: ${detail}`, {
     faults: [{ code: `step-${step}`, detail, at: step }], ...(retryAfter === undefined ? {} : { retryAfter }),
   });

@@ -68,6 +68,19 @@ t.test('an approved request that can never be signed fails, and keeps neither th
   });
 });
 
+t.test('a key that was blocked by configuration since is not approved; the request waits', async (t) => {
+  const chancery = await startTestService(t, { settings: PROFILES });
+  const { json } = await chancery.call('POST', '/v1/requests', {
+    certificate: chancery.operator, headers: { 'content-type': 'application/pkcs10' }, body: readFileSync(makeCsr(chancery.folder, 'late', { san: 'DNS:late.example.com' }).csr),
+  });
+  const keyHash = (await chancery.service.issuance.store.get(json.id))?.keyHash ?? '';
+  await chancery.restart({ CHANCERY_KEYS__BLOCK: `[${keyHash}]` });
+  const refused = await chancery.call('POST', `/v1/requests/${json.id}/approve`, { certificate: chancery.operator });
+  t.equal(refused.status, 403);
+  t.strictSame(refused.json.errors.map(({ code }: { code: string }) => code), ['step-block-list']);
+  t.equal((await chancery.service.issuance.store.get(json.id))?.state, 'pending');
+});
+
 t.test('the service starts with an approved request that another authority\'s bytes make unfit', async (t) => {
   const chancery = await startTestService(t, { settings: PROFILES });
   const id = await leaveApproved(chancery, 'moved', 'server');
