@@ -50,7 +50,7 @@ t.test('after any SIGKILL, every certificate that a client received is in the st
     agent.destroy();
     served = await serve(folder);
   }
-  t.ok(received.size > 100, `${received.size} certificates received, ${revoked.size} revoked, in ${ROUNDS} lives`);
+  t.ok(received.size > 20, `${received.size} certificates received, ${revoked.size} revoked, in ${ROUNDS} lives`);
 
   const agent = new Agent({ ...operator, keepAlive: true });
   t.teardown(() => agent.destroy());
