@@ -1,10 +1,10 @@
 import type { ServerOptions as TlsOptions } from 'node:https';
 import type { Server as TlsServer } from 'node:tls';
-import type { Logger } from 'pino';
 import type { Listener } from './config/forms.ts';
 import type { App } from './http/app.ts';
 import { readServiceCertificate } from './issuance/service-certificate.ts';
 import { listenOn, type Listening } from './listen.ts';
+import type { Log } from './log.ts';
 import { type OwnCertificateOptions, ownCertificate, pemFile, serverTls } from './own-certificate.ts';
 
 export interface HttpsListenerOptions {
@@ -14,7 +14,7 @@ export interface HttpsListenerOptions {
   readonly stopping: (() => Promise<unknown>)[];
   /** True when the issuing authority cannot certify anything any more, this service included. */
   readonly authorityEnded: () => boolean;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /** The https listener and its certificate. */

@@ -3,6 +3,8 @@ import { pino, type Logger } from 'pino';
 /** Members whose values never reach a log, wherever they stand. */
 const SECRETS = ['authorization', 'cookie', 'token', 'secret', 'key', 'passphrase', 'apiKey', 'privateKey'];
 
+export type Log = Logger;
+
 /** Lines of JSON on standard error; standard output is for people and for the line `ready`. */
 export const createLogger = (level: string, write: (line: string) => void): Logger =>
   pino(

@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
-import type { Logger } from 'pino';
+import type { Log } from './log.ts';
 import type { Addresses } from './service.ts';
 
 /** What a worker tells the first process: that it serves, or why it does not. */
@@ -21,7 +21,7 @@ const STOP_WITHIN = 20_000;
  * @returns undefined where it was given up
  * @throws Error with the words of the first worker that could not serve, once all have ended
  */
-export async function startWorkers(count: number, stopping: Promise<unknown>, log: Logger): Promise<Workers | undefined> {
+export async function startWorkers(count: number, stopping: Promise<unknown>, log: Log): Promise<Workers | undefined> {
   let keep = true;
   const stop = async (): Promise<void> => {
     keep = false;

@@ -39,6 +39,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
     listen: { https: { host: '127.0.0.1', port: 8443 }, http: { host: '127.0.0.1', port: 8080 }, metrics: { host: '127.0.0.1', port: 9464 } },
     publicUrl: {},
     hostNames: ['localhost', '127.0.0.1', '::1', 'machine'],
+    hostNamesGiven: false,
     store: { url: { kind: 'embedded', folder: join(folder, 'chancery-data', 'store') }, retainEnded: 90 * 86_400 },
     authority: { verifySignatures: false },
     crl: { lifetime: 7 * 86_400, renewBefore: 5 * 86_400, rootLifetime: 90 * 86_400, coalesce: 1 },
@@ -78,12 +79,13 @@ eligibility:
 `,
   });
   t.same(
-    { data: config.data, listen: config.listen, publicUrl: config.publicUrl, hostNames: config.hostNames, store: config.store, crl: config.crl, profiles: config.profiles, eligibility: config.eligibility },
+    { data: config.data, listen: config.listen, publicUrl: config.publicUrl, hostNames: config.hostNames, hostNamesGiven: config.hostNamesGiven, store: config.store, crl: config.crl, profiles: config.profiles, eligibility: config.eligibility },
     {
       data: join(folder, 'ca'),
       listen: { https: { host: '::', port: 443 }, http: 'off', metrics: { host: '127.0.0.1', port: 9464 } },
       publicUrl: { https: 'https://ca.example.com', http: 'http://ca.example.com:8080/pki' },
       hostNames: ['ca.example.com', '2001:db8::1'],
+      hostNamesGiven: true,
       store: { url: { kind: 'embedded', folder: join(folder, 'ca', 'other') }, retainEnded: 31_536_000 },
       crl: { lifetime: 1_209_600, renewBefore: 86_400, rootLifetime: 7_776_000, coalesce: 0 },
       profiles: { server: { lifetime: 43_200, backdate: 300, subject: { commonName: 'none' } } },
