@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { type RunningService, startService } from './service.ts';
+import { type RunningService, serve, startService } from './service.ts';
 
 interface Json {
   readonly [name: string]: unknown;
@@ -214,6 +214,18 @@ t.test('doctor finds a healthy service healthy, and says what to do about an ill
   const away = await service.cli(['doctor'], { env: { CHANCERY_URL: 'https://127.0.0.1:1' } });
   t.equal(away.status, 1);
   t.match(away.stdout, /^fail {2}service +service not reachable at https:\/\/127\.0\.0\.1:1 \(connection refused\)\n +-> start it with 'chancery serve'/m);
+});
+
+t.test('doctor tells of the CRL of a root that is offline, before it ends', async (t) => {
+  const first = await startService();
+  t.equal(await first.stop(), 0);
+  rmSync(join(first.data, 'authorities', 'root', 'key.pem'));
+  // Half of this life is more than what is left of the CRL that stands.
+  const offline = await serve(first.data, { CHANCERY_CRL__ROOT_LIFETIME: '365d' });
+  t.teardown(offline.stop);
+  const { status, stdout } = await offline.cli(['doctor']);
+  t.equal(status, 0);
+  t.match(stdout, /^warn {2}ready +the CRL of root, whose key is not here, ends in 89 days\n +-> whoever has that key should publish the next one/m);
 });
 
 t.test('what a wrong configuration has wrong is told line by line', async (t) => {

@@ -29,8 +29,11 @@ async function reachable(patient: Patient): Promise<Finding> {
 
 async function ready(patient: Patient): Promise<Finding> {
   const { reply } = await ask(patient, '/readyz');
-  if (reply.status === 200) return ok('store, key and CRL');
   const { checks = [] } = JSON.parse(reply.body.toString('utf8')) as { checks?: readonly { name: string; ok: boolean; detail?: string }[] };
+  if (reply.status === 200) {
+    const notes = checks.flatMap(({ detail = [] }) => detail);
+    return notes.length === 0 ? ok('listeners, store, key and CRL') : warn(notes.join('; '), 'whoever has that key should publish the next one');
+  }
   const words = checks.filter((check) => !check.ok).map(({ name, detail = 'fails' }) => `${name}: ${detail}`).join('; ');
   return fail(words === '' ? `answers ${reply.status}` : words, 'look at the service\'s log');
 }
