@@ -155,7 +155,9 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));
-    await store.audit.append([{ time: clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }]);
+    await store.audit.append([{ time: clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }])
+      // A disk that takes no writes must not keep the CRLs from being served.
+      .catch(failed('the start could not be written into the audit log'));
     notListening = () => (config.listen.https !== 'off' && https.listening() === undefined ? 'https does not listen: there is no certificate for it' : undefined);
     return {
       addresses: { https: https.listening()?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') },
