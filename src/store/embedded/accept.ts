@@ -13,7 +13,7 @@ import type { Encoded } from './requests.ts';
 import { countUse, mayUse, readToken } from './tokens.ts';
 
 /** An acceptance with all that can be made outside the transaction: the lock is every process's bottleneck. */
-export interface Prepared {
+interface Prepared {
   readonly acceptance: Acceptance;
   readonly encoded: Encoded;
   readonly entry: Buffer;
@@ -21,9 +21,10 @@ export interface Prepared {
   readonly use: Mark | undefined;
 }
 
-/** @throws TypeError for an id that is no serial */
+/** @throws TypeError for an id that is no serial; RangeError for a request that begins as failed */
 export function prepare(acceptance: Acceptance): Prepared {
   const { record, token } = acceptance;
+  if (record.state === 'failed') throw new RangeError('a request cannot begin as failed');
   const claims = acceptance.claims.map(claimMark);
   const use = token === undefined ? undefined : useMark(token);
   const marks = encodeMarks(record.state === 'denied' ? [] : use === undefined ? claims : [...claims, use]);
@@ -40,7 +41,8 @@ export function accept(transaction: Transaction, { acceptance, encoded, entry, c
   for (const [at, { name, fingerprint }] of claims.entries()) {
     const first = marking(tables, transaction.marked(name), name, now);
     if (first === undefined) continue;
-    return first.mark.fingerprint === fingerprint ? { outcome: 'exists', record: first.record } : { outcome: 'conflict', claim: acceptance.claims[at]?.key ?? '' };
+    if (first.mark.fingerprint === fingerprint) return { outcome: 'exists', record: first.record };
+    return { outcome: 'conflict', claim: acceptance.claims[at]?.key ?? '' };
   }
   // 2. A refusal yields no certificate: nothing is counted, and nothing stands in the way of its record.
   const counts = record.state !== 'denied';
@@ -70,8 +72,13 @@ export function firstUse(tables: Reads, places: readonly number[], name: Buffer,
   return first === undefined || readToken(tables, tokenId) === undefined ? undefined : first.record;
 }
 
+interface Marked {
+  readonly mark: Mark;
+  readonly record: RequestRecord;
+}
+
 /** The request at one of the places that bears the mark, if the mark still stands. `now` in milliseconds. */
-export function marking(tables: Reads, places: readonly number[], name: Buffer, now: number): { readonly mark: Mark; readonly record: RequestRecord } | undefined {
+export function marking(tables: Reads, places: readonly number[], name: Buffer, now: number): Marked | undefined {
   for (const place of places) {
     const entry = tables.catalogue.getBinary(ordinal(place));
     if (entry === undefined) continue;

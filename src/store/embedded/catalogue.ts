@@ -43,8 +43,10 @@ export const entryMarks = (bytes: Buffer): Buffer => bytes.subarray(MARKS_AT, js
 
 const jsonAt = (bytes: Buffer): number => MARKS_AT + bytes.readUInt16BE(1 + ORDINAL_BYTES);
 
+type Told = [id: string, profile: string, requester: string, createdAt: number, ...names: string[]];
+
 export function decodeEntry(bytes: Buffer): Entry {
-  const [id, profile, requester, createdAt, ...names] = JSON.parse(bytes.toString('utf8', jsonAt(bytes))) as [string, string, string, number, ...string[]];
+  const [id, profile, requester, createdAt, ...names] = JSON.parse(bytes.toString('utf8', jsonAt(bytes))) as Told;
   return { state: entryState(bytes), ended: readOrdinal(bytes, 1), id, profile, requester, createdAt, names };
 }
 

@@ -29,7 +29,7 @@ export interface StoredCredential<T> {
   readonly record: T;
 }
 
-export type CreateOutcome<T> = { readonly outcome: 'stored' } | { readonly outcome: 'exists'; readonly record: T } | { readonly outcome: 'conflict' };
+type CreateOutcome<T> = { readonly outcome: 'stored' } | { readonly outcome: 'exists'; readonly record: T } | { readonly outcome: 'conflict' };
 
 export interface Credentials<T> {
   create(record: T, claim: Claim | undefined, audit: readonly AuditDraft[], now: number): Promise<CreateOutcome<T>>;
@@ -40,7 +40,7 @@ export interface Credentials<T> {
 
 const PREFIX = ORDINAL_BYTES + 4;
 
-export function encodeCredential<T>({ place, used, record }: StoredCredential<T>): Buffer {
+function encodeCredential<T>({ place, used, record }: StoredCredential<T>): Buffer {
   const count = Buffer.allocUnsafe(4);
   count.writeUInt32BE(used);
   return Buffer.concat([ordinal(place), count, Buffer.from(JSON.stringify(record))]);

@@ -67,7 +67,8 @@ async function entriesInSlices(environment: Environment, scope: string): Promise
   const entries: Entries['entries'][number][] = [];
   for (;;) {
     const after = entries.at(-1)?.serial;
-    const [more, now] = await environment.read((tables) => [slice(tables, scope, after, SLICE), standing(tables, scope)] as const, SLICE / ENTRIES_A_PAGE);
+    const look = (tables: Reads) => [slice(tables, scope, after, SLICE), standing(tables, scope)] as const;
+    const [more, now] = await environment.read(look, SLICE / ENTRIES_A_PAGE);
     if (now.changes !== before.changes) return undefined;
     for (const entry of more) entries.push(entry);
     if (more.length < SLICE) return { revision: before.revision, entries };
@@ -86,7 +87,9 @@ function slice(tables: Reads, scope: string, after: string | undefined, limit: n
   }));
 }
 
-function publish(transaction: Transaction, scope: string, { der, ...head }: PublishedCrl, drop: readonly string[], audit: readonly AuditDraft[]): 'stored' | 'superseded' {
+function publish(
+  transaction: Transaction, scope: string, { der, ...head }: PublishedCrl, drop: readonly string[], audit: readonly AuditDraft[],
+): 'stored' | 'superseded' {
   const { tables } = transaction;
   const last = readHead(tables, scope);
   if (head.number !== (last?.number ?? 0n) + 1n) return 'superseded';

@@ -6,7 +6,7 @@ import { TABLES } from './keys.ts';
 import type { TableName } from './keys.ts';
 import { alone } from './turnstile.ts';
 
-export type Table = Database<Buffer, Buffer>;
+type Table = Database<Buffer, Buffer>;
 export type Tables = Readonly<Record<TableName, Table>>;
 /** The tables for those who only look. */
 export type Reads = Readonly<Record<TableName, Pick<Table, 'getBinary' | 'getRange' | 'getKeys' | 'doesExist' | 'getStats'>>>;

@@ -45,7 +45,8 @@ const stateQuestion = (wanted: RequestState): Question => ({ state }) =>
 /** A name is asked for as it is, or with a leading `*.` for all below it; a requester as `kind:name`, or by the name alone. */
 function commonQuestions({ name, profile, requester }: CertificateFilter): Question[] {
   const questions: Question[] = [];
-  if (name !== undefined) questions.push(({ names }) => names.some((one) => one === name || (name.startsWith('*.') && one.endsWith(name.slice(1)))));
+  const below = name?.startsWith('*.') === true ? name.slice(1) : undefined;
+  if (name !== undefined) questions.push(({ names }) => names.some((one) => one === name || (below !== undefined && one.endsWith(below))));
   if (profile !== undefined) questions.push((entry) => entry.profile === profile);
   if (requester !== undefined) questions.push((entry) => entry.requester === requester || nameOf(entry.requester) === requester);
   return questions;

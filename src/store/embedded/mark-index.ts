@@ -83,7 +83,8 @@ export class MarkIndex {
     const entries = await environment.read(({ catalogue }) => (catalogue.getStats() as { entryCount: number }).entryCount);
     if (this.#followed > 0 && entries > this.#taken / 2) return;
     const fresh = new MarkIndex();
-    while (!await environment.read((tables) => fresh.follow(tables, undefined, SLICE) && this.#become(fresh), SLICE / ENTRIES_A_PAGE)) await setImmediate();
+    const followSome = (tables: Reads): boolean => fresh.follow(tables, undefined, SLICE) && this.#become(fresh);
+    while (!await environment.read(followSome, SLICE / ENTRIES_A_PAGE)) await setImmediate();
   }
 
   #become(fresh: MarkIndex): true {

@@ -22,7 +22,7 @@ const FIXED = NAME_BYTES + ORDINAL_BYTES + 3;
 
 export const claimName = (key: string): Buffer => name('claim', key);
 
-export const claimMark = ({ key, fingerprint, expires, livesWithRequest }: Claim): Mark => ({ name: claimName(key), fingerprint, expires, livesWithRequest });
+export const claimMark = ({ key, ...claim }: Claim): Mark => ({ name: claimName(key), ...claim });
 
 type TokenUse = NonNullable<Acceptance['token']>;
 

@@ -40,12 +40,12 @@ export function encode(record: RequestRecord): Encoded {
   return { key, value: encodeRecord(record, ORDINAL_BYTES), state: stateOf(record), end: endOf(record) };
 }
 
-const NEW = { state: STATES.issued, end: 0 } as const;
+type Before = Pick<Encoded, 'state' | 'end'>;
+
+const NEW: Before = { state: STATES.issued, end: 0 };
 
 /** Writes a record at its place, with its catalogue entry and indexes; `before`: its state and end, where it was there. */
-export function writeRecord(
-  transaction: Transaction, { key, value, state, end }: Encoded, entry: Buffer, place: number, before: { readonly state: number; readonly end: number } = NEW,
-): void {
+export function writeRecord(transaction: Transaction, { key, value, state, end }: Encoded, entry: Buffer, place: number, before = NEW): void {
   value.writeUIntBE(place, 0, ORDINAL_BYTES);
   transaction.put('requests', key, value);
   transaction.put('catalogue', ordinal(place), entry);

@@ -15,7 +15,7 @@ const SLICE = 500;
 /** Milliseconds after which what had to stay is looked at again. */
 const LOOK_AGAIN = 3_600_000;
 
-export interface SweepTime {
+interface SweepTime {
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** Milliseconds that a request or token stays after it has ended. */
@@ -32,7 +32,8 @@ interface Phase {
 }
 
 const NO_KEY = Buffer.alloc(0);
-const endsBefore = (kind: number, time: number): ReturnType<Phase['range']> => ({ start: endKey(kind, 0, NO_KEY), end: endKey(kind, Math.max(0, time), NO_KEY) });
+const endsBefore = (kind: number, time: number): ReturnType<Phase['range']> =>
+  ({ start: endKey(kind, 0, NO_KEY), end: endKey(kind, Math.max(0, time), NO_KEY) });
 
 const PHASES: readonly Phase[] = [
   { table: 'ends', range: ({ now, retainEnded }) => endsBefore(ENDS.request, now - retainEnded), remove: removeRequests },

@@ -6,7 +6,7 @@ import type { Kind, StoredCredential } from './credentials.ts';
 import type { Environment, Reads } from './environment.ts';
 
 /** A token is over when its time is, or when it is revoked before that. */
-export const tokenEnd = ({ expiresAt, revokedAt = expiresAt }: TokenRecord): number => Math.min(expiresAt, revokedAt);
+const tokenEnd = ({ expiresAt, revokedAt = expiresAt }: TokenRecord): number => Math.min(expiresAt, revokedAt);
 
 const TOKENS: Kind<TokenRecord> = { table: 'tokens', claims: 'token', endOf: tokenEnd };
 const API_KEYS: Kind<ApiKeyRecord> = { table: 'apiKeys', claims: 'api-key' };

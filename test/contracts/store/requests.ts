@@ -26,6 +26,14 @@ export const requestsContract: Part = (t, open) => {
     t.same((await events(store)).length, 1, 'what is not there leaves no line');
   });
 
+  t.test('what can be no request is an error, and nothing is written', async (t) => {
+    const { store } = await open(t);
+    await t.rejects(store.requests.accept(acceptance(record({ state: 'failed' }))), RangeError);
+    for (const id of ['', 'g0', '0', 'AB', '../00', `${newSerial()}00`, '__proto__']) await t.rejects(store.requests.accept(acceptance(record({ id }))), TypeError, id);
+    t.same(await events(store), []);
+    t.same(await store.requests.list({}, { limit: 1 }), { items: [] });
+  });
+
   t.test('a taken serial is told, and the first record stays', async (t) => {
     const { store } = await open(t);
     const first = await put(store);
