@@ -88,7 +88,7 @@ function issuedBy({ certificate }: Certified, { crlUrls, access }: CeremonySetti
   return { keyId: keyIdentifier(certificate.publicKey), crlUrls, access };
 }
 
-/** As all serials here: 28 bits of time in units of 16 s, then 128 random bits (RFC 5280 4.1.2.2). */
+/** 28 bits of time in units of 16 s, then 128 random bits (RFC 5280 4.1.2.2). `now` in seconds. */
 const newSerial = (now: number, random: (size: number) => Uint8Array): string =>
   Math.floor(now / 16).toString(16).padStart(8, '0') + Buffer.from(random(16)).toString('hex');
 
