@@ -39,6 +39,8 @@ start_daemon() {
 # The containers and their networks go first, then the daemon and its containerd, then what they had mounted.
 tear_down() {
   local containerd mount
+  # A signal must not cut it short; what it starts can still be stopped.
+  trap : INT TERM
   if [ -n "$DAEMON" ]; then
     (cd "$WORK/clone" 2>/dev/null && timeout 60 docker-compose down --volumes --timeout 5 >/dev/null 2>&1)
     containerd=$(cat "$WORK/exec/containerd/containerd.pid" 2>/dev/null)
