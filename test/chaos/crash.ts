@@ -42,7 +42,7 @@ export async function scene(t: Test, folder = mkdtempSync(join(tmpdir(), 'chance
       t.teardown(() => rmSync(join(log, '..'), { recursive: true, force: true }));
       logs.push(log);
       const output = openSync(log, 'a');
-      const [program = process.execPath, ...parameters] = [...under, process.execPath, WRITER, `embedded:${path}`, String(atOnce), String(rounds)];
+      const [program, ...parameters] = [...under, process.execPath, WRITER, `embedded:${path}`, String(atOnce), String(rounds)];
       // One thread in the pool, so that a fault at the n-th call of a thread is a fault at the n-th call.
       const child = spawn(program, parameters, { stdio: ['ignore', output, 'pipe'], env: { ...process.env, UV_THREADPOOL_SIZE: '1' } });
       closeSync(output);

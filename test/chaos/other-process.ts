@@ -32,9 +32,8 @@ export async function otherProcess(url: string): Promise<OtherStore> {
     if (error === undefined) resolve?.(result);
     else reject?.(new Error(error));
   });
-  void gone.then(() => {
-    for (const { reject } of waiting.values()) reject(new Error('the other process is gone'));
-  });
+  const rejectAll = (): void => waiting.forEach(({ reject }) => reject(new Error('the other process is gone')));
+  void gone.then(rejectAll);
   let last = 0;
   const call = (method: string, ...parameters: readonly unknown[]): Promise<unknown> => new Promise((resolve, reject) => {
     last += 1;

@@ -117,17 +117,18 @@ export class BatchTransaction implements Transaction {
   /** Writes what was gathered. Where the store's orders stand after this. @throws as `perform` */
   finish(): Tail {
     for (let from = 0; from < this.#lines.length; from += LINES_MOST) {
-      this.tables.audit.put(ordinal(this.#before.head.sequence + 1 + from), Buffer.from(this.#lines.slice(from, from + LINES_MOST).join('\n')));
+      void this.tables.audit.put(ordinal(this.#before.head.sequence + 1 + from), Buffer.from(this.#lines.slice(from, from + LINES_MOST).join('\n')));
     }
-    for (const { key, value } of this.#ends.entries()) this.tables.ends.put(key, value);
-    if (this.#tail !== this.#before) this.tables.meta.put(META.tail, encodeTail(this.#tail));
+    for (const { key, value } of this.#ends.entries()) void this.tables.ends.put(key, value);
+    if (this.#tail !== this.#before) void this.tables.meta.put(META.tail, encodeTail(this.#tail));
     return this.#tail;
   }
 
   #write(): void {
     for (const { table, key, value } of this.#writes) {
-      if (value === undefined) this.tables[table].remove(key);
-      else this.tables[table].put(key, value);
+      // Within the transaction these are done at once; their promises tell of its commit, which `Environment.write` waits for.
+      if (value === undefined) void this.tables[table].remove(key);
+      else void this.tables[table].put(key, value);
     }
     let { head } = this.#tail;
     for (const draft of this.#drafts) {

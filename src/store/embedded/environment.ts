@@ -11,6 +11,8 @@ export type Tables = Readonly<Record<TableName, Table>>;
 /** The tables for those who only look. */
 export type Reads = Readonly<Record<TableName, Pick<Table, 'getBinary' | 'getRange' | 'getKeys' | 'doesExist' | 'getStats'>>>;
 
+/** Honoured by the binding, missing in its types. Reads here are of single records: what lies beside them would only fill memory. */
+const UNTYPED = { permissionsMode: 0o600, noReadAhead: true };
 /**
  * Addresses set aside for the files' map: no memory, no disk. A map that has to grow leaves the old one behind, with all its pages in
  * this process's memory; so it is large from the start.
@@ -153,8 +155,7 @@ export class Environment {
         mapSize: MAP_BYTES,
         // Two or three records fit on a page of 4096 octets, with much left over; on this one six.
         pageSize: 8192,
-        // Honoured by the binding, missing in its types. Reads here are of single records: what lies beside them would only fill memory.
-        ...{ permissionsMode: 0o600, noReadAhead: true },
+        ...UNTYPED,
       });
       this.#root = root;
       // One transaction for all, so that the lock is waited for once.
