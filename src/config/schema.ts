@@ -118,7 +118,7 @@ export const ConfigSchema = Type.Object(
         lifetime: Duration('From thisUpdate to nextUpdate', '7d'),
         renewBefore: Duration('How long before nextUpdate a new one is published', '5d'),
         rootLifetime: Duration('From thisUpdate to nextUpdate of the root\'s CRL', '90d'),
-        coalesce: Duration('At most one publication in this time', '1s'),
+        coalesce: Duration('At least this long between two publications; in any case two never share a second', '0s'),
       }, { ...closed, description: 'Certificate revocation lists' }),
     profiles: Type.Unsafe<Record<string, RawProfile>>(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), ProfileSchema, {
       ...closed,

@@ -42,7 +42,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
     hostNamesGiven: false,
     store: { url: { kind: 'embedded', folder: join(folder, 'chancery-data', 'store') }, retainEnded: 90 * 86_400 },
     authority: { verifySignatures: false },
-    crl: { lifetime: 7 * 86_400, renewBefore: 5 * 86_400, rootLifetime: 90 * 86_400, coalesce: 1 },
+    crl: { lifetime: 7 * 86_400, renewBefore: 5 * 86_400, rootLifetime: 90 * 86_400, coalesce: 0 },
     profiles: {},
     defaultProfile: 'server',
     eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'approval', profiles: [] }],
