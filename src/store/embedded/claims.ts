@@ -1,7 +1,8 @@
+import { credentialClaimName } from '../name.ts';
 import type { Claim } from '../store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
-import { ENDS, NOTHING, endKey, name } from './keys.ts';
+import { ENDS, NOTHING, endKey } from './keys.ts';
 
 /** What a claim of this table may stand for; each kind has its own keys. Claims on requests are marks (`marks.ts`). */
 export type ClaimKind = 'token' | 'api-key';
@@ -11,7 +12,7 @@ interface StandingClaim extends Omit<Claim, 'key'> {
   readonly target: string;
 }
 
-export const claimKey = (kind: ClaimKind, key: string): Buffer => name(kind, key);
+export const claimKey = (kind: ClaimKind, key: string): Buffer => credentialClaimName(kind, key);
 
 /** Writes a claim; when it ends it is swept. */
 export function putClaim(transaction: Transaction, key: Buffer, { fingerprint, expires, livesWithRequest }: Claim, target: string): void {

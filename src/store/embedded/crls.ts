@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AuditDraft } from '../../audit/entry.ts';
+import { name } from '../name.ts';
 import type { CrlHead, CrlStore, PublishedCrl } from '../store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
 import type { Environment, Reads } from './environment.ts';
-import { CRL_PARTS, NAME_BYTES, ORDINAL_BYTES, behind, crlKey, idKey, name, ordinal, readOrdinal, revokedKey } from './keys.ts';
+import { CRL_PARTS, NAME_BYTES, ORDINAL_BYTES, behind, crlKey, idKey, ordinal, readOrdinal, revokedKey } from './keys.ts';
 
 type Entries = Awaited<ReturnType<CrlStore['entries']>>;
 

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import type { RequestState } from '../../issuance/request.ts';
+import { name } from '../name.ts';
 
 /**
  * The layout of the embedded store: every table with its keys and values, and nowhere else.
@@ -73,17 +73,6 @@ const ID = /^(?:[0-9a-f]{2}){1,20}$/;
 
 /** The key of a request; undefined for a text that can be no request's id (a serial: lower-case hex, at most 20 octets, RFC 5280 4.1.2.2). */
 export const idKey = (id: string): Buffer | undefined => (ID.test(id) ? Buffer.from(id, 'hex') : undefined);
-
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
-/** The key part that stands for any text. The lengths keep ('ab', 'c') and ('a', 'bc') apart. */
-export function name(...parts: readonly string[]): Buffer {
-  const text = parts.length === 1 ? parts[0] ?? '' : parts.map((part) => `${part.length}:${part}`).join('');
-  // One call for text is twice as fast as an object of class Hash, or a digest as a Buffer.
-  if (!LONE_SURROGATE.test(text)) return Buffer.from(hash('sha256', text, 'binary'), 'binary');
-  // In UTF-8 they would all become the same. As JSON they stay apart, and by another digest apart from all other texts.
-  return Buffer.from(hash('sha512-256', JSON.stringify(text), 'binary'), 'binary');
-}
 
 const DIGEST = /^[0-9a-f]{64}$/;
 

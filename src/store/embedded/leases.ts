@@ -1,6 +1,6 @@
 import type { LeaseStore } from '../store.ts';
 import type { Batches } from './batch.ts';
-import { name } from './keys.ts';
+import { name } from '../name.ts';
 
 /** A lease as it is stored. It stays when it is released, for its fence must rise. */
 interface Held {

@@ -1,5 +1,6 @@
+import { claimName, useName } from '../name.ts';
 import type { Acceptance, Claim } from '../store.ts';
-import { LAST_PLACE, NAME_BYTES, ORDINAL_BYTES, name, readOrdinal } from './keys.ts';
+import { LAST_PLACE, NAME_BYTES, ORDINAL_BYTES, readOrdinal } from './keys.ts';
 
 /**
  * A mark on a request: a key under which the same thing asked again finds it. Claims are marks, and so are the uses of tokens.
@@ -20,13 +21,9 @@ export interface Mark {
 
 const FIXED = NAME_BYTES + ORDINAL_BYTES + 3;
 
-export const claimName = (key: string): Buffer => name('claim', key);
-
 export const claimMark = ({ key, ...claim }: Claim): Mark => ({ name: claimName(key), ...claim });
 
 type TokenUse = NonNullable<Acceptance['token']>;
-
-export const useName = ({ id, csrDigest }: TokenUse): Buffer => name('use', id, csrDigest);
 
 /** It stands for as long as the token's record does. */
 export const useMark = (use: TokenUse): Mark => ({ name: useName(use), fingerprint: use.csrDigest, expires: LAST_PLACE, livesWithRequest: false });

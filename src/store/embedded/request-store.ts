@@ -1,10 +1,10 @@
+import { claimName, useName } from '../name.ts';
 import type { RequestStore, TransitionOutcome } from '../store.ts';
 import { accept, firstUse, marking, prepare } from './accept.ts';
 import type { Batches } from './batch.ts';
 import type { Environment } from './environment.ts';
 import { requestTest } from './filters.ts';
 import type { MarkIndex } from './mark-index.ts';
-import { claimName, useName } from './marks.ts';
 import { quotaTaken } from './quotas.ts';
 import { assertTransition, encode, isBlocked, listRecords, readStored, rewriteRecord } from './requests.ts';
 
