@@ -5,6 +5,7 @@ import { FIELD_LINTS } from './lints/certificate-fields.ts';
 import { NAME_LINTS } from './lints/certificate-names.ts';
 import { CRL_LINTS, readCrl } from './lints/crl.ts';
 import { type CertificateContext, type CertificateSubject, type Failure, failures, type Lint } from './lints/lint.ts';
+import { OCSP_LINTS, type OcspContext, readOcsp } from './lints/ocsp.ts';
 import { readIssuer, readValues } from './lints/read-values.ts';
 
 let accept: (bytes: Uint8Array) => LintedTbs;
@@ -74,6 +75,14 @@ export function lintSelfSigned(tbs: Uint8Array): LintedTbs {
  */
 export function lintCrl(tbs: Uint8Array, context: { readonly issuer: Certificate }): LintedTbs {
   return pass(tbs, 'the CRL', CRL_LINTS, () => readCrl(tbs, readIssuer(context.issuer)));
+}
+
+/**
+ * Passes the ResponseData of an OCSP answer that `context.responder` is to sign for `context.authority`.
+ * @throws LintError naming every failed lint
+ */
+export function lintOcspResponse(data: Uint8Array, context: OcspContext): LintedTbs {
+  return pass(data, 'the OCSP answer', OCSP_LINTS, () => readOcsp(data, context));
 }
 
 /** The lints judge what our own strict reader makes of the bytes; what it refuses is a failed lint by itself. */

@@ -62,12 +62,13 @@ export function decodeIssuingDistributionPoint(value: Uint8Array): IssuingDistri
 /** RFC 5280 5.3.1, of a CRL entry. `unspecified` is not written: leave the extension out. */
 export const reasonCode = (reason: Exclude<RevocationReason, 'unspecified'>): Uint8Array => extension(OID.reasonCode, false, enumerated(REVOCATION_REASONS[reason]));
 
-const REASONS = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
+/** Of each code its name. */
+export const REASON_BY_CODE: ReadonlyMap<number, RevocationReason> = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
 
 export function decodeReasonCode(value: Uint8Array): RevocationReason {
   return decodeValue(value, 'reasonCode', (reader) => {
     const code = reader.smallInteger('reasonCode', tags.ENUMERATED);
-    return REASONS.get(code) ?? reader.fail('bad-extension', `reasonCode is ${code}, which RFC 5280 5.3.1 does not have`);
+    return REASON_BY_CODE.get(code) ?? reader.fail('bad-extension', `reasonCode is ${code}, which RFC 5280 5.3.1 does not have`);
   });
 }
 

@@ -17,6 +17,7 @@ export const OID = {
   sha512WithRsaEncryption: '1.2.840.113549.1.1.13',
   rsassaPss: '1.2.840.113549.1.1.10',
   mgf1: '1.2.840.113549.1.1.8',
+  sha1: '1.3.14.3.2.26',
   sha256: '2.16.840.1.101.3.4.2.1',
   sha384: '2.16.840.1.101.3.4.2.2',
   sha512: '2.16.840.1.101.3.4.2.3',
@@ -68,6 +69,11 @@ export const OID = {
   freshestCRL: '2.5.29.46',
   authorityInformationAccess: '1.3.6.1.5.5.7.1.1',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
+
+  // OCSP (RFC 6960 4.2.1, 4.4)
+  ocspBasic: '1.3.6.1.5.5.7.48.1.1',
+  ocspNonce: '1.3.6.1.5.5.7.48.1.2',
+  ocspArchiveCutoff: '1.3.6.1.5.5.7.48.1.6',
 
   // Access methods (RFC 5280 4.2.2.1)
   ocsp: '1.3.6.1.5.5.7.48.1',

@@ -1,7 +1,7 @@
 import { X509Error, type X509ErrorCode } from '../errors.ts';
 import * as tags from './tags.ts';
 import { decodeOid } from './oid.ts';
-import { decodeTime } from './time.ts';
+import { decodeGeneralizedTime, decodeTime } from './time.ts';
 import { isPrintable, latin1, utf8 } from './text.ts';
 
 /** Deeper than anything in PKIX: a certificate's name constraints end at 9. Bounds recursion on a stranger's bytes. */
@@ -189,6 +189,14 @@ export class DerReader {
     const start = this.offset;
     this.offset = end;
     return decodeTime(tag, this.bytes, start, end, what);
+  }
+
+  /** Seconds since the Unix epoch of a GeneralizedTime of any year, where no UTCTime may stand. */
+  generalizedTime(what: string): number {
+    const end = this.header(tags.GENERALIZED_TIME, what);
+    const start = this.offset;
+    this.offset = end;
+    return decodeGeneralizedTime(this.bytes, start, end, what);
   }
 
   /** Throws an error at this place, or at `offset`. */

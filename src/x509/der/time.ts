@@ -13,6 +13,15 @@ const LAST_SECOND = 253_402_300_799;
  * Throws `bad-time`, also for a day that the calendar lacks and for the wrong form for the year.
  */
 export function decodeTime(tag: number, bytes: Uint8Array, start: number, end: number, what: string): number {
+  const seconds = decodeDigits(tag, bytes, start, end, what);
+  if (tag === GENERALIZED_TIME && seconds < YEAR_2050) throw new X509Error('bad-time', `${what} is a GeneralizedTime before 2050, where UTCTime must be used`, start);
+  return seconds;
+}
+
+/** The same of any year: for what is a GeneralizedTime always, as in OCSP (RFC 6960 4.2.2.1). */
+export const decodeGeneralizedTime = (bytes: Uint8Array, start: number, end: number, what: string): number => decodeDigits(GENERALIZED_TIME, bytes, start, end, what);
+
+function decodeDigits(tag: number, bytes: Uint8Array, start: number, end: number, what: string): number {
   const fail = (why: string): never => {
     throw new X509Error('bad-time', `${what} ${why}`, start);
   };
@@ -26,7 +35,6 @@ export function decodeTime(tag: number, bytes: Uint8Array, start: number, end: n
   const [month, day, hour, minute, second] = [two(rest), two(rest + 2), two(rest + 4), two(rest + 6), two(rest + 8)];
   const lastDay = new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
   if (month < 1 || month > 12 || day < 1 || day > lastDay || hour > 23 || minute > 59 || second > 59) fail('is a time that does not exist');
-  if (tag === GENERALIZED_TIME && year < 2050) fail('is a GeneralizedTime before 2050, where UTCTime must be used');
   return Date.UTC(year, month - 1, day, hour, minute, second) / 1000;
 }
 

@@ -2,7 +2,7 @@ import { X509Error } from '../errors.ts';
 import { encodeOid } from './oid.ts';
 import * as tags from './tags.ts';
 import { isPrintable } from './text.ts';
-import { encodeTime } from './time.ts';
+import { encodeGeneralizedTime, encodeTime } from './time.ts';
 
 const ENCODER = new TextEncoder();
 
@@ -142,3 +142,6 @@ export function time(seconds: number): Uint8Array {
   const { tag, text } = encodeTime(seconds);
   return element(tag, ia5Bytes(text));
 }
+
+/** A GeneralizedTime of seconds since the Unix epoch, whatever the year. */
+export const generalizedTime = (seconds: number): Uint8Array => element(tags.GENERALIZED_TIME, ia5Bytes(encodeGeneralizedTime(seconds)));
