@@ -6,7 +6,7 @@ import { SECRET, renameDurably, writeDurably } from '../authority/durable-file.t
 /** A file to be put in place, and the mode that it has where it is new. */
 export interface NewFile {
   readonly path: string;
-  readonly content: string;
+  readonly content: string | Uint8Array;
   readonly mode: number;
 }
 

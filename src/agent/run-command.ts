@@ -1,20 +1,42 @@
 import { spawn } from 'node:child_process';
 import { Failure } from '../client/failure.ts';
 
-/**
- * Runs a command in the shell. Its output goes where ours goes, or (with `quiet`) all of it to standard error.
- * Throws Failure `command-failed`.
- */
-export function runCommand(command: string, environment: Readonly<Record<string, string>>, quiet: boolean): Promise<void> {
+export interface CommandOptions {
+  /** All of its output goes to standard error; else where ours goes. */
+  readonly quiet: boolean;
+  /** What is told to do where it fails. */
+  readonly advice: string;
+  /** Milliseconds; it is ended then, with all that it started. */
+  readonly limit?: number;
+}
+
+/** Between asking a command to end and ending it, milliseconds. */
+const GRACE = 2000;
+
+/** Runs a command in the shell. Throws Failure `command-failed`. */
+export function runCommand(command: string, environment: Readonly<Record<string, string>>, { quiet, advice, limit }: CommandOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, { shell: true, stdio: ['ignore', quiet ? 2 : 'inherit', 'inherit'], env: { ...process.env, ...environment } });
-    child.on('error', (error) => reject(failed(command, error.message, error)));
+    // With a limit it gets a process group of its own, so that what the shell started ends too.
+    const child = spawn(command, { shell: true, detached: limit !== undefined, stdio: ['ignore', quiet ? 2 : 'inherit', 'inherit'], env: { ...process.env, ...environment } });
+    const failed = (how: string, cause?: unknown): void => {
+      clearTimers();
+      reject(new Failure('command-failed', `the command '${command}' failed (${how})`, { advice, cause }));
+    };
+    const kill = (signal: NodeJS.Signals): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, signal);
+      } catch {
+        // It has ended meanwhile.
+      }
+    };
+    const timers = limit === undefined ? [] : [setTimeout(() => kill('SIGTERM'), limit), setTimeout(() => kill('SIGKILL'), limit + GRACE)];
+    const clearTimers = (): void => timers.forEach((timer) => clearTimeout(timer));
+    child.on('error', (error) => failed(error.message, error));
     child.on('close', (status, signal) => {
-      if (status === 0) resolve();
-      else reject(failed(command, signal === null ? `exit status ${status}` : `ended by ${signal}`));
+      if (status === 0) {
+        clearTimers();
+        resolve();
+      } else failed(signal === null ? `exit status ${status}` : `ended by ${signal}`);
     });
   });
 }
-
-const failed = (command: string, how: string, cause?: unknown): Failure =>
-  new Failure('command-failed', `the command '${command}' failed (${how})`, { advice: 'the certificate is renewed; the next renew runs the command again', cause });

@@ -41,7 +41,8 @@ export async function withClient<T>(context: Context, options: ConnectionOptions
   }
 }
 
-function trustedRoots(context: Context, options: ConnectionOptions): string {
+/** The root certificates (PEM) that a service is trusted by: of --ca, or the data folder. Throws Failure `file`. */
+export function trustedRoots(context: Context, options: Pick<ConnectionOptions, 'ca' | 'data'>): string {
   const file = options.ca ?? join(dataFolder(context, options), 'root.pem');
   if (options.ca === undefined && !existsSync(file)) {
     throw new Failure('file', `no root certificate to trust the service by: ${file} does not exist`, { advice: 'give it with --ca FILE, or the data folder with --data' });

@@ -7,6 +7,7 @@ import { addCertificatesRevoke } from './certificates/revoke.ts';
 import { addCertificatesShow } from './certificates/show.ts';
 import { addCrlPublish } from './crl/publish.ts';
 import { addCrlShow } from './crl/show.ts';
+import { addCrlWatch } from './crl/watch.ts';
 import { addDoctor } from './doctor/doctor.ts';
 import { addEnroll } from './enroll.ts';
 import { addInit } from './init.ts';
@@ -37,7 +38,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
   { name: 'certificates', about: 'issued certificates: list, show, revoke', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke] },
-  { name: 'crl', about: 'certificate revocation lists: show, publish now', commands: [addCrlShow, addCrlPublish] },
+  { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },
 ];
 

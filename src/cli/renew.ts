@@ -40,7 +40,7 @@ export function addRenew(parent: Command, context: Context): void {
       const renewals = await renewWithProgress(context, folder, options);
       writeResult(context, options.json, { certificates: renewals.map(resultOf) }, () => renewals.map((renewal) => tell(renewal, context.now())).join(''));
       if (options.exec === undefined || !commandOwed(folder)) return;
-      await runCommand(options.exec, { RENEWED_FOLDER: folder }, options.json === true);
+      await runCommand(options.exec, { RENEWED_FOLDER: folder }, { quiet: options.json === true, advice: 'the certificate is renewed; the next renew runs the command again' });
       commandDone(folder);
     });
   withExamples(command, [

@@ -4,7 +4,7 @@ import { under } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
-import type { ApiKeyReply, AuditReply, CertificateReply, CrlReply, PageReply, RequestReply, TokenReply } from './replies.ts';
+import type { ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RequestReply, TokenReply } from './replies.ts';
 
 /** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
 export type Credentials =
@@ -47,6 +47,7 @@ export interface ChanceryClient {
   createApiKey(key: object): Promise<ApiKeyReply>;
   listApiKeys(query: Query): Promise<PageReply<ApiKeyReply>>;
   revokeApiKey(id: string): Promise<ApiKeyReply>;
+  listAuthorities(): Promise<PageReply<AuthorityReply>>;
   publishCrl(authority: string): Promise<CrlReply>;
   listAudit(query: Query): Promise<AuditReply>;
   close(): void;
@@ -129,6 +130,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     createApiKey: (key) => json('POST', '/v1/api-keys', { body: key, repeatable: true }),
     listApiKeys: (query) => page('/v1/api-keys', query),
     revokeApiKey: (id) => json('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),
+    listAuthorities: () => page('/v1/authorities', {}),
     publishCrl: (authority) => json('POST', `/v1/authorities/${encodeURIComponent(authority)}/crl`),
     listAudit: (query) => page('/v1/audit', query),
     close: () => agent.destroy(),

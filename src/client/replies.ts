@@ -78,6 +78,17 @@ export interface AuditReply extends PageReply<AuditEntry> {
   readonly head: { readonly sequence: number; readonly hash: string };
 }
 
+/** One of `GET /v1/authorities`. */
+export interface AuthorityReply {
+  readonly name: string;
+  readonly subject: string;
+  /** PEM. */
+  readonly certificate: string;
+  readonly signs: boolean;
+  readonly crl: readonly string[];
+  readonly notAfter: string;
+}
+
 /** What `POST /v1/authorities/{name}/crl` published. */
 export interface CrlReply {
   readonly authority?: string;

@@ -1,0 +1,50 @@
+import type { Agent } from 'node:https';
+import { under } from '../../client/address.ts';
+import type { ChanceryClient } from '../../client/chancery-client.ts';
+import { exchange } from '../../client/exchange.ts';
+import { Failure } from '../../client/failure.ts';
+import { type Certificate, parseCertificate } from '../../x509/certificate.ts';
+import { pemOrDerOrBase64 } from '../../x509/pem.ts';
+
+/** A CRL to be watched: where it is, and whose signature it must have. */
+export interface CrlSource {
+  readonly authority: string;
+  readonly address: URL;
+  readonly issuer: Certificate;
+  readonly agent?: Agent;
+}
+
+/** Asked again and again: a service may get authorities. Throws Failure. */
+export type FindSources = () => Promise<readonly CrlSource[]>;
+
+/**
+ * The CRLs of a service, by its own word about its authorities, which is good since its https certificate is.
+ * @param wanted names; all that publish a CRL where there are none
+ */
+export const serviceSources = (client: ChanceryClient, agent: Agent, wanted: readonly string[]): FindSources => async () => {
+  const { items } = await client.listAuthorities();
+  const missing = wanted.filter((name) => !items.some((authority) => authority.name === name));
+  if (missing.length > 0) throw new Failure('usage', `there is no authority ${missing.join(', ')} at ${client.url.origin}`, { advice: `expected one of ${items.map(({ name }) => name).join(', ')}` });
+  return items
+    .filter(({ name, crl }) => (wanted.length === 0 ? crl.length > 0 : wanted.includes(name)))
+    .map(({ name, certificate }) => ({ authority: name, address: under(client.url, `/crl/${encodeURIComponent(name)}.crl`), issuer: parseCertificate(pemOrDerOrBase64(Buffer.from(certificate), 'CERTIFICATE')), agent }));
+};
+
+/** Two million entries. */
+const MOST_CRL = 128 * 1024 * 1024;
+
+/** What the caller has: the tag it was served with, or at least the CRL's own time, seconds since the epoch. */
+export interface Has {
+  readonly etag?: string | undefined;
+  readonly thisUpdate?: number | undefined;
+}
+
+/** The CRL as it is served, with its tag; undefined where it is the one that the caller has. Throws Failure. */
+export async function fetchCrl({ address, agent }: CrlSource, { etag, thisUpdate }: Has): Promise<{ readonly bytes: Uint8Array; readonly etag: string | undefined } | undefined> {
+  const condition: Record<string, string> = etag !== undefined ? { 'if-none-match': etag }
+    : thisUpdate !== undefined ? { 'if-modified-since': new Date(thisUpdate * 1000).toUTCString() } : {};
+  const reply = await exchange({ method: 'GET', url: address, headers: condition, mostReply: MOST_CRL, ...(agent === undefined ? {} : { agent }) });
+  if (reply.status === 304) return undefined;
+  if (reply.status !== 200) throw new Failure('bad-reply', `${address.href} answered ${reply.status}`, { advice: 'expected a CRL' });
+  return { bytes: reply.body, etag: reply.headers.etag };
+}

@@ -1,0 +1,198 @@
+import { Failure } from '../../client/failure.ts';
+import { parseCrl } from '../../x509/crl.ts';
+import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
+import { X509Error } from '../../x509/errors.ts';
+import { type Alarm, backOff, type Pause } from './alarm.ts';
+import { type KeptCrl, checkBegun, checkCrl, checkFollows } from './kept-crl.ts';
+import type { OwedCommand } from './owed-command.ts';
+import { type CrlSource, type FindSources, fetchCrl } from './source.ts';
+import type { CrlTarget, OwnedCrl } from './targets.ts';
+
+export type Level = 'info' | 'warn' | 'error';
+
+/** Told to whoever reads the output; `facts` are for programs. */
+export type Tell = (level: Level, event: string, message: string, facts?: Readonly<Record<string, string | number>>) => void;
+
+export interface WatchOptions {
+  readonly find: FindSources;
+  readonly target: CrlTarget;
+  readonly command: OwedCommand | undefined;
+  /** Milliseconds from one look to the next where nothing calls for one sooner. */
+  readonly poll: number;
+}
+
+export interface WatchSurroundings {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly tell: Tell;
+}
+
+/** What is known of a source's CRL: the one in the target, and the tag it was served with. */
+interface Held {
+  readonly source: CrlSource;
+  crl?: KeptCrl | undefined;
+  etag?: string | undefined;
+}
+
+/** Keeps the CRLs of a target fresh. */
+export interface CrlWatch {
+  /** One look: fetches what is new and puts it in place. Returns false where anything failed; what was, was told. */
+  readonly look: () => Promise<boolean>;
+  /** Looks until the signal comes: when called by the alarm, else each `poll`, sooner after a failure. */
+  readonly run: (alarm: Alarm, pause: Pause, signal: AbortSignal) => Promise<void>;
+  /** The names of the authorities whose CRLs are watched; empty while they are not known. */
+  readonly watched: () => readonly string[];
+}
+
+/** A warning is told again after so long, milliseconds. */
+const TELL_AGAIN = 3_600_000;
+/** A CRL with less of its life left than this share should have been followed by another. */
+const LEAST_SHARE = 0.1;
+
+export function crlWatch({ find, target, command, poll }: WatchOptions, { now, random, tell }: WatchSurroundings): CrlWatch {
+  let held: readonly Held[] = [];
+  let stamp: string | undefined;
+  const toldAt = new Map<string, number>();
+
+  const tellSometimes = (key: string, level: Level, message: string): void => {
+    if (now() - (toldAt.get(key) ?? -Infinity) < TELL_AGAIN) return;
+    toldAt.set(key, now());
+    tell(level, key.split(' ', 1)[0] ?? key, message);
+  };
+
+  const told = (authority: string, error: unknown): void => {
+    if (!(error instanceof Failure)) throw error;
+    tell('error', 'failed', `${authority}: ${error.message}${error.advice === undefined ? '' : `; ${error.advice}`}`, { authority, code: error.code });
+  };
+
+  /** What is in the target, each CRL given to the source whose signature it has. */
+  const adopt = (sources: readonly CrlSource[]): void => {
+    const there = target.read();
+    held = sources.map((source) => ({ source, crl: there.map((der) => goodOrNone(der, source)).filter((crl) => crl !== undefined).sort((a, b) => (a.number < b.number ? 1 : -1))[0] }));
+    stamp = target.stamp();
+  };
+
+  /** The newer CRL of a source, where there is one. */
+  const newer = async ({ source, crl, etag }: Held): Promise<Held | undefined> => {
+    const from = source.address.href;
+    const reply = await fetchCrl(source, { etag, thisUpdate: crl?.thisUpdate });
+    if (reply === undefined) return undefined;
+    const next = checkCrl(reply.bytes, source.issuer, from);
+    checkFollows(crl, next, from);
+    checkBegun(next, now(), from);
+    return { source, crl: next, etag: reply.etag };
+  };
+
+  const put = (changed: ReadonlyMap<Held, Held>): void => {
+    const all = held.map((one) => changed.get(one) ?? one);
+    const owned = all.filter((one): one is Held & OwnedOf => one.crl !== undefined).map(({ source: { authority, issuer }, crl }): OwnedCrl => ({ authority, issuer, crl }));
+    if (owned.length < all.length) {
+      // A reader that finds one of two refuses everything: better the old file, or none.
+      if (changed.size > 0) tell('warn', 'incomplete', `not written: there is no CRL yet of ${all.filter(({ crl }) => crl === undefined).map(({ source }) => source.authority).join(', ')}`);
+      return;
+    }
+    const fresh = [...changed].filter(([before, after]) => before.crl?.number !== after.crl?.number);
+    if (fresh.length > 0) {
+      command?.owe();
+      target.write(owned);
+    }
+    if (target.mend(owned) && fresh.length === 0) command?.owe();
+    held = all;
+    stamp = target.stamp();
+    for (const [, { source, crl }] of fresh) {
+      if (crl !== undefined) tell('info', 'updated', `${source.authority}: CRL ${crl.number} with ${crl.count} entries is in ${target.name}`, { authority: source.authority, number: crl.number.toString(), entries: crl.count, nextUpdate: isoOf(crl.nextUpdate) });
+    }
+  };
+
+  const warn = (): void => {
+    const known = held.length > 0 ? held.flatMap(({ source, crl }) => (crl === undefined ? [] : [{ name: source.authority, ...crl }])) : target.read().flatMap(unchecked);
+    for (const { name, thisUpdate, nextUpdate } of known) {
+      const left = nextUpdate - now() / 1000;
+      if (left <= 0) tellSometimes(`ended ${name}`, 'error', `${name}: the CRL in ${target.name} ended at ${isoOf(nextUpdate)}: whoever checks by it refuses every certificate`);
+      else if (left < (nextUpdate - thisUpdate) * LEAST_SHARE) tellSometimes(`ending ${name}`, 'warn', `${name}: the CRL in ${target.name} ends at ${isoOf(nextUpdate)}, and there is no newer one`);
+      else for (const state of ['ended', 'ending']) toldAt.delete(`${state} ${name}`);
+    }
+  };
+
+  const look = async (): Promise<boolean> => {
+    let good = true;
+    try {
+      const sources = await find();
+      // Somebody else may have changed the files: then what is in them counts, not what we remember.
+      if (!sameSources(held, sources) || stamp !== target.stamp()) adopt(sources);
+    } catch (error) {
+      told('authorities', error);
+      good = false;
+    }
+    const changed = new Map<Held, Held>();
+    for (const one of held) {
+      try {
+        const next = await newer(one);
+        if (next !== undefined) changed.set(one, next);
+      } catch (error) {
+        told(one.source.authority, error);
+        good = false;
+      }
+    }
+    try {
+      put(changed);
+    } catch (error) {
+      told(target.name, fileFailure(error));
+      good = false;
+    }
+    warn();
+    return good && held.every(({ crl }) => crl !== undefined && crl.nextUpdate > now() / 1000);
+  };
+
+  return {
+    look,
+    watched: () => held.map(({ source }) => source.authority),
+    run: async (alarm, pause, signal) => {
+      let failures = 0;
+      while (!signal.aborted) {
+        alarm.clear();
+        const good = await look();
+        command?.soon();
+        failures = good ? 0 : failures + 1;
+        await pause(good ? poll * (0.9 + 0.2 * random()) : backOff(failures, poll, random), alarm);
+      }
+    },
+  };
+}
+
+interface OwnedOf {
+  readonly crl: KeptCrl;
+}
+
+const goodOrNone = (der: Uint8Array, source: CrlSource): KeptCrl | undefined => {
+  try {
+    return checkCrl(der, source.issuer, source.address.href);
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+};
+
+/** Times of a CRL whose issuer is not known yet: enough to warn by. */
+function unchecked(der: Uint8Array): { readonly name: string; readonly thisUpdate: number; readonly nextUpdate: number }[] {
+  try {
+    const { issuerName, thisUpdate, nextUpdate } = parseCrl(der);
+    return [{ name: distinguishedNameToText(issuerName), thisUpdate, nextUpdate }];
+  } catch (error) {
+    if (error instanceof X509Error) return [];
+    throw error;
+  }
+}
+
+const sameSources = (held: readonly Held[], sources: readonly CrlSource[]): boolean => held.length === sources.length
+  && held.every(({ source }, index) => source.address.href === sources[index]?.address.href && Buffer.compare(source.issuer.der, sources[index].issuer.der) === 0);
+
+/** A full disk, or rights that are missing, may be mended while we wait. */
+function fileFailure(error: unknown): unknown {
+  const { code, path } = error as NodeJS.ErrnoException;
+  return error instanceof Failure || code === undefined ? error : new Failure('file', `${path ?? 'the file'}: ${code}`, { cause: error });
+}
+
+const isoOf = (seconds: number): string => new Date(seconds * 1000).toISOString();

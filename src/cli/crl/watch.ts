@@ -1,0 +1,188 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
+import { extname, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { alarm, pauseUnless } from '../../agent/crl/alarm.ts';
+import { hearEvents } from '../../agent/crl/hear-events.ts';
+import { owedCommand } from '../../agent/crl/owed-command.ts';
+import { type FindSources, serviceSources } from '../../agent/crl/source.ts';
+import { type CrlFormat, type CrlTarget, fileTarget, hashDirectoryTarget } from '../../agent/crl/targets.ts';
+import { type Tell, crlWatch } from '../../agent/crl/watch.ts';
+import { runCommand } from '../../agent/run-command.ts';
+import { openClient } from '../../client/chancery-client.ts';
+import { Failure } from '../../client/failure.ts';
+import { parseDuration } from '../../config/duration.ts';
+import { parseCertificate } from '../../x509/certificate.ts';
+import { pemOrDerOrBase64 } from '../../x509/pem.ts';
+import { JSON_OPTION, durationArgument, integerArgument, withExamples } from '../arguments.ts';
+import { trustedRoots } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { AlreadyTold, toFailure } from '../report-failure.ts';
+import { DATA_OPTION, type PlaceOptions, serviceUrl } from '../settings.ts';
+import { painter, printable } from '../text.ts';
+
+interface Options extends PlaceOptions {
+  readonly url?: string;
+  readonly ca?: string;
+  readonly authority: readonly string[];
+  readonly from?: string;
+  readonly issuer?: string;
+  readonly out?: string;
+  readonly format?: CrlFormat;
+  readonly hashDir?: string;
+  readonly exec?: string;
+  readonly execLimit: number;
+  readonly poll: string;
+  readonly spread: string;
+  readonly events: boolean;
+  readonly once?: boolean;
+  readonly json?: boolean;
+}
+
+const ABOUT = `Keep CRLs in a local file or an OpenSSL directory fresh, for nginx, HAProxy and others that read them from there.
+New ones are heard of by the service's events, and looked for by conditional requests all the same. A CRL replaces the one that is
+there only with a good signature and a higher number; the file is whole at every moment, and stays when nothing can be fetched.
+Runs until it is stopped. With --once: exit status 1 where anything failed, or a CRL has ended.`;
+
+const SECOND = 1000;
+const DEBOUNCE = 500;
+const MOST_PAUSE = 60 * SECOND;
+
+/** `crl watch`: keeps local CRLs fresh. */
+export function addCrlWatch(parent: Command, context: Context): void {
+  const command = parent.command('watch')
+    .summary('keep a local CRL file fresh')
+    .description(ABOUT)
+    .option('--out <file>', 'the file: PEM where it ends in .pem, else DER')
+    .option('--hash-dir <folder>', 'an OpenSSL directory in place of a file: <hash>.r0, as \'openssl rehash\' names them')
+    .addOption(new Option('--format <format>', 'of the file').choices(['pem', 'der']))
+    .option('--authority <name>', 'whose CRL; may be repeated (all that publish one; of a DER file: issuing)', (name: string, all: readonly string[]) => [...all, name], [])
+    .option('--url <address>', 'the service (CHANCERY_URL; the https listener of <data>/chancery.yaml)')
+    .option('--ca <file>', 'the root certificate that the service is trusted by (<data>/root.pem)')
+    .option('--from <address>', 'fetch one CRL from this http(s) address, in place of a service; needs --issuer')
+    .option('--issuer <file>', 'with --from: the certificate whose signature the CRL must have')
+    .option('--exec <command>', 'run this in the shell after a change; where it fails, it is run again')
+    .option('--exec-limit <seconds>', 'how long it may run', integerArgument(1, 3600), 60)
+    .option('--poll <span>', 'how often to look where no event calls', durationArgument, '60s')
+    .option('--spread <span>', 'wait up to so long, by chance, after an event: where many watch', durationArgument, '0s')
+    .option('--no-events', 'only look now and then')
+    .option('--once', 'look once and end')
+    .option(...DATA_OPTION)
+    .option(...JSON_OPTION)
+    .action((options: Options) => watch(context, options));
+  withExamples(command, [
+    ['for nginx (ssl_crl) or HAProxy (crl-file)', 'chancery crl watch --url https://ca.example.com:8443 --ca root.pem --out /etc/nginx/crl.pem --exec \'nginx -s reload\''],
+    ['for openssl verify -crl_check -CApath', 'chancery crl watch --url https://ca.example.com:8443 --ca root.pem --hash-dir /etc/ssl/example'],
+    ['from a mirror, from cron', 'chancery crl watch --once --from http://cdn.example.com/crl/issuing.crl --issuer issuing.pem --out /etc/tls/issuing.crl'],
+  ]);
+}
+
+async function watch(context: Context, options: Options): Promise<void> {
+  const target = targetOf(options);
+  const tell = telling(context, options.json === true);
+  const { exec } = options;
+  const quiet = options.json === true;
+  const command = exec === undefined ? undefined : owedCommand({
+    marker: target.marker, debounce: DEBOUNCE,
+    command: async () => {
+      await runCommand(exec, { CRL_TARGET: target.name }, { quiet, advice: 'the CRL is in place; it will be run again', limit: options.execLimit * SECOND });
+      tell('info', 'command', `'${exec}' ended well`);
+    },
+    failed: (error) => {
+      const failure = toFailure(error);
+      tell('error', 'command-failed', `${failure.message}; ${failure.advice ?? ''}`);
+    },
+  });
+  const agent = new Agent({ keepAlive: true, ...(options.from === undefined ? { ca: trustedRoots(context, options) } : {}) });
+  const { find, service, close } = await sourcesOf(context, options, agent);
+  const surroundings = { now: context.now, random: Math.random, tell };
+  const look = crlWatch({ find, target, command, poll: milliseconds(options.poll) }, surroundings);
+  try {
+    if (options.once === true) {
+      const good = await look.look();
+      await command?.run();
+      if (!good) throw new AlreadyTold();
+      return;
+    }
+    await untilStopped(async (signal) => {
+      const pause = pauseUnless(signal);
+      const news = alarm();
+      const spread = milliseconds(options.spread);
+      const call = (): void => void pause(spread * Math.random()).then(news.call);
+      const concerns = (authority: string): boolean => look.watched().length === 0 || look.watched().includes(authority);
+      await Promise.all([
+        look.run(news, pause, signal),
+        service === undefined || !options.events ? undefined : hearEvents({ service, agent, concerns, call, mostPause: MOST_PAUSE }, surroundings, signal),
+      ]);
+    });
+  } finally {
+    await command?.stop();
+    agent.destroy();
+    close();
+  }
+}
+
+/** Runs until SIGTERM or SIGINT. */
+async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, end);
+  try {
+    await work(stop.signal);
+  } finally {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.removeListener(name, end);
+  }
+}
+
+function targetOf({ out, hashDir, format }: Options): CrlTarget {
+  if ((out === undefined) === (hashDir === undefined)) throw new Failure('usage', out === undefined ? 'there is nowhere to put the CRL' : '--out and --hash-dir are given both', { advice: 'give --out FILE or --hash-dir FOLDER' });
+  if (hashDir !== undefined) {
+    if (format === 'der') throw new Failure('usage', 'OpenSSL reads only PEM in a directory', { advice: 'leave --format out' });
+    mkdirSync(resolve(hashDir), { recursive: true, mode: 0o755 });
+    return hashDirectoryTarget(resolve(hashDir));
+  }
+  return fileTarget(resolve(out ?? ''), formatOf({ out, format }));
+}
+
+const formatOf = ({ out, format }: { readonly out?: string | undefined; readonly format?: CrlFormat | undefined }): CrlFormat => format ?? (extname(out ?? '').toLowerCase() === '.pem' ? 'pem' : 'der');
+
+interface Sources {
+  readonly find: FindSources;
+  /** Whose events are listened to. */
+  readonly service?: URL;
+  readonly close: () => void;
+}
+
+async function sourcesOf(context: Context, options: Options, agent: Agent): Promise<Sources> {
+  const { from, issuer, authority } = options;
+  if ((from === undefined) !== (issuer === undefined)) throw new Failure('usage', `--${from === undefined ? 'issuer' : 'from'} is given alone`, { advice: 'give --from and --issuer together' });
+  const isDer = options.hashDir === undefined && formatOf(options) === 'der';
+  if (authority.length > 1 && isDer) throw new Failure('usage', 'a DER file holds one CRL', { advice: 'name one --authority, or choose --format pem' });
+  if (from !== undefined && issuer !== undefined) {
+    if (!URL.canParse(from) || !/^https?:/.test(from)) throw new Failure('usage', `'${from}' is no http address`);
+    if (authority.length > 1) throw new Failure('usage', '--from is the address of one CRL', { advice: 'name one --authority at the most' });
+    const source = { authority: authority[0] ?? 'issuing', address: new URL(from), issuer: parseCertificate(pemOrDerOrBase64(readFileSync(issuer), 'CERTIFICATE')), ...(from.startsWith('https:') ? { agent } : {}) };
+    return { find: () => Promise.resolve([source]), close: () => {} };
+  }
+  const client = openClient({ url: await serviceUrl(context, options), roots: [trustedRoots(context, options)], credentials: { kind: 'none' } });
+  const wanted = authority.length === 0 && isDer ? ['issuing'] : authority;
+  return { find: serviceSources(client, agent, wanted), service: client.url, close: () => client.close() };
+}
+
+const STREAMS = { info: 'stdout', warn: 'stderr', error: 'stderr' } as const;
+
+/** One line for each thing that happens; with `json`, all of them as objects on standard output. */
+function telling(context: Context, json: boolean): Tell {
+  return (level, event, message, facts = {}) => {
+    const time = new Date(context.now()).toISOString();
+    if (json) {
+      context.stdout.write(`${JSON.stringify({ time, level, event, message, ...facts })}\n`);
+      return;
+    }
+    const stream = STREAMS[level];
+    const paint = painter(context, stream);
+    context[stream].write(`${paint('dim', time)} ${level === 'info' ? '' : `${paint(level === 'warn' ? 'yellow' : 'red', level)} `}${printable(message)}\n`);
+  };
+}
+
+const milliseconds = (text: string): number => (parseDuration(text) ?? 0) * SECOND;
