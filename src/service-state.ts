@@ -18,7 +18,7 @@ export function readiness({ store, authorities: { all, issuing }, clock, crls }:
       name: 'crl',
       check: async () => {
         for (const { name } of all.filter(({ canSign }) => canSign)) {
-          const head = await store.crls.head(name);
+          const head = await store.crls.head(name, 'full');
           if (head === undefined || head.nextUpdate <= clock() / SECOND) return `the CRL of ${name} is ${head === undefined ? 'missing' : 'past its nextUpdate'}`;
         }
         return undefined;
@@ -26,7 +26,7 @@ export function readiness({ store, authorities: { all, issuing }, clock, crls }:
       // No fault of this service's: whoever has the key may publish elsewhere. But somebody must be told.
       note: async () => {
         for (const authority of all.filter(({ canSign }) => !canSign)) {
-          const head = await store.crls.head(authority.name);
+          const head = await store.crls.head(authority.name, 'full');
           const left = head === undefined ? Infinity : head.nextUpdate - clock() / SECOND;
           if (left <= crls.scheduleOf(authority).renewBefore) return `the CRL of ${authority.name}, whose key is not here, ${left <= 0 ? 'has ended' : `ends in ${Math.floor(left / DAY)} days`}`;
         }
@@ -40,7 +40,7 @@ export function readiness({ store, authorities: { all, issuing }, clock, crls }:
 export function metricSources(store: Store, authorities: LoadedAuthorities, clock: () => number): MetricSources {
   return {
     crl: async () => {
-      const heads = await Promise.all(authorities.all.map(async ({ name }) => ({ name, head: await store.crls.head(name) })));
+      const heads = await Promise.all(authorities.all.map(async ({ name }) => ({ name, head: await store.crls.head(name, 'full') })));
       const now = clock() / SECOND;
       return heads.flatMap(({ name, head }) => (head === undefined ? [] : [{ authority: name, age: now - head.thisUpdate, left: head.nextUpdate - now, number: Number(head.number) }]));
     },

@@ -1,8 +1,8 @@
 /** What happened, in one closed list. */
 export type AuditEvent =
   | 'request.accepted' | 'request.approved' | 'request.denied' | 'request.failed'
-  | 'certificate.issued' | 'certificate.revoked'
-  | 'crl.published' | 'token.created' | 'token.revoked' | 'api-key.created' | 'api-key.revoked'
+  | 'certificate.issued' | 'certificate.revoked' | 'certificate.released'
+  | 'crl.published' | 'crl.retired' | 'token.created' | 'token.revoked' | 'api-key.created' | 'api-key.revoked'
   | 'authority.created' | 'key.blocked' | 'service.started';
 
 /** An entry before it has its place in the chain. No secrets: names, ids, serials, reasons. */

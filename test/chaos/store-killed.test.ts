@@ -26,7 +26,7 @@ t.test('a writer killed at each of its writes to the disk in turn leaves all or 
   const { writer, faults, acknowledged } = await scene(t);
   let ended = false;
   let step = 0;
-  while (!ended && step < 60) {
+  while (!ended && step < 100) {
     step += 1;
     const child = writer(5, 1, [STRACE ?? '', '-f', '-qq', '-o', '/dev/null', '-e', `inject=pwrite64,writev,pwritev,fdatasync:signal=KILL:when=${step}`]);
     const said = lines(child);

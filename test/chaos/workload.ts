@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import type { RequestRecord } from '../../src/issuance/request.ts';
 import type { Store } from '../../src/store/store.ts';
-import { NOW, TODAY, acceptance, approved, claim, crl, draft, entryFor, issued, pending, record } from '../contracts/store/samples.ts';
+import { NOW, TODAY, acceptance, approved, claim, crl, draft, entryFor, issued, pending, publish, record } from '../contracts/store/samples.ts';
 
 /** What the writers share: a token and a quota that never run out, so that their counts can be compared with the records. */
 export const SHARED_TOKEN = 'sharedtoken00000';
@@ -56,9 +56,9 @@ export const WORK: readonly ((store: Store) => Promise<void>)[] = [
     tell(id, 'issued');
   },
   async (store) => {
-    const { revision } = await store.crls.entries('issuing');
-    const number = Number((await store.crls.head('issuing'))?.number ?? 0n) + 1;
-    await store.crls.publish('issuing', crl(number, { revision, thisUpdate: TODAY, der: new Uint8Array(100_000) }), [], [draft('crl.published', 'issuing')]);
+    const { revision } = await store.crls.standing('issuing');
+    const number = Number(await store.crls.lastNumber('issuing', 'full')) + 1;
+    await publish(store, crl(number, { revision, thisUpdate: TODAY, der: new Uint8Array(number % 2 === 0 ? 100_000 : 1_100_000) }), [draft('crl.published', 'issuing')]);
   },
   async (store) => {
     await store.leases.acquire('work', String(process.pid), NOW, 1000);

@@ -44,7 +44,7 @@ t.test('everything is there after closing and opening', async (t) => {
   t.equal((await second.certificates.get(of.id))?.revocation?.reason, 'superseded');
   t.ok(await second.tokens.get('kept'));
   t.ok(await second.blockedKeys.has(of.keyHash));
-  t.equal(await second.crls.revision('issuing'), 1);
+  t.equal((await second.crls.standing('issuing')).revision, 1);
   t.equal((await events(second)).length, 3);
   t.equal((await second.requests.list({}, { limit: 1, cursor: next })).items[0]?.id, of.id, 'a cursor of before is still good');
 });
@@ -70,7 +70,7 @@ t.test('a closed store says so at every call, and what was under way ends first'
   await t.rejects(put(store), StoreUnavailable);
   await t.rejects(store.requests.get('00'), StoreUnavailable);
   await t.rejects(store.requests.list({}, { limit: 1 }), StoreUnavailable);
-  await t.rejects(store.crls.entries('issuing'), StoreUnavailable);
+  await t.rejects(store.crls.changes('issuing', 0, 10), StoreUnavailable);
   await t.rejects(store.leases.acquire('a', 'b', NOW, 1), StoreUnavailable);
 });
 

@@ -37,10 +37,10 @@ export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): v
   const signing = new Set(authorities.filter(({ canSign }) => canSign).map(({ name }) => name));
 
   const current = async (authority: string): Promise<Served> => {
-    const head = await store.head(authority);
+    const head = await store.head(authority, 'full');
     const cached = cache.get(authority);
     if (head !== undefined && cached?.etag === head.etag) return cached;
-    const crl = await store.current(authority);
+    const crl = await store.current(authority, 'full');
     if (crl === undefined) {
       if (signing.has(authority)) throw new Refused('unavailable', `The CRL of authority ${authority} is not published yet.`, { retryAfter: 2 });
       throw new Refused('not-found', `No CRL of authority ${authority} was published here, and its key is not here.`);

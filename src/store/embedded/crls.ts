@@ -1,138 +1,195 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AuditDraft } from '../../audit/entry.ts';
-import { name } from '../name.ts';
-import type { CrlHead, CrlStore, PublishedCrl } from '../store.ts';
+import { revise } from '../revise.ts';
+import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, RevocationChange } from '../store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
+import {
+  PIECE, followsOn, newPieces, pieceKey, putHead, putPieces, putSequence, readAllStored, readSequence, readStored, removeHead, stalePieces,
+} from './documents.ts';
+import type { Pieces, StoredHead } from './documents.ts';
 import type { Environment, Reads } from './environment.ts';
-import { CRL_PARTS, NAME_BYTES, ORDINAL_BYTES, behind, crlKey, idKey, ordinal, readOrdinal, revokedKey } from './keys.ts';
+import { putChange, putStanding, readChange, readChanges, readStanding, removeChange } from './feed.ts';
+import type { Hints } from './hints.ts';
+import { CRL_PARTS, behind, crlKey, idKey, ordinal, readOrdinal } from './keys.ts';
 
-type Entries = Awaited<ReturnType<CrlStore['entries']>>;
+/** Pieces written, read or removed in one go (1 MiB); then the event loop serves others. */
+const SLICE = 16;
+/** Serials dropped in one go. */
+const DROP_SLICE = 500;
+/** Changes on one page of the files, about. */
+const CHANGES_A_PAGE = 50;
+/** Readings of a document's bytes that a new publication may spoil. */
+const TRIES = 20;
 
-/** Octets of a CRL in one value: LMDB needs that much in one piece of the file. */
-const PIECE = 65_536;
-/** Entries read in one go; then the event loop serves others. */
-const SLICE = 2000;
-/** Entries on one page of the files, about. */
-const ENTRIES_A_PAGE = 25;
-/** Views that a revocation may spoil before the entries are read in one go. */
-const TRIES = 4;
-
-/** Where a scope's entries stand: `revision` rises with every revocation, `changes` also when entries leave. */
-interface Standing {
-  readonly revision: number;
-  readonly changes: number;
-}
-
-function standing(tables: Reads, scope: string): Standing {
-  const bytes = tables.crls.getBinary(crlKey(name(scope), CRL_PARTS.revision));
-  return bytes === undefined ? { revision: 0, changes: 0 } : { revision: readOrdinal(bytes), changes: readOrdinal(bytes, ORDINAL_BYTES) };
-}
-
-const putStanding = (transaction: Transaction, scope: string, { revision, changes }: Standing): void =>
-  transaction.put('crls', crlKey(name(scope), CRL_PARTS.revision), Buffer.concat([ordinal(revision), ordinal(changes)]));
-
-/** Adds or replaces the encoded CRL entry of a certificate that ends at `notAfter` (seconds), and raises the scope's revision. */
-export function putCrlEntry(transaction: Transaction, scope: string, id: Buffer, notAfter: number, der: Uint8Array): void {
-  transaction.put('revoked', revokedKey(scope, id), Buffer.concat([ordinal(notAfter), der]));
-  const { revision, changes } = standing(transaction.tables, scope);
-  putStanding(transaction, scope, { revision: revision + 1, changes: changes + 1 });
-}
-
-/** Whether a certificate's entry is among those for the next CRL. */
-export const onNextCrl = (tables: Reads, scope: string, id: Buffer): boolean => tables.revoked.doesExist(revokedKey(scope, id));
-
-/** CRLs, one scope for each authority. */
-export function crlStore(environment: Environment, batches: Batches): CrlStore {
+/** Revocations and their documents, by authority. */
+export function crlStore(environment: Environment, batches: Batches, hints: Hints): CrlStore {
   return {
-    async entries(scope) {
-      for (let attempt = 1; attempt < TRIES; attempt += 1) {
-        const entries = await entriesInSlices(environment, scope);
-        if (entries !== undefined) return entries;
-      }
-      return environment.read((tables) => ({ revision: standing(tables, scope).revision, entries: slice(tables, scope, undefined, Infinity) }));
-    },
-    revision: (scope) => environment.read((tables) => standing(tables, scope).revision),
-    head: (scope) => environment.read((tables) => readHead(tables, scope)),
-    current: (scope) => environment.read((tables) => {
-      const head = readHead(tables, scope);
-      return head === undefined ? undefined : { ...head, der: readDer(tables, scope) };
+    standing: (authority) => environment.read((tables) => {
+      const { revision, publications } = readStanding(tables, authority);
+      return { revision, publications };
     }),
-    publish: (scope, crl, drop, audit) => batches.submit((transaction) => publish(transaction, scope, crl, drop, audit)),
+    changes: (authority, after, limit) => environment.read((tables) => readChanges(tables, authority, after, limit), 1 + limit / CHANGES_A_PAGE),
+    change: (authority, serial) => environment.read((tables) => readChange(tables, authority, serial)),
+
+    add: async (authority, { serial, notAfter }, revocation, entry, audit) => {
+      const outcome = await batches.submit((transaction): AddOutcome => {
+        const id = idKey(serial);
+        if (id === undefined) throw new TypeError('a serial is lower-case hex of at most 20 octets');
+        const before = readChange(transaction.tables, authority, serial);
+        const effective = revise(before?.reason === 'removeFromCRL' ? undefined : before, revocation);
+        if (before !== undefined && effective === undefined) return { outcome: 'already-revoked', change: before };
+        const { at, reason } = effective ?? revocation;
+        const change = putChange(transaction, authority, id, { at, reason, notAfter, der: entry(at) });
+        transaction.audit(audit);
+        return { outcome: 'revoked', change };
+      });
+      if (outcome.outcome === 'revoked') hints.give(authority);
+      return outcome;
+    },
+
+    drop: async (authority, serials) => {
+      let dropped = 0;
+      for (let from = 0; from < serials.length; from += DROP_SLICE) {
+        dropped += await batches.submit((transaction) => drop(transaction, authority, serials.slice(from, from + DROP_SLICE)));
+      }
+      return dropped;
+    },
+
+    heads: (authority) => environment.read((tables) => new Map(readAllStored(tables, authority).map(({ document, head }) => [document, head]))),
+    head: (authority, document) => environment.read((tables) => readStored(tables, authority, document)?.head),
+    current: (authority, document) => current(environment, authority, document),
+    lastNumber: (authority, document) => environment.read((tables) => readSequence(tables, authority, document).number),
+
+    publish: async (authority, documents, audit) => {
+      const outcome = await publish(environment, batches, authority, documents, audit);
+      if (outcome === 'stored') hints.give(authority);
+      return outcome;
+    },
+    retire: async (authority, documents, audit) => {
+      await batches.submit((transaction) => {
+        const there = documents.filter((document) => readStored(transaction.tables, authority, document) !== undefined);
+        if (there.length === 0) return;
+        for (const document of there) removeHead(transaction, authority, document);
+        countPublication(transaction, authority);
+        transaction.audit(audit);
+      });
+      for (const document of documents) await removeStale(environment, batches, authority, document);
+      hints.give(authority);
+    },
+
+    shardGenerations: (authority) => environment.read((tables) => {
+      const start = crlKey(authority, CRL_PARTS.shards);
+      return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ key, value }) => ({ count: readOrdinal(key, start.length), until: readOrdinal(value) }));
+    }),
+    keepShards: (authority, { count, until }) => batches.submit((transaction) => {
+      const key = crlKey(authority, CRL_PARTS.shards, ordinal(count));
+      const before = transaction.tables.crls.getBinary(key);
+      if (before === undefined || readOrdinal(before) < until) transaction.put('crls', key, ordinal(until));
+    }),
+    forgetShards: (authority, count, now) => batches.submit((transaction) => {
+      const key = crlKey(authority, CRL_PARTS.shards, ordinal(count));
+      const until = transaction.tables.crls.getBinary(key);
+      if (until !== undefined && readOrdinal(until) < now) transaction.remove('crls', key);
+    }),
+    onHint: (listener) => hints.listen(listener),
   };
 }
 
-/** One consistent view, read in slices: undefined where the entries changed meanwhile. */
-async function entriesInSlices(environment: Environment, scope: string): Promise<Entries | undefined> {
-  const before = await environment.read((tables) => standing(tables, scope));
-  const entries: Entries['entries'][number][] = [];
+/** A document with its bytes, read in slices: again from the start where it was replaced meanwhile. */
+async function current(environment: Environment, authority: string, document: CrlDocument): Promise<PublishedCrl | undefined> {
+  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+    const stored = await environment.read((tables) => readStored(tables, authority, document));
+    if (stored === undefined) return undefined;
+    const der = await readDer(environment, { authority, document, generation: stored.generation }, stored);
+    if (der !== undefined) return { ...stored.head, der };
+  }
+  throw new Error(`the CRL ${document} of ${authority} was replaced ${TRIES} times while it was read`);
+}
+
+async function readDer(environment: Environment, pieces: Pieces, { size }: StoredHead): Promise<Uint8Array | undefined> {
+  const der = Buffer.allocUnsafeSlow(size);
+  const count = Math.ceil(size / PIECE);
+  for (let from = 0; from < count; from += SLICE) {
+    if (from > 0) await setImmediate();
+    const to = Math.min(from + SLICE, count);
+    const read = await environment.read((tables) => {
+      for (let at = from; at < to; at += 1) {
+        const piece = tables.crls.getBinary(pieceKey(pieces, at));
+        if (piece === undefined) return false;
+        piece.copy(der, at * PIECE);
+      }
+      return true;
+    }, (to - from) * (PIECE / 8192));
+    if (!read) return undefined;
+  }
+  return der;
+}
+
+/** Large documents are written ahead, in slices; the step itself makes them count. */
+async function publish(
+  environment: Environment, batches: Batches, authority: string, documents: ReadonlyMap<CrlDocument, PublishedCrl>, audit: readonly AuditDraft[],
+): Promise<'stored' | 'superseded'> {
+  if (!await environment.read((tables) => followsOn(tables, authority, documents))) return 'superseded';
+  const written = Array.from(documents, ([document, crl]) => ({ document, crl, pieces: newPieces(authority, document, crl.number), ahead: crl.der.length > SLICE * PIECE }));
+  for (const { crl: { der }, pieces, ahead } of written) {
+    for (let at = 0; ahead && at * PIECE < der.length; at += SLICE) {
+      await batches.submit((transaction) => putPieces(transaction, pieces, der, at, at + SLICE));
+    }
+  }
+  const stored = await batches.submit((transaction) => {
+    if (!followsOn(transaction.tables, authority, documents)) return false;
+    for (const { document, crl, pieces, ahead } of written) {
+      if (!ahead) putPieces(transaction, pieces, crl.der, 0, SLICE);
+      putHead(transaction, pieces, crl);
+      putSequence(transaction, authority, document, crl);
+    }
+    countPublication(transaction, authority);
+    transaction.audit(audit);
+    return true;
+  });
+  for (const { document } of written) await removeStale(environment, batches, authority, document);
+  return stored ? 'stored' : 'superseded';
+}
+
+/** Removes the bytes of documents that are no longer the current ones, also those that a publisher left when it died. */
+async function removeStale(environment: Environment, batches: Batches, authority: string, document: string): Promise<void> {
   for (;;) {
-    const after = entries.at(-1)?.serial;
-    const look = (tables: Reads) => [slice(tables, scope, after, SLICE), standing(tables, scope)] as const;
-    const [more, now] = await environment.read(look, SLICE / ENTRIES_A_PAGE);
-    if (now.changes !== before.changes) return undefined;
-    for (const entry of more) entries.push(entry);
-    if (more.length < SLICE) return { revision: before.revision, entries };
-    await setImmediate();
+    const keys = await environment.read((tables) => stalePieces(tables, authority, document, SLICE));
+    if (keys.length === 0) return;
+    await batches.submit((transaction) => {
+      for (const key of keys) transaction.remove('crls', key);
+    });
   }
 }
 
-function slice(tables: Reads, scope: string, after: string | undefined, limit: number): Entries['entries'][number][] {
-  const prefix = name(scope);
-  const start = after === undefined ? prefix : Buffer.concat([prefix, Buffer.from(after, 'hex'), Buffer.of(0)]);
-  const range = { start, end: behind(prefix), ...(limit === Infinity ? {} : { limit }) };
-  return Array.from(tables.revoked.getRange(range), ({ key, value }) => ({
-    serial: key.toString('hex', NAME_BYTES),
-    notAfter: readOrdinal(value),
-    der: value.subarray(ORDINAL_BYTES),
-  }));
+function countPublication(transaction: Transaction, authority: string): void {
+  const standing = readStanding(transaction.tables, authority);
+  putStanding(transaction, authority, { ...standing, publications: standing.publications + 1 });
 }
 
-function publish(
-  transaction: Transaction, scope: string, { der, ...head }: PublishedCrl, drop: readonly string[], audit: readonly AuditDraft[],
-): 'stored' | 'superseded' {
+/** See `CrlStore.drop`. */
+function drop(transaction: Transaction, authority: string, serials: readonly string[]): number {
   const { tables } = transaction;
-  const last = readHead(tables, scope);
-  if (head.number !== (last?.number ?? 0n) + 1n) return 'superseded';
-  if (last !== undefined && (head.thisUpdate < last.thisUpdate || head.revision < last.revision)) return 'superseded';
-  const key = name(scope);
-  transaction.put('crls', crlKey(key, CRL_PARTS.head), Buffer.from(JSON.stringify({ ...head, number: head.number.toString() })));
-  const pieces = Math.ceil(der.length / PIECE);
-  for (let piece = 0; piece < pieces; piece += 1) {
-    transaction.put('crls', crlKey(key, CRL_PARTS.der, piece), Buffer.from(der.subarray(piece * PIECE, (piece + 1) * PIECE)));
-  }
-  for (const old of tables.crls.getKeys({ start: crlKey(key, CRL_PARTS.der, pieces), end: behind(crlKey(key, CRL_PARTS.der)) })) {
-    transaction.remove('crls', old);
-  }
-  if (last !== undefined) dropEnded(transaction, scope, drop, last.thisUpdate);
-  transaction.audit(audit);
-  return 'stored';
-}
-
-/** An entry leaves only once it was on a CRL issued after its certificate had ended (RFC 5280 3.3), whatever the caller says. */
-function dropEnded(transaction: Transaction, scope: string, drop: readonly string[], lastThisUpdate: number): void {
-  const { tables } = transaction;
+  const stored = readAllStored(tables, authority);
+  // A delta has what it has beside a full CRL: it is its base alone that needs anything.
+  const heads = stored.filter(({ document }) => document !== 'delta').map(({ head }) => head);
+  const bases = stored.flatMap(({ head }) => head.bases ?? []);
+  if (heads.length === 0) return 0;
+  const oldest = { thisUpdate: Math.min(...heads.map(({ thisUpdate }) => thisUpdate)), revision: Math.min(...heads.map(({ revision }) => revision)) };
+  const oldestBase = Math.min(...bases.map(({ revision }) => revision));
+  const isDue = ({ revision, reason, notAfter }: RevocationChange): boolean =>
+    revision <= oldest.revision && (reason === 'removeFromCRL' ? revision <= oldestBase : notAfter < oldest.thisUpdate);
   let dropped = 0;
-  for (const serial of drop) {
+  let { floor } = readStanding(tables, authority);
+  for (const serial of new Set(serials)) {
+    const change = readChange(tables, authority, serial);
     const id = idKey(serial);
-    const entry = id === undefined ? undefined : tables.revoked.getBinary(revokedKey(scope, id));
-    if (id === undefined || entry === undefined || readOrdinal(entry) >= lastThisUpdate) continue;
-    transaction.remove('revoked', revokedKey(scope, id));
+    if (change === undefined || id === undefined || !isDue(change)) continue;
+    removeChange(transaction, authority, id, change.revision);
+    if (change.reason === 'removeFromCRL') floor = Math.max(floor, change.revision);
     dropped += 1;
   }
-  if (dropped === 0) return;
-  const { revision, changes } = standing(tables, scope);
-  putStanding(transaction, scope, { revision, changes: changes + 1 });
-}
-
-function readHead(tables: Reads, scope: string): CrlHead | undefined {
-  const bytes = tables.crls.getBinary(crlKey(name(scope), CRL_PARTS.head));
-  if (bytes === undefined) return undefined;
-  const head = JSON.parse(bytes.toString()) as Omit<CrlHead, 'number'> & { readonly number: string };
-  return { ...head, number: BigInt(head.number) };
-}
-
-function readDer(tables: Reads, scope: string): Uint8Array {
-  const prefix = crlKey(name(scope), CRL_PARTS.der);
-  return Buffer.concat(Array.from(tables.crls.getRange({ start: prefix, end: behind(prefix) }), ({ value }) => value));
+  if (dropped > 0) putStanding(transaction, authority, { ...readStanding(tables, authority), floor });
+  return dropped;
 }

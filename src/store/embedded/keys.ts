@@ -16,8 +16,9 @@ import { name } from '../name.ts';
  * | | 1, name(id) | place, uses taken, record (`credentials.ts`) |
  * | quotas | end, window, name(key) | count |
  * | blocked | digest of the public key | nothing |
- * | revoked | name(scope), id | notAfter, encoded CRL entry |
- * | crls | name(scope), part | see CRL_PARTS |
+ * | feed | name(authority), revision | what is known of the change, encoded CRL entry (`feed.ts`) |
+ * | revoked | name(authority), id | revision of its change in `feed` |
+ * | crls | name(authority), part | see CRL_PARTS |
  * | audit | sequence of the first | lines (canonical JSON), parted by LF |
  * | leases | name(lease) | holder, fence, end (JSON) |
  *
@@ -30,7 +31,7 @@ import { name } from '../name.ts';
  * requesters have none: listings walk the catalogue, which is small, in bounded steps.
  */
 export const TABLES = [
-  'meta', 'requests', 'catalogue', 'states', 'ends', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'revoked', 'crls', 'audit', 'leases',
+  'meta', 'requests', 'catalogue', 'states', 'ends', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'feed', 'revoked', 'crls', 'audit', 'leases',
 ] as const;
 export type TableName = (typeof TABLES)[number];
 
@@ -45,8 +46,18 @@ export const META = {
   ping: Buffer.from('ping'),
 } as const;
 
-/** Parts of a scope in `crls`: revision and number of changes; the CRL's head; its DER in pieces, each behind the number of the piece. */
-export const CRL_PARTS = { revision: 0, head: 1, der: 2 } as const;
+/**
+ * Parts of an authority in `crls`:
+ *
+ * | part | then | value |
+ * |---|---|---|
+ * | standing | | revision, publications, the highest revision of a release that has left the feed |
+ * | head | name(document) | the document's head (JSON) |
+ * | pieces | name(document), number, random octets, number of the piece | the document's DER in pieces; those that no head names are on their way in or out |
+ * | sequence | name(sequence) | number, thisUpdate and revision of its last document (JSON) |
+ * | shards | count | until when certificates may name a shard among so many |
+ */
+export const CRL_PARTS = { standing: 0, head: 1, pieces: 2, sequence: 3, shards: 4 } as const;
 
 /** A record's state in the catalogue and in `states`; a revoked certificate's is its own. */
 export const STATES = { issued: 0, pending: 1, approved: 2, denied: 3, failed: 4, revoked: 5 } as const satisfies Record<RequestState | 'revoked', number>;
@@ -104,15 +115,11 @@ export function endKey(kind: number, end: number, key: Buffer): Buffer {
 /** What has ended, out of a key of `ends`. */
 export const endedKey = (key: Buffer): Buffer => key.subarray(1 + ORDINAL_BYTES);
 
-export const revokedKey = (scope: string, id: Buffer): Buffer => Buffer.concat([name(scope), id]);
+export const revokedKey = (authority: string, id: Buffer): Buffer => Buffer.concat([name(authority), id]);
 
-export const crlKey = (scope: Buffer, part: number, piece?: number): Buffer => {
-  const key = Buffer.alloc(scope.length + (piece === undefined ? 1 : 5));
-  scope.copy(key);
-  key.writeUInt8(part, scope.length);
-  if (piece !== undefined) key.writeUInt32BE(piece, scope.length + 1);
-  return key;
-};
+export const feedKey = (authority: string, revision: number): Buffer => Buffer.concat([name(authority), ordinal(revision)]);
+
+export const crlKey = (authority: string, part: number, ...rest: readonly Buffer[]): Buffer => Buffer.concat([name(authority), Buffer.of(part), ...rest]);
 
 /** The first key behind all that begin with `prefix`. */
 export function behind(prefix: Buffer): Buffer {

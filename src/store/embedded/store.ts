@@ -5,6 +5,7 @@ import { Batches } from './batch.ts';
 import { blockKeyOf, certificateStore } from './certificates.ts';
 import { crlStore } from './crls.ts';
 import { Environment } from './environment.ts';
+import { Hints } from './hints.ts';
 import { META } from './keys.ts';
 import { leaseStore } from './leases.ts';
 import { MarkIndex } from './mark-index.ts';
@@ -14,7 +15,7 @@ import { sweeper } from './sweep.ts';
 import { apiKeyStore, tokenStore } from './tokens.ts';
 
 /** The version of the files' layout (`keys.ts`) and of the values in them. */
-const FORMAT = '1';
+const FORMAT = '2';
 const CURSOR_KEY_BYTES = 32;
 /** Milliseconds since the last durable write in which another one need not be tried. */
 const KNOWN_GOOD = 1000;
@@ -33,6 +34,7 @@ export interface EmbeddedOptions {
 export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Promise<Store> {
   const environment = await Environment.open(path);
   const marks = new MarkIndex();
+  const hints = new Hints();
   const batches = new Batches(environment, marks, patience);
   try {
     await prepareFiles(environment, batches);
@@ -45,10 +47,10 @@ export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Pr
   const sweep = sweeper(environment, batches);
   return {
     requests: requestStore(environment, batches, marks),
-    certificates: certificateStore(environment, batches),
+    certificates: certificateStore(environment, batches, hints),
     tokens: tokenStore(environment, batches),
     apiKeys: apiKeyStore(environment, batches),
-    crls: crlStore(environment, batches),
+    crls: crlStore(environment, batches, hints),
     audit: auditStore(environment, batches),
     leases: leaseStore(batches),
     blockedKeys: {

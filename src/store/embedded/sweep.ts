@@ -3,9 +3,9 @@ import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
 import { decodeEntry, entryState } from './catalogue.ts';
 import { decodeCredential } from './credentials.ts';
-import { onNextCrl } from './crls.ts';
 import type { Environment, Reads } from './environment.ts';
 import { placesOf } from './ends.ts';
+import { isInFeed } from './feed.ts';
 import { ENDS, STATES, credentialPlaceKey, endKey, endedKey, idKey, ordinal, stateKey } from './keys.ts';
 import type { TableName } from './keys.ts';
 import { readStored } from './requests.ts';
@@ -85,7 +85,7 @@ function removeRequest(transaction: Transaction, place: number): boolean {
   if (entry === undefined) return true;
   const { id } = decodeEntry(entry);
   const state = entryState(entry);
-  if (state === STATES.revoked && isOnNextCrl(tables, id)) return false;
+  if (state === STATES.revoked && hasEntry(tables, id)) return false;
   const key = idKey(id);
   if (key !== undefined) transaction.remove('requests', key);
   if (state !== STATES.issued) transaction.remove('states', stateKey(state, place));
@@ -93,10 +93,10 @@ function removeRequest(transaction: Transaction, place: number): boolean {
   return true;
 }
 
-function isOnNextCrl(tables: Reads, id: string): boolean {
+function hasEntry(tables: Reads, id: string): boolean {
   const key = idKey(id);
   const authority = readStored(tables, id)?.record.authority;
-  return key !== undefined && authority !== undefined && onNextCrl(tables, authority, key);
+  return key !== undefined && authority !== undefined && isInFeed(tables, authority, key);
 }
 
 function removeToken(transaction: Transaction, end: Buffer): number {

@@ -1,7 +1,7 @@
 import { REVOCATION_REASONS } from '../../../src/x509/revocation-reason.ts';
 import type { RevocationReason } from '../../../src/x509/revocation-reason.ts';
 import type { Part } from './harness.ts';
-import { TODAY, acceptance, denied, draft, entryFor, events, pending, plain, put, record } from './samples.ts';
+import { TODAY, acceptance, denied, draft, entryFor, events, feed, pending, plain, put, record } from './samples.ts';
 
 const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];
 
@@ -15,7 +15,7 @@ export const certificatesContract: Part = (t, open) => {
       t.equal(await store.certificates.get(id), undefined);
       t.same(await store.certificates.revoke(id, { at: 1, reason: 'unspecified' }, entryFor(id), { blockKey: true }, []), { outcome: 'unknown' });
     }
-    t.same((await store.crls.entries('issuing')).entries, []);
+    t.same(await feed(store), []);
   });
 
   t.test('a revocation is in the record, among the entries of its authority, and in the log', async (t) => {
@@ -27,8 +27,8 @@ export const certificatesContract: Part = (t, open) => {
     t.strictSame(plain(await store.certificates.revoke(of.id, revocation, entryFor(of.id), { blockKey: false }, audit)), plain({ outcome: 'revoked', record: revoked }));
     t.strictSame(plain(await store.certificates.get(of.id)), plain(revoked));
     t.strictSame(plain(await store.requests.get(of.id)), plain(revoked));
-    t.strictSame(plain(await store.crls.entries('another')), plain({ revision: 1, entries: [{ serial: of.id, notAfter: of.notAfter, der: entryFor(of.id)(TODAY) }] }));
-    t.same(await store.crls.entries('issuing'), { revision: 0, entries: [] });
+    t.strictSame(plain(await feed(store, 'another')), plain([{ revision: 1, serial: of.id, at: TODAY, notAfter: of.notAfter, reason: 'affiliationChanged', der: entryFor(of.id)(TODAY) }]));
+    t.same(await feed(store), []);
     t.same(await events(store), [`certificate.issued ${of.id}`, `certificate.revoked ${of.id}`]);
     t.equal(await store.blockedKeys.has(of.keyHash), false);
   });
@@ -42,7 +42,7 @@ export const certificatesContract: Part = (t, open) => {
       const second = await store.certificates.revoke(of.id, { at: TODAY + 9, reason }, entryFor(of.id), { blockKey: true }, [draft('certificate.revoked', of.id)]);
       t.strictSame(plain(second), plain({ outcome: 'already-revoked', record: { ...of, revocation: first } }), reason);
     }
-    t.equal(await store.crls.revision('issuing'), 1);
+    t.equal((await store.crls.standing('issuing')).revision, 1);
     t.equal(await store.blockedKeys.has(of.keyHash), false, 'a refused revocation blocks no key');
     t.equal((await events(store)).length, 1);
   });
@@ -55,12 +55,53 @@ export const certificatesContract: Part = (t, open) => {
     const replaced = await store.certificates.revoke(of.id, compromised, entryFor(of.id), { blockKey: true }, [draft('certificate.revoked', of.id)]);
     const after = { ...of, revocation: { at: TODAY, reason: 'keyCompromise' } };
     t.strictSame(plain(replaced), plain({ outcome: 'revoked', record: after }));
-    t.strictSame(plain(await store.crls.entries('issuing')), plain({ revision: 2, entries: [{ serial: of.id, notAfter: of.notAfter, der: entryFor(of.id)(TODAY) }] }), 'its entry has the first time');
+    t.strictSame(plain(await feed(store)), plain([{ revision: 2, serial: of.id, at: TODAY, notAfter: of.notAfter, reason: 'keyCompromise', der: entryFor(of.id)(TODAY) }]), 'its entry has the first time');
     t.equal(await store.blockedKeys.has(of.keyHash), true);
     const third = await store.certificates.revoke(of.id, { at: TODAY + 20, reason: 'keyCompromise' }, entryFor(of.id), { blockKey: true }, [draft('certificate.revoked', of.id)]);
     t.strictSame(plain(third), plain({ outcome: 'already-revoked', record: after }));
-    t.equal(await store.crls.revision('issuing'), 2);
+    t.equal((await store.crls.standing('issuing')).revision, 2);
     t.equal((await events(store)).length, 3);
+  });
+
+  t.test('a hold becomes final by any permanent reason, with the time of the hold', async (t) => {
+    const { store } = await open(t);
+    for (const reason of REASONS.filter((one) => one !== 'certificateHold' && one !== 'removeFromCRL')) {
+      const of = await put(store);
+      t.equal((await store.certificates.revoke(of.id, { at: TODAY, reason: 'certificateHold' }, entryFor(of.id), { blockKey: false }, [])).outcome, 'revoked');
+      t.equal((await store.certificates.revoke(of.id, { at: TODAY + 1, reason: 'certificateHold' }, entryFor(of.id), { blockKey: false }, [])).outcome, 'already-revoked');
+      const final = await store.certificates.revoke(of.id, { at: TODAY + 9, reason }, entryFor(of.id), { blockKey: false }, []);
+      t.strictSame(plain(final), plain({ outcome: 'revoked', record: { ...of, revocation: { at: TODAY, reason } } }), reason);
+      t.strictSame(plain(await store.crls.change('issuing', of.id))?.der, plain(entryFor(of.id)(TODAY)));
+      t.equal((await store.certificates.revoke(of.id, { at: TODAY + 9, reason: 'certificateHold' }, entryFor(of.id), { blockKey: false }, [])).outcome, 'already-revoked', 'and never goes back');
+    }
+  });
+
+  t.test('a hold is released, in record, feed, listings and log; it may be held again', async (t) => {
+    const { store } = await open(t);
+    const of = await put(store);
+    const hold = (at: number) => store.certificates.revoke(of.id, { at, reason: 'certificateHold' }, entryFor(of.id), { blockKey: false }, [draft('certificate.revoked', of.id)]);
+    await hold(TODAY);
+    t.strictSame(plain(await store.certificates.release(of.id, TODAY + 5, entryFor(of.id), [draft('certificate.released', of.id)])), plain({ outcome: 'released', record: of }));
+    t.strictSame(plain(await store.certificates.get(of.id)), plain(of));
+    t.strictSame(plain(await feed(store)), plain([{ revision: 2, serial: of.id, at: TODAY + 5, notAfter: of.notAfter, reason: 'removeFromCRL', der: entryFor(of.id)(TODAY + 5) }]));
+    t.same((await store.certificates.list({ status: 'revoked' }, { limit: 10 }, TODAY)).items, []);
+    t.equal((await store.certificates.list({ status: 'valid' }, { limit: 10 }, TODAY)).items.length, 1);
+    t.strictSame(plain(await store.certificates.release(of.id, TODAY + 6, entryFor(of.id), [draft('certificate.released', of.id)])), plain({ outcome: 'not-held', record: of }));
+    t.strictSame(plain(await hold(TODAY + 7)), plain({ outcome: 'revoked', record: { ...of, revocation: { at: TODAY + 7, reason: 'certificateHold' } } }), 'a new hold, with its own time');
+    t.equal((await feed(store)).length, 1, 'only the latest change is in the feed');
+    t.same(await events(store), ['certificate.issued', 'certificate.revoked', 'certificate.released', 'certificate.revoked'].map((event) => `${event} ${of.id}`));
+  });
+
+  t.test('only a hold is released', async (t) => {
+    const { store } = await open(t);
+    for (const reason of REASONS.filter((one) => one !== 'certificateHold' && one !== 'removeFromCRL')) {
+      const of = await put(store);
+      await store.certificates.revoke(of.id, { at: TODAY, reason }, entryFor(of.id), { blockKey: false }, []);
+      const outcome = await store.certificates.release(of.id, TODAY + 1, entryFor(of.id), [draft('certificate.released', of.id)]);
+      t.strictSame(plain(outcome), plain({ outcome: 'not-held', record: { ...of, revocation: { at: TODAY, reason } } }), reason);
+    }
+    for (const id of [(await put(store, pending())).id, 'ff', '']) t.same(await store.certificates.release(id, TODAY, entryFor(id), []), { outcome: 'unknown' });
+    t.notOk((await events(store)).some((event) => event.startsWith('certificate.released')));
   });
 
   t.test('a revocation that blocks the key keeps it from every later certificate', async (t) => {

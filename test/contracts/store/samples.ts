@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AuditDraft, AuditEvent } from '../../../src/audit/entry.ts';
 import type { RequestRecord } from '../../../src/issuance/request.ts';
-import type { Acceptance, ApiKeyRecord, Claim, PublishedCrl, Store, TokenRecord } from '../../../src/store/store.ts';
+import type { Acceptance, ApiKeyRecord, Claim, CrlDocument, PublishedCrl, RevocationChange, Store, TokenRecord } from '../../../src/store/store.ts';
 
 /** The suite's clock: milliseconds since the epoch. */
 export const NOW = 1_790_000_000_000;
@@ -88,11 +88,25 @@ export function apiKey(over: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
 
 export function crl(number: number, over: Partial<PublishedCrl> = {}): PublishedCrl {
   const der = over.der ?? new Uint8Array(randomBytes(400));
-  return { der, number: BigInt(number), etag: `"${digestOf(Buffer.from(der).toString('hex'))}"`, thisUpdate: TODAY + number, nextUpdate: TODAY + number + 604_800, revision: 0, ...over };
+  return { der, number: BigInt(number), etag: `"${digestOf(Buffer.from(der).toString('hex'))}"`, thisUpdate: TODAY + number, nextUpdate: TODAY + number + 604_800, revision: 0, entries: 0, ...over };
 }
 
 /** A CRL entry as the suite encodes it: the test sees serial and time again. */
 export const entryFor = (serial: string) => (at: number): Uint8Array => new Uint8Array(Buffer.from(`${serial}@${at}`));
+
+/** Publishes one document. */
+export const publish = (store: Store, crl: PublishedCrl, audit: readonly AuditDraft[] = [], document: CrlDocument = 'full', authority = 'issuing'): Promise<'stored' | 'superseded'> =>
+  store.crls.publish(authority, new Map([[document, crl]]), audit);
+
+/** The latest change of every serial, by the pages of a follower that begins with nothing. */
+export async function feed(store: Store, authority = 'issuing', page = 1000): Promise<RevocationChange[]> {
+  const all: RevocationChange[] = [];
+  for (;;) {
+    const { changes } = await store.crls.changes(authority, all.at(-1)?.revision ?? 0, page);
+    all.push(...changes);
+    if (changes.length < page) return all;
+  }
+}
 
 /** Stores a record with nothing else, and gives it back. */
 export async function put(store: Store, of: RequestRecord = record()): Promise<RequestRecord> {

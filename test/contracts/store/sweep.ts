@@ -1,6 +1,6 @@
 import type { Store } from '../../../src/store/store.ts';
 import type { Part } from './harness.ts';
-import { HOUR, NOW, TODAY, acceptance, approved, claim, crl, denied, digestOf, entryFor, events, pending, plain, put, record, token } from './samples.ts';
+import { HOUR, NOW, TODAY, acceptance, approved, claim, crl, denied, digestOf, entryFor, events, feed, pending, plain, publish, put, record, token } from './samples.ts';
 
 const RETAIN = 10_000;
 
@@ -43,12 +43,14 @@ export const sweepContract: Part = (t, open) => {
     const { store } = await open(t);
     const { id } = await put(store, record({ notAfter: TODAY + 5 }));
     await store.certificates.revoke(id, { at: TODAY, reason: 'superseded' }, entryFor(id), { blockKey: false }, []);
-    await store.crls.publish('issuing', crl(1, { thisUpdate: TODAY + 6, revision: 1 }), [], []);
+    await publish(store, crl(1, { thisUpdate: TODAY + 5, revision: 1 }));
+    t.equal(await store.crls.drop('issuing', [id]), 0);
     await sweepAll(store, NOW + HOUR);
     t.equal((await store.certificates.get(id))?.id, id);
-    t.equal((await store.crls.entries('issuing')).entries.length, 1);
+    t.equal((await feed(store)).length, 1);
     t.equal(await store.sweep(NOW + HOUR, { retainEnded: RETAIN, most: 1 }), false, 'what must stay keeps no sweep going');
-    await store.crls.publish('issuing', crl(2, { thisUpdate: TODAY + 7, revision: 1 }), [id], []);
+    await publish(store, crl(2, { thisUpdate: TODAY + 7, revision: 1 }));
+    t.equal(await store.crls.drop('issuing', [id]), 1);
     await sweepAll(store, NOW + 3 * HOUR);
     t.equal(await store.certificates.get(id), undefined);
   });
@@ -100,11 +102,11 @@ export const sweepContract: Part = (t, open) => {
   t.test('blocked keys, API keys, leases, CRLs and the log stay', async (t) => {
     const { store } = await open(t);
     await store.blockedKeys.add('k', []);
-    await store.crls.publish('issuing', crl(1), [], []);
+    await publish(store, crl(1));
     await put(store);
     await sweepAll(store, NOW + 100 * 365 * 24 * HOUR);
     t.ok(await store.blockedKeys.has('k'));
-    t.equal((await store.crls.head('issuing'))?.number, 1n);
+    t.equal((await store.crls.head('issuing', 'full'))?.number, 1n);
     t.equal((await events(store)).length, 1);
   });
 
