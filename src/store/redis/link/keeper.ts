@@ -1,0 +1,117 @@
+import { StoreUnavailable } from '../../store.ts';
+import { LinkDown } from './connection.ts';
+import { type Locate, locator } from './locate.ts';
+import { endpointText, type RedisLinkOptions } from './options.ts';
+import { openSession, type Session } from './session.ts';
+
+/** Sees to it that there is a session, whenever there can be one. */
+export interface Keeper {
+  /** The session, at once where there is one; else as soon as there is, for a short time. Rejects with StoreUnavailable. */
+  session(): Promise<Session>;
+  /** Calls `begun` with the session there is, and each new one. */
+  onSession(begun: (session: Session) => void): void;
+  close(): void;
+}
+
+/** Milliseconds before the n-th new attempt. */
+const pauses = (attempt: number): number => Math.min(1000, 25 * 2 ** attempt) * (0.75 + Math.random() / 2);
+/** Milliseconds since the last session during which calls wait for the next one: a connection that was cut is soon replaced. */
+const GRACE = 1000;
+/** Milliseconds: a session that ended sooner is no success. */
+const SHORT = 1000;
+/** Calls that may wait for a session. */
+const MOST_WAITING = 10_000;
+
+/**
+ * Opens the first session.
+ * @throws StoreUnavailable where there is none within the time limit, or at once where the server is refused
+ */
+export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
+  const locate: Locate = locator(options);
+  const { told = () => undefined } = options;
+  const listeners: ((session: Session) => void)[] = [];
+  let waiting: { readonly go: (session: Session) => void; readonly fail: (error: StoreUnavailable) => void }[] = [];
+  let current: Session | undefined;
+  let closed = false;
+  let reason = 'not connected yet';
+  /** Until when calls wait for a session. */
+  let patience = Date.now() + options.timeout;
+  let wake: (() => void) | undefined;
+
+  const unavailable = (): StoreUnavailable => new StoreUnavailable(reason);
+  const failWaiting = (): void => {
+    const those = waiting;
+    waiting = [];
+    for (const { fail } of those) fail(unavailable());
+  };
+  const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+  const keep = async (): Promise<void> => {
+    let attempt = 0;
+    while (!closed) {
+      try {
+        const session = await openSession(locate, options);
+        if (closed) return session.end('closed');
+        const begun = Date.now();
+        current = session;
+        told({ usable: true, primary: endpointText(session.endpoint) });
+        for (const listener of listeners) listener(session);
+        const those = waiting;
+        waiting = [];
+        for (const { go } of those) go(session);
+        reason = await session.ended;
+        current = undefined;
+        patience = Date.now() + GRACE;
+        if (!closed) told({ usable: false, reason });
+        if (Date.now() - begun > SHORT) attempt = 0;
+        else await pause(pauses(attempt++));
+      } catch (error) {
+        const next = error instanceof Error ? error.message : String(error);
+        if (next !== reason && !closed) told({ usable: false, reason: next });
+        reason = next;
+        if (error instanceof LinkDown && error.refused) patience = 0;
+        if (Date.now() > patience) failWaiting();
+        await pause(pauses(attempt));
+        attempt += 1;
+      }
+    }
+  };
+
+  const session: Keeper['session'] = () => {
+    if (current !== undefined) return Promise.resolve(current);
+    const left = patience - Date.now();
+    let timer: NodeJS.Timeout | undefined;
+    if (closed || left <= 0 || waiting.length >= MOST_WAITING) return Promise.reject(unavailable());
+    return new Promise<Session>((resolve, reject) => {
+      const one = { go: resolve, fail: reject };
+      waiting.push(one);
+      timer = setTimeout(() => {
+        waiting = waiting.filter((other) => other !== one);
+        reject(unavailable());
+      }, left);
+    }).finally(() => clearTimeout(timer));
+  };
+  const close = (): void => {
+    closed = true;
+    reason = 'the store is closed';
+    current?.end(reason);
+    wake?.();
+    failWaiting();
+  };
+  void keep();
+  try {
+    await session();
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { session, close, onSession: (begun) => {
+    listeners.push(begun);
+    if (current !== undefined) begun(current);
+  } };
+}

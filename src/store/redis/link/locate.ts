@@ -1,0 +1,122 @@
+import { connect, type Connection, type Credentials, LinkDown, within } from './connection.ts';
+import type { Command, Reply } from './link.ts';
+import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
+import { ErrorReply, listOf, meaningOf, textOf } from './replies.ts';
+
+/** Finds the primary that holds our keys. Throws LinkDown. */
+export type Locate = () => Promise<Endpoint>;
+
+/** What one sentinel or node says. */
+interface Testimony {
+  readonly primary: Endpoint;
+  /** Rises with every failover: of two that contradict each other, the one with the higher epoch knows more. */
+  readonly epoch: number;
+  /** Others who may be asked the next time. */
+  readonly others: readonly Endpoint[];
+}
+
+/** Milliseconds that a sentinel or node has to answer. */
+const ANSWERED_WITHIN = 1000;
+/** Milliseconds that others have once one has answered: the first one may be behind. */
+const OTHERS_WITHIN = 200;
+/** Of those that were learnt; a bound on what a server can make us remember. */
+const MOST_KNOWN = 100;
+
+export function locator(options: RedisLinkOptions): Locate {
+  const { address } = options;
+  const asked = { single: undefined, sentinel: askSentinel, cluster: askNode }[address.topology];
+  if (asked === undefined) return () => Promise.resolve(address.hosts[0] as Endpoint);
+  let learnt: readonly Endpoint[] = [];
+  let highest = 0;
+  return async () => {
+    const known = [...new Map([...address.hosts, ...learnt].map((host) => [endpointText(host), host])).values()].slice(0, MOST_KNOWN);
+    const answers = await askAll(known, (host) => asked(host, options));
+    const best = answers.reduce((one, other) => (other.epoch > one.epoch ? other : one));
+    // Whoever was cut off still names the primary of before. Where most say so, their count began anew.
+    if (best.epoch < highest && answers.length * 2 <= known.length) {
+      throw new LinkDown(`those who answer of ${address.topology === 'sentinel' ? 'the sentinels' : 'the Cluster'} know nothing of the last failover`);
+    }
+    highest = best.epoch;
+    learnt = answers.flatMap(({ others }) => others);
+    return best.primary;
+  };
+}
+
+/** The answers of all that answer in time, at least one; else LinkDown with what each said. */
+async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promise<Testimony>): Promise<readonly [Testimony, ...Testimony[]]> {
+  const answers: Testimony[] = [];
+  const faults: string[] = [];
+  await new Promise<void>((resolve) => {
+    let left = hosts.length;
+    const one = (): void => {
+      left -= 1;
+      if (left === 0) resolve();
+      else if (answers.length === 1) setTimeout(resolve, OTHERS_WITHIN);
+    };
+    for (const host of hosts) {
+      ask(host).then((answer) => answers.push(answer), (error: unknown) => faults.push(error instanceof Error ? error.message : String(error))).finally(one);
+    }
+  });
+  const [first, ...rest] = answers;
+  if (first === undefined) throw new LinkDown(faults.join('; '));
+  return [first, ...rest];
+}
+
+/** Connects, asks, and lets go. */
+async function question(host: Endpoint, credentials: Credentials, options: RedisLinkOptions, commands: readonly Command[]): Promise<readonly Reply[]> {
+  let connection: Connection | undefined;
+  try {
+    connection = await connect(host, credentials, options, ANSWERED_WITHIN);
+    const replies = await within(ANSWERED_WITHIN, connection.send(commands), `Redis ${endpointText(host)}: no answer within ${ANSWERED_WITHIN / 1000} s`);
+    return replies.map((reply) => {
+      if (reply instanceof ErrorReply) throw new LinkDown(`Redis ${endpointText(host)}: ${meaningOf(reply)}`, reply.code === 'NOPERM');
+      return reply;
+    });
+  } finally {
+    connection?.close();
+  }
+}
+
+async function askSentinel(host: Endpoint, options: RedisLinkOptions): Promise<Testimony> {
+  const name = options.address.name ?? '';
+  const [master, sentinels] = await question(host, options.sentinel ?? {}, options, [['SENTINEL', 'MASTER', name], ['SENTINEL', 'SENTINELS', name]]);
+  const about = fields(master ?? null);
+  const primary = { host: about.get('ip') ?? '', port: Number(about.get('port')) };
+  return { primary, epoch: Number(about.get('config-epoch') ?? 0), others: listOf(sentinels).map((one) => fields(one)).map((one) => ({ host: one.get('ip') ?? '', port: Number(one.get('port')) })) };
+}
+
+/** A list of names and values, as a map. */
+function fields(reply: Reply): ReadonlyMap<string, string> {
+  const texts = listOf(reply).map((part) => textOf(part) ?? '');
+  return new Map(texts.flatMap((name, index) => (index % 2 === 0 ? [[name, texts[index + 1] ?? '']] : [])));
+}
+
+async function askNode(host: Endpoint, options: RedisLinkOptions): Promise<Testimony> {
+  const { address, hashTag } = options;
+  const [nodes, slot] = await question(host, address, options, [['CLUSTER', 'NODES'], ['CLUSTER', 'KEYSLOT', `{${hashTag}}`]]);
+  const all = (textOf(nodes) ?? '').split('\n').filter((line) => line !== '').map((line) => nodeOf(line, host));
+  const owner = all.find(({ slots }) => slots.some(([from, to]) => from <= Number(slot) && Number(slot) <= to));
+  if (owner === undefined) throw new LinkDown(`Redis ${endpointText(host)}: no node of the Cluster has slot ${String(slot)}, where the keys are`);
+  return { primary: owner.endpoint, epoch: owner.epoch, others: all.filter(({ alive }) => alive).map(({ endpoint }) => endpoint) };
+}
+
+interface ClusterNode {
+  readonly endpoint: Endpoint;
+  readonly epoch: number;
+  readonly alive: boolean;
+  readonly slots: readonly (readonly [from: number, to: number])[];
+}
+
+/** `<id> <ip:port@cport[,hostname]> <flags> <primary> <ping> <pong> <config epoch> <link> <slot or range>…` */
+function nodeOf(line: string, asked: Endpoint): ClusterNode {
+  const [, at = '', flags = '', , , , epoch = '0', , ...slots] = line.split(' ');
+  const [, ip = '', port = '', hostname = ''] = /^(.*):(\d+)(?:@\d+)?(?:,([^,]*))?/.exec(at) ?? [];
+  return {
+    // A node that has not met another does not know its own address.
+    endpoint: { host: hostname === '' ? (ip === '' ? asked.host : ip) : hostname, port: Number(port) },
+    epoch: Number(epoch),
+    alive: !/fail|noaddr|handshake/.test(flags),
+    // [93-<-id] is a slot on its way.
+    slots: slots.filter((range) => !range.startsWith('[')).map((range) => range.split('-').map(Number)).map(([from = -1, to = from]) => [from, to]),
+  };
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { StoreUnavailable } from '../../store.ts';
+import { startKeeper } from './keeper.ts';
+import { type Argument, type Command, type RedisLink, type Reply, type Script, ScriptRefused } from './link.ts';
+import { endpointText, type RedisLinkOptions } from './options.ts';
+import { ErrorReply, meaningOf } from './replies.ts';
+import type { Session } from './session.ts';
+import { subscriber } from './subscriber.ts';
+
+/** Milliseconds since the last write that went well in which another one need not be tried. */
+const KNOWN_GOOD = 1000;
+
+/**
+ * The way to Redis in all its forms: one server, Sentinel, Cluster; with or without TLS; checked before it is used, and found again by
+ * itself when it was lost.
+ * @throws StoreUnavailable where it cannot be used; the message says what to mend
+ */
+export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
+  const keeper = await startKeeper(options);
+  const listener = subscriber(options);
+  keeper.onSession(({ endpoint }) => listener.follow(endpoint));
+  const digests = new Map<Script, string>();
+  let written = 0;
+
+  /** Ends within the time limit from now on, whatever of it the wait for a session took. */
+  const call = async <T>(kind: 'write' | 'read', commandsFor: (session: Session) => readonly Command[], resultOf: (replies: readonly (Reply | ErrorReply)[], session: Session) => T): Promise<T> => {
+    const end = Date.now() + options.timeout;
+    const session = await keeper.session();
+    return resultOf(await session.call(kind, commandsFor(session), Math.max(1, end - Date.now())), session);
+  };
+  const run = async (kind: 'write' | 'read', script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> => {
+    let digest = digests.get(script);
+    if (digest === undefined) digests.set(script, digest = createHash('sha1').update(script.source).digest('hex'));
+    const short: Command = ['EVALSHA', digest, keys.length, ...keys, ...args];
+    const whole: Command = ['EVAL', script.source, keys.length, ...keys, ...args];
+    const result = await call(kind, ({ scripts }) => [scripts.has(digest) ? short : whole], ([reply], session) => {
+      session.scripts.add(digest);
+      // SCRIPT FLUSH: it certainly was not run.
+      return reply instanceof ErrorReply && reply.code === 'NOSCRIPT' ? undefined : good(reply, session);
+    });
+    return result === undefined ? call(kind, () => [whole], ([reply], session) => good(reply, session)) : result;
+  };
+
+  return {
+    evaluate: (script, keys, args) => run('write', script, keys, args),
+    readScript: (script, keys, args) => run('read', script, keys, args),
+    read: async (commands) => (commands.length === 0 ? [] : call('read', () => commands, (replies, session) => replies.map((reply) => good(reply, session)))),
+    publish(channel, message) {
+      call('read', () => [['PUBLISH', channel, message]], () => undefined).catch(() => undefined);
+    },
+    subscribe: listener.subscribe,
+    async ping() {
+      if (Date.now() - written < KNOWN_GOOD) return;
+      await call('write', () => [['SET', `{${options.hashTag}}:ping`, Date.now()]], ([reply], session) => good(reply, session));
+      written = Date.now();
+    },
+    close: async () => {
+      listener.close();
+      keeper.close();
+    },
+  };
+}
+
+function good(reply: Reply | ErrorReply | undefined, { endpoint }: Session): Reply {
+  if (!(reply instanceof ErrorReply)) return reply ?? null;
+  if (reply.code === 'CHANCERY') throw new ScriptRefused(reply.text);
+  throw new StoreUnavailable(`Redis ${endpointText(endpoint)}: ${meaningOf(reply)}`);
+}

@@ -1,0 +1,172 @@
+import { StoreUnavailable } from '../../store.ts';
+import { connect, type Connection, LinkDown, within } from './connection.ts';
+import { DURABILITY_QUESTIONS, volatility } from './durability.ts';
+import { type Lane, waitingLane } from './lane.ts';
+import type { Command, Reply } from './link.ts';
+import type { Locate } from './locate.ts';
+import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
+import { ErrorReply, isElsewhere, listOf, meaningOf, textOf } from './replies.ts';
+
+/**
+ * The time with one server, from a good check to the first doubt: that it is the primary, that it is durable, that it answers. After
+ * that all calls under way have ended, and another session begins with another check.
+ */
+export interface Session {
+  readonly endpoint: Endpoint;
+  /** Sends a call's commands; see `lane.ts`. Rejects with StoreUnavailable, within the limit in milliseconds. */
+  call(kind: 'write' | 'read', commands: readonly Command[], limit: number): Promise<readonly (Reply | ErrorReply)[]>;
+  /** Scripts that the server has, by digest. */
+  readonly scripts: Set<string>;
+  /** Ends it. */
+  end(reason: string): void;
+  /** Resolves with the reason when it has ended. */
+  readonly ended: Promise<string>;
+}
+
+/** Milliseconds between two looks at the calls under way. */
+const LOOK = 250;
+/** Milliseconds without an answer after which it is asked whether another server has become the primary. */
+const STALLED = 1000;
+/** Milliseconds between two checks of a session in which nothing seems wrong. */
+const CHECK_EVERY = 5000;
+
+/** @throws LinkDown where there is no server that may be used */
+export async function openSession(locate: Locate, options: RedisLinkOptions): Promise<Session> {
+  const endpoint = await locate();
+  const at = endpointText(endpoint);
+  const { minReplicas, timeout, replicaTimeout } = options;
+  const connections: Connection[] = [];
+  const connected = async (): Promise<Connection> => {
+    const connection = await connect(endpoint, options.address, options, timeout);
+    connections.push(connection);
+    await within(timeout, prepare(connection, options), `Redis ${at}: no answer within ${timeout / 1000} s`);
+    return connection;
+  };
+  try {
+    const first = await connected();
+    const hasWaitAof = await within(timeout, check(first, options), `Redis ${at}: no answer within ${timeout / 1000} s`);
+    if (minReplicas === 0) return run(endpoint, connections, first.send, first.send, locate, options);
+    // WAIT holds up its connection: reads have one of their own. (A replica may be asked to have it on its disk since 7.2.)
+    const command: Command = hasWaitAof && !options.allowVolatile ? ['WAITAOF', 1, minReplicas, replicaTimeout] : ['WAIT', minReplicas, replicaTimeout];
+    const second = await connected();
+    return run(endpoint, connections, waitingLane(first, { command, replicas: minReplicas }), waitingLane(second, { command, replicas: minReplicas }), locate, options);
+  } catch (error) {
+    for (const connection of connections) connection.close();
+    throw error;
+  }
+}
+
+/** Chooses the database. Names the connection, where it may, for whoever looks at the server's clients. */
+async function prepare(connection: Connection, { address: { database } }: RedisLinkOptions): Promise<void> {
+  const [named, selected] = await connection.send([['CLIENT', 'SETNAME', 'chancery'], ...(database === 0 ? [] : [['SELECT', database] satisfies Command])]);
+  for (const reply of [named, selected]) {
+    if (reply instanceof ErrorReply && (reply === selected || reply.code !== 'NOPERM')) throw fault(connection, 'SELECT', reply);
+  }
+}
+
+/**
+ * Whether the server is the primary, holds our keys, lets us do what we need, and is durable.
+ * @returns whether it has WAITAOF
+ * @throws LinkDown
+ */
+async function check(connection: Connection, { allowVolatile, minReplicas, hashTag }: RedisLinkOptions): Promise<boolean> {
+  const key = `{${hashTag}}:`;
+  const asked: readonly Command[] = [
+    ['ROLE'], ['EXISTS', key], ['EVAL', 'return 1', 1, key],
+    ...(minReplicas === 0 ? [] : [['WAIT', 0, 1], ['WAITAOF', 0, 0, 1]] satisfies Command[]),
+  ];
+  const [replies, about] = [await connection.send(asked), allowVolatile ? undefined : await connection.send(DURABILITY_QUESTIONS)];
+  const missing = replies.flatMap((reply, index) => (reply instanceof ErrorReply && reply.code === 'NOPERM' && asked[index]?.[0] !== 'WAITAOF' ? [`${asked[index]?.[0] ?? ''} (${reply.text})`] : []));
+  if (missing.length > 0) throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: the user lacks rights: ${missing.join(', ')}`, true);
+  for (const [index, reply] of replies.entries()) {
+    if (reply instanceof ErrorReply && asked[index]?.[0] !== 'WAITAOF') throw fault(connection, String(asked[index]?.[0]), reply);
+  }
+  if (textOf(listOf(replies[0])[0]) !== 'master') throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: it is a replica, not the primary`);
+  for (const reply of about ?? []) if (reply instanceof ErrorReply && isElsewhere(reply)) throw fault(connection, 'CONFIG', reply);
+  const faults = about === undefined ? [] : volatility(about);
+  if (faults.length > 0) {
+    throw new LinkDown(`Redis ${endpointText(connection.endpoint)} may lose what it has acknowledged: ${faults.join('; ')}. Mend its settings, or take the risk with store.allowVolatile: true`, true);
+  }
+  return minReplicas > 0 && !(replies.at(-1) instanceof ErrorReply);
+}
+
+/** Another node of a Cluster is no fault of a link that knows Clusters. */
+const fault = ({ endpoint }: Connection, command: string, reply: ErrorReply): LinkDown =>
+  new LinkDown(`Redis ${endpointText(endpoint)}: ${command}: ${meaningOf(reply)}`, reply.code === 'NOPERM' || reply.code === 'ERR');
+
+interface Pending {
+  readonly since: number;
+  readonly fail: (error: StoreUnavailable) => void;
+}
+
+function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane, read: Lane, locate: Locate, options: RedisLinkOptions): Session {
+  const at = endpointText(endpoint);
+  const lanes = { write, read };
+  /** In the order in which they were made. */
+  const pending = new Set<Pending>();
+  let over: string | undefined;
+  let checking = false;
+  let checked = Date.now();
+  let watch: NodeJS.Timeout | undefined;
+  let tell: (reason: string) => void = () => undefined;
+  const ended = new Promise<string>((resolve) => (tell = resolve));
+
+  const end = (reason: string): void => {
+    if (over !== undefined) return;
+    over = reason;
+    clearInterval(watch);
+    for (const connection of connections) connection.close();
+    for (const { fail } of pending) fail(new StoreUnavailable(`${reason}; whether it was done is settled by asking again`));
+    pending.clear();
+    tell(reason);
+  };
+  const endWith = (error: unknown): void => end(error instanceof Error ? error.message : String(error));
+
+  /** Whether this still is the server to talk to, and still is as it must be. */
+  const look = async (whole: boolean): Promise<void> => {
+    checking = true;
+    try {
+      const primary = await locate().catch(() => endpoint);
+      if (endpointText(primary) !== at) return end(`Redis ${at}: ${endpointText(primary)} is the primary now`);
+      if (whole) await within(options.timeout, check(connections.at(-1) as Connection, options), `Redis ${at}: no answer within ${options.timeout / 1000} s`);
+    } finally {
+      checking = false;
+      checked = Date.now();
+    }
+  };
+  watch = setInterval(() => {
+    const [oldest] = pending;
+    const stalled = oldest !== undefined && Date.now() - oldest.since > STALLED;
+    if (checking || (!stalled && Date.now() - checked < CHECK_EVERY)) return;
+    // A server that does not answer need not be asked more; only whether there is another.
+    look(!stalled).catch(endWith);
+  }, LOOK);
+  watch.unref();
+  for (const connection of connections) void connection.ended.then((reason) => end(`Redis ${at}: ${reason}`));
+
+  return {
+    endpoint, end, ended, scripts: new Set(),
+    call: (kind, commands, limit) => new Promise((resolve, reject) => {
+      if (over !== undefined) return void reject(new StoreUnavailable(over));
+      const timer = setTimeout(() => end(`Redis ${at}: no answer within ${options.timeout / 1000} s`), limit);
+      const settle = (): void => {
+        clearTimeout(timer);
+        pending.delete(one);
+      };
+      const one: Pending = { since: Date.now(), fail: (error) => {
+        settle();
+        reject(error);
+      } };
+      pending.add(one);
+      lanes[kind](commands).then((replies) => {
+        settle();
+        const elsewhere = replies.find((reply): reply is ErrorReply => reply instanceof ErrorReply && isElsewhere(reply));
+        resolve(replies);
+        if (elsewhere !== undefined) end(`Redis ${at}: ${meaningOf(elsewhere)}`);
+      }, (error: unknown) => {
+        if (error instanceof StoreUnavailable) one.fail(error);
+        else endWith(error);
+      });
+    }),
+  };
+}
