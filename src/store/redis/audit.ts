@@ -1,0 +1,157 @@
+import { EMPTY_CHAIN, link as chain, parseLine } from '../../audit/chain.ts';
+import type { ChainHead } from '../../audit/chain.ts';
+import type { AuditDraft, AuditEntry } from '../../audit/entry.ts';
+import type { AuditStore } from '../store.ts';
+import { decodeDraft } from './audit-lines.ts';
+import { auditLines, bytesOf, listOf } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { KEYS, META, SEAL_EVERY } from './keys.ts';
+import type { Reply } from './link/link.ts';
+
+/** Entries of the stream in one reply; each has up to 32 lines. */
+const SLICE = 64;
+/** Milliseconds after a write within which its lines are sealed. */
+const SEAL_WITHIN = 500;
+
+/**
+ * The audit log. A write's lines get their numbers in the same atomic step. Their hashes are not there yet: Lua has no SHA-256, and a
+ * writer cannot know which line another one has just written before its own. But they follow from the lines in their order: so any
+ * process computes them, here, and soon after each write one of them seals the log: it stores the newest hash, and every
+ * SEAL_EVERY-th for good. A line that is changed after that no longer gives the stored hash, and one that is removed leaves a gap.
+ */
+export class AuditLog implements AuditStore {
+  readonly #engine: Engine;
+  /** The newest line whose hash this process knows. */
+  #known: ChainHead = EMPTY_CHAIN;
+  #timer: NodeJS.Timeout | undefined;
+  #sealing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    engine.onLines = () => this.#sealSoon();
+  }
+
+  async append(drafts: readonly AuditDraft[]): Promise<void> {
+    if (drafts.length > 0) await this.#engine.submit('audit', auditLines(drafts));
+  }
+
+  async list({ after, limit }: { readonly after: number; readonly limit: number }): Promise<readonly AuditEntry[]> {
+    const seals = await this.#sealsFrom(after, limit);
+    let head = seals.start;
+    const entries: AuditEntry[] = [];
+    for await (const { sequence, draft } of this.#lines(head.sequence, after + limit)) {
+      // Lines that are gone leave a gap, which the numbers show.
+      const entry = parseLine(chain({ sequence: sequence - 1, hash: head.hash }, draft).line);
+      // What was sealed counts: where the content gives another hash, the line, or one before it, was changed.
+      const hash = seals.hashes.get(sequence) ?? entry.hash;
+      head = { sequence, hash };
+      if (sequence > after) entries.push(hash === entry.hash ? entry : { ...entry, hash });
+      if (entries.length >= limit) break;
+    }
+    return entries;
+  }
+
+  async head(): Promise<ChainHead> {
+    const { sealed, sequence } = await this.#standing();
+    // Another log than the one known: restored, or emptied.
+    if (this.#known.sequence > sequence) this.#known = EMPTY_CHAIN;
+    let head = this.#known.sequence > sealed.sequence ? this.#known : sealed;
+    for await (const line of this.#lines(head.sequence, sequence)) head = chain({ sequence: line.sequence - 1, hash: head.hash }, line.draft).head;
+    if (head.sequence > this.#known.sequence) this.#known = head;
+    return head;
+  }
+
+  /** Seals what is not sealed yet. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#sealing;
+  }
+
+  /** Stores the newest hash, and each SEAL_EVERY-th. Any process may do so at any time. */
+  async seal(): Promise<void> {
+    const { sealed, sequence } = await this.#standing();
+    let head = sealed;
+    let seals: [number, Buffer][] = [];
+    for await (const line of this.#lines(sealed.sequence, sequence)) {
+      head = chain({ sequence: line.sequence - 1, hash: head.hash }, line.draft).head;
+      if (head.sequence % SEAL_EVERY === 0) seals.push([head.sequence, Buffer.from(head.hash, 'hex')]);
+      if (seals.length >= SEAL_EVERY) {
+        await this.#engine.submit('seal', head.sequence, head.hash, seals);
+        seals = [];
+      }
+    }
+    if (head.sequence > sealed.sequence) await this.#engine.submit('seal', head.sequence, head.hash, seals);
+  }
+
+  #sealSoon(): void {
+    if (this.#closed || this.#timer !== undefined) return;
+    // At a moment of chance, so that mostly one of several processes does it for all.
+    this.#timer = setTimeout(() => {
+      this.#sealing = this.seal().catch(() => undefined).finally(() => {
+        this.#timer = undefined;
+      });
+    }, SEAL_WITHIN / 2 + Math.random() * SEAL_WITHIN / 2);
+    this.#timer.unref();
+  }
+
+  async #standing(): Promise<{ readonly sealed: ChainHead; readonly sequence: number }> {
+    const { keys } = this.#engine;
+    const [reply] = await this.#engine.read(['HMGET', keys.meta, META.sealed, META.sequence]);
+    const [sealed, sequence] = listOf(reply).map((one) => bytesOf(one)?.toString());
+    const [number = '', hash = EMPTY_CHAIN.hash] = sealed?.split(' ') ?? [];
+    return { sealed: { sequence: Number(number), hash }, sequence: Number(sequence ?? 0) };
+  }
+
+  /** The last stored hash up to `after`, and those of the `limit` lines behind it. */
+  async #sealsFrom(after: number, limit: number): Promise<{ readonly start: ChainHead; readonly hashes: ReadonlyMap<number, string> }> {
+    const key = this.#engine.keys.of(KEYS.seals);
+    const most = Math.ceil(limit / SEAL_EVERY) + 1;
+    const [[before, behind], { sealed }] = await Promise.all([
+      this.#engine.read(
+        ['XREVRANGE', key, String(after), '-', 'COUNT', 1],
+        ['XRANGE', key, `${after + 1}`, `${after + limit + SEAL_EVERY}`, 'COUNT', most],
+      ),
+      this.#standing(),
+    ]);
+    const hashes = new Map([...listOf(before), ...listOf(behind)].map(readSeal));
+    const [first] = listOf(before).map(readSeal);
+    if (sealed.sequence > 0) hashes.set(sealed.sequence, sealed.hash);
+    return { start: first === undefined ? EMPTY_CHAIN : { sequence: first[0], hash: first[1] }, hashes };
+  }
+
+  /** The lines behind `after`, up to `last`, in their order. */
+  async* #lines(after: number, last: number): AsyncGenerator<{ readonly sequence: number; readonly draft: AuditDraft }> {
+    const key = this.#engine.keys.of(KEYS.audit);
+    let from = after + 1;
+    while (from <= last) {
+      const [reply] = await this.#engine.read(['XRANGE', key, `${from}`, '+', 'COUNT', Math.min(SLICE, last - from + 1)]);
+      const slice = listOf(reply);
+      for (const entry of slice) {
+        const { sequence, lines } = readEntry(entry);
+        for (const [at, line] of lines.entries()) {
+          const number = sequence - lines.length + 1 + at;
+          if (number < from) continue;
+          if (number > last) return;
+          yield { sequence: number, draft: decodeDraft(line) };
+        }
+        from = sequence + 1;
+      }
+      if (slice.length === 0) return;
+    }
+  }
+}
+
+function readEntry(entry: Reply): { readonly sequence: number; readonly lines: readonly string[] } {
+  const [id, fields] = listOf(entry);
+  return { sequence: numberOf(id), lines: (bytesOf(listOf(fields)[1])?.toString() ?? '').split('\n') };
+}
+
+function readSeal(entry: Reply): [number, string] {
+  const [id, fields] = listOf(entry);
+  return [numberOf(id), bytesOf(listOf(fields)[1])?.toString('hex') ?? ''];
+}
+
+/** The part of a stream's id in front of the hyphen. */
+const numberOf = (id: Reply | undefined): number => Number(bytesOf(id)?.toString().split('-')[0]);

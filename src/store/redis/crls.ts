@@ -1,0 +1,152 @@
+import type { AuditDraft } from '../../audit/entry.ts';
+import { name } from '../name.ts';
+import { revise } from '../revise.ts';
+import { StoreUnavailable } from '../store.ts';
+import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl } from '../store.ts';
+import {
+  decodeHead, decodeSequence, documentKey, encodeHead, encodeSequence, followsOn, headField, newGeneration, sequenceField,
+} from './documents.ts';
+import type { StoredHead } from './documents.ts';
+import { auditLines, bytesOf, listOf } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { encodeChange, readChange, readChanges } from './feed.ts';
+import type { Hints } from './hints.ts';
+import { CRL_FIELDS, KEYS, idOctets } from './keys.ts';
+import type { Packable } from './pack.ts';
+import { stageScript } from './scripts/feed.ts';
+
+/** Octets of a document that are written or read in one go. */
+const PIECE = 2 ** 20;
+/** Serials dropped in one go. */
+const DROP_SLICE = 500;
+/** Readings that another process may spoil. */
+const TRIES = 20;
+
+/** Revocations and their documents, by authority. */
+export function crlStore(engine: Engine, hints: Hints): CrlStore {
+  const hashOf = (authority: string): Buffer => engine.keys.of(KEYS.crl, name(authority));
+  const field = async (authority: string, of: Buffer): Promise<string | undefined> => {
+    const [reply] = await engine.read(['HGET', hashOf(authority), of]);
+    return bytesOf(reply)?.toString();
+  };
+  const fields = async (authority: string): Promise<(readonly [field: Buffer, value: Buffer])[]> => {
+    const [reply] = await engine.read(['HGETALL', hashOf(authority)]);
+    const all = listOf(reply).map((one) => bytesOf(one) ?? Buffer.alloc(0));
+    return all.flatMap((one, at) => (at % 2 === 0 ? [[one, all[at + 1] ?? Buffer.alloc(0)] as const] : []));
+  };
+  const readHead = async (authority: string, document: CrlDocument): Promise<StoredHead | undefined> => {
+    const json = await field(authority, headField(document));
+    return json === undefined ? undefined : decodeHead(json);
+  };
+
+  return {
+    async standing(authority) {
+      const [reply] = await engine.read(['HMGET', hashOf(authority), CRL_FIELDS.revision, CRL_FIELDS.publications]);
+      const [revision = 0, publications = 0] = listOf(reply).map((one) => Number(bytesOf(one)?.toString() ?? 0));
+      return { revision, publications };
+    },
+    changes: (authority, after, limit) => readChanges(engine, authority, after, limit),
+    change: (authority, serial) => readChange(engine, authority, serial),
+
+    async add(authority, { serial, notAfter }, revocation, entry, audit): Promise<AddOutcome> {
+      const id = idOctets(serial);
+      if (id === undefined) throw new TypeError('a serial is lower-case hex of at most 20 octets');
+      for (let attempt = 0; attempt < TRIES; attempt += 1) {
+        const before = await readChange(engine, authority, serial);
+        const effective = revise(before?.reason === 'removeFromCRL' ? undefined : before, revocation);
+        if (before !== undefined && effective === undefined) return { outcome: 'already-revoked', change: before };
+        const { at, reason } = effective ?? revocation;
+        const change = { at, reason, notAfter, der: entry(at) };
+        const revision = Number(await engine.submit('add', name(authority), id, before?.revision ?? 0, encodeChange(change), auditLines(audit)));
+        if (revision === 0) continue;
+        hints.give(authority);
+        return { outcome: 'revoked', change: { revision, serial, ...change } };
+      }
+      throw new StoreUnavailable('the certificate\'s standing changes all the time');
+    },
+
+    async drop(authority, serials) {
+      let dropped = 0;
+      const ids = [...new Set(serials)].map(idOctets).filter((id) => id !== undefined);
+      for (let from = 0; from < ids.length; from += DROP_SLICE) {
+        dropped += Number(await engine.submit('drop', name(authority), ids.slice(from, from + DROP_SLICE)));
+      }
+      return dropped;
+    },
+
+    async heads(authority) {
+      const heads = (await fields(authority)).filter(([of]) => of.length > 32 && of.toString('latin1', 0, 1) === CRL_FIELDS.head);
+      return new Map(heads.map(([, json]) => decodeHead(json.toString())).map(({ document, head }) => [document, head]));
+    },
+    head: async (authority, document) => (await readHead(authority, document))?.head,
+    async current(authority, document) {
+      for (let attempt = 0; attempt < TRIES; attempt += 1) {
+        const stored = await readHead(authority, document);
+        if (stored === undefined) return undefined;
+        const der = await readDocument(engine, documentKey(engine.keys, authority, document, stored.generation), stored.size);
+        if (der !== undefined) return { ...stored.head, der };
+      }
+      throw new StoreUnavailable(`the CRL ${document} of ${authority} was replaced ${TRIES} times while it was read`);
+    },
+    lastNumber: async (authority, document) => decodeSequence(await field(authority, sequenceField(document))).number,
+
+    async publish(authority, documents, audit) {
+      const outcome = await publish(engine, authority, documents, audit);
+      if (outcome === 'stored') hints.give(authority);
+      return outcome;
+    },
+    async retire(authority, documents, audit) {
+      await engine.submit('retire', name(authority), documents.map(headField), auditLines(audit));
+      hints.give(authority);
+    },
+
+    async shardGenerations(authority) {
+      const shards = (await fields(authority)).filter(([of]) => /^g\d+$/.test(of.toString('latin1')));
+      return shards.map(([of, until]) => ({ count: Number(of.toString('latin1', 1)), until: Number(until.toString()) })).sort((a, b) => a.count - b.count);
+    },
+    async keepShards(authority, { count, until }) {
+      await engine.submit('keepShards', name(authority), CRL_FIELDS.shards + String(count), until);
+    },
+    async forgetShards(authority, count, now) {
+      await engine.submit('forgetShards', name(authority), CRL_FIELDS.shards + String(count), now);
+    },
+    onHint: (listener) => hints.listen(listener),
+  };
+}
+
+/** A document's bytes, in pieces; undefined where it was replaced meanwhile. */
+async function readDocument(engine: Engine, key: Buffer, size: number): Promise<Uint8Array | undefined> {
+  const pieces: Buffer[] = [];
+  for (let from = 0; from < size; from += PIECE) {
+    const [reply] = await engine.read(['GETRANGE', key, from, Math.min(size, from + PIECE) - 1]);
+    pieces.push(bytesOf(reply) ?? Buffer.alloc(0));
+  }
+  const der = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+  return der.length === size ? der : undefined;
+}
+
+/** Large documents are written ahead, in pieces; the step itself makes them count. */
+async function publish(
+  engine: Engine, authority: string, documents: ReadonlyMap<CrlDocument, PublishedCrl>, audit: readonly AuditDraft[],
+): Promise<'stored' | 'superseded'> {
+  const names = [...documents.keys()];
+  if (names.length === 0) return 'stored';
+  const [reply] = await engine.read(['HMGET', engine.keys.of(KEYS.crl, name(authority)), ...names.map(sequenceField)]);
+  const sequences = new Map(names.map((document, at) => [document, bytesOf(listOf(reply)[at])?.toString()]));
+  if (!followsOn(documents, (document) => decodeSequence(sequences.get(document)))) return 'superseded';
+  const operands: Packable[] = [];
+  for (const [document, crl] of documents) {
+    const generation = newGeneration();
+    const key = documentKey(engine.keys, authority, document, generation);
+    const ahead = crl.der.length > PIECE;
+    const der = Buffer.from(crl.der.buffer, crl.der.byteOffset, crl.der.length);
+    for (let at = 0; ahead && at < der.length; at += PIECE) await engine.link.evaluate(stageScript, [engine.keys.meta], [engine.keys.prefix, key, at, der.subarray(at, at + PIECE)]);
+    operands.push([
+      headField(document), encodeHead(document, crl, generation), sequenceField(document), sequences.get(document) ?? '',
+      encodeSequence(document, crl), key, der.length, ahead ? '' : der,
+    ]);
+  }
+  const stored = await engine.submit('publish', name(authority), operands, auditLines(audit));
+  if (stored === 2) throw new StoreUnavailable('the bytes of the CRL that were written ahead are gone');
+  return stored === 0 ? 'stored' : 'superseded';
+}

@@ -1,0 +1,64 @@
+import type { AuditDraft } from '../../audit/entry.ts';
+import { encodeDraft } from './audit-lines.ts';
+import { Batches, inBatches } from './batches.ts';
+import type { Keyspace } from './keys.ts';
+import type { Command, RedisLink, Reply, Script } from './link/link.ts';
+import type { Packable } from './pack.ts';
+import { batchScript } from './scripts/batch.ts';
+import { findScript } from './scripts/reads.ts';
+
+/** What every part of the store works with. */
+export interface Engine {
+  readonly keys: Keyspace;
+  readonly link: RedisLink;
+  /** One operation of `scripts/batch.ts`, in the next batch. */
+  readonly submit: (...operation: readonly Packable[]) => Promise<Reply>;
+  /** One caller of `scripts/reads.ts`, in the next batch of those. */
+  readonly find: (...caller: readonly Packable[]) => Promise<Reply>;
+  /** A script that only reads, with the prefix as its first argument. */
+  readonly look: (script: Script, ...args: readonly (string | Buffer | number)[]) => Promise<Reply>;
+  /** A script that writes and is in no batch. */
+  readonly run: (script: Script, ...args: readonly (string | Buffer | number)[]) => Promise<Reply>;
+  readonly get: (key: Buffer) => Promise<Buffer | undefined>;
+  readonly read: (...commands: readonly Command[]) => Promise<readonly Reply[]>;
+  /** Called with the log's newest sequence after a batch that wrote lines. */
+  onLines: (sequence: number) => void;
+  /** Takes no more writes, and ends when those that were submitted have. */
+  readonly close: () => Promise<void>;
+}
+
+export function createEngine(link: RedisLink, keys: Keyspace): Engine {
+  let last = 0;
+  const writes = new Batches(async (operations) => {
+    const [sequence, replies] = await link.evaluate(batchScript, [keys.meta], [keys.prefix, operations]) as [number, readonly Reply[]];
+    if (sequence !== last) engine.onLines(last = sequence);
+    return replies;
+  });
+  const finds = inBatches(link, keys, findScript);
+  const engine: Engine = {
+    keys,
+    link,
+    submit: (...operation) => writes.submit(...operation),
+    find: (...caller) => finds.submit(...caller),
+    look: (script, ...args) => link.readScript(script, [keys.meta], [keys.prefix, ...args]),
+    run: (script, ...args) => link.evaluate(script, [keys.meta], [keys.prefix, ...args]),
+    get: async (key) => {
+      const [value] = await link.read([['GET', key]]);
+      return Buffer.isBuffer(value) ? value : undefined;
+    },
+    read: (...commands) => link.read(commands),
+    onLines: () => undefined,
+    close: async () => {
+      await Promise.all([writes.close(), finds.close()]);
+    },
+  };
+  return engine;
+}
+
+/** The lines of a write's audit entries. */
+export const auditLines = (drafts: readonly AuditDraft[]): readonly string[] => drafts.map(encodeDraft);
+
+/** A reply that is bytes. */
+export const bytesOf = (reply: Reply | undefined): Buffer | undefined => (Buffer.isBuffer(reply) ? reply : undefined);
+/** A reply that is a list; empty where it is anything else. */
+export const listOf = (reply: Reply | undefined): readonly Reply[] => (Array.isArray(reply) ? reply as readonly Reply[] : []);

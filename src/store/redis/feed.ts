@@ -1,0 +1,71 @@
+import { REVOCATION_REASONS } from '../../x509/revocation-reason.ts';
+import type { RevocationReason } from '../../x509/revocation-reason.ts';
+import { name } from '../name.ts';
+import type { RevocationChange, RevocationChanges } from '../store.ts';
+import { bytesOf, listOf } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { idOctets } from './keys.ts';
+import { changeScript, changesScript } from './scripts/feed.ts';
+
+/** A change before it has its place in the feed. */
+export type Change = Omit<RevocationChange, 'revision' | 'serial'>;
+
+/** Changes that one script gives back. */
+const SLICE = 2000;
+
+/**
+ * The value of a change:
+ *
+ *     octets 0..5    at, seconds since the epoch
+ *     octets 6..11   notAfter
+ *     octet 12       reason's code
+ *     then           the CRL entry
+ */
+const DER_AT = 13;
+
+const REASONS = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
+
+export function encodeChange({ at, notAfter, reason, der }: Change): Buffer {
+  const bytes = Buffer.allocUnsafe(DER_AT + der.length);
+  bytes.writeUIntBE(at, 0, 6);
+  bytes.writeUIntBE(notAfter, 6, 6);
+  bytes[12] = REVOCATION_REASONS[reason];
+  bytes.set(der, DER_AT);
+  return bytes;
+}
+
+function decodeChange(revision: number, serial: Buffer, bytes: Buffer): RevocationChange {
+  const reason = REASONS.get(bytes[12] ?? -1);
+  if (reason === undefined) throw new Error(`revocation ${revision} has a reason that is not known`);
+  return { revision, serial: serial.toString('hex'), at: bytes.readUIntBE(0, 6), notAfter: bytes.readUIntBE(6, 6), reason, der: bytes.subarray(DER_AT) };
+}
+
+export async function readChange(engine: Engine, authority: string, serial: string): Promise<RevocationChange | undefined> {
+  const id = idOctets(serial);
+  if (id === undefined) return undefined;
+  const [revision, change] = listOf(await engine.look(changeScript, name(authority), id));
+  const bytes = bytesOf(change);
+  return bytes === undefined ? undefined : decodeChange(Number(revision), id, bytes);
+}
+
+/** The feed in slices, so that none of them holds up Redis. A serial that changes between two of them is there with its later change. */
+export async function readChanges(engine: Engine, authority: string, after: number, limit: number): Promise<RevocationChanges> {
+  const changes = new Map<string, RevocationChange>();
+  for (let [from, taken] = [after, 0]; ;) {
+    const wanted = Math.min(limit - taken, SLICE);
+    const [revisionReply, floor, pairs, values] = listOf(await engine.look(changesScript, name(authority), from, Math.max(0, wanted)));
+    const revision = Number(revisionReply);
+    if (after > revision || (after > 0 && after < Number(floor))) return { revision, changes: [], restart: true };
+    const found = listOf(values);
+    for (const [at, value] of found.entries()) {
+      const [serial, place] = [bytesOf(listOf(pairs)[2 * at]), bytesOf(listOf(pairs)[2 * at + 1])];
+      const change = decodeChange(Number(place?.toString()), serial ?? Buffer.alloc(0), bytesOf(value) ?? Buffer.alloc(0));
+      // Behind all others, as its revision says.
+      changes.delete(change.serial);
+      changes.set(change.serial, change);
+      from = change.revision;
+    }
+    taken += found.length;
+    if (found.length < wanted || taken >= limit) return { revision, changes: Array.from(changes.values()), restart: false };
+  }
+}

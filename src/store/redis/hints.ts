@@ -1,0 +1,46 @@
+import type { Keyspace } from './keys.ts';
+import type { RedisLink } from './link/link.ts';
+
+/** Tells all processes of which authority something is new. Redis loses a message where nobody listens at the moment: these are hints. */
+export class Hints {
+  readonly #link: RedisLink;
+  readonly #channel: string;
+  readonly #listeners = new Set<(authority: string) => void>();
+  readonly #heardOf = new Set<string>();
+  #stop: (() => void) | undefined;
+
+  constructor(link: RedisLink, keys: Keyspace) {
+    this.#link = link;
+    this.#channel = `${keys.prefix}hints`;
+  }
+
+  give(authority: string): void {
+    this.#tell(authority);
+    // As JSON: text that is no UTF-8 stays what it is.
+    this.#link.publish(this.#channel, JSON.stringify(authority));
+  }
+
+  /** Returns what ends it. */
+  listen(listener: (authority: string) => void): () => void {
+    const own = (authority: string): void => listener(authority);
+    this.#listeners.add(own);
+    this.#stop ??= this.#link.subscribe(this.#channel, (message) => this.#hear(message));
+    return () => {
+      this.#listeners.delete(own);
+      if (this.#listeners.size > 0) return;
+      this.#stop?.();
+      this.#stop = undefined;
+    };
+  }
+
+  #hear(message: string | undefined): void {
+    // Some may have been lost: then anything may be new.
+    if (message === undefined) for (const authority of this.#heardOf) this.#tell(authority);
+    else this.#tell(JSON.parse(message) as string);
+  }
+
+  #tell(authority: string): void {
+    this.#heardOf.add(authority);
+    for (const listener of this.#listeners) listener(authority);
+  }
+}

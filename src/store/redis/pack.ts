@@ -1,0 +1,72 @@
+/** What an operation of a batch is made of. */
+export type Packable = string | Buffer | number | readonly Packable[];
+
+const ROOM = 4096;
+
+/**
+ * One argument for all operations of a batch, as MessagePack, which Lua in Redis reads with one call (`cmsgpack.unpack`). A command of a
+ * thousand arguments would cost the client and the server more than the work itself.
+ */
+export function pack(value: Packable): Buffer {
+  const packer = new Packer();
+  packer.add(value);
+  return packer.bytes();
+}
+
+class Packer {
+  #bytes = Buffer.allocUnsafe(ROOM);
+  #at = 0;
+
+  add(value: Packable): void {
+    if (typeof value === 'number') this.#number(value);
+    else if (typeof value === 'string') this.#text(value);
+    else if (Buffer.isBuffer(value)) this.#octets(value);
+    else {
+      this.#room(5);
+      this.#head(0xdd, value.length);
+      for (const item of value) this.add(item);
+    }
+  }
+
+  bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #number(value: number): void {
+    this.#room(9);
+    if (Number.isInteger(value) && value >= 0 && value < 128) {
+      this.#bytes[this.#at] = value;
+      this.#at += 1;
+      return;
+    }
+    this.#bytes[this.#at] = 0xcb;
+    this.#at = this.#bytes.writeDoubleBE(value, this.#at + 1);
+  }
+
+  #text(value: string): void {
+    // No UTF-16 unit needs more than three octets.
+    this.#room(5 + value.length * 3);
+    const length = this.#bytes.write(value, this.#at + 5);
+    this.#head(0xdb, length);
+    this.#at += length;
+  }
+
+  #octets(value: Buffer): void {
+    this.#room(5 + value.length);
+    this.#head(0xdb, value.length);
+    value.copy(this.#bytes, this.#at);
+    this.#at += value.length;
+  }
+
+  #head(kind: number, length: number): void {
+    this.#bytes[this.#at] = kind;
+    this.#at = this.#bytes.writeUInt32BE(length, this.#at + 1);
+  }
+
+  #room(more: number): void {
+    if (this.#at + more <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + more));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+}

@@ -1,0 +1,113 @@
+import { TRANSITIONS } from '../../issuance/request.ts';
+import type { RequestState } from '../../issuance/request.ts';
+import { claimName, name, quotaName, useName } from '../name.ts';
+import { StoreUnavailable } from '../store.ts';
+import type { AcceptOutcome, Acceptance, QuotaClaim, RequestStore, TransitionOutcome } from '../store.ts';
+import { auditLines, bytesOf, listOf } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { requestTest } from './filters.ts';
+import { KEYS, STATES, digestOctets, idOctets, quotaField, windowEnd } from './keys.ts';
+import type { Reply } from './link/link.ts';
+import { listRecords } from './listing.ts';
+import { claimMark, encodeMarks, fingerprintOctets, useMark } from './marks.ts';
+import type { Packable } from './pack.ts';
+import { decodeStored, encodeStored, recordOf } from './stored-record.ts';
+
+/** Requests: their acceptance, their way through the states, and their listing. */
+export function requestStore(engine: Engine): RequestStore {
+  const { keys } = engine;
+  return {
+    async accept(acceptance) {
+      return acceptOutcome(await engine.submit(...acceptOperation(acceptance)), acceptance);
+    },
+
+    async get(id) {
+      const octets = idOctets(id);
+      const value = octets === undefined ? undefined : await engine.get(keys.record(octets));
+      return value === undefined ? undefined : recordOf(value);
+    },
+
+    async find({ claims, token }, now) {
+      const names = claims.map(claimName);
+      if (token !== undefined) names.unshift(useName(token));
+      if (names.length === 0) return undefined;
+      const [at, reply] = listOf(await engine.find(names, token === undefined ? '' : name(token.id), now));
+      const value = bytesOf(reply);
+      if (value === undefined) return undefined;
+      const { record, marks } = decodeStored(value);
+      const wanted = names[Number(at)];
+      const mark = marks.find((one) => wanted?.equals(one.name));
+      return mark === undefined ? undefined : { record, fingerprint: mark.fingerprint };
+    },
+
+    async transition(from, record, audit): Promise<TransitionOutcome> {
+      assertTransition(from, record.state);
+      const id = recordId(record.id);
+      const { head, body, end } = encodeStored(record);
+      const certifies = record.state === 'approved' || record.state === 'issued';
+      const reply = await engine.submit('transition', STATES[from], id, head, body, end, certifies ? digestOctets(record.keyHash) : '', auditLines(audit));
+      if (reply === 0) return { outcome: 'stored', record };
+      if (reply === 1) return { outcome: 'unknown' };
+      if (reply === 3) return { outcome: 'key-blocked' };
+      return { outcome: 'moved-on', record: recordOf(told(listOf(reply)[1])) };
+    },
+
+    list: (filter, page) => listRecords(engine, 'requests', requestTest(filter), page),
+
+    async quotaUsed(key, window, now) {
+      const [count] = await engine.read(['HGET', keys.of(KEYS.quota, windowEnd(window, now)), quotaField(quotaName(key), window)]);
+      return Number(bytesOf(count)?.toString() ?? 0);
+    },
+  };
+}
+
+/** @throws TypeError for an id that is no serial; RangeError for a request that begins as failed */
+function acceptOperation({ record, claims, token, quota, audit, now }: Acceptance): readonly Packable[] {
+  if (record.state === 'failed') throw new RangeError('a request cannot begin as failed');
+  const id = recordId(record.id);
+  const counts = record.state !== 'denied';
+  const marks = claims.map(claimMark);
+  if (token !== undefined) marks.unshift(useMark(token));
+  const lookups = marks.map((mark) => [mark.name, fingerprintOctets(mark.fingerprint)]);
+  const { head, body, end } = encodeStored(record);
+  return [
+    'accept', id, head, encodeMarks(counts ? marks : []), body, end, lookups, token === undefined ? '' : name(token.id), counts ? 1 : 0,
+    digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now, auditLines(audit),
+  ];
+}
+
+const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly (number | Buffer)[] =>
+  [windowEnd(window, now), quotaField(quotaName(key), window), limit];
+
+function acceptOutcome(reply: Reply, { claims, quota, now }: Acceptance): AcceptOutcome {
+  switch (reply) {
+    case 0: return { outcome: 'stored' };
+    case 3: return { outcome: 'token-exhausted' };
+    case 4: return { outcome: 'quota-exceeded', retryAfter: quota === undefined ? 1 : Math.max(1, Math.ceil((windowEnd(quota.window, now) - now) / 1000)) };
+    case 5: return { outcome: 'key-blocked' };
+    case 6: return { outcome: 'serial-taken' };
+    default: {
+      const [kind, what] = listOf(reply);
+      return kind === 2 ? { outcome: 'conflict', claim: claims[Number(what)]?.key ?? '' } : { outcome: 'exists', record: recordOf(told(what)) };
+    }
+  }
+}
+
+/** A request's value that a script told. */
+export function told(reply: Reply | undefined): Buffer {
+  const value = bytesOf(reply);
+  if (value === undefined) throw new StoreUnavailable('Redis gave an answer that none of the scripts gives');
+  return value;
+}
+
+/** @throws TypeError for an id that is no serial */
+function recordId(id: string): Buffer {
+  const octets = idOctets(id);
+  if (octets === undefined) throw new TypeError('a request\'s id is its serial: lower-case hex of at most 20 octets');
+  return octets;
+}
+
+/** @throws RangeError for a state that cannot follow */
+function assertTransition(from: RequestState, to: RequestState): void {
+  if (!TRANSITIONS[from].includes(to)) throw new RangeError(`a request that is ${from} cannot become ${to}`);
+}

@@ -1,0 +1,84 @@
+import type { Script } from '../link/link.ts';
+import { acceptOperation } from './accept.ts';
+import { common } from './common.ts';
+import { credentialOperations } from './credentials.ts';
+import { crlOperations } from './crls.ts';
+import { leaseOperations } from './leases.ts';
+import { smallOperations } from './small.ts';
+import { transitionOperations } from './transition.ts';
+
+/** Lines of the log in one entry of the stream, so that reading a few lines is no long work. */
+const LINES_MOST = 32;
+
+/**
+ * One batch of writes, each all or nothing: an operation reads and decides first, and then writes, so that only what it has decided is
+ * written. What goes to the end of a list for each of them (places, ends, lines of the log) is gathered and written for all at once.
+ *
+ * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }.
+ * Reply: the sequence of the log's newest line, and the reply of each operation.
+ */
+export const batchScript: Script = {
+  name: 'batch',
+  source: `${common}
+local orders = call('HMGET', KEYS[1], META.place, META.sequence)
+local place, sequence = tonumber(orders[1] or 0), tonumber(orders[2] or 0)
+local first_place, first_sequence = place, sequence
+local lines, arrived, ending, ending_order = {}, {}, {}, {}
+local operations = {}
+
+local function audit(more)
+  for at = 1, #more do lines[#lines + 1] = more[at] end
+end
+
+-- Notes that the request ends then (milliseconds; 0: not yet).
+local function ends(finish, id)
+  if finish == 0 then return end
+  local bucket = floor(finish / END_BUCKET)
+  local list = ending[bucket]
+  if not list then
+    list = {}
+    ending[bucket] = list
+    ending_order[#ending_order + 1] = bucket
+  end
+  list[#list + 1] = id
+end
+${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${smallOperations}
+local replies = {}
+for at, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
+  replies[at] = operations[operation[1]](operation)
+end
+
+-- unpack() takes a few thousand values at most.
+local MOST = 1000
+if #arrived > 0 then
+  local at = 1
+  while at <= #arrived do
+    local number = first_place + at
+    local chunk = floor(number / CHUNK)
+    local last = math.min(#arrived, at + CHUNK - number % CHUNK - 1)
+    local length = call('RPUSH', K.places .. decimal(chunk), unpack(arrived, at, last))
+    if length == last - at + 1 then call('ZADD', K.chunks, chunk, decimal(chunk)) end
+    at = last + 1
+  end
+end
+for _, bucket in ipairs(ending_order) do
+  local list = ending[bucket]
+  local text = decimal(bucket)
+  for at = 1, #list, MOST do
+    local length = call('RPUSH', K.ending .. text, unpack(list, at, math.min(#list, at + MOST - 1)))
+    if length <= MOST then call('ZADD', K.ends, bucket, text) end
+  end
+end
+for at = 1, #lines, ${LINES_MOST} do
+  local last = math.min(#lines, at + ${LINES_MOST - 1})
+  call('XADD', K.audit, decimal(sequence + last) .. '-0', 'l', table.concat(lines, '\\n', at, last))
+end
+sequence = sequence + #lines
+if place ~= first_place then
+  call('HSET', KEYS[1], META.place, decimal(place), META.sequence, decimal(sequence))
+elseif sequence ~= first_sequence then
+  call('HSET', KEYS[1], META.sequence, decimal(sequence))
+end
+return { sequence, replies }
+`,
+};

@@ -1,0 +1,41 @@
+import type { Script } from '../link/link.ts';
+import { common } from './common.ts';
+
+/**
+ * A part of an authority's feed, in one view.
+ * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: authority. ARGV[3]: after which revision. ARGV[4]: how many at most.
+ * Reply: { revision, floor, { serial, revision, serial, revision, … }, { change, … } }
+ */
+export const changesScript: Script = {
+  name: 'changes',
+  source: `${common}
+local authority = ARGV[2]
+local standing = call('HMGET', K.crl .. authority, CRL.revision, CRL.floor)
+local found = call('ZRANGEBYSCORE', K.feed .. authority, '(' .. ARGV[3], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[4])
+local changes = {}
+for at = 1, #found, 2 do changes[#changes + 1] = call('HGET', K.changes .. authority, found[at]) end
+return { tonumber(standing[1] or 0), tonumber(standing[2] or 0), found, changes }
+`,
+};
+
+/** The latest change of one serial. ARGV[2]: authority. ARGV[3]: serial. Reply: { revision, change }, or false. */
+export const changeScript: Script = {
+  name: 'change',
+  source: `${common}
+local revision = call('ZSCORE', K.feed .. ARGV[2], ARGV[3])
+return revision and { tonumber(revision), call('HGET', K.changes .. ARGV[2], ARGV[3]) }
+`,
+};
+
+/**
+ * Writes a part of a document's bytes ahead of its publication. They end by themselves, in an hour of the server's own clock, where that
+ * never comes. ARGV[2]: key. ARGV[3]: at which octet. ARGV[4]: the part.
+ */
+export const stageScript: Script = {
+  name: 'stage',
+  source: `
+redis.call('SETRANGE', ARGV[2], ARGV[3], ARGV[4])
+redis.call('EXPIRE', ARGV[2], 3600)
+return 0
+`,
+};

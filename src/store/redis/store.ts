@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import type { ReplicaStore } from '../replicas.ts';
+import type { Store } from '../store.ts';
+import { AuditLog } from './audit.ts';
+import { certificateStore } from './certificates.ts';
+import { apiKeyStore, tokenStore } from './credentials.ts';
+import { crlStore } from './crls.ts';
+import { auditLines, bytesOf, createEngine } from './engine.ts';
+import { Hints } from './hints.ts';
+import { KEYS, digestOctets, keyspace } from './keys.ts';
+import { leaseStore } from './leases.ts';
+import type { RedisLink } from './link/link.ts';
+import { replicaStore } from './replicas.ts';
+import { requestStore } from './request-store.ts';
+import { prepareScript } from './scripts/prepare.ts';
+import { sweeper } from './sweep.ts';
+
+/** The version of the layout (`keys.ts`) and of the values in it. */
+const FORMAT = '1';
+const CURSOR_KEY_BYTES = 32;
+
+export interface RedisStoreOptions {
+  /** The way to Redis; the store closes it. */
+  readonly link: RedisLink;
+  /** What all keys begin with, within the hash tag; `chancery` where absent. */
+  readonly prefix?: string;
+}
+
+/**
+ * The store in Redis, shared by any number of processes on any number of machines.
+ * @throws StoreUnavailable; Error where what is there is of another version
+ */
+export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<Store & { readonly replicas: ReplicaStore }> {
+  const keys = keyspace(prefix);
+  const engine = createEngine(link, keys);
+  const format = bytesOf(await engine.run(prepareScript, FORMAT, randomBytes(CURSOR_KEY_BYTES)))?.toString();
+  if (format !== FORMAT) throw new Error(`the keys in Redis are of version ${format ?? '?'}; this program reads version ${FORMAT}`);
+  const hints = new Hints(link, keys);
+  const audit = new AuditLog(engine);
+  return {
+    requests: requestStore(engine),
+    certificates: certificateStore(engine, hints),
+    tokens: tokenStore(engine),
+    apiKeys: apiKeyStore(engine),
+    crls: crlStore(engine, hints),
+    audit,
+    leases: leaseStore(engine),
+    replicas: replicaStore(engine),
+    blockedKeys: {
+      has: async (keyHash) => (await engine.read(['SISMEMBER', keys.of(KEYS.blocked), digestOctets(keyHash)]))[0] === 1,
+      add: async (keyHash, drafts) => {
+        await engine.submit('block', digestOctets(keyHash), auditLines(drafts));
+      },
+    },
+    ping: () => link.ping(),
+    sweep: sweeper(engine),
+    close: async () => {
+      await audit.close();
+      await engine.close();
+      await link.close();
+    },
+  };
+}
+
