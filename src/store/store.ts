@@ -247,10 +247,15 @@ export interface CrlStanding {
   readonly publications: number;
 }
 
+/** Addresses that a generation remembers: the latest ones. */
+export const MOST_ADDRESSES = 8;
+
 /** Certificates that name a shard among `count` in their CRL distribution point may live until `until` (seconds since the epoch). */
 export interface ShardGeneration {
   readonly count: number;
   readonly until: number;
+  /** Where they say that the shards are: addresses of folders, the latest last. What a shard says of itself must agree (RFC 5280 6.3.3 b 2). */
+  readonly addresses: readonly string[];
 }
 
 export type AddOutcome =
@@ -294,7 +299,7 @@ export interface CrlStore {
 
   /** The shard counts under which certificates were issued; raised by `keepShards` before the first of them is. */
   shardGenerations(authority: string): Promise<readonly ShardGeneration[]>;
-  /** `until` never goes back. */
+  /** `until` never goes back; addresses are added to those that are there, of which the oldest leave beyond MOST_ADDRESSES. */
   keepShards(authority: string, generation: ShardGeneration): Promise<void>;
   /** Forgets a generation that ended before `now` (seconds since the epoch). */
   forgetShards(authority: string, count: number, now: number): Promise<void>;

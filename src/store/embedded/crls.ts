@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AuditDraft } from '../../audit/entry.ts';
 import { revise } from '../revise.ts';
-import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, RevocationChange } from '../store.ts';
+import { widen } from '../shard-generation.ts';
+import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, RevocationChange, ShardGeneration } from '../store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
 import {
@@ -11,7 +12,7 @@ import type { Pieces, StoredHead } from './documents.ts';
 import type { Environment, Reads } from './environment.ts';
 import { putChange, putStanding, readChange, readChanges, readStanding, removeChange } from './feed.ts';
 import type { Hints } from './hints.ts';
-import { CRL_PARTS, behind, crlKey, idKey, ordinal, readOrdinal } from './keys.ts';
+import { CRL_PARTS, behind, crlKey, idKey, ordinal } from './keys.ts';
 
 /** Pieces written, read or removed in one go (1 MiB); then the event loop serves others. */
 const SLICE = 16;
@@ -80,21 +81,24 @@ export function crlStore(environment: Environment, batches: Batches, hints: Hint
 
     shardGenerations: (authority) => environment.read((tables) => {
       const start = crlKey(authority, CRL_PARTS.shards);
-      return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ key, value }) => ({ count: readOrdinal(key, start.length), until: readOrdinal(value) }));
+      return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ value }) => decodeGeneration(value));
     }),
-    keepShards: (authority, { count, until }) => batches.submit((transaction) => {
-      const key = crlKey(authority, CRL_PARTS.shards, ordinal(count));
+    keepShards: (authority, generation) => batches.submit((transaction) => {
+      const key = crlKey(authority, CRL_PARTS.shards, ordinal(generation.count));
       const before = transaction.tables.crls.getBinary(key);
-      if (before === undefined || readOrdinal(before) < until) transaction.put('crls', key, ordinal(until));
+      const next = widen(before === undefined ? undefined : decodeGeneration(before), generation);
+      if (next !== undefined) transaction.put('crls', key, Buffer.from(JSON.stringify(next)));
     }),
     forgetShards: (authority, count, now) => batches.submit((transaction) => {
       const key = crlKey(authority, CRL_PARTS.shards, ordinal(count));
-      const until = transaction.tables.crls.getBinary(key);
-      if (until !== undefined && readOrdinal(until) < now) transaction.remove('crls', key);
+      const generation = transaction.tables.crls.getBinary(key);
+      if (generation !== undefined && decodeGeneration(generation).until < now) transaction.remove('crls', key);
     }),
     onHint: (listener) => hints.listen(listener),
   };
 }
+
+const decodeGeneration = (value: Buffer): ShardGeneration => JSON.parse(value.toString()) as ShardGeneration;
 
 /** A document with its bytes, read in slices: again from the start where it was replaced meanwhile. */
 async function current(environment: Environment, authority: string, document: CrlDocument): Promise<PublishedCrl | undefined> {

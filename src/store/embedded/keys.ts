@@ -44,7 +44,12 @@ export const META = {
   cursorKey: Buffer.from('cursor-key'),
   /** Written to find out whether writing works: milliseconds since the epoch, as text. */
   ping: Buffer.from('ping'),
+  /** How far the loading of another store's content is (`transfer.ts`); absent in a store that is whole. */
+  loading: Buffer.from('loading'),
 } as const;
+
+/** Before a replica's id, in `meta`: who serves from this store (`replicas.ts`). */
+export const REPLICA = Buffer.from('replica/');
 
 /**
  * Parts of an authority in `crls`:
@@ -55,7 +60,7 @@ export const META = {
  * | head | name(document) | the document's head (JSON) |
  * | pieces | name(document), number, random octets, number of the piece | the document's DER in pieces; those that no head names are on their way in or out |
  * | sequence | name(sequence) | number, thisUpdate and revision of its last document (JSON) |
- * | shards | count | until when certificates may name a shard among so many |
+ * | shards | count | until when certificates may name a shard among so many, and where (JSON) |
  */
 export const CRL_PARTS = { standing: 0, head: 1, pieces: 2, sequence: 3, shards: 4 } as const;
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestRecord } from '../../../src/issuance/request.ts';
-import type { PublishedCrl, Store } from '../../../src/store/store.ts';
+import { MOST_ADDRESSES, type PublishedCrl, type Store } from '../../../src/store/store.ts';
 import type { RevocationReason } from '../../../src/x509/revocation-reason.ts';
 import type { Part } from './harness.ts';
 import { HOSTILE_NAMES, TODAY, crl, draft, entryFor, events, feed, plain, publish, put, record } from './samples.ts';
@@ -123,13 +123,13 @@ export const crlsContract: Part = (t, open) => {
     for (const authority of authorities) {
       expected.set(authority, await revoked(store, { authority }));
       t.equal(await publish(store, crl(1, { der: new Uint8Array(Buffer.from(`CRL of ${authority}`)), revision: 1 }), [], 'full', authority), 'stored');
-      await store.crls.keepShards(authority, { count: 4, until: expected.size });
+      await store.crls.keepShards(authority, { count: 4, until: expected.size, addresses: [] });
     }
     for (const [n, authority] of authorities.entries()) {
       t.same(await serials(store, authority), [expected.get(authority)]);
       t.equal(Buffer.from((await store.crls.current(authority, 'full'))?.der ?? []).toString(), Buffer.from(`CRL of ${authority}`).toString());
       t.equal(await revision(store, authority), 1);
-      t.same(await store.crls.shardGenerations(authority), [{ count: 4, until: n + 1 }]);
+      t.same(await store.crls.shardGenerations(authority), [{ count: 4, until: n + 1, addresses: [] }]);
     }
   });
 
@@ -249,15 +249,20 @@ export const crlsContract: Part = (t, open) => {
 
   t.test('shard counts are remembered until they have ended, and their ends never go back', async (t) => {
     const { store } = await open(t);
-    await store.crls.keepShards('issuing', { count: 128, until: 50 });
-    await store.crls.keepShards('issuing', { count: 128, until: 40 });
-    await store.crls.keepShards('issuing', { count: 7, until: 10 });
-    t.same([...await store.crls.shardGenerations('issuing')].sort((a, b) => a.count - b.count), [{ count: 7, until: 10 }, { count: 128, until: 50 }]);
-    await store.crls.forgetShards('issuing', 7, 10);
-    t.equal((await store.crls.shardGenerations('issuing')).length, 2);
-    await store.crls.forgetShards('issuing', 7, 11);
+    const keep = (count: number, until: number, ...addresses: readonly string[]) => store.crls.keepShards('issuing', { count, until, addresses });
+    const all = async () => [...await store.crls.shardGenerations('issuing')].sort((a, b) => a.count - b.count);
+    await keep(128, 50, 'http://a/');
+    await keep(128, 40, 'http://a/', 'http://b/');
+    await keep(8, 10);
+    t.same(await all(), [{ count: 8, until: 10, addresses: [] }, { count: 128, until: 50, addresses: ['http://a/', 'http://b/'] }]);
+    for (let n = 1; n <= MOST_ADDRESSES; n += 1) await keep(8, 10, `http://${n}/`, 'http://1/');
+    await keep(8, 10, 'http://last/');
+    t.same((await all())[0]?.addresses, [...Array.from({ length: MOST_ADDRESSES - 1 }, (_, n) => `http://${n + 2}/`), 'http://last/'], 'the oldest leave');
+    await store.crls.forgetShards('issuing', 8, 10);
+    t.equal((await all()).length, 2);
+    await store.crls.forgetShards('issuing', 8, 11);
     await store.crls.forgetShards('issuing', 9, 11);
-    t.same(await store.crls.shardGenerations('issuing'), [{ count: 128, until: 50 }]);
+    t.same((await all()).map(({ count }) => count), [128]);
   });
 
   t.test('a hint comes for each change and publication of this process, until it is ended', async (t) => {

@@ -1,0 +1,9 @@
+import { MOST_ADDRESSES, type ShardGeneration } from './store.ts';
+
+/** What a generation becomes when it is kept again; undefined where nothing changes. */
+export function widen(before: ShardGeneration | undefined, { count, until, addresses }: ShardGeneration): ShardGeneration | undefined {
+  if (before === undefined) return { count, until, addresses: addresses.slice(-MOST_ADDRESSES) };
+  const added = addresses.filter((address) => !before.addresses.includes(address));
+  if (until <= before.until && added.length === 0) return undefined;
+  return { count, until: Math.max(until, before.until), addresses: [...before.addresses, ...added].slice(-MOST_ADDRESSES) };
+}
