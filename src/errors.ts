@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'body-too-large'
   | 'headers-too-large'
   | 'media-type-unsupported'
+  | 'uri-too-long'
   | 'idempotency-key-reused'
   | 'rate-limited'
   | 'tls-required'

@@ -10,6 +10,8 @@ export interface Metrics {
   readonly crlPublished: (authority: string, milliseconds: number) => void;
   readonly revoked: (reason: string) => void;
   readonly replied: (status: number) => void;
+  /** What an OCSP request was answered, and whether with an answer that was kept. */
+  readonly ocspAnswered: (outcome: string, kept: boolean) => void;
 }
 
 /** Asked when the page is asked for: ages and numbers, by authority. */
@@ -32,6 +34,8 @@ export function createMetrics(sources: MetricSources): Metrics {
   const parts = new Histogram({ name: 'chancery_issuance_seconds', help: 'Time of each part of the cycle: check, sign, store', labelNames: ['part'], buckets: PART_BUCKETS, registers });
   const published = new Histogram({ name: 'chancery_crl_publication_seconds', help: 'Time to build, sign and store a CRL', labelNames: ['authority'], buckets: PART_BUCKETS, registers });
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
+  const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
+  const ocspCounters = new Map<string, { inc: () => void }>();
   const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 apart', labelNames: ['status'], registers });
   for (const status of REPLY_CLASSES) replies.inc({ status }, 0);
   const replyClasses = new Map(REPLY_CLASSES.map((status) => [status, replies.labels(status)]));
@@ -56,6 +60,13 @@ export function createMetrics(sources: MetricSources): Metrics {
     part: (part, milliseconds) => observers[part].observe(milliseconds / 1000),
     crlPublished: (authority, milliseconds) => published.observe({ authority }, milliseconds / 1000),
     revoked: (reason) => revocations.inc({ reason }),
+    ocspAnswered: (outcome, kept) => {
+      // Looked up by labels once: that would cost as much as the answer.
+      const name = `${outcome}:${kept}`;
+      let counter = ocspCounters.get(name);
+      if (counter === undefined) ocspCounters.set(name, counter = ocsp.labels(outcome, String(kept)));
+      counter.inc();
+    },
     replied: (status) => (replyClasses.get(String(status)) ?? replyClasses.get(`${Math.floor(status / 100)}xx`))?.inc(),
   };
 }

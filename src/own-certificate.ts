@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { ServerOptions as TlsOptions } from 'node:https';
+import { byOneProcess } from './by-one-process.ts';
 import { readServiceCertificate, renewServiceCertificate, serviceCertificateIsDue, type ServiceCertificateOptions } from './issuance/service-certificate.ts';
 import type { LeaseStore } from './store/store.ts';
 
@@ -8,10 +8,6 @@ export interface OwnCertificateOptions extends ServiceCertificateOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
-
-const LEASE = 'service-certificate';
-const LEASE_TIME = 60_000;
-const LEASE_LOOK = 100;
 
 export const pemFile = (file: string): { readonly key: string; readonly cert: string } => ({ key: file, cert: file });
 
@@ -23,18 +19,13 @@ export const serverTls = (file: string): TlsOptions => ({ ...pemFile(file), requ
 
 /** The service's certificate: the one on disk, or a new one where that is due. Of several processes one makes it. */
 export async function ownCertificate(options: OwnCertificateOptions): Promise<string> {
-  const holder = randomUUID();
+  const { leases, clock, folder } = options;
   for (;;) {
-    const file = readServiceCertificate(options.folder);
-    if (file !== undefined && !(await serviceCertificateIsDue(options))) return file;
-    if ((await options.leases.acquire(LEASE, holder, options.clock(), LEASE_TIME)) === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, LEASE_LOOK));
-      continue;
-    }
-    try {
-      if (await serviceCertificateIsDue(options)) return await renewServiceCertificate(options);
-    } finally {
-      await options.leases.release(LEASE, holder);
-    }
+    await byOneProcess({
+      leases, clock, name: 'service-certificate', isDue: () => serviceCertificateIsDue(options),
+      make: async () => void await renewServiceCertificate(options),
+    });
+    const file = readServiceCertificate(folder);
+    if (file !== undefined) return file;
   }
 }

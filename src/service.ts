@@ -21,11 +21,13 @@ import { issuingProfiles } from './issuance/issuing-profiles.ts';
 import { serialSource } from './issuance/serial.ts';
 import type { PublishedAt } from './issuance/template.ts';
 import { createMetrics } from './metrics.ts';
+import { ocspResponders } from './ocsp-responders.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
 import { publishCrl } from './revocation/crl-publisher.ts';
 import { type CrlKeeper, crlKeeper } from './revocation/crl-schedule.ts';
+import { tellRevocations } from './revocation/tell-revocations.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
 import { metricSources, readiness } from './service-state.ts';
 import { openEmbeddedStore } from './store/embedded/store.ts';
@@ -63,6 +65,7 @@ export interface Service {
 
 const SECOND = 1000;
 const CRL_LOOK = 500;
+const OCSP_LOOK = 400;
 const SWEEP = { every: 30 * SECOND, lease: 90 * SECOND, most: 2000 };
 const CERTIFICATE_LOOK = 60 * SECOND;
 const FINISH = 30 * SECOND;
@@ -84,7 +87,7 @@ export async function openCore(config: Config, clock: () => number): Promise<Cor
     config, clock, authorities, store, metrics, signing,
     crls: { store: store.crls, clock, scheduleOf: ({ name }) => (name === authorities.issuing.name ? config.crl : rootSchedule) },
     issuanceAt: (httpUrl, report) => {
-      const publishedAt = addressesFor(httpUrl, new Set(signing.map(({ name }) => name)));
+      const publishedAt = addressesFor(httpUrl, new Set(signing.map(({ name }) => name)), config.ocsp.serve);
       const issuance: IssuanceContext = {
         store: store.requests,
         isBlocked: async (keyHash) => blocked.has(keyHash) || store.blockedKeys.has(keyHash),
@@ -107,7 +110,9 @@ export async function openCore(config: Config, clock: () => number): Promise<Cor
  * @throws AuthorityError, ProfileError, StoreUnavailable, or the listener's own error
  */
 export async function startService({ config, log, clock = Date.now, serveMetrics = true }: ServiceOptions): Promise<Service> {
-  const core = await openCore(config, clock);
+  const opened = await openCore(config, clock);
+  const ocsp = ocspResponders(opened, log);
+  const core: Core = { ...opened, store: tellRevocations(opened.store, ocsp.changed) };
   const { store, authorities, metrics, signing, crls } = core;
   const stopping: (() => Promise<unknown>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
@@ -124,13 +129,16 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     // The http listener first: its address, which may be a free port, goes into every certificate.
     const appOptions: AppOptions = { limits: config.limits, logger: log, logRequests: config.log.requests, clock, replied: metrics.replied };
     const published: PublishedOptions = {
+      ocsp: { responders: ocsp.all, maxAge: config.ocsp.maxAge, clock },
       crls: { authorities: authorities.all, store: store.crls, clock },
       authorities: authorities.all, issuing: authorities.issuing, readiness: readiness(core, () => notListening()),
     };
     let httpsUrl = config.publicUrl.https;
     let notListening = (): string | undefined => 'not all listeners listen yet';
     const httpApp = await listenOn(config.listen.http, () => buildHttpApp(appOptions, published, () => httpsUrl ?? 'the https listener'), stopping);
-    const { issuance, publishedAt } = core.issuanceAt(config.publicUrl.http ?? httpApp?.url('http'), (what, err) => log.error({ err }, what));
+    const cycle = core.issuanceAt(config.publicUrl.http ?? httpApp?.url('http'), (what, err) => log.error({ err }, what));
+    const { issuance, publishedAt } = cycle;
+    await ocsp.renew(cycle);
     await finishApproved(issuance);
 
     const chainOf = chainsOf(authorities.all);
@@ -151,6 +159,8 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const failed = (what: string) => (err: unknown): void => log.error({ err }, what);
     const upkeeps: Upkeep[] = [
       keepUp(CERTIFICATE_LOOK, https.look, failed('the service\'s own certificate could not be renewed')),
+      keepUp(CERTIFICATE_LOOK, () => ocsp.renew(cycle), failed('the certificates of the OCSP responders could not be renewed')),
+      keepUp(OCSP_LOOK, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
       keepUp(SWEEP.every, () => sweep(core, holder), failed('ended records could not be removed')),
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
     ];
@@ -169,12 +179,12 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
   }
 }
 
-/** What certificates of an authority say about where its CRL and certificate are; nothing where nobody would serve it. */
-function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>): (authority: string) => PublishedAt {
+/** What certificates of an authority say about where its CRL, OCSP responder and certificate are; nothing where nobody would serve it. */
+function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>, ocsp: boolean): (authority: string) => PublishedAt {
   return (authority) => ({
     crl: httpUrl !== undefined && signing.has(authority) ? [`${httpUrl}/crl/${authority}.crl`] : [],
     issuers: httpUrl === undefined ? [] : [`${httpUrl}/ca/${authority}.crt`],
-    ocsp: [],
+    ocsp: httpUrl !== undefined && ocsp && signing.has(authority) ? [`${httpUrl}/ocsp/${authority}`] : [],
   });
 }
 

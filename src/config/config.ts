@@ -48,6 +48,17 @@ export interface Config {
   };
   readonly limits: {
     /** Bytes. */
+  readonly ocsp: {
+    readonly serve: boolean;
+    /** Seconds. */
+    readonly lifetime: number;
+    readonly maxAge: number;
+    /** Answers kept by each process. */
+    readonly kept: number;
+    readonly responderId: 'key' | 'name';
+    /** Seconds. */
+    readonly responderLifetime: number;
+  };
     readonly body: number;
     /** For each listener and process. */
     readonly connections: number;

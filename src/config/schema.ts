@@ -145,6 +145,15 @@ export const ConfigSchema = Type.Object(
         wait: Duration('Longest `Prefer: wait`', '60s'),
         perIdentity: Count('Calls a minute for each identity that is no operator; 0 for no limit', 60_000, { minimum: 0 }),
         perAddress: Count('Calls a minute for each address; 0 for no limit', 0, { minimum: 0 }),
+    ocsp: Type.Object(
+      {
+        serve: Flag('Whether OCSP is answered, and certificates say where', { default: true }),
+        lifetime: Duration('From thisUpdate to nextUpdate of an answer; it is renewed at half of that', '1d'),
+        maxAge: Duration('How long caches may give out an answer without asking whether there is another', '5m'),
+        kept: Count('Answers that each process keeps, about 1 KiB each', 20_000, { minimum: 0, maximum: 10_000_000 }),
+        responderId: Choice(['key', 'name'], { description: 'How an answer names who signed it: by the hash of the key, or by the subject', default: 'key' }),
+        responderLifetime: Duration('Life of the certificate that signs answers; it is renewed at two thirds', '7d'),
+      }, { ...closed, description: 'The OCSP responders of the authorities whose key is here' }),
         failuresPerAddress: Count('Refused credentials a minute for each address; 0 for no limit', 120, { minimum: 0 }),
       }, { ...closed, description: 'What strangers may take' }),
     log: Type.Object(

@@ -13,6 +13,7 @@ import { tokenRoutes, type TokenRoutes, TokenView } from './rest/tokens.ts';
 import { authorityCertificateRoutes } from './published/authority-certificates.ts';
 import { type CrlRoutes, crlRoutes } from './published/crls.ts';
 import { healthRoutes, type Readiness } from './published/health.ts';
+import { ocspRoutes, type OcspRoutes } from './published/ocsp.ts';
 import type { AuditStore } from '../store/store.ts';
 import type { Authentication } from './authentication.ts';
 import type { Authority } from '../authority/authority.ts';
@@ -23,6 +24,7 @@ export interface PublishedOptions {
   readonly authorities: readonly Authority[];
   readonly issuing: Authority;
   readonly readiness: readonly Readiness[];
+  readonly ocsp: OcspRoutes;
 }
 
 export interface RestOptions {
@@ -65,8 +67,9 @@ export async function buildHttpApp(options: AppOptions, published: PublishedOpti
   return app;
 }
 
-function publishedRoutes(app: App, { crls, authorities, issuing, readiness }: PublishedOptions): void {
+function publishedRoutes(app: App, { crls, authorities, issuing, readiness, ocsp }: PublishedOptions): void {
   crlRoutes(app, crls);
   authorityCertificateRoutes(app, { authorities, issuing });
   healthRoutes(app, readiness);
+  if (ocsp.responders.size > 0) app.register((scope, _options, done) => { ocspRoutes(scope, ocsp); done(); });
 }

@@ -37,6 +37,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'already-revoked': [409, 'Already revoked'],
   'body-too-large': [413, 'The body is too large'],
   'media-type-unsupported': [415, 'Unsupported media type'],
+  'uri-too-long': [414, 'The path is too long'],
   'idempotency-key-reused': [422, 'The Idempotency-Key was used for something else'],
   'rate-limited': [429, 'Too many requests'],
   'headers-too-large': [431, 'The headers are too large'],

@@ -5,18 +5,20 @@ export interface Validators {
   readonly etag: string;
   /** Seconds since the epoch. */
   readonly lastModified: number;
+  /** True where something else may have been given out in that same second: then the time tells nothing. */
+  readonly secondIsShared?: boolean;
 }
 
 /**
  * Sets the validators, and tells whether the caller has this very representation (RFC 9110 13.2.2: If-None-Match decides
  * where it is there, If-Modified-Since only without it).
  */
-export function isNotModified(request: FastifyRequest, reply: FastifyReply, { etag, lastModified }: Validators): boolean {
+export function isNotModified(request: FastifyRequest, reply: FastifyReply, { etag, lastModified, secondIsShared = false }: Validators): boolean {
   reply.header('etag', etag).header('last-modified', new Date(lastModified * 1000).toUTCString());
   const noneMatch = request.headers['if-none-match'];
   if (noneMatch !== undefined) return noneMatch.trim() === '*' || noneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
   const since = request.headers['if-modified-since'];
-  if (since === undefined) return false;
+  if (since === undefined || secondIsShared) return false;
   const time = Date.parse(since);
   return !Number.isNaN(time) && lastModified * 1000 <= time;
 }

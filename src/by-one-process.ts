@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import type { LeaseStore } from './store/store.ts';
+
+export interface OneProcessOptions {
+  readonly leases: LeaseStore;
+  /** The lease's name. */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly isDue: () => Promise<boolean>;
+  readonly make: () => Promise<void>;
+}
+
+const LEASE_TIME = 60_000;
+const LEASE_LOOK = 100;
+
+/** Makes what is due. Of several processes one does; the others wait, and find that nothing is due any more. */
+export async function byOneProcess({ leases, name, clock, isDue, make }: OneProcessOptions): Promise<void> {
+  const holder = randomUUID();
+  while (await isDue()) {
+    if ((await leases.acquire(name, holder, clock(), LEASE_TIME)) === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, LEASE_LOOK));
+      continue;
+    }
+    try {
+      if (await isDue()) await make();
+      return;
+    } finally {
+      await leases.release(name, holder);
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import type { Authority } from './authority/authority.ts';
+import { fileSigningKey } from './authority/keys/file.ts';
+import { byOneProcess } from './by-one-process.ts';
+import type { Core, Issuance } from './core.ts';
+import {
+  readResponder, readResponderFile, renewResponderCertificate, type ResponderCertificateOptions, responderCertificateIsDue,
+} from './issuance/responder-certificate.ts';
+import type { Log } from './log.ts';
+import { type OcspResponder, ocspResponder } from './revocation/ocsp-responder.ts';
+import { type OcspSigner, ocspSigner } from './revocation/ocsp-signer.ts';
+import { parseCertificate } from './x509/certificate.ts';
+
+/** The OCSP responders of this process. */
+export interface OcspResponders {
+  /** By the authority's name. */
+  readonly all: ReadonlyMap<string, OcspResponder>;
+  /** Renews the certificates that sign answers where that is due, and takes up what other processes have renewed. */
+  readonly renew: (issuance: Issuance) => Promise<void>;
+  /** A revocation or release of this serial was written by this process. */
+  readonly changed: (serial: string) => void;
+  /** Catches up with the revocations of other processes. */
+  readonly look: () => Promise<void>;
+}
+
+/** One for each authority whose key is here: only it can delegate. None where the configuration says so. */
+export function ocspResponders(core: Core, log: Log): OcspResponders {
+  const { config: { ocsp, store: { retainEnded } }, clock, store, authorities, metrics } = core;
+  const signing = ocsp.serve ? core.signing : [];
+  const certificates = [...authorities.all.map(({ certificate }) => certificate), ...authorities.all.flatMap(({ chain, root }) => [...chain, root].map(parseCertificate))];
+  const signers = new Map<string, { readonly file: string; readonly signer: OcspSigner }>();
+  const all = new Map(signing.map((authority) => [authority.name, ocspResponder({
+    authority, authorities: certificates, sources: store, clock, retainEnded, lifetime: ocsp.lifetime, kept: ocsp.kept,
+    signer: () => signers.get(authority.name)?.signer,
+    answered: metrics.ocspAnswered,
+    failed: (err) => log.error({ err, authority: authority.name }, 'an OCSP answer could not be made'),
+  })]));
+
+  const renewOne = async (authority: Authority, { issuance, publishedAt }: Issuance): Promise<void> => {
+    const options: ResponderCertificateOptions = {
+      context: issuance, authority, publishedAt: publishedAt(authority.name), lifetime: ocsp.responderLifetime,
+      folder: join(core.config.data, 'ocsp', authority.name), passphrase: core.config.authority.passphrase,
+    };
+    const isDue = (): Promise<boolean> => responderCertificateIsDue(options);
+    await byOneProcess({ leases: store.leases, clock, name: `ocsp-responder:${authority.name}`, isDue, make: () => renewResponderCertificate(options) });
+    const file = readResponderFile(options.folder);
+    if (file === undefined || file === signers.get(authority.name)?.file) return;
+    const { certificate, key } = readResponder(options.folder, options.passphrase);
+    signers.set(authority.name, { file, signer: ocspSigner(certificate, fileSigningKey(key, { verifySignatures: core.config.authority.verifySignatures }), ocsp.responderId) });
+  };
+
+  return {
+    all,
+    changed: (serial) => all.forEach((responder) => responder.changed(serial)),
+    renew: async (issuance) => {
+      for (const authority of signing) {
+        // One that fails must not keep the others from being renewed.
+        await renewOne(authority, issuance).catch((err: unknown) => log.error({ err, authority: authority.name }, 'the certificate of the OCSP responder could not be renewed'));
+      }
+    },
+    look: async () => void await Promise.all([...all.values()].map(({ look }) => look())),
+  };
+}

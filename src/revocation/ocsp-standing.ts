@@ -1,0 +1,56 @@
+import type { Authority } from '../authority/authority.ts';
+import type { CertificateStore, CrlStore } from '../store/store.ts';
+import { type Certificate, parseCertificate } from '../x509/certificate.ts';
+import { equalBytes } from '../x509/der/writer.ts';
+import { decodeAuthorityKeyIdentifier } from '../x509/extensions.ts';
+import { OID } from '../x509/oids.ts';
+import type { CertStatus } from '../x509/ocsp-response.ts';
+
+export interface StandingSources {
+  readonly certificates: Pick<CertificateStore, 'get'>;
+  readonly crls: Pick<CrlStore, 'change'>;
+}
+
+export interface Standing {
+  readonly certStatus: CertStatus;
+  /** The certificate's last second, since the epoch; undefined where there is no such certificate. */
+  readonly notAfter: number | undefined;
+}
+
+const UNKNOWN: Standing = { certStatus: { status: 'unknown' }, notAfter: undefined };
+
+/**
+ * How a serial stands with the authority, by what was really issued: `good` only where the certificate itself is at hand, signed by
+ * this authority. A certificate on hold is revoked, with that reason.
+ * @param own certificates that the authority signed and that have no record, by serial: those of authorities
+ * @param now seconds since the epoch
+ */
+export async function standingOf({ certificates, crls }: StandingSources, authority: Authority, own: ReadonlyMap<string, Certificate>, serial: string, now: number): Promise<Standing> {
+  const certificate = own.get(serial);
+  if (certificate !== undefined) return standingOfAuthority(crls, authority.name, certificate, now);
+  const record = await certificates.get(serial);
+  if (record?.certificate === undefined || record.notAfter === undefined || record.authority !== authority.name) return UNKNOWN;
+  // An authority may have had another key under the same name: its certificates are not this one's.
+  if (!isIssuedBy(parseCertificate(record.certificate), authority)) return UNKNOWN;
+  const { revocation, notAfter } = record;
+  return { certStatus: revocation === undefined ? { status: 'good' } : { status: 'revoked', ...revocation }, notAfter };
+}
+
+async function standingOfAuthority(crls: StandingSources['crls'], authority: string, { serial, notAfter }: Certificate, now: number): Promise<Standing> {
+  const change = await crls.change(authority, serial);
+  if (change !== undefined && change.reason !== 'removeFromCRL') return { certStatus: { status: 'revoked', at: change.at, reason: change.reason }, notAfter };
+  // The feed forgets what has ended, so then nobody can say any more that it was not revoked.
+  return notAfter < now ? UNKNOWN : { certStatus: { status: 'good' }, notAfter };
+}
+
+/** Of these certificates, those that the authority has signed, by serial. */
+export const issuedBy = (certificates: readonly Certificate[], authority: Authority): ReadonlyMap<string, Certificate> =>
+  new Map(certificates.filter((certificate) => isIssuedBy(certificate, authority)).map((certificate) => [certificate.serial, certificate]));
+
+/** By name and key identifier; a root may leave the latter out of its own certificate (RFC 5280 4.2.1.1). */
+function isIssuedBy({ issuer, der, extensions }: Certificate, authority: Authority): boolean {
+  if (!equalBytes(issuer, authority.certificate.subject)) return false;
+  const found = extensions.find(({ oid }) => oid === OID.authorityKeyIdentifier);
+  const keyId = found === undefined ? undefined : decodeAuthorityKeyIdentifier(found.value);
+  return keyId === undefined ? equalBytes(der, authority.der) : equalBytes(keyId, authority.subjectKeyId);
+}
