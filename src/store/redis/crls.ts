@@ -2,7 +2,8 @@ import type { AuditDraft } from '../../audit/entry.ts';
 import { name } from '../name.ts';
 import { revise } from '../revise.ts';
 import { StoreUnavailable } from '../store.ts';
-import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl } from '../store.ts';
+import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, ShardGeneration } from '../store.ts';
+import { widen } from '../shard-generation.ts';
 import {
   decodeHead, decodeSequence, documentKey, encodeHead, encodeSequence, followsOn, headField, newGeneration, sequenceField,
 } from './documents.ts';
@@ -37,6 +38,17 @@ export function crlStore(engine: Engine, hints: Hints): CrlStore {
   const readHead = async (authority: string, document: CrlDocument): Promise<StoredHead | undefined> => {
     const json = await field(authority, headField(document));
     return json === undefined ? undefined : decodeHead(json);
+  };
+
+  const changeShards = async (authority: string, count: number, change: (before: ShardGeneration | undefined) => ShardGeneration | undefined): Promise<void> => {
+    const of = CRL_FIELDS.shards + String(count);
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const before = await field(authority, Buffer.from(of));
+      const after = change(before === undefined ? undefined : JSON.parse(before) as ShardGeneration);
+      const json = after === undefined ? '' : JSON.stringify(after);
+      if (json === (before ?? '') || await engine.submit('shards', name(authority), of, before ?? '', json) === 0) return;
+    }
+    throw new StoreUnavailable('the shards of the authority change all the time');
   };
 
   return {
@@ -102,14 +114,10 @@ export function crlStore(engine: Engine, hints: Hints): CrlStore {
 
     async shardGenerations(authority) {
       const shards = (await fields(authority)).filter(([of]) => /^g\d+$/.test(of.toString('latin1')));
-      return shards.map(([of, until]) => ({ count: Number(of.toString('latin1', 1)), until: Number(until.toString()) })).sort((a, b) => a.count - b.count);
+      return shards.map(([, json]) => JSON.parse(json.toString()) as ShardGeneration).sort((a, b) => a.count - b.count);
     },
-    async keepShards(authority, { count, until }) {
-      await engine.submit('keepShards', name(authority), CRL_FIELDS.shards + String(count), until);
-    },
-    async forgetShards(authority, count, now) {
-      await engine.submit('forgetShards', name(authority), CRL_FIELDS.shards + String(count), now);
-    },
+    keepShards: (authority, generation) => changeShards(authority, generation.count, (before) => widen(before, generation) ?? before),
+    forgetShards: (authority, count, now) => changeShards(authority, count, (before) => (before !== undefined && before.until < now ? undefined : before)),
     onHint: (listener) => hints.listen(listener),
   };
 }

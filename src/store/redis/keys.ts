@@ -74,7 +74,7 @@ export const CRL_FIELDS = {
   head: 'h',
   /** Name of a sequence of documents: number, thisUpdate and revision of the last one (JSON). */
   sequence: 's',
-  /** A count of shards: until when certificates may name one of them, seconds since the epoch. */
+  /** A count of shards: the generation (JSON). */
   shards: 'g',
 } as const;
 

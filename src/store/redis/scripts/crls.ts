@@ -9,7 +9,7 @@
  * Reply: 0 stored; 1 a sequence has gone on; 2 bytes are not there.
  *
  * { 'retire', authority, fields of heads, audit }. Reply: 0.
- * { 'keepShards', authority, field, until }, { 'forgetShards', authority, field, now }. Reply: 0.
+ * { 'shards', authority, field, value that the caller has seen or '', new value or '' for none }. Reply: 0 stored; 1 it is another one.
  */
 export const crlOperations = `
 -- Makes this the latest change of a serial, at the end of the authority's feed. change: { authority, serial, octets }
@@ -108,14 +108,10 @@ function operations.retire(o)
   return 0
 end
 
-function operations.keepShards(o)
-  if tonumber(call('HGET', K.crl .. o[2], o[3]) or -1) < o[4] then call('HSET', K.crl .. o[2], o[3], decimal(o[4])) end
-  return 0
-end
-
-function operations.forgetShards(o)
-  local til = call('HGET', K.crl .. o[2], o[3])
-  if til and tonumber(til) < o[4] then call('HDEL', K.crl .. o[2], o[3]) end
+function operations.shards(o)
+  local hash = K.crl .. o[2]
+  if (call('HGET', hash, o[3]) or '') ~= o[4] then return 1 end
+  if o[5] == '' then call('HDEL', hash, o[3]) else call('HSET', hash, o[3], o[5]) end
   return 0
 end
 `;
