@@ -4,7 +4,7 @@ import { signatureAlgorithmFor } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { X509Error } from '../x509/errors.ts';
 import { importPublicKey } from '../x509/public-key.ts';
-import { signatureOptions } from '../x509/signature.ts';
+import { keyInput } from '../x509/signature.ts';
 import { subjectKeyIdOf } from './ca-extensions.ts';
 import { type Faults, refuse } from './errors.ts';
 import { readKeyFile } from './keys/key-file.ts';
@@ -61,8 +61,7 @@ function checkBelongs(key: KeyObject, { publicKey }: Certificate, at: string): v
   try {
     const algorithm = signatureAlgorithmFor(key);
     const same = Buffer.compare(createPublicKey(key).export({ type: 'spki', format: 'der' }), publicKey.der) === 0;
-    const options = signatureOptions(algorithm);
-    const works = same && verify(algorithm.hash, PROBE, { key: importPublicKey(publicKey), ...options }, sign(algorithm.hash, PROBE, { key, ...options }));
+    const works = same && verify(algorithm.hash, PROBE, keyInput(importPublicKey(publicKey), algorithm), sign(algorithm.hash, PROBE, keyInput(key, algorithm)));
     if (!works) refuse('key-mismatch', 'is not the key of the certificate beside it', at);
   } catch (cause) {
     if (!(cause instanceof X509Error)) throw cause;

@@ -10,6 +10,10 @@ import { claimsOf, csrDigest } from './claims.ts';
 import type { IssuanceContext } from './context.ts';
 import type { IssueInput } from './input.ts';
 import type { RequestRecord, Step } from './request.ts';
+import { together } from './together.ts';
+
+/** Requests that come together are checked and signed together. */
+const nextTurn = together();
 
 /** What a dry run tells: every step, and the certificate's outline; nothing was signed or stored. */
 export interface Outlook {
@@ -28,6 +32,7 @@ export interface Outlook {
  */
 export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
   const now = context.clock();
+  await nextTurn();
   const started = performance.now();
   // 1. The CSR is strict DER, its key worth a verification, its signature proof of possession.
   const checked = check(context, input);

@@ -1,4 +1,4 @@
-import { constants, type KeyObject, verify } from 'node:crypto';
+import { constants, type KeyObject, type SignKeyObjectInput, verify } from 'node:crypto';
 import { KEY_KINDS, type KeyType, type SignatureAlgorithm } from './algorithms.ts';
 import { DerReader } from './der/reader.ts';
 import { compareBytes } from './der/writer.ts';
@@ -23,12 +23,18 @@ const ORDERS: Readonly<Partial<Record<KeyType, Uint8Array>>> = {
 
 const ED25519_OCTETS = 64;
 
-/** What node:crypto must be told besides the hash, for signing as for verifying. */
-export function signatureOptions({ keyKind, pssSaltLength }: SignatureAlgorithm): { dsaEncoding?: 'der'; padding?: number; saltLength?: number } {
-  if (keyKind === 'EC') return { dsaEncoding: 'der' };
+/** What node:crypto must be told besides the hash, for signing as for verifying; nothing for EC and Ed25519, as DER is its own default. */
+function signatureOptions({ keyKind, pssSaltLength }: SignatureAlgorithm): { padding?: number; saltLength?: number } {
   if (pssSaltLength !== undefined) return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: pssSaltLength };
   return keyKind === 'RSA' ? { padding: constants.RSA_PKCS1_PADDING } : {};
 }
+
+/**
+ * A key as `sign` and `verify` of node:crypto take it: with `signatureOptions`, or alone where they say nothing but the default (an ECDSA
+ * signature is DER). Node 24 finds out by two errors, thrown and caught in some 15 us, that an object with options is no key.
+ */
+export const keyInput = (key: KeyObject, algorithm: SignatureAlgorithm): KeyObject | SignKeyObjectInput =>
+  algorithm.keyKind === 'RSA' ? { key, ...signatureOptions(algorithm) } : key;
 
 /** Throws `algorithm-mismatch` unless a key of this type can have made such a signature. */
 export function checkAlgorithmFits(algorithm: SignatureAlgorithm, key: PublicKey): void {
@@ -48,7 +54,7 @@ export function verifySignature({ tbs, signatureAlgorithm, signature }: SignedBy
   const imported = importPublicKey(key);
   let good: boolean;
   try {
-    good = verify(signatureAlgorithm.hash, tbs, { key: imported, ...signatureOptions(signatureAlgorithm) }, signature);
+    good = verify(signatureAlgorithm.hash, tbs, keyInput(imported, signatureAlgorithm), signature);
   } catch {
     // OpenSSL has its own limits, for example a PSS salt that does not fit a short key.
     good = false;

@@ -9,7 +9,7 @@ import { walkElement } from '../../src/x509/der/walk.ts';
 import { bitString, contextPrimitive, sequence, utf8String } from '../../src/x509/der/writer.ts';
 import { basicConstraints, extendedKeyUsage, keyUsage } from '../../src/x509/extensions.ts';
 import { OID } from '../../src/x509/oids.ts';
-import { signatureOptions } from '../../src/x509/signature.ts';
+import { keyInput } from '../../src/x509/signature.ts';
 import { codeOf, hex, LONGEST_MS, millisecondsOf, toHex } from './assert.ts';
 import { corpusArchive, missing } from './corpora.ts';
 import { attribute, dns, extensionRequest, makeCsr, rawSan } from './make-csr.ts';
@@ -89,7 +89,7 @@ t.test('a CSR that its sender signed after changing it is taken only where it is
     const outer = new DerReader(der).sequence('csr');
     const tbs = mutations.reduce((bytes, change) => (bytes.length === 0 ? bytes : change(bytes)), outer.element(0x30, 'tbs'));
     const algorithm = signatureAlgorithmFor(privateKey);
-    const signed = sequence(tbs, algorithm.der, bitString(sign(algorithm.hash, tbs, { key: privateKey, ...signatureOptions(algorithm) })));
+    const signed = sequence(tbs, algorithm.der, bitString(sign(algorithm.hash, tbs, keyInput(privateKey, algorithm))));
     const code = codeOf(() => verifyPossession(parseCertificationRequest(signed)));
     if (code !== 'ok') return true;
     taken++;

@@ -3,7 +3,7 @@ import { signatureAlgorithmFor } from '../../src/x509/algorithms.ts';
 import { bitString, contextExplicit, ia5Bytes, integer, octetString, oid, sequence, set, contextPrimitive } from '../../src/x509/der/writer.ts';
 import { type DistinguishedName, encodeDistinguishedName } from '../../src/x509/distinguished-name.ts';
 import { OID } from '../../src/x509/oids.ts';
-import { signatureOptions } from '../../src/x509/signature.ts';
+import { keyInput } from '../../src/x509/signature.ts';
 
 const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
@@ -26,7 +26,7 @@ export function makeCsr({ subject = [], attributes = [], privateKey = KEY.privat
     contextExplicit(0, ...attributes),
   );
   const algorithm = signatureAlgorithmFor(privateKey);
-  return sequence(tbs, algorithm.der, bitString(sign(algorithm.hash, tbs, { key: privateKey, ...signatureOptions(algorithm) })));
+  return sequence(tbs, algorithm.der, bitString(sign(algorithm.hash, tbs, keyInput(privateKey, algorithm))));
 }
 
 export const attribute = (type: string, ...values: readonly Uint8Array[]): Uint8Array => sequence(oid(type), set(...values));

@@ -3,7 +3,7 @@ import { signatureAlgorithmFor } from '../../x509/algorithms.ts';
 import { bitString, contextExplicit, integer, oid, sequence, set } from '../../x509/der/writer.ts';
 import { type DistinguishedName, encodeDistinguishedName } from '../../x509/distinguished-name.ts';
 import { OID } from '../../x509/oids.ts';
-import { signatureOptions } from '../../x509/signature.ts';
+import { keyInput } from '../../x509/signature.ts';
 import type { KeyPair } from './generate.ts';
 
 /**
@@ -19,5 +19,5 @@ export function certificationRequest({ privateKey, publicKey }: KeyPair, subject
     publicKey.export({ type: 'spki', format: 'der' }),
     contextExplicit(0, ...attributes),
   );
-  return sequence(info, algorithm.der, bitString(sign(algorithm.hash, info, { key: privateKey, ...signatureOptions(algorithm) })));
+  return sequence(info, algorithm.der, bitString(sign(algorithm.hash, info, keyInput(privateKey, algorithm))));
 }

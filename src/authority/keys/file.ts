@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import type { Linted } from '../../policy/lints.ts';
 import { type SignatureAlgorithm, signatureAlgorithmFor } from '../../x509/algorithms.ts';
-import { signatureOptions } from '../../x509/signature.ts';
+import { keyInput } from '../../x509/signature.ts';
 import { refuse } from '../errors.ts';
 import type { SigningKey } from './signing-key.ts';
 
@@ -18,10 +18,10 @@ export interface FileSigningKeyOptions {
 export function fileSigningKey(privateKey: KeyObject, { verifySignatures = false }: FileSigningKeyOptions = {}): SigningKey {
   const algorithm = signatureAlgorithmFor(privateKey);
   const publicKey = createPublicKey(privateKey);
-  const options = signatureOptions(algorithm);
-  const signer = { key: privateKey, ...options };
+  const signer = keyInput(privateKey, algorithm);
+  const verifier = keyInput(publicKey, algorithm);
   const checked = (bytes: Uint8Array, signature: Uint8Array): Uint8Array => {
-    const good = verify(algorithm.hash, bytes, { key: publicKey, ...options }, signature);
+    const good = verify(algorithm.hash, bytes, verifier, signature);
     if (!good) refuse('signature-wrong', `the ${algorithm.id} signature just made does not verify`);
     return signature;
   };
