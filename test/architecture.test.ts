@@ -21,9 +21,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'store/embedded': ['x509', 'policy', 'audit', 'store'],
   identity: ['x509', 'policy', 'authority/durable-file.ts'],
   authority: ['x509', 'policy'],
+  // Content on its way from one store to another.
+  transfer: ['x509', 'audit', 'store'],
   // The core.
   issuance: ['x509', 'policy', 'identity', 'authority', 'audit'],
-  revocation: ['x509', 'policy', 'identity', 'authority', 'audit'],
+  revocation: ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance/serial.ts'],
   config: ['x509', 'policy'],
   // Doors.
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../audit/entry.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { ReplicaStore } from './replicas.ts';
-import type { ApiKeyRecord, Store, TokenRecord } from './store.ts';
+import type { ApiKeyRecord, CrlBase, CrlDocument, PublishedCrl, RevocationChange, ShardGeneration, Store, TokenRecord } from './store.ts';
 
 /**
  * What a store's content is made of, apart from how a store keeps it: what a backup holds, and what moves from one store to another.
@@ -16,9 +16,28 @@ export type PortableItem =
   /** A quota's window: it ends at `end`, milliseconds since the epoch. */
   | { readonly kind: 'quota'; readonly name: string; readonly window: number; readonly end: number; readonly count: number }
   /** SHA-256 of the SubjectPublicKeyInfo, hex. */
-  | { readonly kind: 'blocked-key'; readonly keyHash: string };
+  | { readonly kind: 'blocked-key'; readonly keyHash: string }
+  /** The latest change of a serial in an authority's feed. */
+  | { readonly kind: 'revocation'; readonly authority: string; readonly change: RevocationChange }
+  | { readonly kind: 'crl'; readonly authority: string; readonly document: CrlDocument; readonly crl: PublishedCrl }
+  | PortableAuthority;
 
 export type PortableKind = PortableItem['kind'];
+
+/** What is read page by page in the store's own order; the rest is read by `CrlStore`, authority by authority. */
+export type DumpedKind = 'request' | 'token' | 'api-key' | 'claim' | 'quota' | 'blocked-key';
+
+/** Where an authority's feed and its sequences of documents stand. */
+export interface PortableAuthority {
+  readonly kind: 'authority';
+  readonly authority: string;
+  /** The feed's revision, and the highest one of a release that has left it. */
+  readonly revision: number;
+  readonly floor: number;
+  /** The last number of each sequence, also of documents that were retired, with what the next one may not go back behind. */
+  readonly sequences: readonly ({ readonly document: CrlDocument } & CrlBase)[];
+  readonly shards: readonly ShardGeneration[];
+}
 
 /** A claim on a request (`claimName`), or the use of a token by a CSR (`useName`; its fingerprint is the CSR's digest). */
 export interface PortableMark {
@@ -31,7 +50,6 @@ export interface PortableMark {
 
 export interface PortableCredentialClaim {
   readonly kind: 'claim';
-  readonly of: 'token' | 'api-key';
   /** `credentialClaimName` */
   readonly name: string;
   readonly fingerprint: string;
@@ -60,16 +78,18 @@ export interface TransferStore {
    * The items of one kind, page by page. Each page is one consistent view; the pages together are not: an item that stands from the first
    * page to the last is on exactly one, what changes meanwhile is told by `changes`.
    */
-  dump(kind: PortableKind, after: string | undefined, limit: number): Promise<DumpPage>;
+  dump(kind: DumpedKind, after: string | undefined, limit: number): Promise<DumpPage>;
+  authority(name: string): Promise<PortableAuthority>;
   /**
    * In one consistent view: the log's head, at most `limit` lines behind `after`, and, as it is in that view, everything that these lines
-   * speak of. So with all lines up to the head come all changes of the time between.
+   * speak of: records with their marks, tokens, keys, blocked keys, the standing of serials and documents with these authorities.
+   * So who has all lines up to the head has all changes of the time between, but for quotas, and for what `sweep` removed.
    */
-  changes(after: number, limit: number): Promise<{ readonly head: { readonly sequence: number; readonly hash: string }; readonly entries: readonly AuditEntry[]; readonly items: readonly PortableItem[] }>;
+  changes(after: number, limit: number, authorities: readonly string[]): Promise<StoreChanges>;
   /**
-   * Takes items in, in one atomic step, durably. Each only goes forward: a state by TRANSITIONS, a token's uses and a quota's count up, a revocation
-   * stays (keyCompromise replaces another reason), marks and blocked keys are added to. No audit lines are written.
-   * `mark`: any text, kept with the items until the next one: how far the loading is. A store with a mark is not whole.
+   * Takes items in, in their order, each in one atomic step, and resolves when all are durable. Each only goes forward (`forward.ts`).
+   * No audit lines are written. `mark`: any text, kept until the next one, and written no sooner than the items: how far the loading is.
+   * A store with a mark is not whole.
    */
   load(items: readonly PortableItem[], mark: string | undefined): Promise<LoadCounts>;
   mark(): Promise<string | undefined>;
@@ -78,6 +98,12 @@ export interface TransferStore {
    * @throws BrokenLog where one is not the same, or does not follow; nothing is written
    */
   loadAudit(entries: readonly AuditEntry[], mark: string | undefined): Promise<number>;
+}
+
+export interface StoreChanges {
+  readonly head: { readonly sequence: number; readonly hash: string };
+  readonly entries: readonly AuditEntry[];
+  readonly items: readonly PortableItem[];
 }
 
 /** The lines of one log do not continue the other. */

@@ -15,7 +15,7 @@ export function auditStore(environment: Environment, batches: Batches): AuditSto
 }
 
 /** At most `limit` lines, the first with the number `first`. */
-function linesFrom(tables: Reads, first: number, limit: number): string[] {
+export function linesFrom(tables: Reads, first: number, limit: number): string[] {
   // The lines of one batch are one value under the first one's number: begin with the value that has `first` in it.
   const [start = ordinal(first)] = tables.audit.getKeys({ start: ordinal(first), end: ordinal(0), reverse: true, limit: 1 });
   const lines: string[] = [];

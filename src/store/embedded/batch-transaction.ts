@@ -1,4 +1,5 @@
 import { link } from '../../audit/chain.ts';
+import type { ChainHead } from '../../audit/chain.ts';
 import type { AuditDraft } from '../../audit/entry.ts';
 import { EndRuns } from './ends.ts';
 import type { Reads, Tables } from './environment.ts';
@@ -16,6 +17,8 @@ export interface Transaction {
   put(table: TableName, key: Buffer, value: Buffer): void;
   remove(table: TableName, key: Buffer): void;
   audit(drafts: readonly AuditDraft[]): void;
+  /** The log's head, with the lines of the operations before. */
+  readonly head: ChainHead;
   /** The next place in the order of arrival; given out again if the operation writes nothing. */
   place(): number;
   /** Places whose catalogue entries may bear a mark, those of the operations before included. */
@@ -76,6 +79,10 @@ export class BatchTransaction implements Transaction {
 
   audit(drafts: readonly AuditDraft[]): void {
     this.#drafts.push(...drafts);
+  }
+
+  get head(): ChainHead {
+    return this.#tail.head;
   }
 
   place(): number {

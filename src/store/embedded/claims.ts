@@ -7,7 +7,7 @@ import { ENDS, NOTHING, endKey } from './keys.ts';
 /** What a claim of this table may stand for; each kind has its own keys. Claims on requests are marks (`marks.ts`). */
 export type ClaimKind = 'token' | 'api-key';
 
-interface StandingClaim extends Omit<Claim, 'key'> {
+export interface StandingClaim extends Omit<Claim, 'key'> {
   /** The id of what it stands for. */
   readonly target: string;
 }
@@ -22,7 +22,7 @@ export function putClaim(transaction: Transaction, key: Buffer, { fingerprint, e
   transaction.put('ends', endKey(ENDS.claim, expires * 1000, key), NOTHING);
 }
 
-const decodeClaim = (bytes: Buffer): StandingClaim => JSON.parse(bytes.toString()) as StandingClaim;
+export const decodeClaim = (bytes: Buffer): StandingClaim => JSON.parse(bytes.toString()) as StandingClaim;
 
 /** The claim under a key, if its time is not over. `now` in milliseconds. */
 export function standingClaim(tables: Reads, key: Buffer, now: number): StandingClaim | undefined {

@@ -58,6 +58,26 @@ export function readCredential<T>(tables: Reads, { table }: Kind<T>, id: string)
 export const writeCredential = <T extends Credential>(transaction: Transaction, { table }: Kind<T>, stored: StoredCredential<T>): void =>
   transaction.put(table, credentialKey(stored.record.id), encodeCredential(stored));
 
+function writeNew<T extends Credential>(transaction: Transaction, kind: Kind<T>, { used, record }: Omit<StoredCredential<T>, 'place'>): void {
+  const place = transaction.place();
+  writeCredential(transaction, kind, { place, used, record });
+  if (kind.endOf !== undefined) transaction.put('ends', endKey(ENDS.token, kind.endOf(record), credentialKey(record.id)), NOTHING);
+  transaction.put(kind.table, credentialPlaceKey(place), Buffer.from(JSON.stringify(record.id)));
+}
+
+function rewrite<T extends Credential>(transaction: Transaction, kind: Kind<T>, stored: StoredCredential<T>, before: StoredCredential<T>): void {
+  writeCredential(transaction, kind, stored);
+  if (kind.endOf === undefined) return;
+  const id = credentialKey(stored.record.id);
+  transaction.remove('ends', endKey(ENDS.token, kind.endOf(before.record), id));
+  transaction.put('ends', endKey(ENDS.token, kind.endOf(stored.record), id), NOTHING);
+}
+
+/** Takes in a credential from elsewhere, new or in place of the one that is there. */
+export const loadCredential = <T extends Credential>(
+  transaction: Transaction, kind: Kind<T>, loaded: Omit<StoredCredential<T>, 'place'>, before: StoredCredential<T> | undefined,
+): void => (before === undefined ? writeNew(transaction, kind, loaded) : rewrite(transaction, kind, { ...loaded, place: before.place }, before));
+
 /** Credentials of one kind. `shown` makes the record that callers see. */
 export function credentials<T extends Credential>(
   environment: Environment, batches: Batches, kind: Kind<T>, shown: (stored: StoredCredential<T>) => T = ({ record }) => record,
@@ -74,10 +94,7 @@ export function credentials<T extends Credential>(
         return standing.fingerprint === claim?.fingerprint ? { outcome: 'exists', record: shown(first) } : { outcome: 'conflict' };
       }
       if (read(tables, record.id) !== undefined) throw new Error('the identifier of a new credential is taken');
-      const place = transaction.place();
-      writeCredential(transaction, kind, { place, used: 0, record });
-      if (kind.endOf !== undefined) transaction.put('ends', endKey(ENDS.token, kind.endOf(record), credentialKey(record.id)), NOTHING);
-      transaction.put(kind.table, credentialPlaceKey(place), Buffer.from(JSON.stringify(record.id)));
+      writeNew(transaction, kind, { used: 0, record });
       if (claim !== undefined && key !== undefined) putClaim(transaction, key, claim, record.id);
       transaction.audit(audit);
       return { outcome: 'stored' };
@@ -102,11 +119,7 @@ export function credentials<T extends Credential>(
       // The time of the first revocation stays, and only that one is an event.
       if (stored.record.revokedAt !== undefined) return shown(stored);
       const revoked = { ...stored, record: { ...stored.record, revokedAt: at } };
-      writeCredential(transaction, kind, revoked);
-      if (kind.endOf !== undefined) {
-        transaction.remove('ends', endKey(ENDS.token, kind.endOf(stored.record), credentialKey(id)));
-        transaction.put('ends', endKey(ENDS.token, kind.endOf(revoked.record), credentialKey(id)), NOTHING);
-      }
+      rewrite(transaction, kind, revoked, stored);
       transaction.audit(audit);
       return shown(revoked);
     }),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Store } from '../store.ts';
+import type { WholeStore } from '../transfer.ts';
 import { auditStore } from './audit.ts';
 import { Batches } from './batch.ts';
 import { blockKeyOf, certificateStore } from './certificates.ts';
@@ -9,10 +9,12 @@ import { Hints } from './hints.ts';
 import { META } from './keys.ts';
 import { leaseStore } from './leases.ts';
 import { MarkIndex } from './mark-index.ts';
+import { replicaStore } from './replicas.ts';
 import { requestStore } from './request-store.ts';
 import { isBlocked } from './requests.ts';
 import { sweeper } from './sweep.ts';
 import { apiKeyStore, tokenStore } from './tokens.ts';
+import { transferStore } from './transfer.ts';
 
 /** The version of the files' layout (`keys.ts`) and of the values in them. */
 const FORMAT = '2';
@@ -31,7 +33,7 @@ export interface EmbeddedOptions {
  * The embedded store: LMDB's files in one folder, shared by the processes of one machine, with nothing to install or to run.
  * @throws StoreUnavailable; Error where the folder holds another version's files, or is open in this process already
  */
-export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Promise<Store> {
+export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Promise<WholeStore> {
   const environment = await Environment.open(path);
   const marks = new MarkIndex();
   const hints = new Hints();
@@ -53,6 +55,8 @@ export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Pr
     crls: crlStore(environment, batches, hints),
     audit: auditStore(environment, batches),
     leases: leaseStore(batches),
+    replicas: replicaStore(environment, batches),
+    transfer: transferStore(environment, batches),
     blockedKeys: {
       has: (keyHash) => environment.read((tables) => isBlocked(tables, keyHash)),
       add: (keyHash, audit) => batches.submit((transaction) => {

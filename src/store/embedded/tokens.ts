@@ -1,7 +1,7 @@
 import type { ApiKeyRecord, ApiKeyStore, TokenRecord, TokenStore } from '../store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
-import { credentials, readCredential, writeCredential } from './credentials.ts';
+import { credentials, loadCredential, readCredential, writeCredential } from './credentials.ts';
 import type { Kind, StoredCredential } from './credentials.ts';
 import type { Environment, Reads } from './environment.ts';
 
@@ -13,9 +13,12 @@ const API_KEYS: Kind<ApiKeyRecord> = { table: 'apiKeys', claims: 'api-key' };
 
 type StoredToken = StoredCredential<TokenRecord>;
 
+/** The record as others see it. */
+export const showToken = ({ record, used }: StoredToken): TokenRecord => ({ ...record, used });
+
 /** Enrolment tokens. Their count of uses is kept beside the record. */
 export function tokenStore(environment: Environment, batches: Batches): TokenStore {
-  const { create, ...rest } = credentials<TokenRecord>(environment, batches, TOKENS, ({ record, used }) => ({ ...record, used }));
+  const { create, ...rest } = credentials<TokenRecord>(environment, batches, TOKENS, showToken);
   return {
     ...rest,
     async create(token, claim, audit, now) {
@@ -38,6 +41,16 @@ export function apiKeyStore(environment: Environment, batches: Batches): ApiKeyS
 }
 
 export const readToken = (tables: Reads, id: string): StoredToken | undefined => readCredential<TokenRecord>(tables, TOKENS, id);
+
+export const readApiKey = (tables: Reads, id: string): StoredCredential<ApiKeyRecord> | undefined => readCredential<ApiKeyRecord>(tables, API_KEYS, id);
+
+/** Takes in a token from elsewhere: as it is, or in place of what is there. */
+export const loadToken = (transaction: Transaction, token: TokenRecord, before: StoredToken | undefined): void =>
+  loadCredential(transaction, TOKENS, { record: token, used: token.used }, before);
+
+/** The same for an API key. */
+export const loadApiKey = (transaction: Transaction, key: ApiKeyRecord, before: StoredCredential<ApiKeyRecord> | undefined): void =>
+  loadCredential(transaction, API_KEYS, { record: key, used: 0 }, before);
 
 /** Whether the token may yield one more certificate. `now` in milliseconds. */
 export const mayUse = ({ used, record }: StoredToken, now: number): boolean =>

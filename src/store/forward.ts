@@ -1,0 +1,32 @@
+import type { RequestRecord, RequestState } from '../issuance/request.ts';
+import { revise } from './revise.ts';
+import type { ApiKeyRecord, TokenRecord } from './store.ts';
+
+/**
+ * What becomes of a thing that is in the store when another copy of it is loaded, older or newer: it only goes forward. Each function
+ * gives undefined where the present one stays as it is.
+ */
+
+const RANK: Readonly<Record<RequestState, number>> = { pending: 0, approved: 1, issued: 2, denied: 2, failed: 2 };
+
+/** Issued, denied and failed stand; approved replaces pending. Of the same certificate, revoked wins. */
+export function forwardRecord(present: RequestRecord, other: RequestRecord): RequestRecord | undefined {
+  if (RANK[other.state] > RANK[present.state]) return other;
+  if (present.state !== 'issued' || other.state !== 'issued' || other.revocation === undefined) return undefined;
+  const revocation = revise(present.revocation, other.revocation);
+  return revocation === undefined ? undefined : { ...present, revocation };
+}
+
+export function forwardToken(present: TokenRecord, other: TokenRecord): TokenRecord | undefined {
+  const used = Math.max(present.used, other.used);
+  const revokedAt = earlier(present.revokedAt, other.revokedAt);
+  return used === present.used && revokedAt === present.revokedAt ? undefined : { ...present, used, ...(revokedAt === undefined ? {} : { revokedAt }) };
+}
+
+export function forwardApiKey(present: ApiKeyRecord, other: ApiKeyRecord): ApiKeyRecord | undefined {
+  const revokedAt = earlier(present.revokedAt, other.revokedAt);
+  return revokedAt === undefined || revokedAt === present.revokedAt ? undefined : { ...present, revokedAt };
+}
+
+const earlier = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? one ?? other : Math.min(one, other);

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { beginning, contentOf, continues } from './content.ts';
+import type { Position, Source } from './content.ts';
+import { TransferError } from './errors.ts';
+import { DIGEST_BYTES, MAGIC, counted, encodeFrame, portionFrame } from './frames.ts';
+import type { BackupEnd, Frame, Tally } from './frames.ts';
+import { FIRST_PLACE, readFrames } from './read-backup.ts';
+import type { Place } from './read-backup.ts';
+
+/** What was done, out of how much where that is known. */
+export type Progress = (label: string, done: number, total: number) => void;
+
+export interface BackupOptions {
+  readonly source: Source;
+  /** Where it goes; nothing may be there. What is begun lies beside it, as `<file>.partial`. */
+  readonly file: string;
+  readonly program: string;
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly progress: Progress;
+}
+
+/** Only its owner may read it: it has names, and hashes of secrets. */
+const MODE = 0o600;
+/** Octets that a power cut may take, and that are then read from the store again. */
+const SYNC_EVERY = 64 * 2 ** 20;
+
+interface Begun {
+  readonly place: Place;
+  readonly position: Position;
+  readonly tally: Tally;
+}
+
+/**
+ * Writes the whole content of a store into a file, also while a service uses the store. One that was interrupted goes on where it stopped.
+ * @throws TransferError, StoreUnavailable
+ */
+export async function backup(options: BackupOptions): Promise<BackupEnd & { readonly resumed: boolean; readonly bytes: number }> {
+  const { source, file, clock, progress } = options;
+  const partial = `${file}.partial`;
+  const there = existsSync(partial);
+  const handle = await open(partial, there ? 'r+' : 'wx', MODE);
+  try {
+    const standing = there ? await takeUp(source, partial) : undefined;
+    const begun = standing ?? await begin(options, handle);
+    await handle.truncate(begun.place.offset);
+    const write = frameWriter(handle, begun.place);
+    let { position, tally } = begun;
+    for await (const portion of contentOf(source, position)) {
+      tally = counted(tally, portion);
+      ({ position } = portion);
+      await write(portionFrame(portion, tally));
+      const { requests, head: { sequence }, begun: { sequence: lines } } = position;
+      // Each request has a line at least: both together are at most twice as many as there are lines.
+      progress(`${requests} requests, ${sequence} lines of the log`, sequence > 0 ? lines + Math.min(sequence, lines) : Math.min(requests, lines), 2 * lines);
+    }
+    const end: BackupEnd = { finishedAt: clock(), head: position.head, ...tally };
+    const bytes = await write({ kind: 'end', json: end });
+    await handle.sync();
+    await rename(partial, file);
+    await syncFolder(dirname(file));
+    return { ...end, resumed: standing !== undefined, bytes };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function begin({ source, program, id, clock }: BackupOptions, handle: FileHandle): Promise<Begun> {
+  const position = await beginning(source);
+  const head = encodeFrame(FIRST_PLACE.digest, { kind: 'head', json: { program, startedAt: clock(), id, begun: position.begun } });
+  await writeAll(handle, Buffer.concat([Buffer.from(MAGIC), head]), 0);
+  const place = { offset: MAGIC.length + head.length, digest: Buffer.from(head.subarray(-DIGEST_BYTES)) };
+  return { place, position, tally: { items: {}, lines: 0 } };
+}
+
+/** Up to where the file that was begun is whole; undefined where not even its head is. */
+async function takeUp(source: Source, partial: string): Promise<Begun | undefined> {
+  let begun: Begun | undefined;
+  for await (const { frame, place } of readFrames(partial)) {
+    if (frame.kind === 'head') begun = { place, position: { ...await beginning(source), begun: frame.json.begun }, tally: { items: {}, lines: 0 } };
+    if (frame.kind === 'portion') begun = { place, position: frame.json.position, tally: frame.json.tally };
+  }
+  if (begun !== undefined && !await continues(source, begun.position)) {
+    throw new TransferError('other-store', `${partial} was begun with another store, or the store was put back since`, 'remove it and begin again');
+  }
+  return begun;
+}
+
+/** Appends frames; gives the length of the file. */
+function frameWriter(handle: FileHandle, from: Place): (frame: Frame) => Promise<number> {
+  let { offset, digest } = from;
+  let unsynced = 0;
+  return async (frame) => {
+    const bytes = encodeFrame(digest, frame);
+    await writeAll(handle, bytes, offset);
+    offset += bytes.length;
+    unsynced += bytes.length;
+    digest = Buffer.from(bytes.subarray(-DIGEST_BYTES));
+    if (unsynced > SYNC_EVERY) {
+      await handle.datasync();
+      unsynced = 0;
+    }
+    return offset;
+  };
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  await folder.sync().finally(() => folder.close());
+}

@@ -1,0 +1,124 @@
+import type { AuditEntry } from '../audit/entry.ts';
+import { EMPTY_CHAIN } from '../audit/chain.ts';
+import type { ChainHead } from '../audit/chain.ts';
+import type { DumpedKind, PortableItem, WholeStore } from '../store/transfer.ts';
+
+/** How far the reading of a store is: all that is needed to go on later, in another process too. */
+export interface Position {
+  readonly phase: Phase;
+  /** Within the phase. */
+  readonly cursor?: string;
+  /** The last line of the log that was given out. */
+  readonly head: ChainHead;
+  /** Where the log stood when the reading began. */
+  readonly begun: ChainHead;
+  /** Authorities that are known: those of the deployment, and those that records name. */
+  readonly authorities: readonly string[];
+  /** Requests given out. */
+  readonly requests: number;
+}
+
+/** In their order. */
+const DUMPED: readonly DumpedKind[] = ['request', 'token', 'api-key', 'claim', 'quota', 'blocked-key'];
+const PHASES = [...DUMPED, 'revocations', 'log', 'changes', 'whole'] as const;
+type Phase = (typeof PHASES)[number];
+
+/** A part of a store's content; `position` is where to go on behind it. */
+export interface Portion {
+  readonly items: readonly PortableItem[];
+  readonly entries: readonly AuditEntry[];
+  readonly position: Position;
+}
+
+export interface Source {
+  readonly store: Pick<WholeStore, 'transfer' | 'audit' | 'crls'>;
+  /** Names of the deployment's authorities. */
+  readonly authorities: readonly string[];
+}
+
+const ITEMS = 500;
+const LINES = 1000;
+
+/** Where a reading begins. */
+export async function beginning({ store, authorities }: Source): Promise<Position> {
+  return { phase: 'request', head: EMPTY_CHAIN, begun: await store.audit.head(), authorities: [...new Set(authorities)].sort(), requests: 0 };
+}
+
+/** Whether the store's log still has the head at which this reading began: else it is another store, or was put back. */
+export async function continues({ store }: Source, { begun }: Position): Promise<boolean> {
+  if (begun.sequence === 0) return true;
+  const [entry] = await store.audit.list({ after: begun.sequence - 1, limit: 1 });
+  return entry?.hash === begun.hash;
+}
+
+/**
+ * The whole content of a store that may be in use, in bounded memory. First everything is read as it happens to be; then the log up to
+ * where it stood at the beginning; then, step by step, each further line with what it speaks of, as both are in one view. When a step
+ * reaches the log's head, all of it together is the store as it was at that head.
+ */
+export async function* contentOf(source: Source, from: Position): AsyncGenerator<Portion> {
+  let position = from;
+  while (position.phase !== 'whole') {
+    for await (const portion of PHASE_READERS[position.phase](source, position)) {
+      position = portion.position;
+      yield portion;
+    }
+  }
+}
+
+type Reader = (source: Source, from: Position) => AsyncGenerator<Portion>;
+
+const next = ({ cursor: _, ...position }: Position): Position =>
+  ({ ...position, phase: PHASES[PHASES.indexOf(position.phase) + 1] ?? 'whole' });
+
+async function* dumped({ store }: Source, from: Position): AsyncGenerator<Portion> {
+  const { items, next: cursor } = await store.transfer.dump(from.phase as DumpedKind, from.cursor, ITEMS);
+  const seen = { ...from, requests: from.requests + (from.phase === 'request' ? items.length : 0), authorities: withThoseOf(from.authorities, items) };
+  yield { items, entries: [], position: cursor === undefined ? next(seen) : { ...seen, cursor } };
+}
+
+function withThoseOf(known: readonly string[], items: readonly PortableItem[]): readonly string[] {
+  const more = new Set<string>();
+  for (const item of items) if (item.kind === 'request' && !known.includes(item.record.authority)) more.add(item.record.authority);
+  return more.size === 0 ? known : [...known, ...more];
+}
+
+/** One authority after another: its feed, its documents, and where they stand. The cursor is `<number of the authority> <revision>`. */
+async function* revocations({ store }: Source, from: Position): AsyncGenerator<Portion> {
+  const [at = 0, after = 0] = (from.cursor ?? '').split(' ').filter((part) => part !== '').map(Number);
+  const authority = from.authorities[at];
+  if (authority === undefined) return yield { items: [], entries: [], position: next(from) };
+  const { changes, restart } = await store.crls.changes(authority, after, ITEMS);
+  if (restart && after > 0) return yield { items: [], entries: [], position: { ...from, cursor: `${at} 0` } };
+  const items: PortableItem[] = changes.map((change) => ({ kind: 'revocation', authority, change }));
+  const last = changes.at(-1);
+  if (last !== undefined && changes.length === ITEMS) return yield { items, entries: [], position: { ...from, cursor: `${at} ${last.revision}` } };
+  yield { items, entries: [], position: from };
+  for (const document of (await store.crls.heads(authority)).keys()) {
+    const crl = await store.crls.current(authority, document);
+    // One at a time: a full CRL may have 50 MB.
+    if (crl !== undefined) yield { items: [{ kind: 'crl', authority, document, crl }], entries: [], position: from };
+  }
+  yield { items: [await store.transfer.authority(authority)], entries: [], position: { ...from, cursor: `${at + 1} 0` } };
+}
+
+async function* log({ store }: Source, from: Position): AsyncGenerator<Portion> {
+  const entries = (await store.audit.list({ after: from.head.sequence, limit: LINES })).filter(({ sequence }) => sequence <= from.begun.sequence);
+  const behind = { ...from, head: headOf(entries) ?? from.head };
+  yield { items: [], entries, position: behind.head.sequence >= from.begun.sequence || entries.length === 0 ? next(behind) : behind };
+}
+
+async function* changes({ store }: Source, from: Position): AsyncGenerator<Portion> {
+  const { head, entries, items } = await store.transfer.changes(from.head.sequence, ITEMS, from.authorities);
+  const behind = { ...from, head: headOf(entries) ?? from.head, authorities: withThoseOf(from.authorities, items) };
+  yield { items, entries, position: behind.head.sequence >= head.sequence ? next(behind) : behind };
+}
+
+function headOf(entries: readonly AuditEntry[]): ChainHead | undefined {
+  const last = entries.at(-1);
+  return last && { sequence: last.sequence, hash: last.hash };
+}
+
+const PHASE_READERS: Readonly<Record<Exclude<Phase, 'whole'>, Reader>> = {
+  request: dumped, token: dumped, 'api-key': dumped, claim: dumped, quota: dumped, 'blocked-key': dumped, revocations, log, changes,
+};

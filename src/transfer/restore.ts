@@ -1,0 +1,192 @@
+import type { AuditDraft } from '../audit/entry.ts';
+import type { ChainHead } from '../audit/chain.ts';
+import type { LoadCounts, PortableItem, WholeStore } from '../store/transfer.ts';
+import type { Progress } from './backup.ts';
+import { beginning, contentOf, continues } from './content.ts';
+import type { Position, Source } from './content.ts';
+import { TransferError } from './errors.ts';
+import { contentOfPortion } from './frames.ts';
+import { FIRST_PLACE, readFrames } from './read-backup.ts';
+import type { Place } from './read-backup.ts';
+import { verifyBackup } from './verify-backup.ts';
+
+export type Target = Pick<WholeStore, 'transfer' | 'audit' | 'crls' | 'replicas'>;
+
+export interface RestoreOptions {
+  readonly target: Target;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  /** Another backup of the same store will follow: the log here is left as it is there, so that it can go on. */
+  readonly more: boolean;
+  readonly actor: string;
+  readonly progress: Progress;
+}
+
+export interface Restored extends LoadCounts {
+  /** Lines of the log that were not here. */
+  readonly lines: number;
+  /** The head of the log that was restored. */
+  readonly head: ChainHead;
+  /** True where the store had all of it, and more, before. */
+  readonly older: boolean;
+  readonly resumed: boolean;
+}
+
+/**
+ * At most one CRL a second is published of each document; so this many numbers beyond those of the time between cannot have been used,
+ * also where two clocks differ by an hour. Numbers have 20 octets (RFC 5280 5.2.3): there is no end of them.
+ */
+const SPARE = 3600n;
+/** More changes than a feed can have had that nobody knows of any more. */
+const REVISIONS_SPARE = 2 ** 30;
+/** A process that serves says so every ten seconds. */
+export const SERVES_WITHIN = 35_000;
+/** In place of a backup's id. */
+const STRAIGHT = 'store';
+
+/**
+ * Takes the content of a backup into a store, after all of it was checked. What is here only goes forward (`TransferStore.load`). One that
+ * was interrupted goes on where it stopped, with the same file.
+ * @throws TransferError, StoreUnavailable
+ */
+export async function restoreFile(path: string, options: RestoreOptions): Promise<Restored> {
+  const { target, progress } = options;
+  await refuseRunning(target, options.clock());
+  const here = await target.audit.head();
+  const backup = await verifyBackup(path, progress, here.sequence);
+  const mark = parseMark(await target.transfer.mark());
+  await refuseOtherLog(target, here, backup.end.head, backup.hashAt);
+  const resumed = mark?.of === backup.head.id;
+  const older = mark === undefined && here.sequence >= backup.end.head.sequence && backup.end.head.sequence > 0;
+  const from: Place = resumed && mark.place !== undefined ? { offset: mark.place.offset, digest: Buffer.from(mark.place.digest, 'hex') } : FIRST_PLACE;
+  const counts = await load(target, resumed ? mark : { of: backup.head.id }, async function* () {
+    for await (const { frame, place } of readFrames(path, from)) {
+      if (frame.kind !== 'portion') continue;
+      const { entries, items } = contentOfPortion(frame);
+      progress('restoring', place.offset, backup.bytes);
+      yield { items: [...items], entries, mark: { of: backup.head.id, place: { offset: place.offset, digest: place.digest.toString('hex') } } };
+    }
+  });
+  return finish(options, { counts, head: backup.end.head, madeAt: backup.head.startedAt, authorities: backup.authorities, older, resumed, of: backup.head.id });
+}
+
+/**
+ * The same from another store, without a file between. That one may be in use where `more` says that this is not the last time.
+ */
+export async function restoreStore(source: Source & { readonly store: Pick<WholeStore, 'replicas'> }, options: RestoreOptions): Promise<Restored> {
+  const { target, progress, clock, more } = options;
+  await refuseRunning(target, clock());
+  if (!more) await refuseRunning(source.store, clock());
+  const here = await target.audit.head();
+  const there = await source.store.audit.head();
+  await refuseOtherLog(target, here, there, here.sequence === 0 || here.sequence > there.sequence ? undefined : (await source.store.audit.list({ after: here.sequence - 1, limit: 1 }))[0]?.hash);
+  const mark = parseMark(await target.transfer.mark());
+  const older = mark === undefined && here.sequence >= there.sequence && there.sequence > 0;
+  const resumed = mark?.position !== undefined && await continues(source, mark.position);
+  let position = resumed && mark?.position !== undefined ? mark.position : await beginning(source);
+  const madeAt = clock();
+  const counts = await load(target, { of: STRAIGHT, position }, async function* () {
+    for await (const portion of contentOf(source, position)) {
+      ({ position } = portion);
+      const { begun: { sequence: lines }, head: { sequence }, requests } = position;
+      progress(`${requests} requests, ${sequence} lines of the log`, sequence > 0 ? lines + Math.min(sequence, lines) : Math.min(requests, lines), 2 * lines);
+      yield { ...portion, mark: { of: STRAIGHT, position } };
+    }
+  });
+  return finish(options, { counts, head: position.head, madeAt, authorities: position.authorities, older, resumed, of: STRAIGHT });
+}
+
+/** How far a loading is: kept in the store that is loaded. */
+interface Mark {
+  readonly of: string;
+  readonly place?: { readonly offset: number; readonly digest: string };
+  readonly position?: Position;
+}
+
+const parseMark = (text: string | undefined): Mark | undefined => (text === undefined ? undefined : JSON.parse(text) as Mark);
+
+interface Loadable {
+  readonly items: readonly PortableItem[];
+  readonly entries: Parameters<WholeStore['transfer']['loadAudit']>[0];
+  readonly mark: Mark;
+}
+
+async function load({ transfer }: Target, before: Mark, portions: () => AsyncIterable<Loadable>): Promise<LoadCounts & { readonly lines: number }> {
+  const sums = { added: 0, advanced: 0, kept: 0, lines: 0 };
+  let done = JSON.stringify(before);
+  for await (const { items, entries, mark } of portions()) {
+    const now = JSON.stringify(mark);
+    // The lines last: a log that has them has what they speak of.
+    const { added, advanced, kept } = await transfer.load(items, entries.length === 0 ? now : done);
+    sums.lines += entries.length === 0 ? 0 : await transfer.loadAudit(entries, now);
+    done = now;
+    sums.added += added;
+    sums.advanced += advanced;
+    sums.kept += kept;
+  }
+  return sums;
+}
+
+interface Loaded {
+  readonly counts: LoadCounts & { readonly lines: number };
+  readonly head: ChainHead;
+  /** Milliseconds since the epoch: what was published since then is not known here. */
+  readonly madeAt: number;
+  readonly authorities: readonly string[];
+  readonly older: boolean;
+  readonly resumed: boolean;
+  readonly of: string;
+}
+
+async function finish({ target, clock, more, actor }: RestoreOptions, { counts, head, madeAt, authorities, older, resumed, of }: Loaded): Promise<Restored> {
+  const { transfer, audit } = target;
+  const now = await audit.head();
+  if (now.sequence < head.sequence) throw new TransferError('wrong-content', `the log here ends at line ${now.sequence}, not ${head.sequence}`);
+  // What was older than what is here has nothing to catch up with.
+  if (!older) await transfer.load(await jumps(target, authorities, madeAt, clock()), JSON.stringify({ of }));
+  if (!more && !older) {
+    const line: AuditDraft = {
+      time: clock(), event: 'store.restored', actor, subject: 'store', details: { head: `${head.sequence}:${head.hash}`, backupAt: madeAt, added: counts.added, advanced: counts.advanced, lines: counts.lines },
+    };
+    await audit.append([line]);
+  }
+  await transfer.load([], undefined);
+  return { ...counts, head, older, resumed };
+}
+
+/**
+ * Where authorities go on: with numbers that no CRL since the backup can have had, no thisUpdate before now, and revisions that no feed
+ * has told anybody.
+ */
+async function jumps({ transfer }: Target, authorities: readonly string[], madeAt: number, now: number): Promise<PortableItem[]> {
+  const numbers = BigInt(Math.max(0, Math.ceil((now - madeAt) / 1000))) + SPARE;
+  const thisUpdate = Math.floor(now / 1000);
+  return Promise.all(authorities.map(async (name) => {
+    const standing = await transfer.authority(name);
+    const full = standing.sequences.some(({ document }) => document === 'full') ? [] : [{ document: 'full', number: 0n, thisUpdate, revision: 0 } as const];
+    return {
+      ...standing,
+      revision: standing.revision + REVISIONS_SPARE,
+      sequences: [...standing.sequences, ...full].map((sequence) => ({ ...sequence, number: sequence.number + numbers, thisUpdate: Math.max(sequence.thisUpdate, thisUpdate) })),
+    };
+  }));
+}
+
+/** A running service would answer for a store that is half there, and write into a log that is about to go on otherwise. */
+async function refuseRunning({ replicas }: Pick<WholeStore, 'replicas'>, now: number): Promise<void> {
+  const [running] = (await replicas.list()).filter(({ seenAt }) => now - seenAt < SERVES_WITHIN);
+  if (running === undefined) return;
+  const seconds = Math.max(0, Math.round((now - running.seenAt) / 1000));
+  throw new TransferError('in-use', `a service runs on this store: ${running.name}, seen ${seconds} s ago`, `stop it; one that died is forgotten after ${SERVES_WITHIN / 1000} s`);
+}
+
+/** One of the two logs must be the beginning of the other. `hashAt`: the hash there of the line that is the last one here. */
+async function refuseOtherLog({ audit }: Target, here: ChainHead, there: ChainHead, hashAt: string | undefined): Promise<void> {
+  if (here.sequence === 0 || there.sequence === 0) return;
+  const same = here.sequence <= there.sequence
+    ? hashAt === here.hash
+    : (await audit.list({ after: there.sequence - 1, limit: 1 }))[0]?.hash === there.hash;
+  if (same) return;
+  throw new TransferError('other-log', `this store has a log of its own (head ${here.sequence}:${here.hash.slice(0, 16)}…), which neither continues nor begins that of the backup`, 'restore into an empty store, or one that the backup was made of: two logs cannot become one');
+}
+
