@@ -19,6 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   audit: ['x509', 'policy'],
   store: ['x509', 'policy', 'audit'],
   'store/embedded': ['x509', 'policy', 'audit', 'store'],
+  'store/redis': ['x509', 'policy', 'audit', 'store'],
   identity: ['x509', 'policy', 'authority/durable-file.ts'],
   authority: ['x509', 'policy'],
   // Content on its way from one store to another.
@@ -38,7 +39,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The files that put the parts together may import any room, but only service.ts names an implementation of the store. */
-const IMPLEMENTATIONS: Readonly<Record<string, string>> = { 'store/embedded': 'service.ts' };
+const IMPLEMENTATIONS: Readonly<Record<string, string>> = { 'store/embedded': 'service.ts', 'store/redis': 'service.ts' };
 
 /** Package -> rooms and files that know it. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -47,6 +48,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   asn1js: ['authority'],
   commander: ['cli'],
   fastify: ['http', 'http/rest', 'http/published'],
+  ioredis: ['store/redis'],
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],
   'prom-client': ['metrics.ts', 'serve.ts'],
