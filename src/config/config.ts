@@ -35,6 +35,17 @@ export interface Config {
     readonly rootLifetime: number;
     readonly coalesce: number;
   };
+  readonly ocsp: {
+    readonly serve: boolean;
+    /** Seconds. */
+    readonly lifetime: number;
+    readonly maxAge: number;
+    /** Answers kept by each process. */
+    readonly kept: number;
+    readonly responderId: 'key' | 'name';
+    /** Seconds. */
+    readonly responderLifetime: number;
+  };
   /** What was configured, over the built-in profiles or beside them; `policy/profile.ts` makes profiles of it. */
   readonly profiles: Readonly<Record<string, RawProfile>>;
   readonly defaultProfile: string;
@@ -48,17 +59,6 @@ export interface Config {
   };
   readonly limits: {
     /** Bytes. */
-  readonly ocsp: {
-    readonly serve: boolean;
-    /** Seconds. */
-    readonly lifetime: number;
-    readonly maxAge: number;
-    /** Answers kept by each process. */
-    readonly kept: number;
-    readonly responderId: 'key' | 'name';
-    /** Seconds. */
-    readonly responderLifetime: number;
-  };
     readonly body: number;
     /** For each listener and process. */
     readonly connections: number;

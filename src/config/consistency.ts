@@ -26,21 +26,6 @@ const LEAST_OCSP_LIFETIME = 60;
 /** The responder's certificate is renewed with a third of its life left: no answer outlives it. */
 const OCSP_LIFETIMES_OF_RESPONDER = 3;
 
-/** Settings that mean nothing, or less than was meant, with another kind of store. */
-const FOR_REDIS: readonly {
-  readonly path: Path;
-  readonly set: (store: Omit<Config['store'], 'url'>) => boolean;
-  readonly kind: string;
-  readonly has: (url: Config['store']['url']) => boolean;
-}[] = [
-  { path: ['password'], set: ({ password }) => password !== undefined, kind: 'Redis', has: ({ kind }) => kind === 'redis' },
-  { path: ['minReplicas'], set: ({ minReplicas }) => minReplicas > 0, kind: 'Redis', has: ({ kind }) => kind === 'redis' },
-  { path: ['sentinel'], set: ({ sentinel }) => Object.keys(sentinel).length > 0, kind: 'redis+sentinel', has: (url) => url.kind === 'redis' && url.topology === 'sentinel' },
-  ...(['ca', 'cert', 'key', 'serverName'] as const).map((name) => ({
-    path: ['tls', name], set: ({ tls }: Pick<Config['store'], 'tls'>) => tls[name] !== undefined, kind: 'rediss (TLS)', has: (url: Config['store']['url']) => url.kind === 'redis' && url.tls,
-  })),
-];
-
 const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   ({ listen }) => when(listen.https === 'off' && listen.http === 'off', {
     path: ['listen'], about: [['listen', 'https'], ['listen', 'http']], problem: 'turns both https and http off', expected: 'one of them',

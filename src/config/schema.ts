@@ -120,6 +120,15 @@ export const ConfigSchema = Type.Object(
         rootLifetime: Duration('From thisUpdate to nextUpdate of the root\'s CRL', '90d'),
         coalesce: Duration('At least this long between two publications; in any case two never share a second', '0s'),
       }, { ...closed, description: 'Certificate revocation lists' }),
+    ocsp: Type.Object(
+      {
+        serve: Flag('Whether OCSP is answered, and certificates say where', { default: true }),
+        lifetime: Duration('From thisUpdate to nextUpdate of an answer; it is renewed at half of that', '1d'),
+        maxAge: Duration('How long caches may give out an answer without asking whether there is another', '5m'),
+        kept: Count('Answers that each process keeps, about 1 KiB each', 20_000, { minimum: 0, maximum: 10_000_000 }),
+        responderId: Choice(['key', 'name'], { description: 'How an answer names who signed it: by the hash of the key, or by the subject', default: 'key' }),
+        responderLifetime: Duration('Life of the certificate that signs answers; it is renewed at two thirds', '7d'),
+      }, { ...closed, description: 'The OCSP responders of the authorities whose key is here' }),
     profiles: Type.Unsafe<Record<string, RawProfile>>(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), ProfileSchema, {
       ...closed,
       description: 'Added to, or changing, the built-in profiles server, client, node, operator, ocsp and subordinate',
@@ -145,15 +154,6 @@ export const ConfigSchema = Type.Object(
         wait: Duration('Longest `Prefer: wait`', '60s'),
         perIdentity: Count('Calls a minute for each identity that is no operator; 0 for no limit', 60_000, { minimum: 0 }),
         perAddress: Count('Calls a minute for each address; 0 for no limit', 0, { minimum: 0 }),
-    ocsp: Type.Object(
-      {
-        serve: Flag('Whether OCSP is answered, and certificates say where', { default: true }),
-        lifetime: Duration('From thisUpdate to nextUpdate of an answer; it is renewed at half of that', '1d'),
-        maxAge: Duration('How long caches may give out an answer without asking whether there is another', '5m'),
-        kept: Count('Answers that each process keeps, about 1 KiB each', 20_000, { minimum: 0, maximum: 10_000_000 }),
-        responderId: Choice(['key', 'name'], { description: 'How an answer names who signed it: by the hash of the key, or by the subject', default: 'key' }),
-        responderLifetime: Duration('Life of the certificate that signs answers; it is renewed at two thirds', '7d'),
-      }, { ...closed, description: 'The OCSP responders of the authorities whose key is here' }),
         failuresPerAddress: Count('Refused credentials a minute for each address; 0 for no limit', 120, { minimum: 0 }),
       }, { ...closed, description: 'What strangers may take' }),
     log: Type.Object(
