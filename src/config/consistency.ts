@@ -57,19 +57,6 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     path: ['ocsp', 'responderLifetime'], about: [['ocsp', 'lifetime']],
     problem: `is ${formatDuration(ocsp.responderLifetime)}`, expected: `at least ${OCSP_LIFETIMES_OF_RESPONDER} times ocsp.lifetime (${formatDuration(OCSP_LIFETIMES_OF_RESPONDER * ocsp.lifetime)})`,
   }),
-  ({ store }) => when(store.timeout === 0, { path: ['store', 'timeout'], problem: 'is no time at all', expected: 'at least 1s' }),
-  ({ store }) => when(store.replicaTimeout === 0 || store.replicaTimeout >= Math.max(1, store.timeout), {
-    path: ['store', 'replicaTimeout'], about: [['store', 'timeout']], problem: `is ${formatDuration(store.replicaTimeout)}`, expected: `at least 1s, and less than store.timeout (${formatDuration(store.timeout)})`,
-  }),
-  ({ store }) => when(store.password !== undefined && store.url.kind === 'redis' && store.url.password !== undefined, {
-    path: ['store', 'password'], about: [['store', 'url']], problem: 'and a password in store.url are both set', expected: 'one of them',
-  }),
-  ({ store: { tls } }) => (['cert', 'key'] as const).flatMap((one) => when(tls[one] === undefined && tls[one === 'cert' ? 'key' : 'cert'] !== undefined, {
-    path: ['store', 'tls', one], problem: `is missing beside store.tls.${one === 'cert' ? 'key' : 'cert'}`, expected: 'both, or neither',
-  })),
-  ({ store: { url, ...store } }) => FOR_REDIS.flatMap(({ path, set, kind, has }) => when(set(store) && !has(url), {
-    path: ['store', ...path], about: [['store', 'url']], problem: `is set, which is for ${kind}`, expected: `store.url with ${kind}`,
-  })),
   faultsOfProfiles,
   (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
   ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {
