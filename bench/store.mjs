@@ -1,19 +1,25 @@
-// The embedded store alone: accepted requests, each with its indexes, one claim and one audit line, durable.
+// The stores alone, side by side: accepted requests, each with its indexes, one claim, one quota and one audit line, durable. Redis is a
+// server of this benchmark's own, with appendfsync always.
 //
-//     npm run build && node bench/store.mjs [records for each measure, 20000] [records for memory and opening, 100000]
+//     npm run build && node bench/store.mjs [records for each measure, 20000] [records for memory and opening, 100000] [rounds, 3]
 //
-// Prints CPU and wall time for each record and latency at 1, 16 and 64 at once, what this disk needs to sync, and the memory and the
-// time to open with many records.
+// Prints CPU and wall time for each record and latency at 1, 16 and 64 at once, in turns so that a busy moment hits both, the ratio of
+// their rates, what this disk needs to sync, the memory and the time to open with many records, and what a record takes in Redis.
 import { randomBytes, randomFillSync } from 'node:crypto';
-import { fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const build = process.env.CHANCERY_BUILD ?? fileURLToPath(new URL('../build', import.meta.url));
-const { openEmbeddedStore } = await import(pathToFileURL(join(build, 'src/store/embedded/store.js')).href);
+const from = (path) => import(pathToFileURL(join(build, path)).href);
+const { openEmbeddedStore } = await from('src/store/embedded/store.js');
+const { openRedisStore } = await from('src/store/redis/store.js');
+const { openRedisLink } = await from('src/store/redis/link/open-link.js');
 const count = Number(process.argv[2] ?? 20_000);
 const many = Number(process.argv[3] ?? 100_000);
+const rounds = Number(process.argv[4] ?? 3);
 const folder = mkdtempSync(join(process.env.CHANCERY_BENCH_FOLDER ?? tmpdir(), 'chancery-store-'));
 
 const certificate = randomBytes(620);
@@ -42,6 +48,7 @@ function acceptance(now, coarse) {
       createdAt: now, updatedAt: now, keyHash: randomHex(32),
       certificate, notBefore: Math.floor(now / 1000), notAfter: Math.floor(now / 1000) + 2_592_000,
     },
+    quota: { key: 'api-key:bench', limit: 100_000_000, window: 86_400 },
     claims: [{ key: `csr/${randomHex(32)}`, fingerprint: randomHex(32), expires: Math.floor(now / 1000) + 1_728_000, livesWithRequest: true }],
     audit: [{ time: now, event: 'certificate.issued', actor: 'api-key:bench', subject: id, details: { profile: 'server', authority: 'issuing', names, notAfter: 1 } }],
     now,
@@ -57,27 +64,62 @@ function making() {
   return (user + system) / 50_000;
 }
 
-async function load(store, total, atOnce, coarse) {
+/** Stores `total` records, `atOnce` at once: milliseconds for each, and latencies. `serverCpu`: seconds that a server has used so far. */
+async function load(name, store, total, atOnce, serverCpu = () => 0) {
   const latencies = [];
   let next = 0;
   const cpu = process.cpuUsage();
+  const theirs = serverCpu();
   const began = performance.now();
   await Promise.all(Array.from({ length: atOnce }, async () => {
     while (next < total) {
       next += 1;
       const from = performance.now();
-      const { outcome } = await store.requests.accept(acceptance(Date.now(), coarse));
+      const { outcome } = await store.requests.accept(acceptance(Date.now(), false));
       if (outcome !== 'stored') throw new Error(outcome);
       latencies.push(performance.now() - from);
     }
   }));
   const wall = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
+  const server = (serverCpu() - theirs) * 1e6 / total;
   latencies.sort((a, b) => a - b);
   const at = (share) => latencies[Math.floor((latencies.length - 1) * share)].toFixed(2);
   const each = (used) => (used / total).toFixed(1);
-  console.log(`${String(atOnce).padStart(3)} at once${coarse ? ', serials with coarse time' : ''}: CPU ${each(user + system - total * own)} us ` +
-    `(${each(user - total * own)} user, ${each(system)} system), wall ${(wall * 1000 / total).toFixed(1)} us each, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`);
+  console.log(`${name.padEnd(8)} ${String(atOnce).padStart(2)} at once: CPU ${each(user + system - total * own)} us (${each(user - total * own)} user, ${each(system)} system)` +
+    `${server > 0 ? `, server ${server.toFixed(1)} us` : ''}, wall ${(wall * 1000 / total).toFixed(1)} us each, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`);
+  return total / wall;
+}
+
+/** A Redis of our own on a socket of TCP, durable. */
+async function startRedis() {
+  const port = 12_000 + Math.floor(Math.random() * 20_000);
+  const settings = { port, bind: '127.0.0.1', dir: folder, appendonly: 'yes', appendfsync: 'always', save: '', 'maxmemory-policy': 'noeviction', 'auto-aof-rewrite-percentage': 0 };
+  const server = spawn('redis-server', Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]), { stdio: 'ignore' });
+  const address = { topology: 'single', tls: false, hosts: [{ host: '127.0.0.1', port }], database: 0 };
+  const open = async (hashTag) => openRedisStore({
+    link: await openRedisLink({ address, hashTag, allowVolatile: false, minReplicas: 0, replicaTimeout: 1000, timeout: 10_000 }), prefix: hashTag,
+  });
+  const cli = (...command) => execFileSync('redis-cli', ['-p', String(port), ...command]).toString();
+  for (let tries = 0; ; tries += 1) {
+    try {
+      if (cli('PING').startsWith('PONG')) break;
+    } catch (error) {
+      if (tries > 50) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const ticks = Number(execFileSync('getconf', ['CLK_TCK']).toString());
+  return {
+    open, cli,
+    /** Seconds of CPU so far. */
+    cpu: () => readFileSync(`/proc/${server.pid}/stat`, 'latin1').split(') ')[1].split(' ').slice(11, 13).reduce((sum, one) => sum + Number(one), 0) / ticks,
+    memory: () => Number(/used_memory:(\d+)/.exec(cli('INFO', 'memory'))[1]),
+    stop: () => new Promise((resolve) => {
+      server.once('exit', resolve);
+      server.kill('SIGKILL');
+    }),
+  };
 }
 
 function diskSync() {
@@ -98,37 +140,56 @@ const memory = () => {
   return `${of('VmRSS')} MB (files ${of('RssFile')}, most ${of('VmHWM')})`;
 };
 
-const own = making();
-try {
-  diskSync();
-  console.log(`making a request: ${own.toFixed(1)} us, left out of the CPU below`);
-  for (const coarse of [false, true]) {
-    const store = await openEmbeddedStore({ path: join(folder, `load-${coarse}`) });
-    await load(store, count, 64, coarse);
-    await load(store, count, 64, coarse);
-    await load(store, count, 16, coarse);
-    await load(store, Math.ceil(count / 10), 1, coarse);
-    await store.close();
+const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+async function sideBySide(redis) {
+  const stores = { embedded: await openEmbeddedStore({ path: join(folder, 'load') }), redis: await redis.open('load') };
+  for (const [name, store] of Object.entries(stores)) await load(`${name}, warming up`, store, count, 64);
+  for (const atOnce of [64, 16, 1]) {
+    const ratios = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const total = atOnce === 1 ? Math.ceil(count / 10) : count;
+      const embedded = await load('embedded', stores.embedded, total, atOnce);
+      ratios.push(await load('redis', stores.redis, total, atOnce, redis.cpu) / embedded);
+    }
+    console.log(`         ${atOnce} at once: the rate of Redis is ${median(ratios).toFixed(2)} of the embedded store's (median of ${rounds})`);
   }
-  const path = join(folder, 'many');
-  const filled = await openEmbeddedStore({ path });
+  for (const store of Object.values(stores)) await store.close();
+}
+
+/** A store with many records: how it takes memory, how it opens, how it is searched. */
+async function withMany(name, open, size) {
+  const filled = await open();
+  const empty = size();
   for (let made = 0; made < many; made += 1000) {
     const begin = Date.now();
     await Promise.all(Array.from({ length: 1000 }, (_, n) => filled.requests.accept(acceptance(begin + n / 10, false))));
   }
-  console.log(`after ${many} records: memory ${memory()}, data.mdb ${Math.round(statSync(join(path, 'data.mdb')).size / 2 ** 20)} MB`);
+  console.log(`${name}: ${many} records take ${((size() - empty) / many).toFixed(0)} octets each, memory ${memory()}`);
   await filled.close();
   const from = performance.now();
-  const again = await openEmbeddedStore({ path });
-  console.log(`opened again in ${(performance.now() - from).toFixed(1)} ms`);
+  const again = await open();
+  console.log(`${name}: opened again in ${(performance.now() - from).toFixed(1)} ms`);
   const listed = performance.now();
-  let pages = 0;
-  for (let page = await again.certificates.list({ name: 'nowhere.example.com' }, { limit: 50 }, 0); ; pages += 1) {
-    if (page.next === undefined) break;
+  let pages = 1;
+  for (let page = await again.certificates.list({ name: 'nowhere.example.com' }, { limit: 50 }, 0); page.next !== undefined; pages += 1) {
     page = await again.certificates.list({ name: 'nowhere.example.com' }, { limit: 50, cursor: page.next }, 0);
   }
-  console.log(`a search by a name that is nowhere: ${pages + 1} pages, ${(performance.now() - listed).toFixed(0)} ms; memory ${memory()}`);
+  console.log(`${name}: a search by a name that is nowhere: ${pages} pages, ${(performance.now() - listed).toFixed(0)} ms; memory ${memory()}`);
   await again.close();
+}
+
+const own = making();
+let redis;
+try {
+  diskSync();
+  console.log(`making a request: ${own.toFixed(1)} us, left out of the CPU below`);
+  redis = await startRedis();
+  await sideBySide(redis);
+  const path = join(folder, 'many');
+  await withMany('embedded', () => openEmbeddedStore({ path }), () => (existsSync(join(path, 'data.mdb')) ? statSync(join(path, 'data.mdb')).size : 0));
+  await withMany('redis', () => redis.open('many'), redis.memory);
 } finally {
+  await redis?.stop();
   rmSync(folder, { recursive: true, force: true });
 }
