@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type EnrollOptions, enroll } from '../../src/agent/enroll.ts';
 import { type Asked, type FakeService, requestReply, startFakeService } from './fake-service.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 const surroundings = { now: Date.now, onProgress: () => {} };
-const newFolder = (): string => mkdtempSync(join(tmpdir(), 'chancery-enroll-'));
+const newFolder = (): string => temporaryFolder('enroll');
 const mode = (path: string): number => statSync(path).mode & 0o777;
 
 function optionsFor(service: FakeService, more: Partial<EnrollOptions> = {}): EnrollOptions {

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate, createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 /** What the service answers; a test may replace any of it. */
 export interface Behaviour {
@@ -85,7 +85,7 @@ export const requestReply = (id: string, more: object): object => ({
 });
 
 function makeAuthorities(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'chancery-fake-'));
+  const folder = temporaryFolder('fake');
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   openssl(folder, 'req', '-x509', ...key, '-days', '30', '-subj', '/CN=Test Root', '-keyout', 'root.key', '-out', 'root.pem');
   openssl(folder, 'req', '-new', ...key, '-subj', '/CN=Test Issuing', '-keyout', 'issuing.key', '-out', 'issuing.csr');

@@ -1,11 +1,11 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { enroll } from '../../src/agent/enroll.ts';
 import { type RenewOptions, commandDone, commandOwed, renew } from '../../src/agent/renew.ts';
 import { type FakeService, requestReply, startFakeService } from './fake-service.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 const DAY = 86_400_000;
 const at = (now: number) => ({ now: () => now, onProgress: () => {} });
@@ -21,7 +21,7 @@ interface Enrolled {
 /** A folder with a certificate of thirty days in it. */
 const withEnrolled = (work: (enrolled: Enrolled) => Promise<void>) => async (): Promise<void> => {
   const service = await startFakeService();
-  const folder = mkdtempSync(join(tmpdir(), 'chancery-renew-'));
+  const folder = temporaryFolder('renew');
   try {
     await enroll({
       url: service.url, token: service.token, names: ['node1.example.com'], folder, layout: 'plain', keyType: 'P-256', validity: '30d', wait: 0, force: false, reuseKey: false,
@@ -70,7 +70,7 @@ t.test('with force it does not wait, and with reuseKey the key stays', (t) => wi
 })());
 
 t.test('mode, owner and links of the files stay', (t) => withEnrolled(async ({ options, folder, file, read }) => {
-  const elsewhere = mkdtempSync(join(tmpdir(), 'chancery-elsewhere-'));
+  const elsewhere = temporaryFolder('elsewhere');
   renameSync(file('key.pem'), join(elsewhere, 'secret.pem'));
   symlinkSync(join(elsewhere, 'secret.pem'), file('key.pem'));
   chmodSync(join(elsewhere, 'secret.pem'), 0o640);
@@ -153,7 +153,7 @@ t.test('the command that follows is owed until it ended well', (t) => withEnroll
 })());
 
 t.test('a folder without an enrolment, or with a state that leads elsewhere, is refused', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'chancery-none-'));
+  const folder = temporaryFolder('none');
   const options = { folder, url: undefined, force: false, reuseKey: false, wait: 0, commandFollows: false };
   await t.rejects(renew(options, at(Date.now())), { code: 'file', message: `nothing was enrolled into ${folder}` });
   const enrolled = { url: 'https://127.0.0.1:1', profile: 'server', names: [], keyType: 'P-256', key: ['../key.pem'], certificate: ['cert.pem'], ca: 'ca.pem' };

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { runHere } from './run-cli.ts';
 import { serve } from './service.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
-const newFolder = (): string => mkdtempSync(join(tmpdir(), 'chancery-init-'));
+const newFolder = (): string => temporaryFolder('init');
 const openssl = (...args: string[]): string => execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 t.test('mode internal: names, lifetimes, constraints and algorithm as they were asked for', async (t) => {

@@ -1,16 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type RunningService, serve, startService } from './service.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 interface Json {
   readonly [name: string]: unknown;
 }
 
 const parse = (text: string): Json => JSON.parse(text) as Json;
-const newFolder = (): string => mkdtempSync(join(tmpdir(), 'chancery-node-'));
+const newFolder = (): string => temporaryFolder('node');
 
 const service: RunningService = await startService(['--root-subject', 'CN=Transcript Root'], { CHANCERY_PROFILES__CLIENT__APPROVAL: 'true' });
 t.teardown(() => service.stop());

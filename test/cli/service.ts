@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunOptions, type Transcript, MAIN, cleanEnvironment, runCli, runHere } from './run-cli.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 const START = 20_000;
 
@@ -19,7 +18,7 @@ export interface RunningService {
 
 /** Makes authorities with `init`, and runs `serve` on free ports. */
 export async function startService(init: readonly string[] = [], settings: Readonly<Record<string, string>> = {}): Promise<RunningService> {
-  const data = join(mkdtempSync(join(tmpdir(), 'chancery-cli-')), 'data');
+  const data = join(temporaryFolder('cli'), 'data');
   const made = await runCli(['init', '--data', data, ...init]);
   if (made.status !== 0) throw new Error(`init failed: ${made.stderr}`);
   return serve(data, settings);

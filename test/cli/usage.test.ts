@@ -1,8 +1,7 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { runCli, runHere } from './run-cli.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 const COMMANDS = [
   'init', 'serve', 'enroll', 'renew', 'revoke', 'doctor',
@@ -12,7 +11,7 @@ const COMMANDS = [
   'crl show', 'crl publish', 'audit show', 'audit verify',
 ];
 
-const cwd = mkdtempSync(join(tmpdir(), 'chancery-usage-'));
+const cwd = temporaryFolder('usage');
 
 t.test('every command explains itself, with examples and --json', async (t) => {
   for (const command of COMMANDS) {

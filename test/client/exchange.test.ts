@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { type KeyObject, generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, type Socket, createServer as createTcpServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseServiceUrl, under } from '../../src/client/address.ts';
@@ -12,6 +11,7 @@ import { connectionFailure } from '../../src/client/connection-failure.ts';
 import { exchange } from '../../src/client/exchange.ts';
 import { fetchPinnedRoot } from '../../src/client/pinned-root.ts';
 import { startFakeService } from '../agent/fake-service.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 /** A TCP server that does as told with each connection. */
 async function tcpServer(t: { teardown: (undo: () => void) => unknown }, talk: (socket: Socket) => void): Promise<URL> {
@@ -139,7 +139,7 @@ t.test('an answer that is no JSON, or no list, is told', async (t) => {
 t.test('a certificate and a key that are no pair are told before anything is sent', async (t) => {
   const [one, other] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
   const pem = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString();
-  const folder = mkdtempSync(join(tmpdir(), 'chancery-pair-'));
+  const folder = temporaryFolder('pair');
   writeFileSync(join(folder, 'key.pem'), pem(one.privateKey));
   const certificate = execFileSync('openssl', ['req', '-x509', '-key', join(folder, 'key.pem'), '-subj', '/CN=x', '-days', '1'], { encoding: 'utf8' });
   const open = (key: string, of = certificate): unknown => openClient({ url: new URL('https://127.0.0.1:1'), roots: [], credentials: { kind: 'certificate', certificate: of, key } });
