@@ -22,6 +22,7 @@ import { serialSource } from './issuance/serial.ts';
 import type { PublishedAt } from './issuance/template.ts';
 import { createMetrics } from './metrics.ts';
 import { ocspResponders } from './ocsp-responders.ts';
+import { openStore } from './open-store.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
@@ -30,7 +31,6 @@ import { type CrlKeeper, crlKeeper } from './revocation/crl-schedule.ts';
 import { tellRevocations } from './revocation/tell-revocations.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
 import { metricSources, readiness } from './service-state.ts';
-import { openEmbeddedStore } from './store/embedded/store.ts';
 import { keepUp, type Upkeep } from './upkeep.ts';
 import { VERSION } from './version.ts';
 
@@ -71,14 +71,14 @@ const CERTIFICATE_LOOK = 60 * SECOND;
 const FINISH = 30 * SECOND;
 
 /**
- * Loads the authorities and opens the store: the only place that names implementations.
+ * Loads the authorities and opens the store.
  * @throws AuthorityError, ProfileError, StoreUnavailable
  */
-export async function openCore(config: Config, clock: () => number): Promise<Core> {
+export async function openCore(config: Config, clock: () => number, log?: Logger): Promise<Core> {
   const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures });
   const profiles = compileProfiles(config.profiles);
   const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
-  const store = await openEmbeddedStore({ path: config.store.url.folder });
+  const store = await openStore(config.store, (state) => void (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
   const metrics = createMetrics(metricSources(store, authorities, clock));
   const signing = authorities.all.filter(({ canSign }) => canSign);
   const blocked = new Set([...config.keys.block, ...authorityKeyHashes(authorities)]);
@@ -110,7 +110,7 @@ export async function openCore(config: Config, clock: () => number): Promise<Cor
  * @throws AuthorityError, ProfileError, StoreUnavailable, or the listener's own error
  */
 export async function startService({ config, log, clock = Date.now, serveMetrics = true }: ServiceOptions): Promise<Service> {
-  const opened = await openCore(config, clock);
+  const opened = await openCore(config, clock, log);
   const ocsp = ocspResponders(opened, log);
   const core: Core = { ...opened, store: tellRevocations(opened.store, ocsp.changed) };
   const { store, authorities, metrics, signing, crls } = core;

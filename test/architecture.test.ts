@@ -38,8 +38,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   cli: ['x509', 'config', 'client', 'agent', 'audit', 'authority', 'initialise.ts', 'serve.ts'],
 };
 
-/** The files that put the parts together may import any room, but only service.ts names an implementation of the store. */
-const IMPLEMENTATIONS: Readonly<Record<string, string>> = { 'store/embedded': 'service.ts', 'store/redis': 'service.ts' };
+/** The files that put the parts together may import any room, but only open-store.ts names an implementation of the store. */
+const IMPLEMENTATIONS: Readonly<Record<string, string>> = { 'store/embedded': 'open-store.ts', 'store/redis': 'open-store.ts' };
 
 /** Package -> rooms and files that know it. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,6 @@
 import type { RawProfile } from '../policy/profile.ts';
-import type { Listener, StoreLocation } from './forms.ts';
+import type { Listener } from './forms.ts';
+import type { StoreLocation } from './store-address.ts';
 
 /** The configuration, checked and complete: defaults filled in, paths absolute, durations in seconds. Frozen. */
 export interface Config {
@@ -22,6 +23,18 @@ export interface Config {
     readonly url: StoreLocation;
     /** Seconds. */
     readonly retainEnded: number;
+    /** What all keys in Redis begin with, in braces. */
+    readonly prefix: string;
+    /** Where the address has none. */
+    readonly password?: string;
+    /** Files, absolute. */
+    readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string };
+    readonly sentinel: { readonly user?: string; readonly password?: string };
+    readonly allowVolatile: boolean;
+    readonly minReplicas: number;
+    /** Seconds. */
+    readonly replicaTimeout: number;
+    readonly timeout: number;
   };
   readonly authority: {
     readonly passphrase?: string;

@@ -26,6 +26,21 @@ const LEAST_OCSP_LIFETIME = 60;
 /** The responder's certificate is renewed with a third of its life left: no answer outlives it. */
 const OCSP_LIFETIMES_OF_RESPONDER = 3;
 
+/** Settings that mean nothing, or less than was meant, with another kind of store. */
+const FOR_REDIS: readonly {
+  readonly path: Path;
+  readonly set: (store: Omit<Config['store'], 'url'>) => boolean;
+  readonly kind: string;
+  readonly has: (url: Config['store']['url']) => boolean;
+}[] = [
+  { path: ['password'], set: ({ password }) => password !== undefined, kind: 'Redis', has: ({ kind }) => kind === 'redis' },
+  { path: ['minReplicas'], set: ({ minReplicas }) => minReplicas > 0, kind: 'Redis', has: ({ kind }) => kind === 'redis' },
+  { path: ['sentinel'], set: ({ sentinel }) => Object.keys(sentinel).length > 0, kind: 'redis+sentinel', has: (url) => url.kind === 'redis' && url.topology === 'sentinel' },
+  ...(['ca', 'cert', 'key', 'serverName'] as const).map((name) => ({
+    path: ['tls', name], set: ({ tls }: Pick<Config['store'], 'tls'>) => tls[name] !== undefined, kind: 'rediss (TLS)', has: (url: Config['store']['url']) => url.kind === 'redis' && url.tls,
+  })),
+];
+
 const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   ({ listen }) => when(listen.https === 'off' && listen.http === 'off', {
     path: ['listen'], about: [['listen', 'https'], ['listen', 'http']], problem: 'turns both https and http off', expected: 'one of them',
@@ -57,6 +72,19 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     path: ['ocsp', 'responderLifetime'], about: [['ocsp', 'lifetime']],
     problem: `is ${formatDuration(ocsp.responderLifetime)}`, expected: `at least ${OCSP_LIFETIMES_OF_RESPONDER} times ocsp.lifetime (${formatDuration(OCSP_LIFETIMES_OF_RESPONDER * ocsp.lifetime)})`,
   }),
+  ({ store }) => when(store.timeout === 0, { path: ['store', 'timeout'], problem: 'is no time at all', expected: 'at least 1s' }),
+  ({ store }) => when(store.replicaTimeout === 0 || (store.timeout > 0 && store.replicaTimeout >= store.timeout), {
+    path: ['store', 'replicaTimeout'], about: [['store', 'timeout']], problem: `is ${formatDuration(store.replicaTimeout)}`, expected: `at least 1s, and less than store.timeout (${formatDuration(store.timeout)})`,
+  }),
+  ({ store }) => when(store.password !== undefined && store.url.kind === 'redis' && store.url.password !== undefined, {
+    path: ['store', 'password'], about: [['store', 'url']], problem: 'and a password in store.url are both set', expected: 'one of them',
+  }),
+  ({ store: { tls } }) => (['cert', 'key'] as const).flatMap((one) => when(tls[one] === undefined && tls[one === 'cert' ? 'key' : 'cert'] !== undefined, {
+    path: ['store', 'tls', one], problem: `is missing beside store.tls.${one === 'cert' ? 'key' : 'cert'}`, expected: 'both, or neither',
+  })),
+  ({ store: { url, ...store } }) => FOR_REDIS.flatMap(({ path, set, kind, has }) => when(set(store) && !has(url), {
+    path: ['store', ...path], about: [['store', 'url']], problem: `is set, which is for ${kind}`, expected: `store.url with ${kind}`,
+  })),
   faultsOfProfiles,
   (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
   ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {

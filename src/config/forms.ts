@@ -1,17 +1,12 @@
 import { X509Error } from '../x509/errors.ts';
 import { textToName } from '../x509/general-name.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
+import { readStoreAddress, STORE_ADDRESS_PATTERN, STORE_ADDRESSES, type StoreLocation } from './store-address.ts';
 
 /** Where a listener listens. Port 0 takes a free one. */
 export interface Listener {
   readonly host: string;
   readonly port: number;
-}
-
-/** Where the store is. */
-export interface StoreLocation {
-  readonly kind: 'embedded';
-  readonly folder: string;
 }
 
 /** A text with a form of its own, that becomes a checked value. */
@@ -24,6 +19,8 @@ export interface Form<T> {
   readonly takesNumbers?: true;
   /** The value, or undefined where the text is not of the form. */
   readonly parse: (text: string) => T | undefined;
+  /** What is wrong with a text that is not of the form, where more can be said; as in `names no host`. Shows nothing of a secret. */
+  readonly faults?: (text: string) => readonly string[];
 }
 
 /** The forms by name: a schema's `x-form`. */
@@ -42,7 +39,18 @@ export const FORMS = {
   httpsUrl: { expected: 'an address that begins with https://, without query', pattern: '^https://', parse: (text: string) => parseBaseUrl(text, 'https:') } satisfies Form<string>,
   httpUrl: { expected: 'an address that begins with http://, without query', pattern: '^http://', parse: (text: string) => parseBaseUrl(text, 'http:') } satisfies Form<string>,
   hostName: { expected: 'a host name or an IP address', parse: parseHostName } satisfies Form<string>,
-  store: { expected: 'embedded:<folder>', pattern: '^embedded:.+$', parse: parseStore } satisfies Form<StoreLocation>,
+  store: {
+    expected: STORE_ADDRESSES,
+    pattern: STORE_ADDRESS_PATTERN,
+    parse: (text: string) => {
+      const read = readStoreAddress(text);
+      return 'location' in read ? read.location : undefined;
+    },
+    faults: (text: string) => {
+      const read = readStoreAddress(text);
+      return 'faults' in read ? read.faults : [];
+    },
+  } satisfies Form<StoreLocation>,
 } as const;
 
 export type FormName = keyof typeof FORMS;
@@ -74,9 +82,4 @@ function parseHostName(text: string): string | undefined {
     if (error instanceof X509Error) return undefined;
     throw error;
   }
-}
-
-function parseStore(text: string): StoreLocation | undefined {
-  const folder = /^embedded:(.+)$/s.exec(text)?.[1];
-  return folder === undefined ? undefined : { kind: 'embedded', folder };
 }

@@ -5,11 +5,11 @@ import { X509Error } from '../x509/errors.ts';
 import { normaliseDnsName } from '../x509/dns-name.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { inconsistencies } from './consistency.ts';
-import { type Override, readCommandLine, readEnvironment } from './environment.ts';
+import { type Override, readCommandLine, readEnvironment, variableName } from './environment.ts';
 import { ConfigError, type ConfigFault, type Origin, type Path, pathText, type Report } from './faults.ts';
 import { parseSettings } from './parse-settings.ts';
 import { ConfigSchema, type Settings } from './schema.ts';
-import type { SchemaNode } from './schema-node.ts';
+import { leavesOf, type SchemaNode } from './schema-node.ts';
 import { pathKey, readYamlFile, type WrittenFile } from './yaml-file.ts';
 
 export interface LoadOptions {
@@ -47,8 +47,10 @@ export function loadConfig(options: LoadOptions): Config {
 
   const settings = parseSettings(SCHEMA, overrides.reduce(withOverride, written.values), [], report) as Settings;
   const config = complete(settings, found?.path, folder, machine);
-  if (written.openToOthers && isInFile(['authority', 'passphrase'], overrides, written)) {
-    report(['authority', 'passphrase'], 'is in a file that others may read', 'the file\'s mode to be 0600, or CHANCERY_AUTHORITY__PASSPHRASE_FILE');
+  for (const path of SECRETS) {
+    // An address without a password is none.
+    if (!written.openToOthers || !isInFile(path, overrides, written) || (path[1] === 'url' && (config.store.url.kind === 'embedded' || config.store.url.password === undefined))) continue;
+    report(path, 'is in a file that others may read', `the file's mode to be 0600, or ${variableName(path)}_FILE`);
   }
   if (found?.inData !== undefined && found.inData !== config.data) {
     report(['data'], 'is another folder than the one that holds this file', 'this folder, or the file to be named with --config');
@@ -61,6 +63,8 @@ export function loadConfig(options: LoadOptions): Config {
   if (faults.length > 0) throw new ConfigError(faults);
   return deepFreeze(config);
 }
+
+const SECRETS: readonly (readonly string[])[] = [...leavesOf(SCHEMA)].filter(({ node }) => node['x-secret']).map(({ path }) => path);
 
 const NO_FILE: WrittenFile = { values: undefined, origins: new Map(), faults: [], openToOthers: false };
 
@@ -109,14 +113,19 @@ const isInFile = (path: Path, overrides: readonly Override[], written: WrittenFi
 /** What only the surroundings can say: absolute paths, the machine's name, the store beside the keys. */
 function complete(settings: Settings, file: string | undefined, folder: string, machine: string): Config {
   const data = resolve(folder, settings.data);
-  const { url = { kind: 'embedded', folder: join(data, 'store') }, retainEnded } = settings.store;
+  const { url = { kind: 'embedded', folder: join(data, 'store') }, tls } = settings.store;
+  const { serverName, ...files } = tls;
   return {
     ...settings,
     file,
     data,
     hostNamesGiven: settings.hostNames !== undefined,
     hostNames: settings.hostNames ?? usualHostNames(machine, settings.publicUrl.https),
-    store: { url: { ...url, folder: resolve(folder, url.folder) }, retainEnded },
+    store: {
+      ...settings.store,
+      url: url.kind === 'embedded' ? { ...url, folder: resolve(folder, url.folder) } : url,
+      tls: { ...Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(folder, path)])), ...(serverName === undefined ? {} : { serverName }) },
+    },
     eligibility: settings.eligibility.map(toEligibility),
     keys: { ...settings.keys, debianBlockLists: settings.keys.debianBlockLists.map((path) => resolve(folder, path)) },
   };

@@ -31,7 +31,10 @@ const PARSERS: Readonly<Record<NodeKind, Parser>> = {
   form: (node, given, path, report) => {
     const form: Form<unknown> = FORMS[node['x-form'] ?? 'duration'];
     const text = form.takesNumbers && Number.isSafeInteger(given) ? String(given) : given;
-    return orFault(typeof text === 'string' ? form.parse(text) : undefined, node, given, path, report);
+    const value = typeof text === 'string' ? form.parse(text) : undefined;
+    const faults = value === undefined && typeof text === 'string' ? form.faults?.(text) ?? [] : [];
+    for (const fault of faults) report(path, fault, expectedOf(node));
+    return faults.length > 0 ? undefined : orFault(value, node, given, path, report);
   },
   choice: (node, given, path, report) => {
     const choices = choicesOf(node);

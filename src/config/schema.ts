@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import type { RawProfile } from '../policy/profile.ts';
-import { type Form, type FormName, FORMS, type Listener, type StoreLocation } from './forms.ts';
+import { type Form, type FormName, FORMS, type Listener } from './forms.ts';
+import type { StoreLocation } from './store-address.ts';
 
 // What a value is, where it is not plain: `x-form` names its form (forms.ts), whose parsed value is the static type here.
 // A member with a default is always there once the configuration is read, so it is not Optional.
@@ -30,6 +31,9 @@ const Texts = (description: string, about: { readonly default?: readonly string[
   const { item = Type.String({ minLength: 1 }), ...rest } = about;
   return Type.Unsafe<string[]>({ type: 'array', items: item, description, ...rest });
 };
+
+const Secret = (description: string) => Type.String({ minLength: 1, description, 'x-secret': true });
+const File = (description: string, example: string) => Type.String({ minLength: 1, description, examples: [example] });
 
 const closed = { additionalProperties: false } as const;
 const optional = Type.Optional;
@@ -104,7 +108,28 @@ export const ConfigSchema = Type.Object(
     })),
     store: Type.Object(
       {
-        url: optional(formed<StoreLocation>('store', { description: 'Where requests, certificates, tokens and the audit log are kept; the folder store in the data folder where absent', examples: ['embedded:/var/lib/chancery/store'], 'x-secret': true })),
+        url: optional(formed<StoreLocation>('store', {
+          description: 'Where requests, certificates, tokens and the audit log are kept; the folder store in the data folder where absent. embedded:<folder>; redis://user:password@host:port/database; redis+sentinel://host,host,host/name; redis+cluster://host,host,host; with TLS rediss://, rediss+sentinel://, rediss+cluster://',
+          examples: ['rediss+sentinel://chancery@redis1.example.com,redis2.example.com,redis3.example.com/chancery'], 'x-secret': true,
+        })),
+        password: optional(Secret('Password of the user in Redis, where the address has none')),
+        prefix: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$', description: 'What all keys in Redis begin with, in braces: letters, digits, dots, colons, dashes', default: 'chancery' }),
+        tls: Type.Object(
+          {
+            ca: optional(File('Certificates of the CAs of the Redis servers, PEM; those of the system where absent', '/etc/chancery/redis/ca.pem')),
+            cert: optional(File('Our own certificate for Redis, with its chain, PEM', '/etc/chancery/redis/client.pem')),
+            key: optional(File('Its key, PEM', '/etc/chancery/redis/client.key')),
+            serverName: optional(Type.String({ minLength: 1, description: 'Name in the certificates of the Redis servers; each one\'s own host where absent', examples: ['redis.example.com'] })),
+          }, { ...closed, description: 'TLS to Redis; files are read again at each connect' }),
+        sentinel: Type.Object(
+          {
+            user: optional(Type.String({ minLength: 1, description: 'User of the sentinels themselves', examples: ['chancery'] })),
+            password: optional(Secret('Password of the sentinels themselves')),
+          }, { ...closed, description: 'To be let in by the sentinels' }),
+        minReplicas: Count('How many replicas must have a write before it is acknowledged; with fewer every call is 503', 0, { minimum: 0, maximum: 100 }),
+        replicaTimeout: Duration('How long the replicas may take for that', '1s'),
+        timeout: Duration('How long a call to Redis may take before it is given up, its outcome unknown, with 503', '5s'),
+        allowVolatile: Flag('Whether a Redis is taken that may lose what it has acknowledged: appendonly other than yes, appendfsync other than always, maxmemory-policy other than noeviction', { default: false }),
         retainEnded: Duration('How long a record stays after its certificate ended, or its request was refused; at least two CRL lifetimes', '90d'),
       }, { ...closed, description: 'State' }),
     authority: Type.Object(

@@ -42,7 +42,8 @@ t.test('values that are given are set, and nothing else', async (t) => {
   const text = exampleConfig({ publicUrl: { http: 'http://pki.example.com' }, hostNames: ['ca.example.com', '::1'], workers: 2 });
   const config = load(text);
   t.same([config.publicUrl, config.hostNames, config.workers], [{ http: 'http://pki.example.com' }, ['ca.example.com', '::1'], 2]);
-  t.equal(text.match(/^ *[^#\s]/gm)?.length, 9 + 3, 'nine sections, three values');
+  const lines = (of: string): number => of.match(/^ *[^#\s]/gm)?.length ?? 0;
+  t.equal(lines(text), lines(exampleConfig()) + 3, 'the sections, and three values');
   t.throws(() => exampleConfig({ publicUrl: { htp: 'x' } }), TypeError);
   t.same(load(exampleConfig({ profiles: { web: { lifetime: '1d', extendedKeyUsage: ['serverAuth'] } } })).profiles, { web: { lifetime: 86_400, extendedKeyUsage: ['serverAuth'] } });
 });

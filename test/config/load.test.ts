@@ -5,6 +5,7 @@ import t from 'tap';
 import type { Config } from '../../src/config/config.ts';
 import { ConfigError } from '../../src/config/faults.ts';
 import { type LoadOptions, loadConfig } from '../../src/config/load.ts';
+import { STORE_ADDRESSES } from '../../src/config/store-address.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'chancery-config-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -40,9 +41,13 @@ t.test('without a file and variables everything is at its default', async (t) =>
     publicUrl: {},
     hostNames: ['localhost', '127.0.0.1', '::1', 'machine'],
     hostNamesGiven: false,
-    store: { url: { kind: 'embedded', folder: join(folder, 'chancery-data', 'store') }, retainEnded: 90 * 86_400 },
+    store: {
+      url: { kind: 'embedded', folder: join(folder, 'chancery-data', 'store') }, retainEnded: 90 * 86_400,
+      prefix: 'chancery', tls: {}, sentinel: {}, allowVolatile: false, minReplicas: 0, replicaTimeout: 1, timeout: 5,
+    },
     authority: { verifySignatures: false },
     crl: { lifetime: 7 * 86_400, renewBefore: 5 * 86_400, rootLifetime: 90 * 86_400, coalesce: 0 },
+    ocsp: { serve: true, lifetime: 86_400, maxAge: 300, kept: 20_000, responderId: 'key', responderLifetime: 604_800 },
     profiles: {},
     defaultProfile: 'server',
     eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'approval', profiles: [] }],
@@ -79,7 +84,7 @@ eligibility:
 `,
   });
   t.same(
-    { data: config.data, listen: config.listen, publicUrl: config.publicUrl, hostNames: config.hostNames, hostNamesGiven: config.hostNamesGiven, store: config.store, crl: config.crl, profiles: config.profiles, eligibility: config.eligibility },
+    { data: config.data, listen: config.listen, publicUrl: config.publicUrl, hostNames: config.hostNames, hostNamesGiven: config.hostNamesGiven, store: { url: config.store.url, retainEnded: config.store.retainEnded }, crl: config.crl, profiles: config.profiles, eligibility: config.eligibility },
     {
       data: join(folder, 'ca'),
       listen: { https: { host: '::', port: 443 }, http: 'off', metrics: { host: '127.0.0.1', port: 9464 } },
@@ -156,7 +161,7 @@ workers: 2
       '3:3: limits.connections is "many"; expected a whole number, at least 1',
       '4:7: crl.lifetime is "1 week"; expected a duration such as 90s, 15m, 12h, 30d or 1y (a plain number is seconds)',
       '5:29: hostNames[1] is "bad_name"; expected a host name or an IP address',
-      '6:1: lgo is unknown (did you mean log?); expected one of data, listen, publicUrl, hostNames, store, authority, crl, profiles, defaultProfile, eligibility, keys, limits, log, workers',
+      '6:1: lgo is unknown (did you mean log?); expected one of data, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
       '8:1: Map keys must be unique; expected each name once',
       'CHANCERY_LISTEN__HTTPS: listen.https is "8443"; expected host:port, such as 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:0, or off',
       'CHANCERY_LOG__LEVEL: log.level is "inof" (did you mean info?); expected one of fatal, error, warn, info, debug, trace, silent',
@@ -187,9 +192,10 @@ t.test('what is wrong with a value is said in words', async (t) => {
     'eligibility: [key, names, profile, {step: quota}]': '1:36: eligibility[3].limit is missing; expected a whole number, at least 1',
     'eligibility: [key, names, profile, {step: quote, limit: 1}]': '1:36: eligibility[3] is a group of values; expected one of key, names, profile, approval, or a group of step, limit, per, or a group of step, profiles',
     'keys: {block: [AB]}': '1:16: keys.block[0] is "AB"; expected 64 lower-case hex digits',
-    'store: {url: "redis://:secret@host"}': '1:9: store.url is not of the form; expected embedded:<folder>',
+    'store: {url: "redis:/:secret@host"}': `1:9: store.url is no address of a store; expected ${STORE_ADDRESSES}`,
+    'store: {url: 5}': `1:9: store.url is not of the form; expected ${STORE_ADDRESSES}`,
     'authority: {passphrase: [secret]}': '1:13: authority.passphrase is not of the form; expected text',
-    '- a': '1:1: is a list; expected a group of data, listen, publicUrl, hostNames, store, authority, crl, profiles, defaultProfile, eligibility, keys, limits, log, workers',
+    '- a': '1:1: is a list; expected a group of data, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
   };
   for (const [yaml, expected] of Object.entries(cases)) t.same(faults({ yaml }), [expected], yaml);
 });

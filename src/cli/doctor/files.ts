@@ -62,7 +62,9 @@ function operator({ data, context }: Patient): Finding {
 
 function store({ config }: Patient): Finding {
   if (config === undefined) return warn('not known without a configuration', 'mend the configuration');
-  const { folder } = config.store.url;
+  const { url } = config.store;
+  if (url.kind === 'redis') return ok(`Redis at ${url.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}; whether it can be used, the service's readiness tells`);
+  const { folder } = url;
   if (!existsSync(folder)) return warn(`${folder} does not exist yet`, 'it is made when the service first starts');
   accessSync(folder, constants.R_OK | constants.W_OK);
   const { bavail, bsize } = statfsSync(folder);

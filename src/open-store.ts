@@ -1,0 +1,29 @@
+import type { Config } from './config/config.ts';
+import { openEmbeddedStore } from './store/embedded/store.ts';
+import { openRedisLink } from './store/redis/link/open-link.ts';
+import type { LinkState } from './store/redis/link/options.ts';
+import { openRedisStore } from './store/redis/store.ts';
+import type { Store } from './store/store.ts';
+
+const SECOND = 1000;
+
+/**
+ * The store that the configuration names: the only place that knows the implementations.
+ * @param told when Redis can be used again, and when it cannot, and why
+ * @throws StoreUnavailable where it cannot be used now, saying what to mend
+ */
+export async function openStore({ url, password, prefix, tls, sentinel, allowVolatile, minReplicas, replicaTimeout, timeout }: Config['store'], told?: (state: LinkState) => void): Promise<Store> {
+  if (url.kind === 'embedded') return openEmbeddedStore({ path: url.folder });
+  const link = await openRedisLink({
+    address: { ...url, ...(password === undefined ? {} : { password }) },
+    hashTag: prefix, tls, sentinel, allowVolatile, minReplicas,
+    replicaTimeout: replicaTimeout * SECOND, timeout: timeout * SECOND,
+    ...(told === undefined ? {} : { told }),
+  });
+  try {
+    return await openRedisStore({ link, prefix });
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
