@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'request-timeout'
   | 'already-decided'
   | 'already-revoked'
+  | 'not-held'
   | 'body-too-large'
   | 'headers-too-large'
   | 'media-type-unsupported'

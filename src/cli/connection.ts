@@ -24,15 +24,15 @@ export const withConnection = (command: Command): Command => command
   .option(...DATA_OPTION)
   .option(...JSON_OPTION);
 
-/** Opens a client, lets `use` have it, and closes it. */
-export async function withClient<T>(context: Context, options: ConnectionOptions, use: (client: ChanceryClient) => Promise<T>): Promise<T> {
+/** Opens a client, lets `use` have it, and closes it. `credentials`: the operator's, where it is not said otherwise. */
+export async function withClient<T>(context: Context, options: ConnectionOptions, use: (client: ChanceryClient) => Promise<T>, credentials?: Credentials): Promise<T> {
   if ((options.cert === undefined) !== (options.key === undefined)) {
     throw new Failure('usage', `--${options.cert === undefined ? 'key' : 'cert'} is given alone`, { advice: 'give --cert and --key together' });
   }
   const client = openClient({
     url: await serviceUrl(context, options),
     roots: [trustedRoots(context, options)],
-    credentials: operatorCredentials(context, options),
+    credentials: credentials ?? operatorCredentials(context, options),
   });
   try {
     return await use(client);

@@ -12,6 +12,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** Asks whoever sits at the terminal, and gives back the line that they wrote; absent where nobody does. */
+  readonly ask?: (question: string) => Promise<string>;
 }
 
 /** Whether colours may be written: only to a terminal, and never where NO_COLOR asks for none (no-color.org). */

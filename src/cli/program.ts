@@ -3,6 +3,7 @@ import type { Context } from './context.ts';
 import { addAuditShow } from './audit/show.ts';
 import { addAuditVerify } from './audit/verify.ts';
 import { addCertificatesList } from './certificates/list.ts';
+import { addCertificatesRelease } from './certificates/release.ts';
 import { addCertificatesRevoke } from './certificates/revoke.ts';
 import { addCertificatesShow } from './certificates/show.ts';
 import { addCrlPublish } from './crl/publish.ts';
@@ -37,7 +38,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
     about: 'requests for certificates: list, show, approve, deny',
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
-  { name: 'certificates', about: 'issued certificates: list, show, revoke', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke] },
+  { name: 'certificates', about: 'issued certificates: list, show, revoke, release', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease] },
   { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },
 ];

@@ -32,6 +32,8 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 /** The native REST API, one method for each call. Every method throws Failure (connection, reply) or ProblemFailure (refusal). */
 export interface ChanceryClient {
   readonly url: URL;
+  /** Serial of the client certificate that is presented. */
+  readonly serial: string | undefined;
   createRequest(question: RequestQuestion): Promise<RequestReply>;
   renew(question: Pick<RequestQuestion, 'csr' | 'validity'>): Promise<RequestReply>;
   /** With `wait`, the service holds its answer for so many seconds, or until the state changes. */
@@ -40,7 +42,9 @@ export interface ChanceryClient {
   decideRequest(id: string, decision: 'approve' | 'deny', reason: string): Promise<RequestReply>;
   getCertificate(serial: string): Promise<CertificateReply>;
   listCertificates(query: Query): Promise<PageReply<CertificateReply>>;
-  revokeCertificate(serial: string, reason: string | undefined): Promise<CertificateReply>;
+  /** `proof`: a CSR (PEM) by the certificate's own key, in place of credentials. */
+  revokeCertificate(serial: string, reason: string | undefined, proof?: string): Promise<CertificateReply>;
+  releaseCertificate(serial: string): Promise<CertificateReply>;
   createToken(token: object): Promise<TokenReply>;
   listTokens(query: Query): Promise<PageReply<TokenReply>>;
   revokeToken(id: string): Promise<TokenReply>;
@@ -64,7 +68,7 @@ interface Call {
 
 /** A client of one service. Connections are kept until `close`. Throws Failure `no-credentials` where certificate and key are no pair. */
 export function openClient({ url, roots, credentials }: ClientOptions): ChanceryClient {
-  if (credentials.kind === 'certificate') checkPair(credentials);
+  const serial = credentials.kind === 'certificate' ? checkPair(credentials) : undefined;
   const agent = new Agent({
     keepAlive: true,
     ca: [...roots],
@@ -115,6 +119,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
 
   return {
     url,
+    serial,
     createRequest: (question) => json('POST', '/v1/requests', { body: question, repeatable: true }),
     renew: (question) => json('POST', '/v1/renewals', { body: question, repeatable: true }),
     getRequest: (id, wait) => json('GET', `/v1/requests/${encodeURIComponent(id)}`, { repeatable: true, ...(wait === undefined ? {} : { wait }) }),
@@ -122,8 +127,9 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     decideRequest: (id, decision, reason) => json('POST', `/v1/requests/${encodeURIComponent(id)}/${decision}`, { body: { reason } }),
     getCertificate: (serial) => read(`/v1/certificates/${encodeURIComponent(serial)}`),
     listCertificates: (query) => page('/v1/certificates', query),
-    revokeCertificate: (serial, reason) =>
-      json('POST', `/v1/certificates/${encodeURIComponent(serial)}/revoke`, { body: reason === undefined ? {} : { reason } }),
+    revokeCertificate: (serial, reason, proof) =>
+      json('POST', `/v1/certificates/${encodeURIComponent(serial)}/revoke`, { body: { ...(reason === undefined ? {} : { reason }), ...(proof === undefined ? {} : { proof }) } }),
+    releaseCertificate: (serial) => json('POST', `/v1/certificates/${encodeURIComponent(serial)}/release`, { body: {} }),
     createToken: (token) => json('POST', '/v1/tokens', { body: token, repeatable: true }),
     listTokens: (query) => page('/v1/tokens', query),
     revokeToken: (id) => json('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
@@ -137,14 +143,19 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
   };
 }
 
-function checkPair({ certificate, key }: { readonly certificate: string; readonly key: string }): void {
+/** The certificate's serial. */
+function checkPair({ certificate, key }: { readonly certificate: string; readonly key: string }): string {
   let isPair: boolean;
+  let serial: string;
   try {
-    isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+    const read = new X509Certificate(certificate);
+    isPair = read.checkPrivateKey(createPrivateKey(key));
+    serial = read.serialNumber.toLowerCase();
   } catch (cause) {
     throw new Failure('no-credentials', 'the client certificate or its key cannot be read', { advice: 'expected both in PEM, the key not encrypted', cause });
   }
   if (!isPair) throw new Failure('no-credentials', 'the client certificate and the key do not belong together', { advice: 'give the key that the certificate was made for' });
+  return serial;
 }
 
 function parseJson(reply: Reply): unknown {

@@ -37,6 +37,7 @@ export interface CertificateReply {
   readonly names: readonly string[];
   readonly notBefore: string;
   readonly notAfter: string;
+  readonly issuedAt?: string;
   readonly revocation?: { readonly at: string; readonly reason: string };
   readonly certificate?: string;
   readonly chain?: readonly string[];

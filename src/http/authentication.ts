@@ -35,6 +35,8 @@ export interface Authentication {
   readonly holder: (request: FastifyRequest) => Promise<Holder>;
   /** An identity that may act with the scope. */
   readonly operator: (request: FastifyRequest, scope: Scope) => Promise<Identity>;
+  /** Work for a caller without credentials, who proves something by the body: its refusals count as refused credentials do. */
+  readonly attempt: <T>(request: FastifyRequest, work: () => Promise<T>) => Promise<T>;
 }
 
 const BEARER = /^Bearer +([!-~]{1,4096})$/i;
@@ -99,6 +101,16 @@ export function authentication({ store, rootDigest, clock, perIdentity, failures
       const identity = await identify(request);
       if (!mayAct(identity, scope)) throw new Refused('forbidden', `This call needs an operator with scope ${scope}.`);
       return identity;
+    },
+    attempt: async (request, work) => {
+      const locked = failures.wait(request.ip, clock());
+      if (locked > 0) throw tooMany('Too many refused attempts from this address.', locked);
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof Refused && error.code !== 'unavailable') failures.take(request.ip, clock());
+        throw error;
+      }
     },
   };
 }

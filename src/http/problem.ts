@@ -35,6 +35,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'request-timeout': [408, 'The request took too long'],
   'already-decided': [409, 'Already decided'],
   'already-revoked': [409, 'Already revoked'],
+  'not-held': [409, 'Not on hold'],
   'body-too-large': [413, 'The body is too large'],
   'media-type-unsupported': [415, 'Unsupported media type'],
   'uri-too-long': [414, 'The path is too long'],

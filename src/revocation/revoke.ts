@@ -13,27 +13,45 @@ export interface RevokeInput {
 }
 
 export interface RevocationContext {
-  readonly store: CertificateStore;
+  readonly store: Pick<CertificateStore, 'get' | 'revoke' | 'release'>;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Told which authority's CRL is behind now. */
+  /** Told which authority's CRL is behind now; removeFromCRL: a hold was released. */
   readonly revoked: (authority: string, reason: RevocationReason) => void;
 }
 
 /**
- * Revokes a certificate for good: durable when this resolves, in the CRL within a second.
- * keyCompromise also puts the key on the block list, and may replace another reason (RFC 5280 5.3.1; the time stays).
+ * Revokes a certificate: durable when this resolves, in the CRL within a second. certificateHold may be released, all else is for good.
+ * keyCompromise also puts the key on the block list, and may replace another reason, as any may replace certificateHold (the time stays).
  * @throws Refused `forbidden`, `not-found`, `already-revoked`
  */
 export async function revoke(context: RevocationContext, { identity, serial, reason }: RevokeInput): Promise<RequestRecord> {
   const holder = identity.serial === serial;
-  if (!holder && !mayAct(identity, 'revoke')) {
+  const operator = mayAct(identity, 'revoke');
+  if (!holder && !operator) {
     throw new Refused('forbidden', 'Only an operator with scope revoke, or the holder with this very client certificate, may revoke a certificate.');
   }
+  // Whoever is on hold cannot prove themselves any more, so not release it either.
+  if (reason === 'certificateHold' && !operator) throw new Refused('forbidden', 'Only an operator with scope revoke may put a certificate on hold.');
+  return writeRevocation(context, { serial, reason, actor: requesterKey(identity), details: { holder } });
+}
+
+export interface RevocationWrite {
+  readonly serial: string;
+  readonly reason: RevocationReason;
+  readonly actor: string;
+  /** For the audit log, beside the reason. */
+  readonly details: NonNullable<AuditDraft['details']>;
+}
+
+/**
+ * Writes a revocation that was found to be allowed.
+ * @throws Refused `not-found`, `already-revoked`
+ */
+export async function writeRevocation(context: RevocationContext, { serial, reason, actor, details }: RevocationWrite): Promise<RequestRecord> {
   const now = context.clock();
   const at = Math.floor(now / 1000);
-  const actor = requesterKey(identity);
-  const drafts: AuditDraft[] = [{ time: now, event: 'certificate.revoked', actor, subject: serial, details: { reason, holder } }];
+  const drafts: AuditDraft[] = [{ time: now, event: 'certificate.revoked', actor, subject: serial, details: { reason, ...details } }];
   const blocked = reason === 'keyCompromise' ? (await context.store.get(serial))?.keyHash : undefined;
   if (blocked !== undefined) drafts.push({ time: now, event: 'key.blocked', actor, subject: blocked, details: { serial } });
   const outcome = await context.store.revoke(
@@ -41,7 +59,7 @@ export async function revoke(context: RevocationContext, { identity, serial, rea
     drafts,
   );
   switch (outcome.outcome) {
-    case 'unknown': throw new Refused('not-found', `No certificate with serial ${serial} was issued here.`);
+    case 'unknown': throw unknownSerial(serial);
     case 'already-revoked': {
       const { revocation } = outcome.record;
       const when = new Date((revocation?.at ?? 0) * 1000).toISOString();
@@ -52,3 +70,5 @@ export async function revoke(context: RevocationContext, { identity, serial, rea
       return outcome.record;
   }
 }
+
+export const unknownSerial = (serial: string): Refused => new Refused('not-found', `No certificate with serial ${serial} was issued here.`);

@@ -14,8 +14,11 @@ export const REVOCATION_REASONS = {
 
 export type RevocationReason = keyof typeof REVOCATION_REASONS;
 
-/** Reasons that need a counterpart which does not exist (the release of a hold), or that are none of a certificate's own (RFC 5280 5.3.1). */
-const NOT_ASKABLE: ReadonlySet<RevocationReason> = new Set(['certificateHold', 'removeFromCRL', 'aACompromise']);
+/** removeFromCRL is the release of a hold, aACompromise is of attribute certificates: neither is asked for (RFC 5280 5.3.1). */
+const NOT_ASKABLE: ReadonlySet<RevocationReason> = new Set(['removeFromCRL', 'aACompromise']);
 
 /** The reasons that whoever revokes a certificate may give. */
 export const ASKABLE_REASONS = (Object.keys(REVOCATION_REASONS) as RevocationReason[]).filter((reason) => !NOT_ASKABLE.has(reason));
+
+/** Those of them that stay: a certificate on hold may be released. */
+export const PERMANENT_REASONS = ASKABLE_REASONS.filter((reason) => reason !== 'certificateHold');

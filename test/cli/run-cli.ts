@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly input?: string;
   /** Milliseconds since the Unix epoch, for a run in this process. */
   readonly now?: () => number;
+  /** Who sits at the terminal, for a run in this process. */
+  readonly ask?: (question: string) => Promise<string>;
 }
 
 /** The surroundings without CHANCERY variables, and without what test runners put into Node. */
@@ -38,13 +40,14 @@ export function runCli(args: readonly string[], { cwd, env = {}, input = '' }: R
 }
 
 /** Runs a command line in this process: the same, but for what a process of its own has (arguments, streams, exit), and much cheaper. */
-export async function runHere(args: readonly string[], { env = {}, now = Date.now }: Pick<RunOptions, 'env' | 'now'> = {}): Promise<Transcript> {
+export async function runHere(args: readonly string[], { env = {}, now = Date.now, ask }: Pick<RunOptions, 'env' | 'now' | 'ask'> = {}): Promise<Transcript> {
   const out = { stdout: '', stderr: '' };
   const status = await run(args, {
     stdout: { write: (text) => { out.stdout += text; } },
     stderr: { write: (text) => { out.stderr += text; } },
     env: { ...cleanEnvironment(), ...env },
     now,
+    ...(ask === undefined ? {} : { ask }),
   });
   return { status, ...out };
 }

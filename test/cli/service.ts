@@ -10,7 +10,7 @@ export interface RunningService {
   readonly https: string;
   readonly http: string;
   /** Runs a command line in this process, told of the data folder and the address. */
-  readonly cli: (args: readonly string[], options?: Pick<RunOptions, 'env'>) => Promise<Transcript>;
+  readonly cli: (args: readonly string[], options?: Pick<RunOptions, 'env' | 'ask'>) => Promise<Transcript>;
   /** The same in a process of its own. */
   readonly program: (args: readonly string[]) => Promise<Transcript>;
   readonly stop: () => Promise<number | null>;
@@ -34,7 +34,7 @@ export async function serve(data: string, settings: Readonly<Record<string, stri
   const told = { CHANCERY_DATA: data, CHANCERY_URL: https };
   return {
     data, https, http,
-    cli: (args, options = {}) => runHere(args, { env: { ...told, ...options.env } }),
+    cli: (args, options = {}) => runHere(args, { ...options, env: { ...told, ...options.env } }),
     program: (args) => runCli(args, { env: told }),
     stop: () => new Promise((resolve) => {
       child.once('close', resolve);

@@ -2,6 +2,8 @@ import { Type } from 'typebox';
 import { Refused } from '../../errors.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
 import { normaliseSerial } from '../../issuance/serial.ts';
+import { revokeByProof } from '../../revocation/prove-compromise.ts';
+import { release } from '../../revocation/release.ts';
 import { type RevocationContext, revoke } from '../../revocation/revoke.ts';
 import type { CertificateFilter, CertificateStore } from '../../store/store.ts';
 import { encodePem } from '../../x509/pem.ts';
@@ -9,6 +11,7 @@ import { ASKABLE_REASONS, type RevocationReason } from '../../x509/revocation-re
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
 import { certificateType, sendCertificate } from './certificate-reply.ts';
+import { csrBytes } from './csr-body.ts';
 import { type ChainOf, millisecondsToIso, secondsToIso } from './request-view.ts';
 import { bearer, bodyMayBeAbsent, closed, nobody, oneOf, pageOf, pageQuery, PageView, problems, Requester, SerialParameter, Time } from './schemas.ts';
 
@@ -46,10 +49,14 @@ const ListQuery = Type.Object({
 }, closed);
 
 const RevokeBody = Type.Object({
-  reason: Type.Optional(oneOf(ASKABLE_REASONS, 'RFC 5280 5.3.1, by name')),
+  reason: Type.Optional(oneOf(ASKABLE_REASONS, 'RFC 5280 5.3.1, by name; certificateHold may be released')),
+  proof: Type.Optional(Type.String({
+    minLength: 1, maxLength: 65_536,
+    description: 'A CSR, PEM, signed by the certificate\'s own key, with the common name `chancery revoke <serial>`: then no credentials are needed, and the reason is keyCompromise',
+  })),
 }, closed);
 
-/** `/v1/certificates`: search, fetch, revoke. */
+/** `/v1/certificates`: search, fetch, revoke, release. */
 export function certificateRoutes(app: App, { store, revocation, authentication, chainOf, clock }: CertificateRoutes): void {
   const view = (record: RequestRecord, withRequester: boolean): object => certificateView(record, chainOf, clock(), withRequester);
   const reply = { description: 'The certificate', content: { 'application/json': { schema: { $ref: 'Certificate#' } } } };
@@ -77,16 +84,40 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   app.post('/v1/certificates/:serial/revoke', {
     preValidation: bodyMayBeAbsent,
     schema: {
-      operationId: 'revokeCertificate', summary: 'Revoke a certificate', description: 'By an operator with scope revoke, or by the holder with this very client certificate. It is in the CRL within a second', tags: ['certificates'],
-      security: bearer, params: SerialParameter, body: RevokeBody, response: { 200: reply, ...problems(400, 401, 403, 404, 409) },
+      operationId: 'revokeCertificate', summary: 'Revoke a certificate',
+      description: 'By an operator with scope revoke, by the holder with this very client certificate, or by anybody with a proof that they hold its key. It is in the CRL within a second',
+      tags: ['certificates'], security: [...bearer, {}], params: SerialParameter, body: RevokeBody, response: { 200: reply, ...problems(400, 401, 403, 404, 409) },
     },
   }, async (request) => {
+    const { reason, proof } = request.body as { reason?: RevocationReason; proof?: string };
+    if (proof !== undefined) {
+      const record = await authentication.attempt(request, () => {
+        if (reason !== undefined && reason !== 'keyCompromise') throw new Refused('body-invalid', 'With a proof the reason is keyCompromise.', { faults: [{ code: 'const', detail: 'must be keyCompromise where there is a proof', at: '/reason' }] });
+        return revokeByProof(revocation, { serial: serialOf(request.params), csr: csrBytes(proof) });
+      });
+      return view(record, false);
+    }
     const identity = await authentication.identify(request);
-    const serial = normaliseSerial((request.params as { serial: string }).serial);
-    if (serial === undefined) throw unknown();
-    const { reason } = request.body as { reason?: RevocationReason };
-    return view(await revoke(revocation, { identity, serial, reason: reason ?? 'unspecified' }), true);
+    return view(await revoke(revocation, { identity, serial: serialOf(request.params), reason: reason ?? 'unspecified' }), true);
   });
+
+  app.post('/v1/certificates/:serial/release', {
+    preValidation: bodyMayBeAbsent,
+    schema: {
+      operationId: 'releaseCertificate', summary: 'Release a certificate from hold', description: 'By an operator with scope revoke. Only certificateHold can be taken back', tags: ['certificates'],
+      security: bearer, params: SerialParameter, body: Type.Object({}, closed), response: { 200: reply, ...problems(400, 401, 403, 404, 409) },
+    },
+  }, async (request) => {
+    const identity = await authentication.operator(request, 'revoke');
+    return view(await release(revocation, { identity, serial: serialOf(request.params) }), true);
+  });
+}
+
+/** @throws Refused `not-found` */
+function serialOf(params: unknown): string {
+  const serial = normaliseSerial((params as { serial: string }).serial);
+  if (serial === undefined) throw unknown();
+  return serial;
 }
 
 async function recordOf(store: CertificateStore, text: string): Promise<RequestRecord> {
