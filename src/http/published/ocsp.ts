@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { Type } from 'typebox';
 import { Refused } from '../../errors.ts';
 import type { OcspAnswer, OcspResponder } from '../../revocation/ocsp-responder.ts';
@@ -24,7 +24,7 @@ const RESPONSE = 'application/ocsp-response';
 const MAX_GET = 4096;
 
 const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
-const GetParameters = Type.Object({ authority: Type.String({ maxLength: 64 }), '*': Type.String({ description: 'The OCSPRequest, base64 of DER, percent-encoded' }) }, { additionalProperties: false });
+const GetParameters = Type.Object({ authority: Type.String({ maxLength: 64 }), request: Type.String({ description: 'The OCSPRequest, base64 of DER, percent-encoded' }) }, { additionalProperties: false });
 const response = { 200: { description: 'The OCSPResponse (RFC 6960), also where it only says why there is no answer', content: { [RESPONSE]: { schema: {} } } } };
 
 /**
@@ -53,12 +53,7 @@ export function ocspRoutes(app: App, { responders, maxAge, clock }: OcspRoutes):
     return then(responderOf(request).answer(Buffer.isBuffer(request.body) ? request.body : NOTHING), send);
   });
 
-  app.get('/ocsp/:authority/*', {
-    schema: {
-      operationId: 'getOcsp', summary: 'Ask whether a certificate is revoked, by way of caches', tags: ['published'], security: [], params: GetParameters,
-      response: { ...response, 304: { description: 'The answer is the one that the caller has' } },
-    },
-  }, (request, reply) => {
+  const get: RouteHandlerMethod = (request, reply) => {
     const responder = responderOf(request);
     return then(responder.answer(requestInPath(request.url)), (answer) => {
       const { der, validity } = answer;
@@ -71,7 +66,15 @@ export function ocspRoutes(app: App, { responders, maxAge, clock }: OcspRoutes):
       if (isNotModified(request, reply, { etag, lastModified: thisUpdate, secondIsShared })) return reply.code(304).send();
       return reply.send(der);
     });
-  });
+  };
+  app.get('/ocsp/:authority/:request(^[\\w%=+-]{1,1024}$)', {
+    schema: {
+      operationId: 'getOcsp', summary: 'Ask whether a certificate is revoked, by way of caches', tags: ['published'], security: [], params: GetParameters,
+      response: { ...response, 304: { description: 'The answer is the one that the caller has' } },
+    },
+  }, get);
+  // The same, however long it is and with whatever slashes: those of base64 that no one has encoded, and more.
+  app.get('/ocsp/:authority/*', { schema: { hide: true } }, get);
 }
 
 /** What is kept is answered at once, without a turn of the event loop. */
