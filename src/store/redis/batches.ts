@@ -2,7 +2,7 @@ import { StoreUnavailable } from '../store.ts';
 import type { Keyspace } from './keys.ts';
 import type { RedisLink, Reply, Script } from './link/link.ts';
 import { pack } from './pack.ts';
-import type { Packable } from './pack.ts';
+import type { Packable, Packed } from './pack.ts';
 
 interface Waiting {
   readonly operation: Packable;
@@ -22,13 +22,13 @@ const SMALL = 1024;
  * its operations run one after another, each all or nothing, and every promise waits until the whole is durable.
  */
 export class Batches {
-  readonly #run: (operations: Buffer) => Promise<readonly Reply[]>;
+  readonly #run: (operations: Packed) => Promise<readonly Reply[]>;
   #waiting: Waiting[] = [];
   #inFlight: Promise<void> | undefined;
   #closed = false;
 
   /** @param run one round trip for packed operations: a reply for each, in their order */
-  constructor(run: (operations: Buffer) => Promise<readonly Reply[]>) {
+  constructor(run: (operations: Packed) => Promise<readonly Reply[]>) {
     this.#run = run;
   }
 
@@ -81,8 +81,8 @@ export class Batches {
 }
 
 const sizeOf = (operation: Packable): number =>
-  (Array.isArray(operation) ? operation as readonly Packable[] : []).reduce<number>((size, part) => size + (Buffer.isBuffer(part) ? part.length : 0), SMALL);
+  (Array.isArray(operation) ? operation as readonly Packable[] : []).reduce<number>((size, part) => size + (typeof part === 'object' && 'bulk' in part ? part.bulk.length : 0), SMALL);
 
 /** Batches of a script that takes all keys from `meta` on. */
 export const inBatches = (link: RedisLink, keys: Keyspace, script: Script): Batches =>
-  new Batches(async (operations) => await link.readScript(script, [keys.meta], [keys.prefix, operations]) as readonly Reply[]);
+  new Batches(async ({ bytes, bulks }) => await link.readScript(script, [keys.meta], [keys.prefix, bytes, ...bulks]) as readonly Reply[]);

@@ -21,17 +21,16 @@ export interface Engine {
   readonly run: (script: Script, ...args: readonly (string | Buffer | number)[]) => Promise<Reply>;
   readonly get: (key: Buffer) => Promise<Buffer | undefined>;
   readonly read: (...commands: readonly Command[]) => Promise<readonly Reply[]>;
-  /** Called with the log's newest sequence after a batch that wrote lines. */
-  onLines: (sequence: number) => void;
+  /** Called after a batch that wrote lines of the log. */
+  onLines: () => void;
   /** Takes no more writes, and ends when those that were submitted have. */
   readonly close: () => Promise<void>;
 }
 
 export function createEngine(link: RedisLink, keys: Keyspace): Engine {
-  let last = 0;
-  const writes = new Batches(async (operations) => {
-    const [sequence, replies] = await link.evaluate(batchScript, [keys.meta], [keys.prefix, operations]) as [number, readonly Reply[]];
-    if (sequence !== last) engine.onLines(last = sequence);
+  const writes = new Batches(async ({ bytes, bulks }) => {
+    const [before, after, replies] = await link.evaluate(batchScript, [keys.meta], [keys.prefix, bytes, ...bulks]) as [number, number, readonly Reply[]];
+    if (after !== before) engine.onLines();
     return replies;
   });
   const finds = inBatches(link, keys, findScript);

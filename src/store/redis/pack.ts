@@ -1,5 +1,10 @@
 /** What an operation of a batch is made of. */
-export type Packable = string | Buffer | number | readonly Packable[];
+export type Packable = string | Buffer | number | Bulk | readonly Packable[];
+
+/** Many octets, which go to Redis as an argument of their own. In Lua each string costs a pass over all its octets each time it is made. */
+export interface Bulk {
+  readonly bulk: Buffer;
+}
 
 const ROOM = 4096;
 
@@ -7,13 +12,20 @@ const ROOM = 4096;
  * One argument for all operations of a batch, as MessagePack, which Lua in Redis reads with one call (`cmsgpack.unpack`). A command of a
  * thousand arguments would cost the client and the server more than the work itself.
  */
-export function pack(value: Packable): Buffer {
+export function pack(value: Packable): Packed {
   const packer = new Packer();
   packer.add(value);
-  return packer.bytes();
+  return { bytes: packer.bytes(), bulks: packer.bulks };
+}
+
+export interface Packed {
+  readonly bytes: Buffer;
+  /** Where `bytes` has the number n, counted from 1, the value was the n-th of these. */
+  readonly bulks: readonly Buffer[];
 }
 
 class Packer {
+  readonly bulks: Buffer[] = [];
   #bytes = Buffer.allocUnsafe(ROOM);
   #at = 0;
 
@@ -21,6 +33,7 @@ class Packer {
     if (typeof value === 'number') this.#number(value);
     else if (typeof value === 'string') this.#text(value);
     else if (Buffer.isBuffer(value)) this.#octets(value);
+    else if ('bulk' in value) this.#number(this.bulks.push(value.bulk));
     else {
       this.#room(5);
       this.#head(0xdd, value.length);

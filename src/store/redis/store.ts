@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ReplicaStore } from '../replicas.ts';
-import type { Store } from '../store.ts';
+import type { WholeStore } from '../transfer.ts';
 import { AuditLog } from './audit.ts';
 import { certificateStore } from './certificates.ts';
 import { apiKeyStore, tokenStore } from './credentials.ts';
@@ -14,6 +13,7 @@ import { replicaStore } from './replicas.ts';
 import { requestStore } from './request-store.ts';
 import { prepareScript } from './scripts/prepare.ts';
 import { sweeper } from './sweep.ts';
+import { transferStore } from './transfer.ts';
 
 /** The version of the layout (`keys.ts`) and of the values in it. */
 const FORMAT = '1';
@@ -30,7 +30,7 @@ export interface RedisStoreOptions {
  * The store in Redis, shared by any number of processes on any number of machines.
  * @throws StoreUnavailable; Error where what is there is of another version
  */
-export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<Store & { readonly replicas: ReplicaStore }> {
+export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<WholeStore> {
   const keys = keyspace(prefix);
   const engine = createEngine(link, keys);
   const format = bytesOf(await engine.run(prepareScript, FORMAT, randomBytes(CURSOR_KEY_BYTES)))?.toString();
@@ -46,6 +46,7 @@ export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOp
     audit,
     leases: leaseStore(engine),
     replicas: replicaStore(engine),
+    transfer: transferStore(engine, audit),
     blockedKeys: {
       has: async (keyHash) => (await engine.read(['SISMEMBER', keys.of(KEYS.blocked), digestOctets(keyHash)]))[0] === 1,
       add: async (keyHash, drafts) => {

@@ -5,6 +5,7 @@ import { credentialOperations } from './credentials.ts';
 import { crlOperations } from './crls.ts';
 import { leaseOperations } from './leases.ts';
 import { smallOperations } from './small.ts';
+import { loadOperations } from './transfer.ts';
 import { transitionOperations } from './transition.ts';
 
 /** Lines of the log in one entry of the stream, so that reading a few lines is no long work. */
@@ -14,8 +15,8 @@ const LINES_MOST = 32;
  * One batch of writes, each all or nothing: an operation reads and decides first, and then writes, so that only what it has decided is
  * written. What goes to the end of a list for each of them (places, ends, lines of the log) is gathered and written for all at once.
  *
- * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }.
- * Reply: the sequence of the log's newest line, and the reply of each operation.
+ * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }. From ARGV[3] on: bulks.
+ * Reply: the sequence of the log's newest line before and after, and the reply of each operation.
  */
 export const batchScript: Script = {
   name: 'batch',
@@ -25,6 +26,9 @@ local place, sequence = tonumber(orders[1] or 0), tonumber(orders[2] or 0)
 local first_place, first_sequence = place, sequence
 local lines, arrived, ending, ending_order = {}, {}, {}, {}
 local operations = {}
+
+-- Octets that came as an argument of their own.
+local function bulk(number) return ARGV[number + 2] end
 
 local function audit(more)
   for at = 1, #more do lines[#lines + 1] = more[at] end
@@ -42,7 +46,7 @@ local function ends(finish, id)
   end
   list[#list + 1] = id
 end
-${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${smallOperations}
+${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${smallOperations}${loadOperations}
 local replies = {}
 for at, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   replies[at] = operations[operation[1]](operation)
@@ -79,6 +83,6 @@ if place ~= first_place then
 elseif sequence ~= first_sequence then
   call('HSET', KEYS[1], META.sequence, decimal(sequence))
 end
-return { sequence, replies }
+return { first_sequence, sequence, replies }
 `,
 };
