@@ -3,7 +3,7 @@ import { openEmbeddedStore } from './store/embedded/store.ts';
 import { openRedisLink } from './store/redis/link/open-link.ts';
 import type { LinkState } from './store/redis/link/options.ts';
 import { openRedisStore } from './store/redis/store.ts';
-import type { Store } from './store/store.ts';
+import type { WholeStore } from './store/transfer.ts';
 
 const SECOND = 1000;
 
@@ -12,7 +12,7 @@ const SECOND = 1000;
  * @param told when Redis can be used again, and when it cannot, and why
  * @throws StoreUnavailable where it cannot be used now, saying what to mend
  */
-export async function openStore({ url, password, prefix, tls, sentinel, allowVolatile, minReplicas, replicaTimeout, timeout }: Config['store'], told?: (state: LinkState) => void): Promise<Store> {
+export async function openStore({ url, password, prefix, tls, sentinel, allowVolatile, minReplicas, replicaTimeout, timeout }: Config['store'], told?: (state: LinkState) => void): Promise<WholeStore> {
   if (url.kind === 'embedded') return openEmbeddedStore({ path: url.folder });
   const link = await openRedisLink({
     address: { ...url, ...(password === undefined ? {} : { password }) },
