@@ -11,7 +11,7 @@ import type { Reply } from './link/link.ts';
 import { listRecords } from './listing.ts';
 import { claimMark, fingerprintOctets, useMark } from './marks.ts';
 import type { Packable } from './pack.ts';
-import { decodeStored, encodeStored, recordOf } from './stored-record.ts';
+import { PLACE_AT, decodeStored, encodeStored, recordOf } from './stored-record.ts';
 
 /** Requests: their acceptance, their way through the states, and their listing. */
 export function requestStore(engine: Engine): RequestStore {
@@ -71,13 +71,13 @@ function acceptOperation({ record, claims, token, quota, audit, now }: Acceptanc
   const lookups = marks.map((mark) => [mark.name, fingerprintOctets(mark.fingerprint)]);
   const { state, end, value } = encodeStored(record, counts ? marks : []);
   return [
-    'accept', id, { bulk: value }, state, end, lookups, token === undefined ? '' : name(token.id), counts ? 1 : 0,
+    'accept', id, { bulk: value, placeAt: PLACE_AT }, state, end, lookups, token === undefined ? '' : name(token.id), counts ? 1 : 0,
     digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now, auditLines(audit),
   ];
 }
 
-const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly (number | Buffer)[] =>
-  [windowEnd(window, now), quotaField(quotaName(key), window), limit];
+const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly Packable[] =>
+  [String(windowEnd(window, now)), quotaField(quotaName(key), window), limit];
 
 function acceptOutcome(reply: Reply, { claims, quota, now }: Acceptance): AcceptOutcome {
   switch (reply) {

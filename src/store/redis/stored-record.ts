@@ -10,13 +10,13 @@ import { decodeBody, encodeBody } from './record-body.ts';
  *     octet 0        state (STATES)
  *     octets 1..6    milliseconds since the epoch when the record's life was or will be over, 0 while the request is open
  *     octets 7..12   milliseconds since the epoch when it was made
- *     octets 13..18  place in the order of arrival: put in by the script
+ *     octets 13..18  place in the order of arrival, as the script settles it
  *     octets 19..20  length of the marks
  *     then           marks (`marks.ts`), body (`record-body.ts`)
  */
 const END_AT = 1;
 const CREATED_AT = 7;
-const PLACE_AT = 13;
+export const PLACE_AT = 13;
 const MARKS_LENGTH_AT = 19;
 const MARKS_AT = 21;
 

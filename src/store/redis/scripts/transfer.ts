@@ -169,7 +169,7 @@ operations['load-quota'] = function(o)
 end
 
 operations['load-block'] = function(o)
-  return call('SADD', K.blocked, o[2]) == 1 and 0 or 2
+  return block(o[2]) == 1 and 0 or 2
 end
 
 operations['load-change'] = function(o)

@@ -33,7 +33,7 @@ function operations.replace(o)
   if not value or redis.sha1hex(value) ~= o[2] then return { 1, value } end
   if o[7] ~= 0 then feed(o[7]) end
   rewrite(o[3], value, bulk(o[4]), o[5])
-  if o[6] ~= '' then call('SADD', K.blocked, o[6]) end
+  if o[6] ~= '' then block(o[6]) end
   audit(o[8])
   return 0
 end
