@@ -34,7 +34,7 @@ t.test('each lint finds its fault, and no other does', async (t) => {
   const answer = (single: Partial<SingleResponse> = {}, fields: Partial<ResponseDataFields> = {}): Uint8Array =>
     encodeResponseData({ responderId: signer.responderId, producedAt: now, responses: [encodeSingleResponse({ ...good, ...single })], ...fields });
   const by = (fields: Parameters<typeof certificateBy>[2]): readonly [Uint8Array, OcspContext] => {
-    const responder = certificateBy(issuer, spki(), fields);
+    const responder = certificateBy(issuing, spki(), fields);
     return [answer({}, { responderId: responderByKey(responder.publicKey) }), context({ responder })];
   };
   const aki = authorityKeyIdentifier(issuing.subjectKeyId);
