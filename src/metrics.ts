@@ -10,6 +10,11 @@ export interface Metrics {
   readonly crlPublished: (authority: string, milliseconds: number) => void;
   readonly revoked: (reason: string) => void;
   readonly replied: (status: number) => void;
+  /** A client's stream of events began (1) or ended (-1). */
+  readonly eventStream: (change: 1 | -1) => void;
+  readonly eventStreamEnded: (why: string) => void;
+  /** An event was sent to so many clients. */
+  readonly eventsSent: (event: string, count: number) => void;
   /** What an OCSP request was answered, and whether with an answer that was kept. */
   readonly ocspAnswered: (outcome: string, kept: boolean) => void;
 }
@@ -36,6 +41,9 @@ export function createMetrics(sources: MetricSources): Metrics {
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
   const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
   const ocspCounters = new Map<string, { inc: () => void }>();
+  const streams = new Gauge({ name: 'chancery_event_streams', help: 'Clients that follow the revocations now', registers });
+  const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by why: client, slow, stopped, failed', labelNames: ['why'], registers });
+  const eventsSent = new Counter({ name: 'chancery_events_sent_total', help: 'Events sent, one for each client that got it', labelNames: ['event'], registers });
   const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 apart', labelNames: ['status'], registers });
   for (const status of REPLY_CLASSES) replies.inc({ status }, 0);
   const replyClasses = new Map(REPLY_CLASSES.map((status) => [status, replies.labels(status)]));
@@ -60,6 +68,9 @@ export function createMetrics(sources: MetricSources): Metrics {
     part: (part, milliseconds) => observers[part].observe(milliseconds / 1000),
     crlPublished: (authority, milliseconds) => published.observe({ authority }, milliseconds / 1000),
     revoked: (reason) => revocations.inc({ reason }),
+    eventStream: (change) => streams.inc(change),
+    eventStreamEnded: (why) => streamsEnded.inc({ why }),
+    eventsSent: (event, count) => eventsSent.inc({ event }, count),
     ocspAnswered: (outcome, kept) => {
       // Looked up by labels once: that would cost as much as the answer.
       const name = `${outcome}:${kept}`;

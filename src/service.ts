@@ -26,6 +26,7 @@ import { openStore } from './open-store.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
+import { revocationEvents } from './revocation-events.ts';
 import { publishCrl } from './revocation/crl-publisher.ts';
 import { type CrlKeeper, crlKeeper } from './revocation/crl-schedule.ts';
 import { tellRevocations } from './revocation/tell-revocations.ts';
@@ -136,7 +137,8 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     let httpsUrl = config.publicUrl.https;
     let notListening = (): string | undefined => 'not all listeners listen yet';
     const httpApp = await listenOn(config.listen.http, () => buildHttpApp(appOptions, published, () => httpsUrl ?? 'the https listener'), stopping);
-    const cycle = core.issuanceAt(config.publicUrl.http ?? httpApp?.url('http'), (what, err) => log.error({ err }, what));
+    const httpUrl = config.publicUrl.http ?? httpApp?.url('http');
+    const cycle = core.issuanceAt(httpUrl, (what, err) => log.error({ err }, what));
     const { issuance, publishedAt } = cycle;
     await ocsp.renew(cycle);
     await finishApproved(issuance);
@@ -147,7 +149,9 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const own: OwnCertificateOptions = {
       leases: store.leases, clock, context: issuance, folder: join(config.data, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name),
     };
-    const rest = restOptions(core, issuance, keeper, chainOf, publishedAt);
+    const events = revocationEvents(core, httpUrl, log);
+    stopping.push(() => events.feed.stop());
+    const rest: RestOptions = { ...restOptions(core, issuance, keeper, chainOf, publishedAt), events };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
@@ -188,7 +192,7 @@ function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>,
   });
 }
 
-function restOptions({ config, store, authorities, crls, metrics, clock }: Core, issuance: IssuanceContext, keeper: CrlKeeper, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): RestOptions {
+function restOptions({ config, store, authorities, crls, metrics, clock }: Core, issuance: IssuanceContext, keeper: CrlKeeper, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events'> {
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
   const authentication = createAuthentication({ store, rootDigest, clock, perIdentity, failuresPerAddress });

@@ -82,6 +82,9 @@ export interface Config {
     readonly perIdentity: number;
     readonly perAddress: number;
     readonly failuresPerAddress: number;
+    /** For each process. */
+    readonly eventStreams: number;
+    readonly eventStreamsPerAddress: number;
   };
   readonly log: { readonly level: LogLevel; readonly requests: boolean };
   readonly workers: number;

@@ -179,6 +179,8 @@ export const ConfigSchema = Type.Object(
         wait: Duration('Longest `Prefer: wait`', '60s'),
         perIdentity: Count('Calls a minute for each identity that is no operator; 0 for no limit', 60_000, { minimum: 0 }),
         perAddress: Count('Calls a minute for each address; 0 for no limit', 0, { minimum: 0 }),
+        eventStreams: Count('Clients that follow the revocations as events, for each process', 2000, { minimum: 0 }),
+        eventStreamsPerAddress: Count('The same for each address; behind a load balancer all are of one', 100, { minimum: 1 }),
         failuresPerAddress: Count('Refused credentials a minute for each address; 0 for no limit', 120, { minimum: 0 }),
       }, { ...closed, description: 'What strangers may take' }),
     log: Type.Object(
