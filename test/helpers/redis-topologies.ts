@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { temporaryFolder } from './authority.ts';
 import { openssl } from './openssl.ts';
-import { HOST, type RedisServer, type ServerOptions, type Settings, startRedis, until } from './redis.ts';
+import { freePort, HOST, type RedisServer, type ServerOptions, type Settings, startRedis, until } from './redis.ts';
 
 type Teardown = Pick<Test, 'teardown'>;
 
@@ -124,7 +124,7 @@ export async function startCluster(t: Teardown, options: ServerOptions = {}): Pr
   };
   // Without this file the server makes one with its identity; ports are known only then.
   const nodes = await Promise.all(Array.from({ length: 2 * PRIMARIES }, async () => {
-    const busPort = 34_000 + Math.floor(Math.random() * 20_000);
+    const busPort = await freePort();
     const server = await startRedis(t, { ...options, settings: { ...settings, 'cluster-port': String(busPort) } });
     return { server, busPort, id: randomBytes(20).toString('hex') };
   }));
