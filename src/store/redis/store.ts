@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { IndexedStore } from '../indexed.ts';
 import type { WholeStore } from '../transfer.ts';
 import { AuditLog } from './audit.ts';
 import { certificateStore } from './certificates.ts';
@@ -9,6 +10,7 @@ import { Hints } from './hints.ts';
 import { KEYS, digestOctets, keyspace } from './keys.ts';
 import { leaseStore } from './leases.ts';
 import type { RedisLink } from './link/link.ts';
+import { rebuildIndexes } from './rebuild.ts';
 import { replicaStore } from './replicas.ts';
 import { requestStore } from './request-store.ts';
 import { prepareScript } from './scripts/prepare.ts';
@@ -30,7 +32,7 @@ export interface RedisStoreOptions {
  * The store in Redis, shared by any number of processes on any number of machines.
  * @throws StoreUnavailable; Error where what is there is of another version
  */
-export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<WholeStore> {
+export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<WholeStore & IndexedStore> {
   const keys = keyspace(prefix);
   const engine = createEngine(link, keys);
   const format = bytesOf(await engine.run(prepareScript, FORMAT, randomBytes(CURSOR_KEY_BYTES)))?.toString();
@@ -55,6 +57,7 @@ export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOp
     },
     ping: () => link.ping(),
     sweep: sweeper(engine),
+    rebuildIndexes: (progress = () => undefined) => rebuildIndexes(engine, progress),
     close: async () => {
       await audit.close();
       await engine.close();
