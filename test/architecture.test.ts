@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
-  cli: ['x509', 'config', 'client', 'agent', 'audit', 'authority', 'transfer', 'initialise.ts', 'move.ts', 'serve.ts'],
+  cli: ['x509', 'config', 'client', 'agent', 'audit', 'authority', 'transfer', 'initialise.ts', 'move.ts', 'rebuild-indexes.ts', 'serve.ts'],
 };
 
 /** The files that put the parts together may import any room, but only open-store.ts names an implementation of the store. */

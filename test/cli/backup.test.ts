@@ -166,6 +166,10 @@ t.test('to Redis: once while the service runs, once more when it has stopped; an
   t.match(parse((await moved.cli(['certificates', 'show', late, '--json'])).stdout), { status: 'valid' });
   t.match(parse((await moved.cli(['certificates', 'show', bad, '--json'])).stdout), { status: 'revoked' });
   t.match((await moved.cli(['audit', 'verify'])).stdout, 'The chain is whole');
+  const rebuilt = await runHere(['doctor', '--rebuild-indexes', '--json'], { env });
+  t.equal(rebuilt.status, 0, rebuilt.stderr);
+  t.match(parse(rebuilt.stdout), { rebuilt: true, requests: Number, tokens: 3, removed: 0 });
+  t.match((await runHere(['doctor', '--rebuild-indexes', '--data', service.data])).stdout, 'The embedded store has no indexes of their own');
   const back = join(folder, 'back.backup');
   const made = await runHere(['backup', back, '--json'], { env });
   t.equal(made.status, 0, made.stderr);
