@@ -9,6 +9,8 @@ import { certId, file, FORMS, ocspRequest } from '../helpers/ocsp.ts';
 import { makeCsr } from '../helpers/openssl.ts';
 import { type Call, type Reply, startTestService, type TestService, type TestServiceOptions } from '../helpers/service.ts';
 
+t.setTimeout(90_000);
+
 const REQUEST = 'application/ocsp-request';
 const RESPONSE = 'application/ocsp-response';
 const DAY = 86_400_000;
@@ -371,4 +373,31 @@ t.test('with a passphrase the responder\'s key is encrypted too', async (t) => {
   const { serial } = await issued('secret');
   t.match(readFileSync(join(chancery.config.data, 'ocsp', 'issuing', 'responder.pem'), 'utf8'), /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
   t.equal(says(await post(ocspRequest([id(serial)]))), 'good');
+});
+
+t.test('for authorities with other keys, and for one that is its own root', async (t) => {
+  for (const init of [{ algorithm: 'P-384' }, { algorithm: 'Ed25519' }, { algorithm: 'RSA-2048' }, { mode: 'self-signed' }] as const) {
+    const { chancery, issued, revoke } = await world(t, { init });
+    const { serial, certificate, chain } = await issued('any');
+    const { folder, service: { addresses: { http } } } = chancery;
+    const root = file(folder, 'root.pem', chancery.root);
+    const [issuer, leaf] = [file(folder, 'issuer.pem', chain[0] ?? chancery.root), file(folder, 'leaf.pem', certificate)];
+    const ask = async (): Promise<string> => (await run('openssl', 'ocsp', '-issuer', issuer, '-CAfile', root, '-url', `${http}/ocsp/issuing`, '-cert', leaf)).text;
+    t.match(await ask(), /Response verify OK[^]*: good/, JSON.stringify(init));
+    await revoke(serial, 'cessationOfOperation');
+    t.match(await ask(), /Response verify OK[^]*: revoked[^]*cessationOfOperation/);
+  }
+});
+
+t.test('what a profile of one\'s own does to the responder is told, and everything else goes on', async (t) => {
+  const { chancery, issued, id, post } = await world(t, { settings: { CHANCERY_PROFILES__OCSP__NAMES__KINDS: 'dns' } });
+  const { serial } = await issued('refused');
+  t.equal(says(await post(ocspRequest([id(serial)]))), 'tryLater');
+  t.match(chancery.logged.join(''), /"OCSP responder of issuing\\" is a name of kind text/);
+  await chancery.restart({ CHANCERY_PROFILES__OCSP__NAMES__KINDS: 'dns,text', CHANCERY_PROFILES__OCSP__KEY_TYPES: 'P-384', CHANCERY_PROFILES__OCSP__LIFETIME: '1d', CHANCERY_PROFILES__OCSP__MAX_LIFETIME: '2d' });
+  const reply = await post(ocspRequest([id(serial)]));
+  t.equal(says(reply), 'good');
+  const signer = new X509Certificate(parseOcspResponse(reply.bytes).basic?.certificates[0] as Uint8Array);
+  t.equal(signer.publicKey.asymmetricKeyDetails?.namedCurve, 'secp384r1');
+  t.equal(Math.round((Date.parse(signer.validTo) - Date.parse(signer.validFrom)) / DAY), 2);
 });
