@@ -133,7 +133,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const published: PublishedOptions = {
       ocsp: { responders: ocsp.all, maxAge: config.ocsp.maxAge, clock },
       crls: crls.routes,
-      authorities: authorities.all, issuing: authorities.issuing, readiness: readiness(core, () => notListening(), replica.differences),
+      authorities: authorities.all, issuing: authorities.issuing, readiness: [...readiness(core, () => notListening(), replica.differences), ...ocsp.readiness],
     };
     let httpsUrl = config.publicUrl.https;
     let notListening = (): string | undefined => 'not all listeners listen yet';

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -306,7 +306,15 @@ t.test('the certificate that signs answers: short-lived, kept with its key for t
   t.not((await signer()).serialNumber, second.serialNumber, 'a revoked one signs no more');
   writeFileSync(path, 'damaged');
   await chancery.restart();
-  t.equal((await signer()).issuer, second.issuer, 'a damaged file is made anew');
+  const third = await signer();
+  t.equal(third.issuer, second.issuer, 'a damaged file is made anew');
+  chmodSync(path, 0o644);
+  await chancery.restart();
+  t.not((await signer()).serialNumber, third.serialNumber, 'and so is a key that others may have read');
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  const page = await (await fetch(`${chancery.service.addresses.metrics}/metrics`)).text();
+  t.match(page, /chancery_ocsp_responder_end_seconds\{authority="issuing"\} \d{10}/);
+  t.match(page, /chancery_ocsp_answers_total\{outcome="good",kept="false"\} 1/);
 });
 
 t.test('an answer ends with the certificate of its signer at the latest, and is renewed at half of its life', async (t) => {
@@ -329,6 +337,8 @@ t.test('an answer ends with the certificate of its signer at the latest, and is 
   t.equal(late.nextUpdate, Math.floor(Date.parse(new X509Certificate(parseOcspResponse((await get(request)).bytes).basic?.certificates[0] as Uint8Array).validTo) / 1000), 'no longer than its signer');
   now += 3_600_000;
   t.equal(says(await get(request)), 'tryLater', 'and nothing after that, until there is another signer');
+  const ready = (await chancery.plain('GET', '/readyz')).json.checks.find(({ name }: { name: string }) => name === 'ocsp');
+  t.strictSame(ready, { name: 'ocsp', ok: true, detail: 'OCSP answers tryLater for root, issuing: there is no valid certificate to sign with' });
   await chancery.restart();
   t.equal(says(await get(request)), 'good');
 });
