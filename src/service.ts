@@ -96,6 +96,8 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
       const issuance: IssuanceContext = {
         store: store.requests,
         isBlocked: async (keyHash) => blocked.has(keyHash) || store.blockedKeys.has(keyHash),
+        isBlockedHere: (keyHash) => blocked.has(keyHash),
+        looksAreDear: config.store.url.kind !== 'embedded',
         profiles: issuingProfiles(profiles, authorities, publishedAt),
         defaultProfile: config.defaultProfile,
         ...eligibility,

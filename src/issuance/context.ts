@@ -18,6 +18,10 @@ export interface IssuanceContext {
   readonly store: RequestStore;
   /** By the configuration, by a revocation for key compromise, or as the key of an authority. */
   readonly isBlocked: (keyHash: string) => Promise<boolean>;
+  /** The same, as far as is known without the store, which refuses to store what it knows to be blocked. */
+  readonly isBlockedHere: (keyHash: string) => boolean;
+  /** Whether each look into the store is a round trip to another machine. */
+  readonly looksAreDear: boolean;
   /** By profile name. */
   readonly profiles: ReadonlyMap<string, IssuingProfile>;
   readonly defaultProfile: string;
