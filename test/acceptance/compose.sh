@@ -71,7 +71,7 @@ printf '%s\n' 'FROM redis:7' 'RUN apt-get -q update && apt-get -q install -y --n
   'CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' |
   timeout 200 docker build --network host -t haproxy:2.6 - >"$WORK/said" 2>&1 || quit 'the image of the proxy'
 BEGIN=$SECONDS
-timeout 200 docker-compose build >"$WORK/said" 2>&1 </dev/null || quit 'docker-compose build'
+timeout 260 docker-compose build >"$WORK/said" 2>&1 </dev/null || quit 'docker-compose build'
 pass "the image is built ($((SECONDS - BEGIN)) s, $(($(docker image inspect -f '{{.Size}}' chancery) / 1000000)) MB of which $(($(docker image inspect -f '{{.Size}}' node:20-bookworm-slim) / 1000000)) are the base)"
 
 free_port() { node -e 'const s = require("net").createServer().listen(0, () => { console.log(s.address().port); s.close(); })'; }
