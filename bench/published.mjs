@@ -79,7 +79,7 @@ const MEASURES = {
   'OCSP GET': { requests: paths.map((path) => get(path)), status: 200, beside: 'bare GET' },
   'OCSP GET 304': { requests: [get(paths[0], { 'If-None-Match': first.headers.get('etag') })], status: 304, beside: 'bare GET' },
   'OCSP POST': { requests: serials.map((serial) => post('/ocsp/issuing', ocspRequest(serial), REQUEST)), status: 200, beside: 'bare POST' },
-  'OCSP POST, nonce': { requests: serials.map((serial) => post('/ocsp/issuing', ocspRequest(serial, randomBytes(32)), REQUEST)), status: 200, beside: 'bare POST' },
+  'OCSP POST with nonce': { requests: serials.map((serial) => post('/ocsp/issuing', ocspRequest(serial, randomBytes(32)), REQUEST)), status: 200, beside: 'bare POST' },
   'CRL 304': { requests: [get('/crl/issuing.crl', { 'If-None-Match': crl.headers.get('etag') })], status: 304, beside: 'bare GET' },
 };
 
