@@ -1,6 +1,7 @@
 import type { Authority } from '../authority/authority.ts';
 import type { EligibilityStep } from '../policy/eligibility.ts';
 import type { Profile } from '../policy/profile.ts';
+import type { RevocationReason } from '../x509/revocation-reason.ts';
 import type { Quota } from '../policy/steps/quota.ts';
 import type { RequestStore } from '../store/store.ts';
 import type { RequestState } from './request.ts';
@@ -11,6 +12,8 @@ export interface IssuingProfile {
   readonly profile: Profile;
   readonly authority: Authority;
   readonly template: Template;
+  /** Why the authority issues nothing any more: its own certificate was revoked. `at` in seconds since the epoch. */
+  readonly revocation?: () => { readonly at: number; readonly reason: RevocationReason } | undefined;
 }
 
 /** What the cycle of issuance works with: made once by `service.ts`. */

@@ -134,7 +134,7 @@ t.test('what is wrong usage', async (t) => {
     [['--out', 'a.pem', '--from', 'ftp://x/y', '--issuer', 'x'], 'no http address'],
     [['--out', 'a.crl', '--authority', 'a', '--authority', 'b'], 'a DER file holds one CRL'],
     [['--hash-dir', 'b', '--format', 'der'], 'reads only PEM'],
-    [['--out', 'a.pem', '--poll', 'often'], 'Expected a number'],
+    [['--out', 'a.pem', '--poll', 'often'], 'expected a number'],
   ] as const) {
     const run = await runCli(['crl', 'watch', ...args], { cwd: temporaryFolder('usage') });
     t.equal(run.status, 2, `${args.join(' ')}: ${run.stderr}`);
