@@ -21,7 +21,7 @@ export function readiness(
     {
       name: 'crl',
       check: async () => {
-        for (const { name } of all.filter(({ canSign }) => canSign)) {
+        for (const { name } of all.filter(({ canSign, certificate }) => canSign && certificate.notAfter > clock() / SECOND)) {
           const head = await store.crls.head(name, 'full');
           if (head === undefined || head.nextUpdate <= clock() / SECOND) return `the CRL of ${name} is ${head === undefined ? 'missing' : 'past its nextUpdate'}`;
         }

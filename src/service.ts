@@ -79,7 +79,7 @@ const FINISH = 30 * SECOND;
  * @throws AuthorityError, ProfileError, StoreUnavailable
  */
 export async function openCore(config: Config, clock: () => number, log?: Logger): Promise<Core> {
-  const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures });
+  const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures, issuing: config.authority.issuing });
   const profiles = compileProfiles(config.profiles);
   const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
   const store = await openStore(config.store, (state) => void (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));

@@ -82,6 +82,8 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
   };
 
   const isDue = async (): Promise<boolean> => {
+    // Nobody believes what is signed after that; what was published last stays.
+    if (authority.certificate.notAfter < clock() / 1000) return false;
     const { ending, unwanted, behind, heads, wanted } = plan(await look(), clock() / 1000);
     if (ending.length > 0 || unwanted.length > 0) return true;
     if (!behind || performance.now() >= fullWaits) return behind;
