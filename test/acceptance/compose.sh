@@ -67,8 +67,7 @@ printf 'services:\n  init:\n    build:\n      network: host\n' >docker-compose.o
 start_daemon overlay2 >"$WORK/said" || start_daemon vfs >"$WORK/said" || quit dockerd
 WORK="$WORK/images" bash -c 'mkdir "$WORK" && exec bash "$0"' "$BASE_IMAGES" >"$WORK/said" 2>&1 || quit 'the base images'
 # The proxy's, on the one that has Debian's packages.
-printf '%s\n' 'FROM redis:7' 'RUN apt-get -q update && apt-get -q install -y --no-install-recommends haproxy' 'ENTRYPOINT []' \
-  'CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' |
+printf '%s\n' 'FROM redis:7' 'RUN apt-get -q update && apt-get -q install -y --no-install-recommends haproxy' 'ENTRYPOINT []' |
   timeout 200 docker build --network host -t haproxy:2.6 - >"$WORK/said" 2>&1 || quit 'the image of the proxy'
 BEGIN=$SECONDS
 timeout 260 docker-compose build >"$WORK/said" 2>&1 </dev/null || quit 'docker-compose build'
