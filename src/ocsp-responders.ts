@@ -28,8 +28,8 @@ export interface OcspResponders {
   readonly readiness: readonly Readiness[];
 }
 
-/** Milliseconds. Each refusal is a record, and the same configuration refuses the same request again. */
-const AFTER_REFUSAL = 3_600_000;
+/** Milliseconds. A refusal is a record, and the same configuration, or an authority that has ended or was revoked, refuses again. */
+const AFTER_REFUSAL = 600_000;
 
 /** One for each authority whose key is here: only it can delegate. None where the configuration says so. */
 export function ocspResponders(core: Core, log: Log): OcspResponders {
@@ -76,7 +76,7 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
         // One that fails must not keep the others from being renewed.
         await renewOne(authority, issuance).catch((err: unknown) => {
           log.error({ err, authority: authority.name }, 'the certificate of the OCSP responder could not be renewed');
-          if (err instanceof Refused && err.code === 'request-refused') notBefore.set(authority.name, clock() + AFTER_REFUSAL);
+          if (err instanceof Refused) notBefore.set(authority.name, clock() + AFTER_REFUSAL);
         });
       }
     },

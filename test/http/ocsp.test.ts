@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parseOcspResponse } from '../../src/x509/ocsp-response-reader.ts';
 import { otherProcess } from '../chaos/other-process.ts';
 import { certId, file, FORMS, ocspRequest } from '../helpers/ocsp.ts';
-import { makeCsr } from '../helpers/openssl.ts';
+import { makeCsr, openssl } from '../helpers/openssl.ts';
 import { type Call, type Reply, startTestService, type TestService, type TestServiceOptions } from '../helpers/service.ts';
 
 t.setTimeout(90_000);
@@ -397,6 +397,36 @@ t.test('for authorities with other keys, and for one that is its own root', asyn
     await revoke(serial, 'cessationOfOperation');
     t.match(await ask(), /Response verify OK[^]*: revoked[^]*cessationOfOperation/);
   }
+});
+
+t.test('after another authority has taken over, each answers for its own, and the root for both', async (t) => {
+  const { chancery, issued, revoke, post } = await world(t);
+  const before = await issued('before');
+  const { csr, key } = makeCsr(chancery.folder, 'next', { subject: '/CN=Issuing 2' });
+  const next = (await chancery.call('POST', '/v1/requests?profile=subordinate', { certificate: chancery.operator, headers: { 'content-type': 'application/pkcs10' }, body: readFileSync(csr) })).json;
+  const folder = join(chancery.config.data, 'authorities', 'issuing-2');
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, 'key.pem'), openssl('pkcs8', '-topk8', '-nocrypt', '-in', key), { mode: 0o600 });
+  writeFileSync(join(folder, 'cert.pem'), next.certificate);
+  await chancery.restart({ CHANCERY_AUTHORITY__ISSUING: 'issuing-2' });
+  const after = await issued('after');
+  const { authorities } = chancery.service.core;
+  const ask = async (authority: string, serial: string): Promise<string> => {
+    const found = authorities.all.find(({ name }) => name === authority);
+    return found === undefined ? 'no such authority' : says(await post(ocspRequest([certId(found, serial)]), {}, `/ocsp/${authority}`));
+  };
+  t.equal(await ask('issuing', before.serial), 'good');
+  t.equal(await ask('issuing-2', after.serial), 'good');
+  t.equal(await ask('issuing-2', before.serial), 'unknown');
+  await revoke(before.serial);
+  t.equal(await ask('issuing', before.serial), 'revoked');
+  t.equal(await ask('root', next.serial), 'good', 'an authority with a record');
+  t.equal(await ask('root', authorities.all.find(({ name }) => name === 'issuing')?.certificate.serial as string), 'good', 'and one without');
+  for (const [name, serial] of [['issuing-2', next.serial], ['issuing', authorities.all.find((one) => one.name === 'issuing')?.certificate.serial as string]]) {
+    t.equal((await chancery.call('POST', `/v1/authorities/${name}/revoke`, { certificate: chancery.operator, body: { reason: 'cACompromise' } })).status, 200);
+    t.equal(await ask('root', serial), 'revoked', 'at once');
+  }
+  t.equal(await ask('issuing-2', after.serial), 'good', 'what it signed is judged by itself: that its issuer is revoked is the root\'s to say');
 });
 
 t.test('what a profile of one\'s own does to the responder is told, and everything else goes on', async (t) => {

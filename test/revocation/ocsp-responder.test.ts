@@ -202,6 +202,7 @@ t.test('certificates of authorities have no record: good, unless their revocatio
   t.match(await says(serial), { status: 'revoked', at, reason: 'cACompromise' });
   now = (notAfter + 10) * 1000;
   t.match(await says(serial), { status: 'revoked' }, 'for as long as the feed has it');
+  t.match(await says(root.certificate.serial), { status: root.certificate.notAfter < now / 1000 ? 'unknown' : 'good' });
 });
 
 t.test('the number that is kept is bounded, and strangers\' questions push out nothing', async (t) => {
