@@ -142,7 +142,7 @@ function show(crl: ShownCrl, now: number, paint: (style: Style, text: string) =>
   const head = fields([
     ['issuer', crl.issuer],
     ['number', crl.number],
-    ['delta against', crl.base],
+    ['delta to', crl.base],
     ['shard at', crl.at?.join(', ')],
     ['delta at', crl.freshest?.join(', ')],
     ['this update', showTimeFrom(now, crl.thisUpdate)],
