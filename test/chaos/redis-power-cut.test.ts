@@ -35,7 +35,7 @@ function syncedLength(trace: string): { readonly file: string; readonly length: 
     const [, call = '', on = ''] = /^(\w+)\((\d+)/.exec(text) ?? [];
     if (on !== descriptor) continue;
     if (call === 'write') written += Math.max(0, Number(/= (-?\d+)/.exec(text)?.[1] ?? 0));
-    if ((call === 'fdatasync' || call === 'fsync') && / = 0$/.test(text)) synced = resumed ? asked : written;
+    if ((call === 'fdatasync' || call === 'fsync') && text.endsWith(' = 0')) synced = resumed ? asked : written;
   }
   return { file, length: synced, written };
 }

@@ -112,7 +112,7 @@ else {
       const slow = seen.filter(({ took }) => took > CALL);
       t.same(slow.map(({ call, took }) => [call, took]), []);
       for (const status of sees) t.ok(seen.some(({ reply }) => reply.status === status), `a ${status} was seen`);
-      t.equal(seen.filter(({ call }) => call === 'issue').at(-1)?.reply.status, 201, `the last of ${seen.length} calls are good again`);
+      t.equal(seen.findLast(({ call }) => call === 'issue')?.reply.status, 201, `the last of ${seen.length} calls are good again`);
       if (sees.includes(503)) t.ok(seen.some(({ call, reply }) => call === 'ready' && reply.status === 503 && /store/.test(reply.text)), '/readyz told');
     });
   }
