@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type Position, parsePosition, positionText } from '../../src/revocation/events/position.ts';
-import type { CrlDocument } from '../../src/store/store.ts';
+import type { CrlDocument } from '../../src/store/crl-store.ts';
 
 const numbers = (all: Partial<Record<CrlDocument, bigint>>): ReadonlyMap<CrlDocument, bigint> => new Map(Object.entries(all) as [CrlDocument, bigint][]);
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { CrlDocument, CrlHead, CrlStore, RevocationChanges } from '../../store/store.ts';
+import type { CrlDocument, CrlHead, CrlStore, RevocationChanges } from '../../store/crl-store.ts';
 import { type EventKind, type RevocationEvent, crlEvent, eventText, revocationEvent } from './event.ts';
 import { type AuthorityPosition, type Position, parsePosition, positionText } from './position.ts';
 
