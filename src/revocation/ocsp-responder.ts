@@ -62,7 +62,7 @@ export interface OcspResponder {
   readonly answer: (request: Uint8Array) => OcspAnswer | Promise<OcspAnswer>;
   /** A revocation or release of this serial is durable: from now on no answer is from before it. */
   readonly changed: (serial: string) => void;
-  /** Catches up with what other processes have revoked and released. */
+  /** Catches up with what other processes have revoked and released, where answers are kept that hang on it. */
   readonly look: () => Promise<void>;
 }
 
