@@ -3,7 +3,7 @@ import t from 'tap';
 import { certificationRequest } from '../../src/authority/keys/certification-request.ts';
 import { generateKeyPair } from '../../src/authority/keys/generate.ts';
 import { subjectAltName } from '../../src/x509/extensions.ts';
-import { HOST, noRedis, until } from '../helpers/redis.ts';
+import { noRedis, until } from '../helpers/redis.ts';
 import { startCluster, startSentinels } from '../helpers/redis-topologies.ts';
 import { startTestService } from '../helpers/service.ts';
 
