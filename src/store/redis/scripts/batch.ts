@@ -17,14 +17,15 @@ const LINES_MOST = 32;
  *
  * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }. ARGV[3]: the
  * place before the first one that the requests to be accepted have in them, in their order. From ARGV[4] on: bulks.
- * Reply: { the newest line of the log before, and after, the last place, the reply of each operation, which operations wrote lines }.
+ * Reply: { the newest line of the log before, META.link before, and after, the last place, the reply of each operation, which
+ * operations wrote lines }.
  */
 export const batchScript: Script = {
   name: 'batch',
   source: `${common}
-local orders = call('HMGET', KEYS[1], META.place, META.sequence)
-local place, sequence = tonumber(orders[1] or 0), tonumber(orders[2] or 0)
-local first_place, first_sequence = place, sequence
+local orders = call('HMGET', KEYS[1], META.place, META.sequence, META.link)
+local place, sequence, link = tonumber(orders[1] or 0), tonumber(orders[2] or 0), orders[3] or ''
+local first_place, first_sequence, first_link = place, sequence, link
 local lines, arrived, ending, ending_order = {}, {}, {}, {}
 local operations = {}
 
@@ -82,14 +83,13 @@ for _, bucket in ipairs(ending_order) do
 end
 for at = 1, #lines, ${LINES_MOST} do
   local last = math.min(#lines, at + ${LINES_MOST - 1})
-  call('XADD', K.audit, decimal(sequence + last) .. '-0', 'l', table.concat(lines, '\\n', at, last))
+  local some = table.concat(lines, '\\n', at, last)
+  call('XADD', K.audit, decimal(sequence + last) .. '-0', 'l', some)
+  link = redis.sha1hex(link .. some)
 end
 sequence = sequence + #lines
-if place ~= first_place then
-  call('HSET', KEYS[1], META.place, decimal(place), META.sequence, decimal(sequence))
-elseif sequence ~= first_sequence then
-  call('HSET', KEYS[1], META.sequence, decimal(sequence))
-end
-return { first_sequence, sequence, place, replies, written }
+if place ~= first_place then call('HSET', KEYS[1], META.place, decimal(place)) end
+if sequence ~= first_sequence then call('HSET', KEYS[1], META.sequence, decimal(sequence), META.link, link) end
+return { first_sequence, first_link, link, place, replies, written }
 `,
 };
