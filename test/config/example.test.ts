@@ -21,10 +21,11 @@ t.test('the example as it is written changes nothing', async (t) => {
 
 t.test('with every # of a value removed it is a good configuration, of defaults wherever there is one', async (t) => {
   const uncommented = exampleConfig().replace(/^( *)#(?=\S)/gm, '$1');
-  const { publicUrl, hostNames, hostNamesGiven, store, authority, profiles, ...rest } = load(uncommented);
-  const { publicUrl: _url, hostNames: _names, hostNamesGiven: _given, store: standardStore, authority: standardAuthority, profiles: _profiles, ...standard } = load('');
+  const { publicUrl, hostNames, hostNamesGiven, store, authority, profiles, runtime, ...rest } = load(uncommented);
+  const { publicUrl: _url, hostNames: _names, hostNamesGiven: _given, store: standardStore, authority: standardAuthority, profiles: _profiles, runtime: _runtime, ...standard } = load('');
   t.same(rest, standard);
   t.equal(hostNamesGiven, true);
+  t.equal(runtime, '/run/chancery');
   t.equal(store.retainEnded, standardStore.retainEnded);
   t.equal(authority.verifySignatures, standardAuthority.verifySignatures);
   t.same([publicUrl, hostNames, authority.issuing, profiles], [
