@@ -5,6 +5,8 @@ import type { LeaseStore } from './store/store.ts';
 
 export interface OwnCertificateOptions extends ServiceCertificateOptions {
   readonly leases: LeaseStore;
+  /** The lease under which the certificate is renewed. */
+  readonly lease: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
@@ -19,10 +21,10 @@ export const serverTls = (file: string): TlsOptions => ({ ...pemFile(file), requ
 
 /** The service's certificate: the one on disk, or a new one where that is due. Of several processes one makes it. */
 export async function ownCertificate(options: OwnCertificateOptions): Promise<string> {
-  const { leases, clock, folder } = options;
+  const { leases, lease, clock, folder } = options;
   for (;;) {
     await byOneProcess({
-      leases, clock, name: 'service-certificate', isDue: () => serviceCertificateIsDue(options),
+      leases, clock, name: lease, isDue: () => serviceCertificateIsDue(options),
       make: async () => void await renewServiceCertificate(options),
     });
     const file = readServiceCertificate(folder);

@@ -61,7 +61,8 @@ t.test('when the issuing authority has ended, what is published is still served'
   t.equal((await chancery.plain('GET', '/crl/issuing.crl')).status, 200);
   const ready = await chancery.plain('GET', '/readyz');
   t.equal(ready.status, 503);
-  t.match(ready.json.checks, [{ name: 'listeners', ok: true }, { name: 'store' }, { name: 'key', ok: false, detail: /has ended/ }]);
+  const [listeners, key] = ['listeners', 'key'].map((wanted) => ready.json.checks.find(({ name }: { name: string }) => name === wanted));
+  t.match([listeners, key], [{ ok: true }, { ok: false, detail: /has ended/ }]);
   t.match(chancery.logged.join(''), /"level":50.*the issuing authority has ended.*with the last one/);
 
   rmSync(join(chancery.config.data, 'service'), { recursive: true });
