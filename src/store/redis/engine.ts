@@ -1,11 +1,12 @@
 import type { AuditDraft } from '../../audit/entry.ts';
+import { StoreUnavailable } from '../store.ts';
 import { encodeDraft } from './audit-lines.ts';
 import { Batches, inBatches } from './batches.ts';
 import type { Keyspace } from './keys.ts';
 import type { Command, RedisLink, Reply, Script } from './link/link.ts';
 import { pack } from './pack.ts';
 import type { Packable } from './pack.ts';
-import { batchScript } from './scripts/batch.ts';
+import { FAILED, batchScript } from './scripts/batch.ts';
 import { findScript } from './scripts/reads.ts';
 
 /** What every part of the store works with. */
@@ -47,7 +48,7 @@ export function createEngine(link: RedisLink, keys: Keyspace): Engine {
       const lines = listOf(written).flatMap((at) => linesOf(operations[Number(at) - 1]));
       engine.onLines({ before: Number(before), linkBefore: String(linkBefore), linkAfter: String(linkAfter), lines });
     }
-    return listOf(replies);
+    return listOf(replies).map(broken);
   });
   const finds = inBatches(link, keys, findScript);
   const engine: Engine = {
@@ -68,6 +69,12 @@ export function createEngine(link: RedisLink, keys: Keyspace): Engine {
     },
   };
   return engine;
+}
+
+/** An operation that broke in the script, alone of its batch, as an error; any other reply as it is. */
+function broken(reply: Reply): Reply | StoreUnavailable {
+  const [kind, message] = listOf(reply);
+  return kind === FAILED ? new StoreUnavailable(`Redis cannot do it: ${bytesOf(message)?.toString() ?? ''}`) : reply;
 }
 
 /** The lines of an operation are its last operand. */

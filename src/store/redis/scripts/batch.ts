@@ -11,6 +11,12 @@ import { transitionOperations } from './transition.ts';
 /** Lines of the log in one entry of the stream, so that reading a few lines is no long work. */
 const LINES_MOST = 32;
 
+/** What begins the reply of an operation that broke; then comes why. */
+export const FAILED = -1;
+
+/** Codes of Redis' errors that mean: no write now. */
+const REFUSES_WRITES = ['OOM', 'MISCONF', 'READONLY', 'NOREPLICAS', 'MASTERDOWN'];
+
 /**
  * One batch of writes, each all or nothing: an operation reads and decides first, and then writes, so that only what it has decided is
  * written. What goes to the end of a list for each of them (places, ends, lines of the log) is gathered and written for all at once.
@@ -51,11 +57,22 @@ local function ends(finish, id)
   list[#list + 1] = id
 end
 ${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${smallOperations}${loadOperations}
+local FAILED = ${FAILED}
 local replies, written, all = {}, {}, cmsgpack.unpack(ARGV[2])
 look_for_blocked(all)
 for at, operation in ipairs(all) do
   local before = #lines
-  replies[at] = operations[operation[1]](operation)
+  local done, reply = pcall(operations[operation[1]], operation)
+  if not done then
+    local message = type(reply) == 'table' and reply.err or tostring(reply)
+    -- Where Redis takes no writes, it has taken none of this batch: it refuses only the first one of a script.
+    for _, code in ipairs({ ${REFUSES_WRITES.map((code) => `'${code}'`).join(', ')} }) do
+      if string.find(message, code .. ' ', 1, true) then error(reply) end
+    end
+    -- Somebody has put something else under one of our keys: that is no fault of the other operations.
+    reply = { FAILED, message }
+  end
+  replies[at] = reply
   if #lines > before then written[#written + 1] = at end
 end
 write_quotas()
