@@ -151,6 +151,12 @@ check 'a third one is one flag' up 3 --scale chancery=3
 check 'and works' test "$(issued_by 3)" -ge 0
 check 'its answers are the same' test "$(etag_at 3)" = "$(etag_at 1)"
 check 'two again' up 2 --scale chancery=2
+# WORK itself is for root alone: what is mounted is reached by the daemon.
+mkdir "$WORK/backups" && chown 1000 "$WORK/backups"
+in_job() { timeout 60 docker-compose run --rm -T -v "$WORK/backups:/backups" init "$@" </dev/null; }
+check 'a backup of the running service' in_job backup /backups/one
+check 'it is whole' in_job backup verify /backups/one
+check 'the indexes of its store are made anew' in_job doctor --rebuild-indexes
 
 # What it may do. The first process is what is judged, not a new one that `exec` makes.
 status_of() { in_chancery sed -n "s/^$1:[[:space:]]*//p" /proc/1/status; }
