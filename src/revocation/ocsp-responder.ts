@@ -3,10 +3,12 @@ import { sha256 } from '../digest.ts';
 import type { CrlStore } from '../store/crl-store.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import { integer, sequence } from '../x509/der/writer.ts';
 import { X509Error } from '../x509/errors.ts';
 import { certIdIssuers } from '../x509/ocsp-cert-id.ts';
-import { type CertId, type OcspRequest, parseOcspRequest } from '../x509/ocsp-request.ts';
+import { type CertId, type OcspRequest, parseOcspRequest, plainCertId } from '../x509/ocsp-request.ts';
 import { encodeOcspError, encodeSingleResponse, type OcspStatus } from '../x509/ocsp-response.ts';
+import { encodeSerial } from '../x509/serial.ts';
 import { latestUsed } from './ocsp-cache.ts';
 import { type OcspSigner, signAnswer } from './ocsp-signer.ts';
 import { issuedBy, type StandingSources, standingOf } from './ocsp-standing.ts';
@@ -86,14 +88,18 @@ const WORST_FIRST: readonly OcspOutcome[] = ['revoked', 'unknown', 'good'];
 /** Answers for one authority (RFC 6960), from what its store says and what it said before. */
 export function ocspResponder({ authority, authorities, sources, signer, lifetime, retainEnded, kept, clock, answered, failed }: OcspResponderOptions): OcspResponder {
   const own = issuedBy(authorities, authority);
-  const issuers = new Map(certIdIssuers(authority.certificate.subject, authority.certificate.publicKey).map((issuer, form) => [latin1(issuer), form]));
-  const forms = [...issuers.values()];
+  const forms = certIdIssuers(authority.certificate.subject, authority.certificate.publicKey);
+  const issuers = new Set(forms.map(latin1));
+  // By CertID, octet for octet: DER has one form for each.
   const cache = latestUsed<Kept>(kept);
   // Rises with each change, so that what was read before it is not kept after it.
   let generation = 0;
   const changed = (serial: string): void => {
     generation += 1;
-    for (const form of forms) cache.delete(`${form}:${serial}`);
+    const number = integerOf(serial);
+    // Whatever was meant by it, nothing is left that could be about it.
+    if (number === undefined) cache.clear();
+    else for (const issuer of forms) cache.delete(latin1(sequence(issuer, number)));
   };
   const watch = revocationWatch({
     store: sources.crls, authority: authority.name,
@@ -104,10 +110,7 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     },
   });
 
-  const keyOf = ({ issuer, serial }: CertId): string | undefined => {
-    const form = issuers.get(latin1(issuer));
-    return form === undefined ? undefined : `${form}:${serial}`;
-  };
+  const keyOf = ({ issuer, der }: CertId): string | undefined => (issuers.has(latin1(issuer)) ? latin1(der) : undefined);
   /** RFC 5019 2.2.4: an answer is renewed well before its end, here at half of its life. */
   const isGood = ({ thisUpdate, nextUpdate }: Kept, now: number): boolean => now >= thisUpdate && now < thisUpdate + (nextUpdate - thisUpdate) / 2;
 
@@ -149,12 +152,10 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     return whole;
   };
 
-  /** The whole way of most requests: one certificate, no nonce, and the answer is kept. */
-  const keptAnswer = ({ certIds, nonce }: OcspRequest): OcspAnswer | undefined => {
-    const [certId] = certIds;
-    if (certId === undefined || certIds.length > 1 || nonce !== undefined || !watch.isFresh()) return undefined;
-    const key = keyOf(certId);
-    const known = key === undefined ? undefined : cache.get(key);
+  /** The whole way of most requests: one certificate, nothing else, and the answer is kept. Such a request need not be read again. */
+  const keptAnswer = (bytes: Uint8Array): OcspAnswer | undefined => {
+    const certId = plainCertId(bytes);
+    const known = certId === undefined || !watch.isFresh() ? undefined : cache.get(latin1(certId));
     // Not by a signer that was replaced: its certificate may have been revoked.
     return known !== undefined && isGood(known, seconds()) && known.answer?.by === signer() ? known.answer?.whole : undefined;
   };
@@ -166,17 +167,17 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
 
   return {
     answer: (bytes) => {
+      const known = keptAnswer(bytes);
+      if (known !== undefined) {
+        answered(known.outcome, true);
+        return known;
+      }
       let request: OcspRequest;
       try {
         request = parseOcspRequest(bytes);
       } catch (error) {
         if (!(error instanceof X509Error)) failed(error);
         return told(errorAnswer('malformedRequest'));
-      }
-      const known = keptAnswer(request);
-      if (known !== undefined) {
-        answered(known.outcome, true);
-        return known;
       }
       return answerAbout(request).catch((error: unknown) => {
         // RFC 6960 2.3: the client may ask again, or ask for the CRL; what broke is nobody's business.
@@ -198,6 +199,16 @@ const ERRORS: ReadonlyMap<OcspOutcome, OcspAnswer> = new Map((['malformedRequest
 
 /** An answer that says why there is none. */
 const errorAnswer = (outcome: 'malformedRequest' | 'internalError' | 'tryLater' | 'unauthorized'): OcspAnswer => ERRORS.get(outcome) as OcspAnswer;
+
+/** Undefined for text that is no serial number: whoever asked to revoke that is refused elsewhere. */
+function integerOf(serial: string): Uint8Array | undefined {
+  try {
+    return serial === '00' ? integer(0) : encodeSerial(serial);
+  } catch (error) {
+    if (error instanceof X509Error) return undefined;
+    throw error;
+  }
+}
 
 const httpDate = (seconds: number): string => new Date(seconds * 1000).toUTCString();
 

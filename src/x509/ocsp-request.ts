@@ -52,6 +52,19 @@ export function parseOcspRequest(der: Uint8Array): OcspRequest {
   return { certIds, nonce };
 }
 
+/** Octets of the four SEQUENCE headers around a request's only CertID, where all lengths are short. */
+const PLAIN_HEADERS = 8;
+
+/**
+ * Where a request is nothing but one CertID, as nearly all are: what stands in the CertID's place, unread. Undefined for any other. It
+ * may be no CertID at all, so it is good for one thing: to find, octet for octet, one that was read before.
+ */
+export function plainCertId(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length < PLAIN_HEADERS || bytes.length > 0x81) return undefined;
+  for (let at = 0; at < PLAIN_HEADERS; at += 2) if (bytes[at] !== tags.SEQUENCE || bytes[at + 1] !== bytes.length - at - 2) return undefined;
+  return bytes.subarray(PLAIN_HEADERS);
+}
+
 /** RFC 6960 4.1.2: a Signature, its certificates included, whose inside is of no use here. */
 function skipSignature(request: DerReader): void {
   if (!request.is(tags.contextConstructedTag(0))) return;

@@ -9,7 +9,7 @@ import { certId, file, FORMS, ocspRequest } from '../helpers/ocsp.ts';
 import { makeCsr, openssl } from '../helpers/openssl.ts';
 import { type Call, type Reply, startTestService, type TestService, type TestServiceOptions } from '../helpers/service.ts';
 
-t.setTimeout(90_000);
+t.setTimeout(180_000);
 
 const REQUEST = 'application/ocsp-request';
 const RESPONSE = 'application/ocsp-response';

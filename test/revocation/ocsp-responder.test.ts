@@ -267,3 +267,33 @@ t.test('the checker of rule 7 finds what OCSP says wrongly', async (t) => {
   t.match(await ocspFaults(store, [...serials, lost], revoked), [`OCSP says unknown of ${lost}; expected good`]);
   t.equal((await ocspStandings(store, [lost])).get(lost), 'unknown');
 });
+
+t.test('text that is no serial number lets everything go, and breaks nothing', async (t) => {
+  const { responder, issued, says, answered } = await world(t);
+  const serial = await issued();
+  await says(serial);
+  for (const text of ['', 'xyz', '00aa', 'A', '00', 'ff'.repeat(21)]) t.doesNotThrow(() => responder.changed(text), text);
+  t.equal(await says(serial), 'good');
+  t.same(answered.at(-1), ['good', false]);
+});
+
+t.test('only octets that were read before are found without reading', async (t) => {
+  const { responder, issuing, issued, answered } = await world(t);
+  const id = certId(issuing, await issued());
+  const plain = ocspRequest([id]);
+  await responder.answer(plain);
+  for (const [what, bytes] of [
+    ['something behind it', Buffer.concat([plain, Buffer.of(0)])],
+    ['cut', plain.subarray(0, -1)],
+    ['another tag around it', Uint8Array.from(plain, (octet, index) => (index === 2 ? 0x31 : octet))],
+    ['another length around it', Uint8Array.from(plain, (octet, index) => (index === 3 ? octet - 1 : octet))],
+    ['nothing', new Uint8Array(0)], ['headers alone', Uint8Array.of(0x30, 6, 0x30, 4, 0x30, 2, 0x30, 0)],
+  ] as const) {
+    t.equal(parseOcspResponse((await responder.answer(bytes)).der).status, 'malformedRequest', what);
+  }
+  await responder.answer(plain);
+  t.same(answered.at(-1), ['good', true]);
+  await responder.answer(ocspRequest([id, id]));
+  await responder.answer(ocspRequest([id], new Uint8Array(16)));
+  t.same(answered.slice(-2), [['good', false], ['good', false]]);
+});
