@@ -33,6 +33,11 @@ function faults(given: Given): string[] {
   return [];
 }
 
+t.test('what is a process\'s own may lie elsewhere than the data folder', async (t) => {
+  const { data, runtime } = load({ env: { CHANCERY_DATA: 'ca', CHANCERY_RUNTIME: 'own' } });
+  t.same([data, runtime], [join(folder, 'ca'), join(folder, 'own')]);
+});
+
 t.test('without a file and variables everything is at its default', async (t) => {
   t.same(load(), {
     file: undefined,
