@@ -74,8 +74,8 @@ export interface Sentinels extends Replicated {
   readonly failover: () => Promise<RedisServer>;
 }
 
-/** @param options of the three servers, not of the sentinels, which speak TLS where they do */
-export async function startSentinels(t: Teardown, options: ServerOptions = {}): Promise<Sentinels> {
+/** @param options of the three servers, not of the sentinels, which speak TLS where they do, and have a password of their own */
+export async function startSentinels(t: Teardown, { sentinelPassword, ...options }: ServerOptions & { readonly sentinelPassword?: string } = {}): Promise<Sentinels> {
   const name = 'chancery';
   const replicated = await startReplicated(t, 2, options);
   const { primary, replicas } = replicated;
@@ -84,8 +84,10 @@ export async function startSentinels(t: Teardown, options: ServerOptions = {}): 
   const watch = [
     `sentinel monitor ${name} ${HOST} ${primary.port} 2`, `sentinel down-after-milliseconds ${name} 1000`, `sentinel failover-timeout ${name} 1000`,
     ...(options.settings?.['requirepass'] === undefined ? [] : [`sentinel auth-pass ${name} ${options.settings['requirepass']}`]),
+    ...(sentinelPassword === undefined ? [] : [`requirepass ${sentinelPassword}`, `sentinel sentinel-pass ${sentinelPassword}`]),
   ];
-  const access = (options.access ?? []).filter((_, index, all) => !['-a', '--pass', '--user'].includes(all[index] ?? '') && !['-a', '--pass', '--user'].includes(all[index - 1] ?? ''));
+  const access = (options.access ?? []).filter((_, index, all) => !['-a', '--pass', '--user'].includes(all[index] ?? '') && !['-a', '--pass', '--user'].includes(all[index - 1] ?? ''))
+    .concat(sentinelPassword === undefined ? [] : ['--pass', sentinelPassword, '--no-auth-warning']);
   const sentinels = await Promise.all(Array.from({ length: 3 }, () => startRedis(t, { sentinel: true, settings: tls, lines: watch, access })));
   const know = async (sentinel: RedisServer): Promise<boolean> =>
     (await sentinel.cli('SENTINEL', 'CKQUORUM', name).catch(() => '')).startsWith('OK 3') && (await sentinel.cli('SENTINEL', 'REPLICAS', name)).split('\nrunid\n').length === 3;
