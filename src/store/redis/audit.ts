@@ -1,5 +1,5 @@
 import { setTimeout as startTimer } from 'node:timers';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { EMPTY_CHAIN, link as chain, parseLine } from '../../audit/chain.ts';
 import type { ChainHead } from '../../audit/chain.ts';
 import type { AuditDraft, AuditEntry } from '../../audit/entry.ts';
@@ -12,6 +12,8 @@ import type { Reply } from './link/link.ts';
 
 /** Entries of the stream in one reply; each has up to 32 lines. */
 const SLICE = 64;
+/** Own lines that are taken in one go: a millisecond. */
+const OWN_SLICE = 500;
 /** Lines that a process remembers as its own until they are sealed. */
 const MOST_OWN = 20_000;
 /** Milliseconds that the last sealing may take when the store is closed. */
@@ -48,14 +50,13 @@ export class AuditLog implements AuditStore {
     const seals = await this.#sealsFrom(after, limit);
     let head = seals.start;
     const entries: AuditEntry[] = [];
-    for await (const { sequence, draft } of this.#lines(head.sequence, after + limit, false)) {
+    for await (const lines of this.#lines(head.sequence, after + limit, false)) for (const { sequence, draft } of lines) {
       // Lines that are gone leave a gap, which the numbers show.
       const entry = parseLine(chain({ sequence: sequence - 1, hash: head.hash }, draft).line);
       // What was sealed counts: where the content gives another hash, the line, or one before it, was changed.
       const hash = seals.hashes.get(sequence) ?? entry.hash;
       head = { sequence, hash };
       if (sequence > after) entries.push(hash === entry.hash ? entry : { ...entry, hash });
-      if (entries.length >= limit) break;
     }
     return entries;
   }
@@ -63,7 +64,7 @@ export class AuditLog implements AuditStore {
   async head(): Promise<ChainHead> {
     const { sealed, sequence, trusted } = await this.#standing();
     let head = sealed;
-    for await (const line of this.#lines(head.sequence, sequence, trusted)) head = chain({ sequence: line.sequence - 1, hash: head.hash }, line.draft).head;
+    for await (const lines of this.#lines(head.sequence, sequence, trusted)) for (const line of lines) head = next(head, line);
     return head;
   }
 
@@ -88,9 +89,11 @@ export class AuditLog implements AuditStore {
       seen = sealedText(head);
       seals = [];
     };
-    for await (const line of this.#lines(sealed.sequence, sequence, trusted)) {
-      head = chain({ sequence: line.sequence - 1, hash: head.hash }, line.draft).head;
-      if (head.sequence % SEAL_EVERY === 0) seals.push([head.sequence, Buffer.from(head.hash, 'hex')]);
+    for await (const lines of this.#lines(sealed.sequence, sequence, trusted)) {
+      for (const line of lines) {
+        head = next(head, line);
+        if (head.sequence % SEAL_EVERY === 0) seals.push([head.sequence, Buffer.from(head.hash, 'hex')]);
+      }
       if (seals.length >= SEAL_EVERY) await store();
     }
     if (head.sequence > sealed.sequence) await store();
@@ -135,28 +138,39 @@ export class AuditLog implements AuditStore {
     return { start: first === undefined ? EMPTY_CHAIN : { sequence: first[0], hash: first[1] }, hashes };
   }
 
-  /** The lines behind `after`, up to `last`, in their order; `trusted`: own ones need not be read. */
-  async* #lines(after: number, last: number, trusted: boolean): AsyncGenerator<{ readonly sequence: number; readonly draft: AuditDraft }> {
+  /** The lines behind `after`, up to `last`, in their order, some at a time; `trusted`: own ones need not be read. */
+  async* #lines(after: number, last: number, trusted: boolean): AsyncGenerator<readonly Line[]> {
     const key = this.#engine.keys.of(KEYS.audit);
     let from = after + 1;
     while (from <= last) {
-      for (let line = trusted ? this.#own.at(from) : undefined; line !== undefined && from <= last; line = this.#own.at(from += 1)) yield { sequence: from, draft: decodeDraft(line) };
-      if (from > last) return;
+      const own = trusted ? this.#own.from(from, Math.min(last, from + OWN_SLICE - 1)) : [];
+      if (own.length > 0) {
+        yield own.map((line, at) => ({ sequence: from + at, draft: decodeDraft(line) }));
+        from += own.length;
+        // A long log does not hold up others.
+        await setImmediate();
+        continue;
+      }
       const [reply] = await this.#engine.read(['XRANGE', key, `${from}`, '+', 'COUNT', Math.min(SLICE, last - from + 1)]);
       const slice = listOf(reply);
+      if (slice.length === 0) return;
+      const found: Line[] = [];
       for (const entry of slice) {
         const { sequence, lines } = readEntry(entry);
         for (const [at, line] of lines.entries()) {
           const number = sequence - lines.length + 1 + at;
-          if (number < from) continue;
-          if (number > last) return;
-          yield { sequence: number, draft: decodeDraft(line) };
+          if (number >= from && number <= last) found.push({ sequence: number, draft: decodeDraft(line) });
         }
         from = sequence + 1;
       }
-      if (slice.length === 0) return;
+      yield found;
     }
   }
+}
+
+interface Line {
+  readonly sequence: number;
+  readonly draft: AuditDraft;
 }
 
 function readEntry(entry: Reply): { readonly sequence: number; readonly lines: readonly string[] } {
@@ -171,6 +185,9 @@ function readSeal(entry: Reply): [number, string] {
 
 /** The part of a stream's id in front of the hyphen. */
 const numberOf = (id: Reply | undefined): number => Number(bytesOf(id)?.toString().split('-')[0]);
+
+/** The head behind a line; lines that are gone leave a gap in the numbers. */
+const next = (head: ChainHead, { sequence, draft }: Line): ChainHead => chain({ sequence: sequence - 1, hash: head.hash }, draft).head;
 
 const sealedText = ({ sequence, hash }: ChainHead): string => `${sequence} ${hash}`;
 
@@ -201,8 +218,9 @@ class OwnLines {
     return link !== undefined && this.#links.has(link);
   }
 
-  at(sequence: number): string | undefined {
-    return this.#lines[sequence - this.#first];
+  /** Those with the numbers from `first` to `last`, as far as they are here. */
+  from(first: number, last: number): readonly string[] {
+    return first < this.#first ? [] : this.#lines.slice(first - this.#first, last - this.#first + 1);
   }
 
   /** Those up to this number are not needed any more. */

@@ -8,7 +8,7 @@ export interface Bulk {
   readonly placeAt?: number;
 }
 
-const ROOM = 4096;
+const LEAST_ROOM = 4096;
 
 /**
  * One argument for all operations of a batch, as MessagePack, which Lua in Redis reads with one call (`cmsgpack.unpack`). A command of a
@@ -17,10 +17,15 @@ const ROOM = 4096;
  * @param place the last one that is taken
  */
 export function pack(value: Packable, place = 0): Packed {
-  const packer = new Packer(place);
+  const packer = new Packer(place, usual);
   packer.add(value);
-  return { bytes: packer.bytes(), bulks: packer.bulks };
+  const bytes = packer.bytes();
+  // Batches are mostly as large as the ones before.
+  usual = Math.max(LEAST_ROOM, Math.ceil((usual + bytes.length * 1.5) / 2));
+  return { bytes, bulks: packer.bulks };
 }
+
+let usual = LEAST_ROOM;
 
 export interface Packed {
   readonly bytes: Buffer;
@@ -31,11 +36,12 @@ export interface Packed {
 class Packer {
   readonly bulks: Buffer[] = [];
   #place: number;
-  #bytes = Buffer.allocUnsafe(ROOM);
+  #bytes: Buffer;
   #at = 0;
 
-  constructor(place: number) {
+  constructor(place: number, room: number) {
     this.#place = place;
+    this.#bytes = Buffer.allocUnsafe(room);
   }
 
   add(value: Packable): void {

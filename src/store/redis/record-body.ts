@@ -24,6 +24,23 @@ interface Rest {
   readonly k?: string;
 }
 
+/** Members that are kept by their place, or that the value's head has. */
+type Placed =
+  | 'id' | 'state' | 'authority' | 'profile' | 'requester' | 'names' | 'steps' | 'createdAt' | 'updatedAt' | 'keyHash' | 'csr' | 'tbs' | 'certificate' | 'notBefore' | 'notAfter';
+
+type Other = Exclude<keyof RequestRecord, Placed>;
+
+/** Members that few records have, kept by their names. One that is missing here would be lost: it does not compile. */
+const OTHERS = Object.keys({
+  metadata: true, validity: true, maxValidity: true, subject: true, revocation: true, refusal: true,
+} satisfies Readonly<Record<Other, true>>) as readonly Other[];
+
+function othersOf(record: RequestRecord): Partial<RequestRecord> | undefined {
+  let others: Record<string, unknown> | undefined;
+  for (const member of OTHERS) if (record[member] !== undefined) (others ??= {})[member] = record[member];
+  return others;
+}
+
 const OUTCOMES: readonly Step['outcome'][] = ['passed', 'failed', 'waiting'];
 const DIGEST = /^[0-9a-f]{64}$/;
 const SMALL = 1;
@@ -38,8 +55,9 @@ export interface RecordHead {
 /** @param room octets left free in front */
 export function encodeBody(record: RequestRecord, room: number): Buffer {
   const {
-    id, state: _state, authority, profile, requester, names, steps, createdAt, updatedAt, keyHash, csr, tbs, certificate, notBefore, notAfter, ...other
+    id, authority, profile, requester, names, steps, createdAt, updatedAt, keyHash, csr, tbs, certificate, notBefore, notAfter,
   } = record;
+  const other = othersOf(record);
   const told: (string | number)[] = [];
   for (const step of steps) told.push(step.name, OUTCOMES.indexOf(step.outcome), step.reason, step.time - createdAt);
   const seconds = Math.floor(createdAt / 1000);
@@ -47,7 +65,7 @@ export function encodeBody(record: RequestRecord, room: number): Buffer {
   const rest: Rest = {
     ...(notBefore === undefined ? {} : { b: notBefore - seconds }),
     ...(notAfter === undefined ? {} : { a: notAfter - seconds }),
-    ...(Object.keys(other).length === 0 ? {} : { other }),
+    ...(other === undefined ? {} : { other }),
     ...(isDigest ? {} : { k: keyHash }),
   };
   const json = JSON.stringify([authority, profile, requester.kind, requester.name, names, updatedAt - createdAt, told, rest] satisfies Header);

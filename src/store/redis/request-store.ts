@@ -76,8 +76,21 @@ function acceptOperation({ record, claims, token, quota, audit, now }: Acceptanc
   ];
 }
 
-const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly Packable[] =>
-  [String(windowEnd(window, now)), quotaField(quotaName(key), window), limit];
+const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly Packable[] => [String(windowEnd(window, now)), fieldOf(key, window), limit];
+
+/** Requesters whose quota's field is remembered: most requests are of few. */
+const MOST_FIELDS = 1000;
+const fields = new Map<string, Buffer>();
+
+function fieldOf(key: string, window: number): Buffer {
+  const both = `${window} ${key}`;
+  const known = fields.get(both);
+  if (known !== undefined) return known;
+  if (fields.size >= MOST_FIELDS) fields.clear();
+  const field = quotaField(quotaName(key), window);
+  fields.set(both, field);
+  return field;
+}
 
 function acceptOutcome(reply: Reply, { claims, quota, now }: Acceptance): AcceptOutcome {
   switch (reply) {
