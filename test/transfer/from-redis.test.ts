@@ -1,0 +1,3 @@
+import { transferWithRedis } from './with-redis.ts';
+
+await transferWithRedis('Redis to embedded', 'redis', 'embedded');
