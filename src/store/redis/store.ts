@@ -12,6 +12,7 @@ import { leaseStore } from './leases.ts';
 import type { RedisLink } from './link/link.ts';
 import { replicaStore } from './replicas.ts';
 import { requestStore } from './request-store.ts';
+import { objectStore } from './objects.ts';
 import { prepareScript } from './scripts/prepare.ts';
 import { sweeper } from './sweep.ts';
 
@@ -45,6 +46,7 @@ export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOp
     crls: crlStore(engine, hints),
     audit,
     leases: leaseStore(engine),
+    objects: objectStore(engine),
     replicas: replicaStore(engine),
     blockedKeys: {
       has: async (keyHash) => (await engine.read(['SISMEMBER', keys.of(KEYS.blocked), digestOctets(keyHash)]))[0] === 1,

@@ -4,6 +4,7 @@ import { common } from './common.ts';
 import { credentialOperations } from './credentials.ts';
 import { crlOperations } from './crls.ts';
 import { leaseOperations } from './leases.ts';
+import { objectOperations } from './objects.ts';
 import { smallOperations } from './small.ts';
 import { transitionOperations } from './transition.ts';
 
@@ -42,7 +43,7 @@ local function ends(finish, id)
   end
   list[#list + 1] = id
 end
-${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${smallOperations}
+${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${objectOperations}${smallOperations}
 local replies = {}
 for at, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   replies[at] = operations[operation[1]](operation)
