@@ -32,6 +32,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],
   'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'config', 'http'],
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
+  // The only way out to addresses that strangers name, and what is asked there.
+  'acme/outgoing': ['x509'],
+  'acme/validators': ['x509', 'acme/outgoing'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],

@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { CallFailed } from './call-failed.ts';
 
@@ -44,7 +43,7 @@ export const openTls = (socket: Socket, { serverName, protocols }: TlsOptions, s
 
 /** OpenSSL's own words are for us; these are for the other side. */
 function reason(error: (Error & { readonly code?: string }) | undefined): string {
-  const alert = /tls(?:v[0-9.]+)? alert ([a-z ]+)/i.exec(error?.message ?? '')?.[1];
+  const alert = /(?:ssl|tls)(?:v[0-9.]+)? alert ([a-z ]+)/i.exec(error?.message ?? '')?.[1];
   if (alert !== undefined) return `the server sent the alert "${alert.trim()}"`;
   return REASONS[error?.code ?? ''] ?? 'the handshake failed';
 }
