@@ -4,6 +4,7 @@ import type { IssuanceContext } from './issuance/context.ts';
 import type { PublishedAt } from './issuance/template.ts';
 import type { Metrics } from './metrics.ts';
 import type { CrlContext } from './revocation/crl-publisher.ts';
+import type { ReplicaStore } from './store/replicas.ts';
 import type { Store } from './store/store.ts';
 
 /** Authorities, store and the cycle of issuance: all but the listeners. */
@@ -12,8 +13,10 @@ export interface Core {
   readonly clock: () => number;
   readonly authorities: LoadedAuthorities;
   readonly store: Store;
+  readonly replicas: ReplicaStore;
   readonly metrics: Metrics;
-  readonly crls: CrlContext;
+  /** How the CRLs of an authority are published. */
+  readonly crls: Pick<CrlContext, 'scheduleOf'>;
   /** Those whose key is here: they sign, and publish a CRL. */
   readonly signing: readonly Authority[];
   /** The cycle, once it is known where CRLs and certificates are fetched, and who is told of what breaks. */

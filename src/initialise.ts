@@ -8,6 +8,7 @@ import type { InitOptions } from './authority/options.ts';
 import type { Config } from './config/config.ts';
 import { exampleConfig } from './config/example.ts';
 import { requesterKey } from './identity/identity.ts';
+import { readMaster } from './identity/master-secret.ts';
 import type { Core } from './core.ts';
 import { CEREMONY, makeOperator, refuseStandingOperator, standingOperator } from './operator-certificate.ts';
 import { openCore } from './service.ts';
@@ -38,6 +39,8 @@ export async function initialise(options: Omit<InitOptions, 'data' | 'passphrase
   const httpBase = options.mode === 'internal' ? (options.httpBase ?? httpAddress(config)) : options.httpBase;
   const made = await initAuthorities({ ...options, httpBase, data, passphrase: config.authority.passphrase, clock: () => Math.floor(clock() / 1000), random: randomBytes });
   const configuration = ensureConfiguration(config, options.httpBase);
+  // Here and not at the first start, so that every copy of the folder has the same.
+  readMaster(data, randomBytes);
   if (options.mode === 'external') return { mode: options.mode, data, request: made.request ?? '', configuration };
   return { mode: options.mode, data, configuration, ...await withOperator(config, clock, options.httpBase) };
 }

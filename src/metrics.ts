@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Pollers } from './pollers.ts';
 import type { RequestState } from './issuance/request.ts';
 
 /** What `/metrics` tells (docs/operations.md explains each). */
@@ -7,26 +8,45 @@ export interface Metrics {
   readonly request: (state: RequestState, profile: string) => void;
   /** Milliseconds. */
   readonly part: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
-  readonly crlPublished: (authority: string, milliseconds: number) => void;
+  /** `lag`: seconds since the oldest revocation that was published with it. */
+  readonly crlPublished: (authority: string, milliseconds: number, lag: number | undefined) => void;
+  /** A client asked for one of an authority's CRLs. */
+  readonly crlPolled: (authority: string, address: string) => void;
   readonly revoked: (reason: string) => void;
   readonly replied: (status: number) => void;
+  /** A client's stream of events began (1) or ended (-1). */
+  readonly eventStream: (change: 1 | -1) => void;
+  readonly eventStreamEnded: (why: string) => void;
+  /** An event was sent to so many clients. */
+  readonly eventsSent: (event: string, count: number) => void;
   /** What an OCSP request was answered, and whether with an answer that was kept. */
   readonly ocspAnswered: (outcome: string, kept: boolean) => void;
 }
 
+export interface CrlState {
+  readonly authority: string;
+  readonly document: string;
+  readonly age: number;
+  readonly number: number;
+  readonly left: number;
+  readonly entries: number;
+}
+
 /** Asked when the page is asked for: ages and numbers, by authority. */
 export interface MetricSources {
-  readonly crl: () => Promise<readonly { readonly authority: string; readonly age: number; readonly number: number; readonly left: number }[]>;
+  /** `document`: full, delta, or shards, of which the oldest counts. */
+  readonly crl: () => Promise<readonly CrlState[]>;
   readonly authorities: () => readonly { readonly authority: string; readonly days: number }[];
 }
 
+const LAG_BUCKETS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 60];
 const PART_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
 /** 429 and 503 say that something is short, and are counted apart from the rest of their class. */
 const REPLY_CLASSES = ['2xx', '3xx', '4xx', '429', '5xx', '503'];
 
 /** A registry of its own, so that a process may hold several services (tests do). */
-export function createMetrics(sources: MetricSources): Metrics {
+export function createMetrics(sources: MetricSources, clock: () => number): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -36,6 +56,9 @@ export function createMetrics(sources: MetricSources): Metrics {
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
   const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
   const ocspCounters = new Map<string, { inc: () => void }>();
+  const streams = new Gauge({ name: 'chancery_event_streams', help: 'Clients that follow the revocations now', registers });
+  const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by why: client, slow, stopped, failed', labelNames: ['why'], registers });
+  const eventsSent = new Counter({ name: 'chancery_events_sent_total', help: 'Events sent, one for each client that got it', labelNames: ['event'], registers });
   const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 apart', labelNames: ['status'], registers });
   for (const status of REPLY_CLASSES) replies.inc({ status }, 0);
   const replyClasses = new Map(REPLY_CLASSES.map((status) => [status, replies.labels(status)]));
@@ -49,17 +72,45 @@ export function createMetrics(sources: MetricSources): Metrics {
       },
     });
   };
-  byAuthority('chancery_crl_age_seconds', 'Seconds since thisUpdate of the CRL that stands', sources.crl, ({ age }) => age);
-  byAuthority('chancery_crl_left_seconds', 'Seconds until nextUpdate of the CRL that stands', sources.crl, ({ left }) => left);
-  byAuthority('chancery_crl_number', 'Number of the CRL that stands', sources.crl, ({ number }) => number);
+  const ofCrls = (name: string, help: string, value: (crl: CrlState) => number): void => {
+    new Gauge({
+      name, help, labelNames: ['authority', 'document'], registers, aggregator: 'max',
+      async collect() {
+        for (const crl of await sources.crl()) this.set({ authority: crl.authority, document: crl.document }, value(crl));
+      },
+    });
+  };
+  ofCrls('chancery_crl_age_seconds', 'Seconds since thisUpdate of the CRL that stands; of shards, of the oldest', ({ age }) => age);
+  ofCrls('chancery_crl_left_seconds', 'Seconds until nextUpdate of the CRL that stands; of shards, of the first to end', ({ left }) => left);
+  ofCrls('chancery_crl_number', 'Number of the CRL that stands; of shards, the highest', ({ number }) => number);
+  ofCrls('chancery_crl_entries', 'Certificates that the CRL lists; of shards, that they list together', ({ entries }) => entries);
+  const lags = new Histogram({ name: 'chancery_crl_lag_seconds', help: 'From a revocation (whole seconds) to the CRL that lists it, of the oldest in each publication', labelNames: ['authority'], buckets: LAG_BUCKETS, registers });
+  const pollers = new Pollers(clock);
+  const polled = new Set<string>();
+  new Gauge({
+    name: 'chancery_crl_pollers', help: 'Addresses that asked this process for a CRL within the last hour, about', labelNames: ['authority'], registers,
+    collect() {
+      for (const authority of polled) this.set({ authority }, pollers.count(authority));
+    },
+  });
   byAuthority('chancery_authority_days_left', 'Days until the authority\'s certificate ends', sources.authorities, ({ days }) => days);
   const observers = { check: parts.labels('check'), sign: parts.labels('sign'), store: parts.labels('store') };
   return {
     registry,
     request: (state, profile) => requests.inc({ state, profile }),
     part: (part, milliseconds) => observers[part].observe(milliseconds / 1000),
-    crlPublished: (authority, milliseconds) => published.observe({ authority }, milliseconds / 1000),
+    crlPublished: (authority, milliseconds, lag) => {
+      published.observe({ authority }, milliseconds / 1000);
+      if (lag !== undefined) lags.observe({ authority }, Math.max(0, lag));
+    },
+    crlPolled: (authority, address) => {
+      polled.add(authority);
+      pollers.saw(authority, address);
+    },
     revoked: (reason) => revocations.inc({ reason }),
+    eventStream: (change) => streams.inc(change),
+    eventStreamEnded: (why) => streamsEnded.inc({ why }),
+    eventsSent: (event, count) => eventsSent.inc({ event }, count),
     ocspAnswered: (outcome, kept) => {
       // Looked up by labels once: that would cost as much as the answer.
       const name = `${outcome}:${kept}`;

@@ -3,6 +3,7 @@ import type { Authority } from './authority/authority.ts';
 import { fileSigningKey } from './authority/keys/file.ts';
 import { byOneProcess } from './by-one-process.ts';
 import type { Core, Issuance } from './core.ts';
+import { Refused } from './errors.ts';
 import {
   readResponder, readResponderFile, renewResponderCertificate, type ResponderCertificateOptions, responderCertificateIsDue,
 } from './issuance/responder-certificate.ts';
@@ -23,11 +24,15 @@ export interface OcspResponders {
   readonly look: () => Promise<void>;
 }
 
+/** Milliseconds. Each refusal is a record, and the same configuration refuses the same request again. */
+const AFTER_REFUSAL = 3_600_000;
+
 /** One for each authority whose key is here: only it can delegate. None where the configuration says so. */
 export function ocspResponders(core: Core, log: Log): OcspResponders {
   const { config: { ocsp, store: { retainEnded } }, clock, store, authorities, metrics } = core;
   const signing = ocsp.serve ? core.signing : [];
   const certificates = [...authorities.all.map(({ certificate }) => certificate), ...authorities.all.flatMap(({ chain, root }) => [...chain, root].map(parseCertificate))];
+  const notBefore = new Map<string, number>();
   const signers = new Map<string, { readonly file: string; readonly signer: OcspSigner }>();
   const all = new Map(signing.map((authority) => [authority.name, ocspResponder({
     authority, authorities: certificates, sources: store, clock, retainEnded, lifetime: ocsp.lifetime, kept: ocsp.kept,
@@ -39,7 +44,7 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
   const renewOne = async (authority: Authority, { issuance, publishedAt }: Issuance): Promise<void> => {
     const options: ResponderCertificateOptions = {
       context: issuance, authority, publishedAt: publishedAt(authority.name), lifetime: ocsp.responderLifetime,
-      folder: join(core.config.data, 'ocsp', authority.name), passphrase: core.config.authority.passphrase,
+      folder: join(core.config.runtime, 'ocsp', authority.name), passphrase: core.config.authority.passphrase,
     };
     const isDue = (): Promise<boolean> => responderCertificateIsDue(options);
     await byOneProcess({ leases: store.leases, clock, name: `ocsp-responder:${authority.name}`, isDue, make: () => renewResponderCertificate(options) });
@@ -53,9 +58,12 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
     all,
     changed: (serial) => all.forEach((responder) => responder.changed(serial)),
     renew: async (issuance) => {
-      for (const authority of signing) {
+      for (const authority of signing.filter(({ name }) => clock() >= (notBefore.get(name) ?? 0))) {
         // One that fails must not keep the others from being renewed.
-        await renewOne(authority, issuance).catch((err: unknown) => log.error({ err, authority: authority.name }, 'the certificate of the OCSP responder could not be renewed'));
+        await renewOne(authority, issuance).catch((err: unknown) => {
+          log.error({ err, authority: authority.name }, 'the certificate of the OCSP responder could not be renewed');
+          if (err instanceof Refused && err.code === 'request-refused') notBefore.set(authority.name, clock() + AFTER_REFUSAL);
+        });
       }
     },
     look: async () => void await Promise.all([...all.values()].map(({ look }) => look())),

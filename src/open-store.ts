@@ -1,19 +1,21 @@
 import type { Config } from './config/config.ts';
-import { openEmbeddedStore } from './store/embedded/store.ts';
-import { openRedisLink } from './store/redis/link/open-link.ts';
 import type { LinkState } from './store/redis/link/options.ts';
-import { openRedisStore } from './store/redis/store.ts';
-import type { Store } from './store/store.ts';
+import type { WholeStore } from './store/transfer.ts';
 
 const SECOND = 1000;
 
 /**
- * The store that the configuration names: the only place that knows the implementations.
+ * The store that the configuration names: the only place that knows the implementations. Each is loaded where it is used: the other's
+ * client would only take memory.
  * @param told when Redis can be used again, and when it cannot, and why
  * @throws StoreUnavailable where it cannot be used now, saying what to mend
  */
-export async function openStore({ url, password, prefix, tls, sentinel, allowVolatile, minReplicas, replicaTimeout, timeout }: Config['store'], told?: (state: LinkState) => void): Promise<Store> {
-  if (url.kind === 'embedded') return openEmbeddedStore({ path: url.folder });
+export async function openStore({ url, password, prefix, tls, sentinel, allowVolatile, minReplicas, replicaTimeout, timeout }: Config['store'], told?: (state: LinkState) => void): Promise<WholeStore> {
+  if (url.kind === 'embedded') {
+    const { openEmbeddedStore } = await import('./store/embedded/store.ts');
+    return openEmbeddedStore({ path: url.folder });
+  }
+  const [{ openRedisLink }, { openRedisStore }] = await Promise.all([import('./store/redis/link/open-link.ts'), import('./store/redis/store.ts')]);
   const link = await openRedisLink({
     address: { ...url, ...(password === undefined ? {} : { password }) },
     hashTag: prefix, tls, sentinel, allowVolatile, minReplicas,

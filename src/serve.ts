@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { DEVELOPMENT_MARK, tellDevelopment } from './development.ts';
 import { PUBLIC, writeDurably } from './authority/durable-file.ts';
+import { AuthorityError } from './authority/errors.ts';
 import { listenOn } from './listen.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
 import { initialise } from './initialise.ts';
@@ -36,7 +37,13 @@ async function prepareData(config: Config, io: ServeIo): Promise<boolean> {
   const mark = join(config.data, DEVELOPMENT_MARK);
   if (config.file !== undefined || existsSync(join(config.data, 'authorities'))) return existsSync(mark);
   if (!io.json) io.stdout.write(`No authority in ${config.data}: making one for development (a root and an issuing authority, P-256).\n`);
-  await initialise({ mode: 'internal', rootSubject: 'CN=Chancery Development Root', issuingSubject: 'CN=Chancery Development Issuing' }, config, Date.now);
+  try {
+    await initialise({ mode: 'internal', rootSubject: 'CN=Chancery Development Root', issuingSubject: 'CN=Chancery Development Issuing' }, config, Date.now);
+  } catch (error) {
+    // Another process, started at the same moment on the same folder, was faster.
+    if (!(error instanceof AuthorityError) || !existsSync(join(config.data, 'authorities'))) throw error;
+    return existsSync(mark);
+  }
   writeDurably(mark, 'Made by `chancery serve` for development: each start prints an enrolment token. Remove this file to end that.\n', PUBLIC);
   return true;
 }

@@ -2,14 +2,17 @@ import type { PublishedOptions } from './http/https-app.ts';
 import type { LoadedAuthorities } from './authority/authority.ts';
 import type { Core } from './core.ts';
 import type { MetricSources } from './metrics.ts';
-import type { Store } from './store/store.ts';
+import { shardIn } from './revocation/revocation-view.ts';
+import type { CrlHead, Store } from './store/store.ts';
 
 const SECOND = 1000;
 /** Seconds. */
 const DAY = 86_400;
 
 /** What `/readyz` asks: whether it is worth sending traffic. */
-export function readiness({ store, authorities: { all, issuing }, clock, crls }: Core, listening: () => string | undefined): PublishedOptions['readiness'] {
+export function readiness(
+  { store, authorities: { all, issuing }, clock, crls }: Core, listening: () => string | undefined, differences: () => string | undefined,
+): PublishedOptions['readiness'] {
   return [
     { name: 'listeners', check: () => Promise.resolve(listening()) },
     { name: 'store', check: () => store.ping().then(() => undefined) },
@@ -33,6 +36,8 @@ export function readiness({ store, authorities: { all, issuing }, clock, crls }:
         return undefined;
       },
     },
+    // Each may serve as it is; but an operator must know.
+    { name: 'replicas', check: () => Promise.resolve(undefined), note: () => Promise.resolve(differences()) },
   ];
 }
 
@@ -40,9 +45,20 @@ export function readiness({ store, authorities: { all, issuing }, clock, crls }:
 export function metricSources(store: Store, authorities: LoadedAuthorities, clock: () => number): MetricSources {
   return {
     crl: async () => {
-      const heads = await Promise.all(authorities.all.map(async ({ name }) => ({ name, head: await store.crls.head(name, 'full') })));
       const now = clock() / SECOND;
-      return heads.flatMap(({ name, head }) => (head === undefined ? [] : [{ authority: name, age: now - head.thisUpdate, left: head.nextUpdate - now, number: Number(head.number) }]));
+      const all = await Promise.all(authorities.all.map(async ({ name }) => [name, await store.crls.heads(name)] as const));
+      return all.flatMap(([authority, heads]) => {
+        const kinds = new Map<string, CrlHead[]>();
+        for (const [document, head] of heads) {
+          const kind = shardIn(document) === undefined ? document : 'shards';
+          kinds.set(kind, [...kinds.get(kind) ?? [], head]);
+        }
+        return Array.from(kinds, ([document, of]) => ({
+          authority, document,
+          age: now - Math.min(...of.map(({ thisUpdate }) => thisUpdate)), left: Math.min(...of.map(({ nextUpdate }) => nextUpdate)) - now,
+          number: Number(of.reduce((most, { number }) => (number > most ? number : most), 0n)), entries: of.reduce((sum, { entries }) => sum + entries, 0),
+        }));
+      });
     },
     authorities: () => authorities.all.map(({ name, certificate }) => ({ authority: name, days: (certificate.notAfter - clock() / SECOND) / DAY })),
   };

@@ -21,16 +21,18 @@ import { issuingProfiles } from './issuance/issuing-profiles.ts';
 import { serialSource } from './issuance/serial.ts';
 import type { PublishedAt } from './issuance/template.ts';
 import { createMetrics } from './metrics.ts';
+import { type CrlService, crlService, scheduleOf } from './crl-service.ts';
 import { ocspResponders } from './ocsp-responders.ts';
 import { openStore } from './open-store.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
-import { publishCrl } from './revocation/crl-publisher.ts';
-import { type CrlKeeper, crlKeeper } from './revocation/crl-schedule.ts';
+import { replicaKeeper } from './replicas.ts';
+import { revocationEvents } from './revocation-events.ts';
 import { tellRevocations } from './revocation/tell-revocations.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
 import { metricSources, readiness } from './service-state.ts';
+import { TransferError } from './transfer/errors.ts';
 import { keepUp, type Upkeep } from './upkeep.ts';
 import { VERSION } from './version.ts';
 
@@ -64,10 +66,10 @@ export interface Service {
 }
 
 const SECOND = 1000;
-const CRL_LOOK = 500;
 const OCSP_LOOK = 400;
 const SWEEP = { every: 30 * SECOND, lease: 90 * SECOND, most: 2000 };
 const CERTIFICATE_LOOK = 60 * SECOND;
+const REPLICA_LOOK = 10 * SECOND;
 const FINISH = 30 * SECOND;
 
 /**
@@ -79,15 +81,18 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
   const profiles = compileProfiles(config.profiles);
   const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
   const store = await openStore(config.store, (state) => void (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
-  const metrics = createMetrics(metricSources(store, authorities, clock));
+  if (await store.transfer.mark() !== undefined) {
+    await store.close();
+    throw new TransferError('unfinished', 'a restore into this store was not finished', 'give the same restore command again: it goes on where it stopped');
+  }
+  const metrics = createMetrics(metricSources(store, authorities, clock), clock);
   const signing = authorities.all.filter(({ canSign }) => canSign);
   const blocked = new Set([...config.keys.block, ...authorityKeyHashes(authorities)]);
-  const rootSchedule = { lifetime: config.crl.rootLifetime, renewBefore: Math.floor(config.crl.rootLifetime / 2) };
   return {
-    config, clock, authorities, store, metrics, signing,
-    crls: { store: store.crls, clock, scheduleOf: ({ name }) => (name === authorities.issuing.name ? config.crl : rootSchedule) },
+    config, clock, authorities, store, replicas: store.replicas, metrics, signing,
+    crls: { scheduleOf: (authority) => scheduleOf(config, authority, authorities.root, authorities.issuing) },
     issuanceAt: (httpUrl, report) => {
-      const publishedAt = addressesFor(httpUrl, new Set(signing.map(({ name }) => name)), config.ocsp.serve);
+      const publishedAt = addressesFor(httpUrl, new Set(signing.map(({ name }) => name)), config.ocsp.serve, config.crl.shards === 0 ? undefined : { authority: authorities.issuing.name, count: config.crl.shards });
       const issuance: IssuanceContext = {
         store: store.requests,
         isBlocked: async (keyHash) => blocked.has(keyHash) || store.blockedKeys.has(keyHash),
@@ -113,30 +118,32 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
   const opened = await openCore(config, clock, log);
   const ocsp = ocspResponders(opened, log);
   const core: Core = { ...opened, store: tellRevocations(opened.store, ocsp.changed) };
-  const { store, authorities, metrics, signing, crls } = core;
+  const { store, authorities, metrics } = core;
   const stopping: (() => Promise<unknown>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (let step = stopping.pop(); step !== undefined; step = stopping.pop()) await step();
   };
+  const failed = (what: string) => (err: unknown): void => log.error({ err }, what);
   try {
-    const keeper = crlKeeper(crls, {
-      authorities: signing, coalesce: config.crl.coalesce * SECOND, lookEvery: CRL_LOOK, published: metrics.crlPublished,
-      failed: (authority, err) => log.error({ err, authority }, 'the CRL could not be published'),
-    });
-    await keeper.start();
-    stopping.push(() => keeper.stop());
-
+    let httpUrl = config.publicUrl.http;
+    const replica = replicaKeeper({ store: core.replicas, config, authorities, master: readMaster(config.data, randomBytes), httpUrl: () => httpUrl, clock, log });
+    const crls = crlService({ core, httpUrl: () => httpUrl, profiles: [...compileProfiles(config.profiles).values()], log });
     // The http listener first: its address, which may be a free port, goes into every certificate.
     const appOptions: AppOptions = { limits: config.limits, logger: log, logRequests: config.log.requests, clock, replied: metrics.replied };
     const published: PublishedOptions = {
       ocsp: { responders: ocsp.all, maxAge: config.ocsp.maxAge, clock },
-      crls: { authorities: authorities.all, store: store.crls, clock },
-      authorities: authorities.all, issuing: authorities.issuing, readiness: readiness(core, () => notListening()),
+      crls: crls.routes,
+      authorities: authorities.all, issuing: authorities.issuing, readiness: readiness(core, () => notListening(), replica.differences),
     };
     let httpsUrl = config.publicUrl.https;
     let notListening = (): string | undefined => 'not all listeners listen yet';
     const httpApp = await listenOn(config.listen.http, () => buildHttpApp(appOptions, published, () => httpsUrl ?? 'the https listener'), stopping);
-    const cycle = core.issuanceAt(config.publicUrl.http ?? httpApp?.url('http'), (what, err) => log.error({ err }, what));
+    httpUrl ??= httpApp?.url('http');
+    await replica.look().catch(failed('the other replicas could not be told that this one serves'));
+    stopping.push(() => replica.leave().catch(failed('the other replicas could not be told that this one stops')));
+    await crls.start();
+    stopping.push(() => crls.stop());
+    const cycle = core.issuanceAt(httpUrl, (what, err) => log.error({ err }, what));
     const { issuance, publishedAt } = cycle;
     await ocsp.renew(cycle);
     await finishApproved(issuance);
@@ -145,9 +152,11 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const hostNames = permittedHostNames(config, authorities.issuing);
     if (hostNames.leftOut.length > 0) log.warn({ leftOut: hostNames.leftOut }, 'the service\'s own certificate has not all of the usual host names: name constraints forbid some');
     const own: OwnCertificateOptions = {
-      leases: store.leases, clock, context: issuance, folder: join(config.data, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name),
+      leases: store.leases, clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name),
     };
-    const rest = restOptions(core, issuance, keeper, chainOf, publishedAt);
+    const events = revocationEvents(core, httpUrl, log);
+    stopping.push(() => events.feed.stop());
+    const rest: RestOptions = { ...restOptions(core, issuance, crls, chainOf, publishedAt), events };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
@@ -156,8 +165,8 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const metricsApp = serveMetrics ? await listenOn(config.listen.metrics, () => buildMetricsApp(appOptions, metrics.registry), stopping) : undefined;
 
     const holder = randomUUID();
-    const failed = (what: string) => (err: unknown): void => log.error({ err }, what);
     const upkeeps: Upkeep[] = [
+      keepUp(REPLICA_LOOK, replica.look, failed('the other replicas could not be asked for their configuration')),
       keepUp(CERTIFICATE_LOOK, https.look, failed('the service\'s own certificate could not be renewed')),
       keepUp(CERTIFICATE_LOOK, () => ocsp.renew(cycle), failed('the certificates of the OCSP responders could not be renewed')),
       keepUp(OCSP_LOOK, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
@@ -180,15 +189,16 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
 }
 
 /** What certificates of an authority say about where its CRL, OCSP responder and certificate are; nothing where nobody would serve it. */
-function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>, ocsp: boolean): (authority: string) => PublishedAt {
+function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>, ocsp: boolean, shards: { readonly authority: string; readonly count: number } | undefined): (authority: string) => PublishedAt {
   return (authority) => ({
     crl: httpUrl !== undefined && signing.has(authority) ? [`${httpUrl}/crl/${authority}.crl`] : [],
+    ...(httpUrl !== undefined && shards?.authority === authority ? { shards: { folder: `${httpUrl}/crl/${authority}/`, count: shards.count } } : {}),
     issuers: httpUrl === undefined ? [] : [`${httpUrl}/ca/${authority}.crt`],
     ocsp: httpUrl !== undefined && ocsp && signing.has(authority) ? [`${httpUrl}/ocsp/${authority}`] : [],
   });
 }
 
-function restOptions({ config, store, authorities, crls, metrics, clock }: Core, issuance: IssuanceContext, keeper: CrlKeeper, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): RestOptions {
+function restOptions({ config, store, authorities, metrics, clock }: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events'> {
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
   const authentication = createAuthentication({ store, rootDigest, clock, perIdentity, failuresPerAddress });
@@ -203,7 +213,7 @@ function restOptions({ config, store, authorities, crls, metrics, clock }: Core,
     certificates: { store: store.certificates, revocation, authentication, chainOf, clock },
     tokens: { store: store.tokens, profiles: issuance.profiles, rootDigest, ...credentials },
     apiKeys: { store: store.apiKeys, ...credentials },
-    authorities: { authorities: authorities.all, publishedAt, chainOf, publish: (authority, actor) => publishCrl(crls, authority, actor), authentication },
+    authorities: { authorities: authorities.all, publishedAt, chainOf, publish: (authority, actor) => keeper.publish(authority.name, actor), authentication },
     audit: { store: store.audit, authentication },
   };
 }

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { AuthorityMode } from '../authority/authority.ts';
+import { authoritiesFolder } from '../authority/layout.ts';
 import { AUTHORITY_ALGORITHMS, type AuthorityAlgorithm, type InitOptions } from '../authority/options.ts';
 import { Failure } from '../client/failure.ts';
 import { parseDuration } from '../config/duration.ts';
@@ -30,6 +32,7 @@ interface Options extends PlaceOptions {
   readonly import?: string;
   readonly root?: string;
   readonly operator?: string | true;
+  readonly ifMissing?: true;
   readonly json?: boolean;
 }
 
@@ -66,11 +69,16 @@ export function addInit(parent: Command, context: Context): void {
     .option('--import <file>', 'mode external: the signed certificate and its chain (PEM, or PKCS#7 as .p7b)')
     .option('--root <file>', 'with --import: the root, where the file does not hold it')
     .option('--operator [name]', 'another operator\'s certificate alone (CN=operator): where the last has ended, or init was cut short')
+    .option('--if-missing', 'do nothing where authorities are there already: for scripts that run at each start')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
       refuseMixture(options);
       const settings = await readConfig(context, options);
+      if (options.ifMissing === true && existsSync(authoritiesFolder(settings.data))) {
+        writeResult(context, options.json, { data: settings.data, made: false }, () => `There are authorities in ${settings.data} already.\n`);
+        return;
+      }
       const { FIRST_OPERATOR, importAuthority, initialise, initialiseOperator } = await import('../initialise.ts');
       const progress = startProgress(context, 'making keys');
       const work = (): Promise<Initialised> => {
@@ -130,9 +138,9 @@ function withKind(text: string): string {
 }
 
 function refuseMixture(options: Options): void {
-  const { import: chain, root, operator, data, config, json, ...making } = options;
+  const { import: chain, root, operator, data, config, ifMissing, json, ...making } = options;
   const [other] = Object.keys(making);
-  if (operator !== undefined && (other ?? chain ?? root) !== undefined) {
+  if (operator !== undefined && (other ?? chain ?? root ?? ifMissing) !== undefined) {
     throw new Failure('usage', '--operator goes alone', { advice: 'expected --operator with --data and --config alone: the authorities are there already' });
   }
   if (chain !== undefined && other !== undefined) {

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Context } from './context.ts';
 import { addAuditShow } from './audit/show.ts';
 import { addAuditVerify } from './audit/verify.ts';
+import { addBackup } from './backup/backup.ts';
 import { addCertificatesList } from './certificates/list.ts';
 import { addCertificatesRelease } from './certificates/release.ts';
 import { addCertificatesRevoke } from './certificates/revoke.ts';
@@ -19,6 +20,7 @@ import { addRenew } from './renew.ts';
 import { addRequestsDecide } from './requests/decide.ts';
 import { addRequestsList } from './requests/list.ts';
 import { addRequestsShow } from './requests/show.ts';
+import { addRestore } from './restore.ts';
 import { addServe } from './serve.ts';
 import { addTokenCreate } from './token/create.ts';
 import { addTokenList } from './token/list.ts';
@@ -44,7 +46,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
 ];
 
 // `chancery revoke SERIAL`: the short form of what is wanted in a hurry.
-const LAST: readonly Add[] = [addCertificatesRevoke, addDoctor];
+const LAST: readonly Add[] = [addCertificatesRevoke, addBackup, addRestore, addDoctor];
 
 /** The whole command line. Nothing runs and nothing is read until it is parsed. */
 export function buildProgram(context: Context): Command {

@@ -1,5 +1,6 @@
 import { AuthorityError } from '../authority/errors.ts';
 import { Failure } from '../client/failure.ts';
+import { TransferError } from '../transfer/errors.ts';
 import type { Context } from './context.ts';
 import { painter, printable } from './text.ts';
 
@@ -32,6 +33,7 @@ const withoutStop = (text: string): string => text.replace(/\.$/, '');
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof AuthorityError) return fromAuthority(error);
+  if (error instanceof TransferError) return new Failure('check-failed', error.message, { ...(error.advice === undefined ? {} : { advice: error.advice }), cause: error });
   if (!(error instanceof Error)) return new Failure('check-failed', String(error));
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && path !== undefined) return new Failure('file', `${path}: ${FILE_ERRORS[code] ?? code}`, { cause: error });

@@ -8,6 +8,8 @@ export interface Config {
   readonly file: string | undefined;
   /** Absolute. */
   readonly data: string;
+  /** Absolute. */
+  readonly runtime: string;
   readonly listen: {
     readonly https: Listener | 'off';
     readonly http: Listener | 'off';
@@ -47,6 +49,13 @@ export interface Config {
     readonly renewBefore: number;
     readonly rootLifetime: number;
     readonly coalesce: number;
+    readonly delta: {
+      readonly publish: boolean;
+      readonly lifetime: number;
+      readonly reach: number;
+    };
+    /** 0, or a power of two. */
+    readonly shards: number;
   };
   readonly ocsp: {
     readonly serve: boolean;
@@ -82,6 +91,9 @@ export interface Config {
     readonly perIdentity: number;
     readonly perAddress: number;
     readonly failuresPerAddress: number;
+    /** For each process. */
+    readonly eventStreams: number;
+    readonly eventStreamsPerAddress: number;
   };
   readonly log: { readonly level: LogLevel; readonly requests: boolean };
   readonly workers: number;

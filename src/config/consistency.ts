@@ -59,6 +59,11 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     path: ['crl', 'coalesce'], about: [['crl', 'renewBefore']], problem: `is ${formatDuration(crl.coalesce)}`, expected: `at most crl.renewBefore (${formatDuration(crl.renewBefore)})`,
   }),
   ({ crl }) => (['lifetime', 'rootLifetime'] as const).flatMap((name) => when(crl[name] === 0, { path: ['crl', name], problem: 'is no time at all', expected: 'at least 1s' })),
+  ({ crl: { shards } }) => when(shards === 1 || (shards & (shards - 1)) !== 0, { path: ['crl', 'shards'], problem: `is ${shards}`, expected: 'a power of two from 2 on, or 0' }),
+  ({ crl: { delta } }) => when(delta.lifetime === 0, { path: ['crl', 'delta', 'lifetime'], problem: 'is no time at all', expected: 'at least 1s' }),
+  ({ crl: { delta, lifetime } }) => when(delta.lifetime > lifetime, {
+    path: ['crl', 'delta', 'lifetime'], about: [['crl', 'lifetime']], problem: `is ${formatDuration(delta.lifetime)}`, expected: `at most crl.lifetime (${formatDuration(lifetime)})`,
+  }),
   ({ limits }) => when(limits.requestTime === 0, { path: ['limits', 'requestTime'], problem: 'is no time at all', expected: 'at least 1s' }),
   ({ store, crl }) => when(store.retainEnded < CRL_LIFETIMES_RETAINED * crl.lifetime, {
     path: ['store', 'retainEnded'], about: [['crl', 'lifetime']],

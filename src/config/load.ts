@@ -119,6 +119,7 @@ function complete(settings: Settings, file: string | undefined, folder: string, 
     ...settings,
     file,
     data,
+    runtime: settings.runtime === undefined ? data : resolve(folder, settings.runtime),
     hostNamesGiven: settings.hostNames !== undefined,
     hostNames: settings.hostNames ?? usualHostNames(machine, settings.publicUrl.https),
     store: {

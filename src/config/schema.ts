@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import type { RawProfile } from '../policy/profile.ts';
+import { MOST_SHARDS } from '../x509/crl-shard.ts';
 import { type Form, type FormName, FORMS, type Listener } from './forms.ts';
 import type { StoreLocation } from './store-address.ts';
 
@@ -91,6 +92,10 @@ const EligibilityStep = Type.Union([
 export const ConfigSchema = Type.Object(
   {
     data: Type.String({ description: 'Folder of the keys, certificates and the embedded store', default: './chancery-data', minLength: 1 }),
+    runtime: optional(Type.String({
+      description: 'Folder of what is this process\'s own, its https and OCSP certificates with their keys; the data folder where absent. For replicas that share a data folder, or may only read it',
+      minLength: 1, examples: ['/run/chancery'],
+    })),
     listen: Type.Object(
       {
         https: Address('Serves everything; port 0 takes a free one, off turns it off', '127.0.0.1:8443'),
@@ -144,6 +149,13 @@ export const ConfigSchema = Type.Object(
         renewBefore: Duration('How long before nextUpdate a new one is published', '5d'),
         rootLifetime: Duration('From thisUpdate to nextUpdate of the root\'s CRL', '90d'),
         coalesce: Duration('At least this long between two publications; in any case two never share a second', '0s'),
+        delta: Type.Object(
+          {
+            publish: Flag('Whether delta CRLs are published, and full CRLs say where', { default: false }),
+            lifetime: Duration('From thisUpdate to nextUpdate of a delta; it is renewed at half of that', '1d'),
+            reach: Duration('A full CRL that is no older can be brought up to date by the delta', '7d'),
+          }, { ...closed, description: 'Delta CRLs (RFC 5280 5.2.4), which list only what is new' }),
+        shards: Count('Parts of the CRL, one of which each certificate names as its CRL: a power of two, or 0 for the full CRL alone. May be changed at any time: older parts stay published until the last certificate that names them has ended', 0, { minimum: 0, maximum: MOST_SHARDS }),
       }, { ...closed, description: 'Certificate revocation lists' }),
     ocsp: Type.Object(
       {
@@ -179,6 +191,8 @@ export const ConfigSchema = Type.Object(
         wait: Duration('Longest `Prefer: wait`', '60s'),
         perIdentity: Count('Calls a minute for each identity that is no operator; 0 for no limit', 60_000, { minimum: 0 }),
         perAddress: Count('Calls a minute for each address; 0 for no limit', 0, { minimum: 0 }),
+        eventStreams: Count('Clients that follow the revocations as events, for each process', 2000, { minimum: 0 }),
+        eventStreamsPerAddress: Count('The same for each address; behind a load balancer all are of one', 100, { minimum: 1 }),
         failuresPerAddress: Count('Refused credentials a minute for each address; 0 for no limit', 120, { minimum: 0 }),
       }, { ...closed, description: 'What strangers may take' }),
     log: Type.Object(

@@ -5,6 +5,7 @@ import { apiKeyRoutes, type ApiKeyRoutes, ApiKeyView } from './rest/api-keys.ts'
 import { auditRoutes, auditSchemas } from './rest/audit.ts';
 import { certificateRoutes, type CertificateRoutes, CertificateView } from './rest/certificates.ts';
 import { openApi } from './rest/openapi.ts';
+import { revocationEventRoutes, type RevocationEventRoutes } from './rest/revocation-events.ts';
 import { renewalRoutes, type RenewalRoutes } from './rest/renewals.ts';
 import { OutlookView, RequestView } from './rest/request-schemas.ts';
 import { requestRoutes, type RequestRoutes } from './rest/requests.ts';
@@ -34,6 +35,7 @@ export interface RestOptions {
   readonly tokens: TokenRoutes;
   readonly apiKeys: ApiKeyRoutes;
   readonly authorities: AuthorityRoutes;
+  readonly events: RevocationEventRoutes;
   readonly audit: { readonly store: AuditStore; readonly authentication: Authentication };
 }
 
@@ -50,6 +52,7 @@ export async function buildHttpsApp(options: AppOptions, published: PublishedOpt
   apiKeyRoutes(app, rest.apiKeys);
   authorityRoutes(app, rest.authorities);
   auditRoutes(app, rest.audit);
+  revocationEventRoutes(app, rest.events);
   publishedRoutes(app, published);
   await app.ready();
   return app;

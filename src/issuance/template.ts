@@ -2,6 +2,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { Name } from '../policy/name-pattern.ts';
 import type { Profile } from '../policy/profile.ts';
 import { encodeTbsCertificate } from '../x509/certificate.ts';
+import { shardOf } from '../x509/crl-shard.ts';
 import { encodeDistinguishedName } from '../x509/distinguished-name.ts';
 import {
   authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificatePolicies, crlDistributionPoints,
@@ -14,6 +15,8 @@ import type { PublicKey } from '../x509/public-key.ts';
 /** Where readers of a certificate find what belongs to it. */
 export interface PublishedAt {
   readonly crl: readonly string[];
+  /** Where the CRL is in shards, and certificates name theirs: `<folder><count>-<index>.crl`. */
+  readonly shards?: { readonly folder: string; readonly count: number };
   readonly issuers: readonly string[];
   readonly ocsp: readonly string[];
 }
@@ -37,7 +40,7 @@ export function compileTemplate(profile: Profile, authority: Authority, at: Publ
     rsa: [keyUsage(keyUsages(profile, true)), ...usageExtensions(profile)],
     other: [keyUsage(keyUsages(profile, false)), ...usageExtensions(profile)],
   };
-  const after = fixedTail(profile, authority, at);
+  const after = tails(profile, authority, at);
   const fixedSubject = [
     ...(profile.subject.organization === undefined ? [] : [{ type: OID.organizationName, value: profile.subject.organization }]),
     ...(profile.subject.organizationalUnit === undefined ? [] : [{ type: OID.organizationalUnitName, value: profile.subject.organizationalUnit }]),
@@ -56,7 +59,7 @@ export function compileTemplate(profile: Profile, authority: Authority, at: Publ
       extensions: [
         ...(publicKey.type === 'RSA' ? before.rsa : before.other),
         subjectKeyIdentifier(publicKey),
-        ...after,
+        ...after(serial),
         // RFC 5280 4.2.1.6: critical when the subject is empty.
         ...(inSan.length > 0 ? [subjectAltName(inSan, subject.length === 0)] : []),
       ],
@@ -76,6 +79,20 @@ function usageExtensions(profile: Profile): Uint8Array[] {
     ? basicConstraints({ ca: true, ...(profile.pathLength === undefined ? {} : { pathLength: profile.pathLength }) })
     : basicConstraints({ ca: false });
   return profile.extendedKeyUsage.length > 0 ? [extendedKeyUsage(profile.extendedKeyUsage), constraints] : [constraints];
+}
+
+/** The last extensions, for a serial: where the CRL is in shards they are encoded once for each. */
+function tails(profile: Profile, authority: Authority, at: PublishedAt): (serial: string) => readonly Uint8Array[] {
+  const { shards } = at;
+  if (shards === undefined) {
+    const fixed = fixedTail(profile, authority, at);
+    return () => fixed;
+  }
+  const made: Uint8Array[][] = [];
+  return (serial) => {
+    const shard = shardOf(serial, shards.count);
+    return (made[shard] ??= fixedTail(profile, authority, { ...at, crl: [`${shards.folder}${shards.count}-${shard}.crl`] }));
+  };
 }
 
 function fixedTail(profile: Profile, authority: Authority, at: PublishedAt): Uint8Array[] {

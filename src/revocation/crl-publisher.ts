@@ -1,94 +1,237 @@
-import { setTimeout } from 'node:timers/promises';
+import type { AuditDraft } from '../audit/entry.ts';
 import type { Authority } from '../authority/authority.ts';
-import { sha256 } from '../digest.ts';
-import { lintCrl } from '../policy/lints.ts';
-import type { CrlStore, PublishedCrl, RevocationChange } from '../store/store.ts';
-import { assembleCrl, encodeTbsCrl } from '../x509/crl.ts';
-import { cRLNumber } from '../x509/crl-extensions.ts';
-import { authorityKeyIdentifier } from '../x509/extensions.ts';
-
-export interface CrlSchedule {
-  /** From thisUpdate to nextUpdate, seconds. */
-  readonly lifetime: number;
-  /** How long before nextUpdate the next one is published, seconds. */
-  readonly renewBefore: number;
-}
+import { type Breathe, breather } from '../breathe.ts';
+import type { CrlBase, CrlDocument, CrlHead, CrlStore, PublishedCrl, ShardGeneration } from '../store/store.ts';
+import { buildCrl } from './crl-build.ts';
+import { type CrlSchedule, type Heads, isEnding, nextBases, wantedDocuments } from './crl-documents.ts';
+import { RevocationView, shardIn } from './revocation-view.ts';
 
 export interface CrlContext {
   readonly store: CrlStore;
   readonly scheduleOf: (authority: Authority) => CrlSchedule;
+  /** The folder under which others fetch an authority's documents, `http://…/crl/issuing/`; undefined where nobody serves them. */
+  readonly folderOf: (authority: string) => string | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
 
+export type Documents = ReadonlyMap<CrlDocument, PublishedCrl>;
+
+/** What came of it. */
+export interface Publication {
+  /** What was stored, in the order in which it was. */
+  readonly documents: Documents;
+  /** Seconds since the epoch: since when the oldest of the revocations is, that none of these documents had before. */
+  readonly oldest?: number;
+}
+
+export interface CrlPublisher {
+  /** Whether a document must be published: it is missing, misses a revocation, or its end is near. Cheap. */
+  readonly isDue: () => Promise<boolean>;
+  /**
+   * Publishes what is due, the full CRL even where it is not if `force`. Several processes may do so at once: the store takes each number
+   * once, and whoever comes second looks whether anything is left to do. Calls must not overlap.
+   */
+  readonly publish: (actor: string, force?: boolean) => Promise<Publication>;
+}
+
 const TRIES = 5;
-/** Changes read at once. */
-const PAGE = 2000;
-
-/** True when the authority's CRL must be published: there is none, it misses a revocation, or its end is near. */
-export async function crlIsDue({ store, scheduleOf, clock }: CrlContext, authority: Authority): Promise<boolean> {
-  const head = await store.head(authority.name, 'full');
-  if (head === undefined) return true;
-  const { renewBefore } = scheduleOf(authority);
-  return head.nextUpdate - clock() / 1000 <= renewBefore || (await store.standing(authority.name)).revision > head.revision;
-}
-
+/** Documents stored in one step: about so many octets, and so many. */
+const STEP = { octets: 2 ** 20, documents: 32 };
 /**
- * Publishes the authority's CRL as the revocations stand now. Several processes may do so at once: the store takes a number
- * once, and whoever comes second looks whether anything is left to publish.
- * @returns the CRL that stands
+ * Where deltas or shards tell of a revocation, a full CRL follows after so many times the time that the last one took: a small one at
+ * once, one of 50 MB so that no more than a tenth of the time goes into it.
  */
-export async function publishCrl(context: CrlContext, authority: Authority, actor: string): Promise<PublishedCrl> {
-  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-    const { crl, drop } = await nextCrl(context, authority);
-    const details = { number: crl.number.toString(), nextUpdate: crl.nextUpdate, etag: crl.etag };
-    const outcome = await context.store.publish(authority.name, new Map([['full', crl]]), [
-      { time: context.clock(), event: 'crl.published', actor, subject: authority.name, details },
-    ]);
-    if (outcome === 'stored') {
-      await context.store.drop(authority.name, drop);
-      return crl;
+const FULL_PAUSE = 10;
+const LONGEST_PAUSE = 60_000;
+/** Serials that leave in one publication. */
+const DROP_MOST = 5000;
+/** Milliseconds that a release stays in the feed, for those who follow it. */
+const KEEP_RELEASES = 3_600_000;
+
+/** Publishes the documents of one authority. It keeps the authority's revocations in memory from the first publication on. */
+export function crlPublisher(context: CrlContext, authority: Authority): CrlPublisher {
+  const { store, clock, scheduleOf } = context;
+  const { name } = authority;
+  const view = new RevocationView(store, name);
+  const marks = new RevisionMarks();
+  let known: { publications: number; readonly heads: Map<CrlDocument, CrlHead>; readonly generations: readonly ShardGeneration[] } | undefined;
+  const lastNumbers = new Map<CrlDocument, bigint>();
+  /** By the process's own clock: before this time the full CRL can wait. */
+  let fullWaits = -Infinity;
+
+  const look = async (fresh = false) => {
+    const standing = await store.standing(name);
+    if (fresh || known?.publications !== standing.publications) {
+      const [heads, generations] = await Promise.all([store.heads(name), store.shardGenerations(name)]);
+      known = { publications: standing.publications, heads: new Map(heads), generations };
     }
-    const current = await context.store.current(authority.name, 'full');
-    if (current !== undefined && !(await crlIsDue(context, authority))) return current;
+    return { ...known, revision: standing.revision };
+  };
+
+  /** What this process did itself need not be read again. If another one did something too, the counts differ, and it is. */
+  const follow = (documents: Documents): void => {
+    if (known === undefined) return;
+    known.publications += 1;
+    for (const [document, { der: _der, ...head }] of documents) known.heads.set(document, head);
+  };
+
+  const plan = ({ heads, generations, revision }: { readonly heads: Heads; readonly generations: readonly ShardGeneration[]; readonly revision: number }, now: number) => {
+    const schedule = scheduleOf(authority);
+    const wanted = wantedDocuments(schedule, generations, heads, now);
+    const ending = wanted.filter((document) => isEnding(document, heads.get(document), schedule, now));
+    const unwanted = [...heads.keys()].filter((document) => !wanted.includes(document));
+    return { schedule, heads, generations, wanted, ending, unwanted, behind: (heads.get('full')?.revision ?? -1) < revision };
+  };
+
+  const isDue = async (): Promise<boolean> => {
+    const { ending, unwanted, behind, heads, wanted } = plan(await look(), clock() / 1000);
+    if (ending.length > 0 || unwanted.length > 0) return true;
+    if (!behind || performance.now() >= fullWaits) return behind;
+    // The full CRL follows later: what tells of revocations before that may be behind, too.
+    const others = wanted.filter((document) => document !== 'full');
+    const { revision } = await store.standing(name);
+    return revision > Math.max(view.revision, ...others.map((document) => heads.get(document)?.revision ?? 0));
+  };
+
+  const attempt = async (actor: string, force: boolean, again: boolean, breathe: Breathe): Promise<Publication | undefined> => {
+    const began = performance.now();
+    const before = await look(again);
+    // Times of HTTP and of CRLs count whole seconds: two CRLs of one second would be the same to `If-Modified-Since`.
+    await secondAfter(Math.max(0, ...[...before.heads.values()].map(({ thisUpdate }) => thisUpdate)), clock);
+    view.widen(Math.max(0, ...before.generations.map(({ count }) => count)));
+    const { oldest } = await view.follow(breathe);
+    const now = Math.floor(clock() / 1000);
+    const planned = plan({ ...before, revision: view.revision }, now);
+    const { ending, unwanted } = planned;
+    const heads = new Map(planned.heads);
+    const isBehind = (document: CrlDocument): boolean => view.revisionOf(document) > (heads.get(document)?.revision ?? -1);
+    const othersTell = planned.wanted.some((document) => document !== 'full');
+    // The full CRL says where the delta is: so it is published anew when deltas begin or end.
+    const fullNow = force || ending.includes('full') || unwanted.includes('delta') || (planned.wanted.includes('delta') && !heads.has('delta'))
+      || (planned.behind && (!othersTell || performance.now() >= fullWaits));
+    const due = planned.wanted.filter((document) => (document === 'full' ? fullNow : ending.includes(document) || isBehind(document) || (document === 'delta' && fullNow)));
+    const documents = new Map<CrlDocument, PublishedCrl>();
+    // Shards first: a full CRL that covers a revision says that they do, too (`isDue`).
+    for (const step of steps(due)) {
+      const built = new Map<CrlDocument, PublishedCrl>();
+      for (const document of step) built.set(document, await build(document, step, { ...planned, heads }, now, breathe));
+      if (await store.publish(name, built, [...built].map(([document, crl]) => draft(document, crl, actor))) === 'superseded') return undefined;
+      for (const [document, crl] of built) documents.set(document, crl);
+      follow(built);
+    }
+    if (unwanted.length > 0) await retire(unwanted, planned.generations, actor, now);
+    if (fullNow) fullWaits = performance.now() + Math.min(LONGEST_PAUSE, (performance.now() - began) * FULL_PAUSE);
+    marks.add(clock(), view.revision);
+    await dropEnded(breathe);
+    return { documents, ...(oldest === undefined ? {} : { oldest }) };
+  };
+
+  /** What is stored together: full and delta always, shards as many as are small. */
+  const steps = (due: readonly CrlDocument[]): CrlDocument[][] => {
+    const all: CrlDocument[][] = [];
+    let octets = Infinity;
+    for (const document of due.filter((one) => shardIn(one) !== undefined)) {
+      const size = view.select(document, {}).octets;
+      if (octets + size > STEP.octets || (all.at(-1)?.length ?? 0) >= STEP.documents) {
+        all.push([]);
+        octets = 0;
+      }
+      all.at(-1)?.push(document);
+      octets += size;
+    }
+    const complete = due.filter((document) => shardIn(document) === undefined);
+    return complete.length === 0 ? all : [...all, complete];
+  };
+
+  /** Asked of the store once; what follows is in the heads. */
+  const lastNumber = async (document: CrlDocument): Promise<bigint> => {
+    const sequence = shardIn(document) === undefined ? 'full' : document;
+    const asked = lastNumbers.get(sequence) ?? await store.lastNumber(name, document);
+    lastNumbers.set(sequence, asked);
+    return asked;
+  };
+
+  const build = async (document: CrlDocument, step: readonly CrlDocument[], { schedule, heads, generations }: Pick<ReturnType<typeof plan>, 'schedule' | 'heads' | 'generations'>, now: number, breathe: Breathe): Promise<PublishedCrl> => {
+    const last = heads.get(document);
+    const isDelta = document === 'delta';
+    const sequence = shardIn(document) === undefined ? [heads.get('full'), heads.get('delta')] : [last];
+    // After a restore the sequence is ahead of the document that stands (docs/operations.md).
+    const number = highest([...sequence, { number: await lastNumber(document) }]) + 1n;
+    const thisUpdate = Math.max(now, ...[...heads.values()].map((head) => head.thisUpdate + 1));
+    const bases: readonly CrlBase[] | undefined = isDelta && schedule.delta !== undefined ? nextBases(last, heads.get('full'), schedule.delta.reach, now) : undefined;
+    // RFC 5280 3.3: an entry leaves only after it was on a CRL issued after its certificate ended; a delta has what the full CRL has.
+    const previous = isDelta ? heads.get('full') : last;
+    const entries = view.select(document, { previous, ...(bases === undefined ? {} : { since: bases[0]!.revision }) });
+    const folder = context.folderOf(name);
+    const shard = shardIn(document);
+    const folders = new Set([...(generations.find(({ count }) => count === shard?.count)?.addresses ?? []), ...(folder === undefined ? [] : [folder])]);
+    return buildCrl(authority, {
+      number, thisUpdate, nextUpdate: thisUpdate + (isDelta && schedule.delta !== undefined ? schedule.delta.lifetime : schedule.lifetime),
+      revision: view.revision, entries, bases,
+      ...(document === 'full' && folder !== undefined && (step.includes('delta') || (schedule.delta !== undefined && heads.has('delta'))) ? { freshest: [`${folder}delta.crl`] } : {}),
+      ...(shard === undefined ? {} : { at: [...folders].map((address) => `${address}${document}.crl`) }),
+    }, breathe);
+  };
+
+  const draft = (document: CrlDocument, { number, nextUpdate, etag, entries }: PublishedCrl, actor: string): AuditDraft =>
+    ({ time: clock(), event: 'crl.published', actor, subject: name, details: { document, number: number.toString(), nextUpdate, etag, entries } });
+
+  const retire = async (unwanted: readonly CrlDocument[], generations: readonly ShardGeneration[], actor: string, now: number): Promise<void> => {
+    await store.retire(name, unwanted, [{ time: clock(), event: 'crl.retired', actor, subject: name, details: { documents: unwanted } }]);
+    for (const { count, until } of generations) if (until < now) await store.forgetShards(name, count, now);
+  };
+
+  /** What no document needs any more leaves the store, which looks itself whether that is so, and then the view. */
+  const dropEnded = async (breathe: Breathe): Promise<void> => {
+    const { heads } = await look();
+    const listing = [...heads].filter(([document]) => document !== 'delta').map(([, head]) => head);
+    if (listing.length === 0) return;
+    const thisUpdate = Math.min(...listing.map((head) => head.thisUpdate));
+    const covered = Math.min(...listing.map((head) => head.revision));
+    const releases = Math.min(covered, marks.before(clock() - KEEP_RELEASES), ...(heads.get('delta')?.bases ?? []).map(({ revision }) => revision));
+    const serials = view.find((revision, notAfter, released) => (released ? revision <= releases : revision <= covered && notAfter < thisUpdate), thisUpdate, DROP_MOST);
+    if (serials.length === 0) return;
+    await breathe();
+    const all = (await store.drop(name, serials)) === serials.length;
+    const left = all ? [] : await Promise.all(serials.map((serial) => store.change(name, serial)));
+    view.forget(serials.filter((_, at) => left[at] === undefined));
+  };
+
+  const publish = async (actor: string, force = false): Promise<Publication> => {
+    const breathe = breather();
+    for (let tried = 1; tried <= TRIES; tried += 1) {
+      const done = await attempt(actor, force, tried > 1, breathe);
+      if (done !== undefined) return done;
+      lastNumbers.clear();
+    }
+    throw new Error(`CRL of ${name}: superseded ${TRIES} times in a row`);
+  };
+
+  return { isDue, publish };
+}
+
+const highest = (heads: readonly (Pick<CrlHead, 'number'> | undefined)[]): bigint => heads.reduce((most, head) => (head !== undefined && head.number > most ? head.number : most), 0n);
+
+/** Waits until the second is over in which a CRL was issued; not where the clock was set back. */
+async function secondAfter(thisUpdate: number, clock: () => number): Promise<void> {
+  if (thisUpdate === Math.floor(clock() / 1000)) await new Promise((resolve) => setTimeout(resolve, 1000 - (clock() % 1000)));
+}
+
+/** Remembers where the feed stood when. */
+class RevisionMarks {
+  readonly #marks: { readonly time: number; readonly revision: number }[] = [];
+  static readonly #EVERY = 600_000;
+
+  add(time: number, revision: number): void {
+    const last = this.#marks.at(-1);
+    if (last === undefined || time - last.time >= RevisionMarks.#EVERY) this.#marks.push({ time, revision });
   }
-  throw new Error(`CRL of ${authority.name}: superseded ${TRIES} times in a row`);
-}
 
-async function nextCrl({ store, scheduleOf, clock }: CrlContext, authority: Authority): Promise<{ readonly crl: PublishedCrl; readonly drop: readonly string[] }> {
-  if (authority.signingKey === undefined) throw new Error(`authority ${authority.name} has no key here to sign its CRL`);
-  const head = await store.head(authority.name, 'full');
-  // Times of HTTP and of CRLs count whole seconds: two CRLs of one second would be the same to `If-Modified-Since`.
-  if (head?.thisUpdate === Math.floor(clock() / 1000)) await setTimeout(1000 - (clock() % 1000));
-  const { revision, changes } = await allChanges(store, authority.name);
-  const entries = changes.filter(({ reason }) => reason !== 'removeFromCRL');
-  // RFC 5280 3.3: an entry leaves only after it was on a CRL issued after its certificate ended.
-  const listed = head === undefined ? entries : entries.filter((entry) => entry.revision > head.revision || entry.notAfter >= head.thisUpdate);
-  const thisUpdate = Math.max(Math.floor(clock() / 1000), (head?.thisUpdate ?? -1) + 1);
-  const nextUpdate = thisUpdate + scheduleOf(authority).lifetime;
-  const number = (head?.number ?? 0n) + 1n;
-  const tbs = encodeTbsCrl({
-    algorithm: authority.signatureAlgorithm.der,
-    issuer: authority.certificate.subject,
-    thisUpdate,
-    nextUpdate,
-    entries: listed.map(({ der }) => der),
-    extensions: [authorityKeyIdentifier(authority.subjectKeyId), cRLNumber(number)],
-  });
-  const linted = lintCrl(tbs, { issuer: authority.certificate });
-  const der = assembleCrl(tbs, authority.signatureAlgorithm.der, await authority.signingKey.sign(linted));
-  const etag = `"${number.toString(16)}-${sha256(der).slice(0, 16)}"`;
-  const drop = changes.filter(({ reason, notAfter }) => reason === 'removeFromCRL' || notAfter < thisUpdate).map(({ serial }) => serial);
-  return { crl: { der, number, etag, thisUpdate, nextUpdate, revision, entries: listed.length }, drop };
-}
-
-/** The whole feed. */
-async function allChanges(store: CrlStore, authority: string): Promise<{ readonly revision: number; readonly changes: readonly RevocationChange[] }> {
-  const latest = new Map<string, RevocationChange>();
-  for (let after = 0; ;) {
-    const { revision, changes } = await store.changes(authority, after, PAGE);
-    for (const change of changes) latest.set(change.serial, change);
-    if (changes.length < PAGE) return { revision, changes: [...latest.values()] };
-    after = changes.at(-1)?.revision ?? after;
+  /** The revision at the last mark before a time, 0 where there is none. */
+  before(time: number): number {
+    while (this.#marks.length > 1 && this.#marks[1]!.time < time) this.#marks.shift();
+    const [first] = this.#marks;
+    return first !== undefined && first.time < time ? first.revision : 0;
   }
 }

@@ -1,14 +1,18 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Authority } from '../authority/authority.ts';
-import { type CrlContext, crlIsDue, publishCrl } from './crl-publisher.ts';
+import type { LeaseStore } from '../store/store.ts';
+import { type CrlContext, type CrlPublisher, type Publication, crlPublisher } from './crl-publisher.ts';
 
 export interface CrlKeeperOptions {
   /** Authorities whose CRL is signed here. */
   readonly authorities: readonly Authority[];
+  readonly leases: LeaseStore;
   /** At most one publication of an authority in this time, milliseconds. */
   readonly coalesce: number;
   /** How often the store is asked whether a CRL is due: another process may have revoked, and died before it published. */
   readonly lookEvery: number;
-  readonly published: (authority: string, milliseconds: number) => void;
+  readonly published: (authority: string, publication: Publication, milliseconds: number) => void;
   readonly failed: (authority: string, error: unknown) => void;
 }
 
@@ -17,46 +21,105 @@ export interface CrlKeeper {
   readonly start: () => Promise<void>;
   /** A revocation was written: publish soon, and many at once as one. */
   readonly due: (authority: string) => void;
+  /** Publishes an authority's full CRL now, with all else that is due. */
+  readonly publish: (authority: string, actor: string) => Promise<Publication>;
   /** Resolves when nothing is under way any more. */
   readonly stop: () => Promise<void>;
 }
 
-/** Keeps the CRL of each authority fresh: at once after a revocation, before its end, and after somebody else's crash. */
+/**
+ * Milliseconds that a process has the publishing of an authority for itself; longer publications prolong it. It saves the others the
+ * work, no more: that each number is used once is the store's doing. A process that dies holds the others up for that long.
+ */
+const LEASE = 2000;
+const LEASE_LOOK = 50;
+
+/** Keeps the documents of each authority fresh: at once after a revocation, before their end, and after somebody else's crash. */
 export function crlKeeper(context: CrlContext, options: CrlKeeperOptions): CrlKeeper {
-  const lanes = new Map(options.authorities.map((authority) => [authority.name, lane(context, authority, options)]));
+  const holder = randomUUID();
+  const lanes = new Map(options.authorities.map((authority) => [authority.name, lane(context, authority, options, holder)]));
   let timer: NodeJS.Timeout | undefined;
+  let stopListening: (() => void) | undefined;
   return {
     start: async () => {
-      await Promise.all([...lanes.values()].map(({ look }) => look()));
+      await Promise.all([...lanes.values()].map(({ settle }) => settle()));
       timer = setInterval(() => lanes.forEach(({ look }) => void look()), options.lookEvery);
       timer.unref();
+      stopListening = context.store.onHint((authority) => void lanes.get(authority)?.look());
     },
     due: (authority) => void lanes.get(authority)?.look(),
+    publish: (authority, actor) => {
+      const found = lanes.get(authority);
+      return found === undefined ? Promise.reject(new Error(`authority ${authority} has no key here to sign its CRL`)) : found.force(actor);
+    },
     stop: async () => {
       clearInterval(timer);
+      stopListening?.();
       await Promise.all([...lanes.values()].map(({ idle }) => idle()));
     },
   };
 }
 
+interface Lane {
+  readonly look: () => Promise<void>;
+  /** Looks until nothing is due, or it cannot be done here now. */
+  readonly settle: () => Promise<void>;
+  readonly force: (actor: string) => Promise<Publication>;
+  readonly idle: () => Promise<void>;
+}
+
 /** One authority: one publication at a time, and the next no sooner than `coalesce` after the last. */
-function lane(context: CrlContext, authority: Authority, { coalesce, published, failed }: CrlKeeperOptions): { look: () => Promise<void>; idle: () => Promise<void> } {
+function lane(context: CrlContext, authority: Authority, { coalesce, leases, published, failed }: CrlKeeperOptions, holder: string): Lane {
+  const publisher = crlPublisher(context, authority);
+  const lease = `crl/${authority.name}`;
   let running: Promise<void> | undefined;
   let again = false;
   let last = -Infinity;
+  let tail: Promise<unknown> = Promise.resolve();
+
+  /** One after another, whoever asks. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = tail.then(work);
+    tail = done.catch(() => undefined);
+    return done;
+  };
+
+  /** Undefined where another process is publishing. */
+  const withLease = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+    if ((await leases.acquire(lease, holder, context.clock(), LEASE)) === undefined) return undefined;
+    const prolong = setInterval(() => void leases.acquire(lease, holder, context.clock(), LEASE).catch(() => undefined), LEASE / 2);
+    try {
+      return await work();
+    } finally {
+      clearInterval(prolong);
+      await leases.release(lease, holder).catch(() => undefined);
+    }
+  };
+
+  const publish = async (by: CrlPublisher['publish'], actor: string, force: boolean): Promise<Publication | undefined> => withLease(async () => {
+    const pause = last + coalesce - performance.now();
+    if (pause > 0) await wait(pause);
+    last = performance.now();
+    const publication = await by(actor, force);
+    published(authority.name, publication, performance.now() - last);
+    return publication;
+  });
+
+  /** True when it was another process's turn. */
+  const once = async (): Promise<boolean> => {
+    try {
+      if (!(await publisher.isDue())) return false;
+      return (await publish(publisher.publish, 'system', false)) === undefined;
+    } catch (error) {
+      failed(authority.name, error);
+      return false;
+    }
+  };
+
   const run = async (): Promise<void> => {
     do {
       again = false;
-      try {
-        if (!(await crlIsDue(context, authority))) continue;
-        const wait = last + coalesce - performance.now();
-        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-        last = performance.now();
-        await publishCrl(context, authority, 'system');
-        published(authority.name, performance.now() - last);
-      } catch (error) {
-        failed(authority.name, error);
-      }
+      await inTurn(once);
     } while (again);
     running = undefined;
   };
@@ -65,5 +128,21 @@ function lane(context: CrlContext, authority: Authority, { coalesce, published, 
     else again = true;
     return running;
   };
-  return { look, idle: () => running ?? Promise.resolve() };
+  return {
+    look,
+    settle: async () => {
+      for (const end = performance.now() + 2 * LEASE; (await inTurn(once)) && performance.now() < end;) await wait(LEASE_LOOK);
+    },
+    force: (actor) => inTurn(async () => {
+      for (;;) {
+        const publication = await publish(publisher.publish, actor, true);
+        if (publication !== undefined) return publication;
+        await wait(LEASE_LOOK);
+      }
+    }),
+    idle: async () => {
+      await running;
+      await tail;
+    },
+  };
 }

@@ -49,6 +49,9 @@ export interface OcspValidity {
   /** Seconds since the epoch. */
   readonly thisUpdate: number;
   readonly nextUpdate: number;
+  /** The same times as HTTP writes them. */
+  readonly lastModified: string;
+  readonly expires: string;
   /** True where another answer may have been given out in the very second of thisUpdate. */
   readonly secondIsShared: boolean;
 }
@@ -140,7 +143,8 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     if (only === undefined || found.length > 1 || nonce !== undefined || only.outcome === 'unknown') return { der, outcome: worst(found) };
     const { outcome, thisUpdate, nextUpdate, secondIsShared } = only;
     // Where a change came meanwhile, the cache has let go of `only`, and so of this.
-    const whole = { der, outcome, validity: { etag: `"${sha256(der).slice(0, 32)}"`, thisUpdate, nextUpdate, secondIsShared } };
+    const [lastModified, expires] = [httpDate(thisUpdate), httpDate(nextUpdate)];
+    const whole = { der, outcome, validity: { etag: `"${sha256(der).slice(0, 32)}"`, thisUpdate, nextUpdate, lastModified, expires, secondIsShared } };
     only.answer = { by: signs, whole };
     return whole;
   };
@@ -193,6 +197,8 @@ const ERRORS: ReadonlyMap<OcspOutcome, OcspAnswer> = new Map((['malformedRequest
 
 /** An answer that says why there is none. */
 const errorAnswer = (outcome: 'malformedRequest' | 'internalError' | 'tryLater' | 'unauthorized'): OcspAnswer => ERRORS.get(outcome) as OcspAnswer;
+
+const httpDate = (seconds: number): string => new Date(seconds * 1000).toUTCString();
 
 const worst = (found: readonly Kept[]): OcspOutcome => WORST_FIRST.find((outcome) => found.some((one) => one.outcome === outcome)) ?? 'unknown';
 

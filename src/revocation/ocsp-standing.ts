@@ -31,7 +31,8 @@ export async function standingOf({ certificates, crls }: StandingSources, author
   const record = await certificates.get(serial);
   if (record?.certificate === undefined || record.notAfter === undefined || record.authority !== authority.name) return UNKNOWN;
   // An authority may have had another key under the same name: its certificates are not this one's.
-  if (!isIssuedBy(parseCertificate(record.certificate), authority)) return UNKNOWN;
+  const issued = parseCertificate(record.certificate);
+  if (issued.serial !== serial || !isIssuedBy(issued, authority)) return UNKNOWN;
   const { revocation, notAfter } = record;
   return { certStatus: revocation === undefined ? { status: 'good' } : { status: 'revoked', ...revocation }, notAfter };
 }

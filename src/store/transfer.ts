@@ -82,7 +82,8 @@ export interface TransferStore {
   authority(name: string): Promise<PortableAuthority>;
   /**
    * In one consistent view: the log's head, at most `limit` lines behind `after`, and, as it is in that view, everything that these lines
-   * speak of: records with their marks, tokens, keys, blocked keys, the standing of serials and documents with these authorities.
+   * speak of: records with their marks, tokens (also where one is the actor), keys, blocked keys, the standing of serials and documents
+   * with these authorities.
    * So who has all lines up to the head has all changes of the time between, but for quotas, and for what `sweep` removed.
    */
   changes(after: number, limit: number, authorities: readonly string[]): Promise<StoreChanges>;

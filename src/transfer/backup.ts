@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -80,6 +80,7 @@ async function begin({ source, program, id, clock }: BackupOptions, handle: File
 /** Up to where the file that was begun is whole; undefined where not even its head is. */
 async function takeUp(source: Source, partial: string): Promise<Begun | undefined> {
   let begun: Begun | undefined;
+  if (statSync(partial).size < MAGIC.length) return undefined;
   for await (const { frame, place } of readFrames(partial)) {
     if (frame.kind === 'head') begun = { place, position: { ...await beginning(source), begun: frame.json.begun }, tally: { items: {}, lines: 0 } };
     if (frame.kind === 'portion') begun = { place, position: frame.json.position, tally: frame.json.tally };

@@ -13,7 +13,9 @@ export type TransferErrorCode =
   /** The log here and the log in the backup are not one. */
   | 'other-log'
   /** A service is running on the store. */
-  | 'in-use';
+  | 'in-use'
+  /** A restore into this store was begun and not finished. */
+  | 'unfinished';
 
 /** Something about a backup or restore that a person must know. */
 export class TransferError extends Error {

@@ -1,5 +1,5 @@
 import { decodeReasonCode, reasonCode } from './crl-extensions.ts';
-import type { DerReader } from './der/reader.ts';
+import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
 import { sequence } from './der/writer.ts';
 import { X509Error } from './errors.ts';
@@ -61,6 +61,39 @@ export function checkRevokedEntries(list: DerReader): EntrySummary {
     }
   }
   return { count, reasons: new Set(REASONS.filter((reason) => seen[REVOCATION_REASONS[reason]] === 1)) };
+}
+
+/**
+ * Checks one entry by itself: that it is of this serial, with this reason, and that nothing is behind it. Throws an `X509Error`.
+ * Entries are put into CRLs by the million as they are, so each is checked once, where it comes in.
+ */
+export function checkRevokedEntry(der: Uint8Array, serial: string, reason: RevocationReason): void {
+  const code = plainEntryReason(der, 0, der.length);
+  const reader = new DerReader(der);
+  if (code === NOT_PLAIN || 2 + der[1]! !== der.length) {
+    const entry = readRevokedEntry(reader);
+    reader.finish('revoked certificate');
+    if (entry.serial !== serial || entry.reason !== reason) reader.fail('bad-extension', `the CRL entry of ${entry.serial} is not the one wanted of ${serial}`);
+  } else if (code !== REVOCATION_REASONS[reason] || !hasSerial(der, serial)) {
+    reader.fail('bad-extension', `the CRL entry wanted of ${serial} is another's, or has another reason`);
+  }
+}
+
+/** Whether a plain entry is of this serial. */
+function hasSerial(der: Uint8Array, serial: string): boolean {
+  const sign = der[4] === 0 ? 1 : 0;
+  const octets = der[3]! - sign;
+  if (serial.length !== 2 * octets) return false;
+  for (let i = 0; i < octets; i++) {
+    if (digit(serial, 2 * i) * 16 + digit(serial, 2 * i + 1) !== der[4 + sign + i]) return false;
+  }
+  return true;
+}
+
+/** The value of a lower-case hex digit; far out of range for any other character. */
+function digit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code <= 0x39 ? (code >= 0x30 ? code - 0x30 : 1000) : code >= 0x61 && code <= 0x66 ? code - 0x57 : 1000;
 }
 
 const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];

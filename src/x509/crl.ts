@@ -3,7 +3,7 @@ import { checkRevokedEntries, type EntrySummary, readRevokedEntry, type RevokedE
 import { reasonCode } from './crl-extensions.ts';
 import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
-import { contextExplicit, elementOf, integer, sequence, time } from './der/writer.ts';
+import { bitString, contextExplicit, elementOf, integer, sequence, time } from './der/writer.ts';
 import type { DistinguishedName } from './distinguished-name.ts';
 import { type Extension, readExtensions } from './extensions.ts';
 import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
@@ -62,17 +62,61 @@ export const encodeRevokedEntry = ({ serial, at, reason }: RevokedEntry): Uint8A
 
 /** The TBSCertList (RFC 5280 5.1.2), version 2. */
 export function encodeTbsCrl(fields: TbsCrlFields): Uint8Array {
+  const [before, behind] = frameTbsCrl(fields, fields.entries.reduce((sum, { length }) => sum + length, 0));
+  const tbs = new Uint8Array(before.length + fields.entries.reduce((sum, { length }) => sum + length, behind.length));
+  let offset = 0;
+  for (const part of [[before], fields.entries, [behind]].flat()) {
+    tbs.set(part, offset);
+    offset += part.length;
+  }
+  return tbs;
+}
+
+/** What is before and behind the entries of a TBSCertList, when these have so many octets. */
+export function frameTbsCrl(fields: Omit<TbsCrlFields, 'entries'>, entryOctets: number): [before: Uint8Array, behind: Uint8Array] {
   // RFC 5280 5.1.2.6: without entries the list must be absent, not empty.
-  const revoked = fields.entries.length === 0 ? [] : [elementOf(tags.SEQUENCE, fields.entries)];
-  return sequence(
-    VERSION_2,
-    fields.algorithm,
-    fields.issuer,
-    time(fields.thisUpdate),
-    time(fields.nextUpdate),
-    ...revoked,
-    contextExplicit(0, elementOf(tags.SEQUENCE, fields.extensions)),
-  );
+  const list = entryOctets === 0 ? new Uint8Array(0) : header(tags.SEQUENCE, entryOctets);
+  const start = [VERSION_2, fields.algorithm, fields.issuer, time(fields.thisUpdate), time(fields.nextUpdate), list];
+  const behind = contextExplicit(0, elementOf(tags.SEQUENCE, fields.extensions));
+  const length = start.reduce((sum, part) => sum + part.length, entryOctets + behind.length);
+  return [Buffer.concat([header(tags.SEQUENCE, length), ...start]), behind];
+}
+
+/** Identifier and length octets of an element. */
+function header(tag: number, length: number): Uint8Array {
+  const octets = length < 0x80 ? [] : Array.from({ length: length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4 }, (_, i, all = length) => Math.floor(all / 256 ** i) & 0xff).reverse();
+  return Uint8Array.of(tag, ...(octets.length === 0 ? [length] : [0x80 | octets.length, ...octets]));
+}
+
+/** Octets that a CertificateList needs before its TBSCertList: identifier, and a length of up to four octets. */
+const ROOM_BEFORE = 6;
+
+/** A TBSCertList being laid out where the CRL will be, so that its bytes are written once. */
+export class CrlSheet {
+  readonly #bytes: Buffer;
+  readonly #tbsEnd: number;
+  readonly #algorithm: Uint8Array;
+
+  /** @param signatureOctets the most that the signature may have */
+  constructor(tbsOctets: number, algorithm: Uint8Array, signatureOctets: number) {
+    this.#tbsEnd = ROOM_BEFORE + tbsOctets;
+    this.#algorithm = algorithm;
+    this.#bytes = Buffer.allocUnsafeSlow(this.#tbsEnd + algorithm.length + ROOM_BEFORE + signatureOctets);
+  }
+
+  get tbs(): Uint8Array {
+    return this.#bytes.subarray(ROOM_BEFORE, this.#tbsEnd);
+  }
+
+  /** The CertificateList (RFC 5280 5.1), once it is signed: the same as `assembleCrl` makes, without a copy. */
+  seal(signature: Uint8Array): Uint8Array {
+    const behind = Buffer.concat([this.#algorithm, bitString(signature)]);
+    if (behind.length > this.#bytes.length - this.#tbsEnd) throw new RangeError('the signature has more octets than there is room for');
+    this.#bytes.set(behind, this.#tbsEnd);
+    const before = header(tags.SEQUENCE, this.#tbsEnd - ROOM_BEFORE + behind.length);
+    this.#bytes.set(before, ROOM_BEFORE - before.length);
+    return this.#bytes.subarray(ROOM_BEFORE - before.length, this.#tbsEnd + behind.length);
+  }
 }
 
 /** The CertificateList (RFC 5280 5.1) from its signed part, the same AlgorithmIdentifier once more, and the signature's octets. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# docker-compose.yml as it is, on a Docker daemon of its own: up, a certificate from outside, what the containers may, and that
-# nothing is lost with them. Without a registry: its base images are made from Debian packages.
+# docker-compose.yml as it is, on a Docker daemon of its own: up, certificates from outside through the proxy, replicas that come and
+# go, what the containers may, and that nothing is lost with them. Without a registry: its base images are made from Debian packages.
 . "$(dirname "$0")/lib.sh"
 
 BASE_IMAGES=$SHARED/acceptance/docker/local-base-images.sh
@@ -61,11 +61,15 @@ git clone --quiet "$ROOT" "$WORK/clone" && cd "$WORK/clone" || exit 1
 # A umask that shuts others out must not show in the image.
 chmod -R go-rwx .
 # There is no default network to build on.
-printf 'services:\n  chancery:\n    build:\n      network: host\n' >docker-compose.override.yml
+printf 'services:\n  init:\n    build:\n      network: host\n' >docker-compose.override.yml
 
 # vfs copies every layer whole, which takes minutes, but works on every file system.
 start_daemon overlay2 >"$WORK/said" || start_daemon vfs >"$WORK/said" || quit dockerd
 WORK="$WORK/images" bash -c 'mkdir "$WORK" && exec bash "$0"' "$BASE_IMAGES" >"$WORK/said" 2>&1 || quit 'the base images'
+# The proxy's, on the one that has Debian's packages.
+printf '%s\n' 'FROM redis:7' 'RUN apt-get -q update && apt-get -q install -y --no-install-recommends haproxy' 'ENTRYPOINT []' \
+  'CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' |
+  timeout 200 docker build --network host -t haproxy:2.6 - >"$WORK/said" 2>&1 || quit 'the image of the proxy'
 BEGIN=$SECONDS
 timeout 200 docker-compose build >"$WORK/said" 2>&1 </dev/null || quit 'docker-compose build'
 pass "the image is built ($((SECONDS - BEGIN)) s, $(($(docker image inspect -f '{{.Size}}' chancery) / 1000000)) MB of which $(($(docker image inspect -f '{{.Size}}' node:20-bookworm-slim) / 1000000)) are the base)"
@@ -75,18 +79,25 @@ HTTPS_PORT=$(free_port) HTTP_PORT=$(free_port)
 URL=https://127.0.0.1:$HTTPS_PORT PUBLISHED=http://127.0.0.1:$HTTP_PORT
 export HTTPS_PORT HTTP_PORT CHANCERY_PUBLIC_URL__HTTP=$PUBLISHED
 
-container() { docker-compose ps -q "$1"; }
-state() { docker inspect -f "{{$2}}" "$(container "$1")"; }
-in_chancery() { timeout 30 docker-compose exec -T chancery "$@" </dev/null; }
+containers() { docker-compose ps -q "$1"; }
+# state SERVICE FIELD: of each of its containers, one after the other.
+state() { containers "$1" | xargs -r docker inspect -f "{{$2}}" | tr '\n' ' ' | sed 's/ $//'; }
+in_chancery() { in_replica 1 "$@"; }
+in_replica() { local index=$1; shift; timeout 30 docker-compose exec -T --index="$index" chancery "$@" </dev/null; }
 in_redis() { timeout 30 docker-compose exec -T redis "$@" </dev/null; }
+# from_outside PATH...: over the proxy's port without TLS.
+from_outside() { curl -fsS --max-time 10 --noproxy '*' "$PUBLISHED$1" "${@:2}"; }
 
-# up: starts both services; true when both are healthy.
+# up REPLICAS [OPTION...]: starts everything; true when so many replicas are healthy and the proxy passes calls on.
 up() {
-  docker-compose up -d --no-build >"$WORK/said" 2>&1 </dev/null || return 1
-  for _ in $(seq 120); do
-    [ "$(state chancery .State.Health.Status) $(state redis .State.Health.Status)" = 'healthy healthy' ] && return 0
+  local wanted
+  wanted=$(printf 'healthy %.0s' $(seq "$1") | sed 's/ $//')
+  docker-compose up -d --no-build "${@:2}" >"$WORK/said" 2>&1 </dev/null || return 1
+  for _ in $(seq 180); do
+    [ "$(state chancery .State.Health.Status)" = "$wanted" ] && from_outside /readyz >/dev/null 2>&1 && return 0
     sleep 0.5
   done
+  docker-compose ps >>"$WORK/said" 2>&1
   docker-compose logs --no-color --tail 10 >>"$WORK/said" 2>&1
   return 1
 }
@@ -102,8 +113,8 @@ root() { in_chancery cat /var/lib/chancery/root.pem; }
 token() { in_chancery chancery token create --name '*.example.com' --uses 2 --json | node -p 'JSON.parse(require("fs").readFileSync(0)).token'; }
 
 BEGIN=$SECONDS
-up || quit 'docker-compose up'
-pass "docker-compose up on a fresh clone: both services are healthy ($((SECONDS - BEGIN)) s)"
+up 2 || quit 'docker-compose up'
+pass "docker-compose up on a fresh clone: two replicas are healthy behind the proxy ($((SECONDS - BEGIN)) s)"
 
 # What it can do.
 root >"$WORK/root.pem"
@@ -114,14 +125,45 @@ check 'it yields a certificate outside' enrol node1.example.com "$TOKEN"
 check 'its chain leads to the root' verify node1.example.com
 check 'it names the public address' bash -c "openssl x509 -in '$WORK/node1.example.com.pem' -noout -ext crlDistributionPoints | grep -qF '$PUBLISHED/crl/issuing.crl'"
 check 'doctor finds nothing wrong' in_chancery chancery doctor
+check 'nor in the other replica' in_replica 2 chancery doctor
+
+# Replicas as one service.
+issued_by() { in_replica "$1" node -e 'fetch("http://127.0.0.1:9464/metrics").then((a) => a.text()).then((text) => console.log(/chancery_requests_total\{state="issued",profile="server"\} (\d+)/.exec(text)?.[1] ?? 0))'; }
+etag_at() { in_replica "$1" node -e 'fetch("http://127.0.0.1:8080/crl/issuing.crl").then((a) => console.log(a.headers.get("etag")))'; }
+MANY=$(in_chancery chancery token create --name '*.example.com' --uses 20 --json | node -p 'JSON.parse(require("fs").readFileSync(0)).token')
+FAILED_CALLS=0
+for n in $(seq 8); do enrol "many$n.example.com" "$MANY" || FAILED_CALLS=$((FAILED_CALLS + 1)); done
+check 'eight certificates through the proxy' test "$FAILED_CALLS" = 0
+check "both replicas had a part in it ($(issued_by 1) and $(issued_by 2))" test "$(issued_by 1)" -gt 0 -a "$(issued_by 2)" -gt 0
+(umask 077; in_chancery cat /var/lib/chancery/operator/cert.pem >"$WORK/operator.pem"; in_chancery cat /var/lib/chancery/operator/key.pem >"$WORK/operator.key")
+SERIAL=$(openssl x509 -in "$WORK/many1.example.com.pem" -noout -serial | cut -d= -f2)
+BEFORE=$(etag_at 1)
+check 'a client certificate reaches the service through the proxy: an operator revokes' curl -fsS --max-time 10 --noproxy '*' --cacert "$WORK/root.pem" --cert "$WORK/operator.pem" \
+  --key "$WORK/operator.key" -H 'Content-Type: application/json' -d '{"reason":"superseded"}' "$URL/v1/certificates/$SERIAL/revoke"
+sleep 1.2
+check 'a second later both replicas have the same new CRL' test "$(etag_at 1)" != "$BEFORE" -a "$(etag_at 1)" = "$(etag_at 2)"
+check 'which lists it' bash -c "curl -fsS --max-time 10 --noproxy '*' '$PUBLISHED/crl/issuing.crl' | openssl crl -inform DER -noout -text | grep -qi 'Serial Number: $SERIAL'"
+# A replica that dies is missed by nobody: calls that come go to the other one.
+docker kill "$(containers chancery | tail -n 1)" >/dev/null
+FAILED_CALLS=0
+for n in $(seq 20); do from_outside /crl/issuing.crl -o /dev/null || FAILED_CALLS=$((FAILED_CALLS + 1)); sleep 0.1; done 2>"$WORK/said"
+check "no call fails when a replica is killed ($FAILED_CALLS of 20)" test "$FAILED_CALLS" = 0
+check 'a third one is one flag' up 3 --scale chancery=3
+check 'and works' test "$(issued_by 3)" -ge 0
+check 'its answers are the same' test "$(etag_at 3)" = "$(etag_at 1)"
+check 'two again' up 2 --scale chancery=2
 
 # What it may do. The first process is what is judged, not a new one that `exec` makes.
 status_of() { in_chancery sed -n "s/^$1:[[:space:]]*//p" /proc/1/status; }
 check 'it is not root' test "$(status_of Uid | tr '\t' ' ')" = '1000 1000 1000 1000'
 check 'it has no capability, and can get none' test "$(status_of CapEff) $(status_of CapBnd) $(status_of NoNewPrivs)" = '0000000000000000 0000000000000000 1'
-read_only() { local output; output=$(timeout 30 docker exec -u 0 "$(container chancery)" touch "$1" 2>&1); grep -q 'Read-only file system' <<<"$output"; }
+read_only() { local output; output=$(timeout 30 docker exec -u 0 "$(containers chancery | head -n 1)" touch "$1" 2>&1); grep -q 'Read-only file system' <<<"$output"; }
 check 'its files are read-only, also for root' read_only /app/file
-check 'its memory is limited' test "$(state chancery .HostConfig.Memory)" = 1073741824
+check 'and so are the keys' read_only /var/lib/chancery/file
+check 'its own certificate is in memory, for its user alone' test "$(in_chancery stat -c '%a %U' /run/chancery/service/https.pem)" = '600 node'
+check 'its memory is limited' test "$(state chancery .HostConfig.Memory)" = '1073741824 1073741824'
+check 'the proxy is not root, and has no capability' test "$(timeout 30 docker-compose exec -T proxy sed -n 's/^\(Uid\|CapBnd\):[[:space:]]*//p' /proc/1/status </dev/null | tr '\t\n' '  ' | cut -d' ' -f1,5)" != '0 0000000000000000'
+check 'Redis is reached by the replicas alone' bash -c '! timeout 3 bash -c "</dev/tcp/127.0.0.1/6379" 2>/dev/null'
 check 'its data is for its user alone' test "$(in_chancery stat -c '%a %U' /var/lib/chancery)" = '700 node'
 check 'the image has no sources and no development packages' in_chancery sh -c 'test ! -e src && test ! -e node_modules/typescript && test ! -e node_modules/tap'
 check 'Redis is not root' in_redis sh -c 'test "$(stat -c %U /proc/1)" = redis'
@@ -133,9 +175,9 @@ BEGIN=$(date +%s%N)
 docker-compose stop >"$WORK/said" 2>&1
 STOP_MS=$((($(date +%s%N) - BEGIN) / 1000000))
 check "it stops in under 10 seconds ($STOP_MS ms)" test "$STOP_MS" -lt 10000
-check 'with status 0' test "$(state chancery .State.ExitCode) $(state redis .State.ExitCode)" = '0 0'
+check 'with status 0' test "$(state chancery .State.ExitCode) $(state redis .State.ExitCode)" = '0 0 0'
 docker-compose down >"$WORK/said" 2>&1
-check 'new containers on the same volumes are healthy' up
+check 'new containers on the same volumes are healthy' up 2
 check 'with the same root' bash -c "cmp '$WORK/root.pem' -" < <(root)
 check 'with the certificates of before' curl -fsS --max-time 10 --noproxy '*' --cacert "$WORK/root.pem" \
   "$URL/v1/certificates/$(openssl x509 -in "$WORK/node1.example.com.pem" -noout -serial | cut -d= -f2)"
@@ -151,8 +193,8 @@ chown 1000 "$WORK/passphrase"
 # The lines that the file has ready for it. The way to the passphrase is for root alone, who mounts it.
 sed -i -E '/^ *# (CHANCERY_AUTHORITY__PASSPHRASE_FILE: |secrets:|  passphrase:|    file: )/s/# ?//' docker-compose.yml
 export PASSPHRASE_FILE=$WORK/passphrase
-check 'init in the container, with a passphrase' timeout 60 docker-compose run --rm -T chancery init --root-subject 'CN=Acceptance Root' --public-url "$PUBLISHED"
-check 'serves' up
+check 'init in the container, with a passphrase' timeout 60 docker-compose run --rm -T init init --root-subject 'CN=Acceptance Root' --public-url "$PUBLISHED"
+check 'serves' up 2
 check 'with keys that are encrypted' in_chancery sh -c 'grep -L "BEGIN ENCRYPTED PRIVATE KEY" /var/lib/chancery/authorities/*/key.pem | { ! grep .; }'
 root >"$WORK/root.pem"
 check 'issues' enrol node3.example.com "$(token)"

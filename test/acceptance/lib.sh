@@ -69,3 +69,37 @@ leaf_and_issuer() {
   awk -v leaf="$2" -v issuer="$3" '/BEGIN CERTIFICATE/ { n++ } n == 1 { print > leaf } n == 2 { print > issuer }' "$1"
   [ -s "$2" ] && [ -s "$3" ]
 }
+
+# start_development SECONDS: a service that makes its own authority; TOKEN is the enrolment token that it printed.
+start_development() {
+  start_service "$1" node "$ROOT/bin/chancery.mjs" serve || return 1
+  wait_for_line ' enroll --url'
+  TOKEN=$(grep -m 1 -o 'CHYTKN-[^ ]*' "$WORK/out")
+}
+
+call() { curl -sS --fail-with-body --max-time 10 --cacert "$WORK/data/root.pem" "$@"; }
+
+# issue NAME: NAME.pem and NAME-issuer.pem in the work folder.
+issue() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/$1.key" -out "$WORK/$1.csr" -subj / -addext "subjectAltName=DNS:$1.example.com" 2>"$WORK/openssl" || { cat "$WORK/openssl"; return 1; }
+  call -H "Authorization: Bearer $TOKEN" -H 'Accept: application/pem-certificate-chain' -H 'Content-Type: application/pkcs10' --data-binary "@$WORK/$1.csr" -o "$WORK/$1-chain.pem" "$HTTPS/v1/requests?profile=server" || { cat "$WORK/$1-chain.pem"; return 1; }
+  leaf_and_issuer "$WORK/$1-chain.pem" "$WORK/$1.pem" "$WORK/$1-issuer.pem"
+}
+
+# revoke NAME REASON: by the operator.
+revoke() {
+  local serial
+  serial=$(openssl x509 -in "$WORK/$1.pem" -noout -serial 2>/dev/null | cut -d= -f2)
+  call --cert "$WORK/data/operator/cert.pem" --key "$WORK/data/operator/key.pem" -H 'Content-Type: application/json' -d "{\"reason\":\"$2\"}" "$HTTPS/v1/certificates/$serial/revoke"
+}
+
+# others_checks NAME COMMAND...: checks that others wrote; their count joins ours.
+others_checks() {
+  local name=$1 output p f s
+  shift
+  output=$("$@" 2>&1)
+  grep -v ' passed, ' <<<"$output"
+  read -r p f s <<<"$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' <<<"$output" | tail -n 1)"
+  [ -n "${p:-}" ] || fail "$name" 'gave no count'
+  PASSED=$((PASSED + ${p:-0})) FAILED=$((FAILED + ${f:-0})) SKIPPED=$((SKIPPED + ${s:-0}))
+}

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
 import { NOW, token } from '../contracts/store/samples.ts';
 import { faultsOf } from './invariants.ts';
+import { openByUrl } from './open-store.ts';
 import { SHARED_TOKEN } from './workload.ts';
 import type { Acknowledged } from './workload.ts';
 
@@ -15,8 +15,6 @@ const WRITER = fileURLToPath(new URL('./writer.js', import.meta.url));
 
 /** A store for writers that are killed, and all that they were told. */
 export interface Scene {
-  readonly path: string;
-  readonly folder: string;
   /** Starts a writer, under another program (strace) where one is given. */
   readonly writer: (atOnce: number, rounds: number, under?: readonly string[]) => ChildProcess;
   /** What the writers were told so far. */
@@ -25,24 +23,27 @@ export interface Scene {
   readonly faults: () => Promise<string[]>;
 }
 
-/** An empty store with the token that the writers share. `folder`: where it is made, removed with all in it. */
-export async function scene(t: Test, folder = mkdtempSync(join(tmpdir(), 'chancery-crash-'))): Promise<Scene> {
+/** A scene in files. `folder`: where they are made, removed with all in it. */
+export async function scene(t: Test, folder = mkdtempSync(join(tmpdir(), 'chancery-crash-'))): Promise<Scene & { readonly path: string; readonly folder: string }> {
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'store');
-  const store = await openEmbeddedStore({ path });
+  return { ...await sceneAt(t, `embedded:${path}`), path, folder };
+}
+
+/** Puts the token that the writers share into an empty store. */
+export async function sceneAt(t: Test, url: string): Promise<Scene> {
+  const store = await openByUrl(url);
   await store.tokens.create(token({ id: SHARED_TOKEN, uses: 1_000_000 }), undefined, [], NOW);
   await store.close();
   const logs: string[] = [];
   const read = (): Acknowledged[] => logs.flatMap((log) => readFileSync(log, 'utf8').split('\n').slice(0, -1)).map((line) => JSON.parse(line) as Acknowledged);
   return {
-    path,
-    folder,
     writer(atOnce, rounds, under = []) {
       const log = join(mkdtempSync(join(tmpdir(), 'chancery-acknowledged-')), 'log');
       t.teardown(() => rmSync(join(log, '..'), { recursive: true, force: true }));
       logs.push(log);
       const output = openSync(log, 'a');
-      const [program, ...parameters] = [...under, process.execPath, WRITER, `embedded:${path}`, String(atOnce), String(rounds)];
+      const [program, ...parameters] = [...under, process.execPath, WRITER, url, String(atOnce), String(rounds)];
       // One thread in the pool, so that a fault at the n-th call of a thread is a fault at the n-th call.
       const child = spawn(program, parameters, { stdio: ['ignore', output, 'pipe'], env: { ...process.env, UV_THREADPOOL_SIZE: '1' } });
       closeSync(output);
@@ -51,7 +52,7 @@ export async function scene(t: Test, folder = mkdtempSync(join(tmpdir(), 'chance
     },
     acknowledged: read,
     async faults() {
-      const opened = await openEmbeddedStore({ path });
+      const opened = await openByUrl(url);
       try {
         return await faultsOf(opened, read());
       } finally {

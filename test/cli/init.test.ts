@@ -111,3 +111,15 @@ t.test('mode external: the CSR goes out, what comes back is checked and taken', 
     t.equal(await service.stop(), 0);
   }
 });
+
+t.test('--if-missing makes what is missing, once', async (t) => {
+  const data = join(newFolder(), 'data');
+  t.match(JSON.parse((await runHere(['init', '--if-missing', '--data', data, '--json'])).stdout), { mode: 'internal' });
+  t.match(readFileSync(join(data, 'secret.key'), 'utf8'), /^[0-9a-f]{64}\n$/, 'with the deployment\'s secret, which every copy of the folder must have');
+  const root = readFileSync(join(data, 'root.pem'), 'utf8');
+  const again = await runHere(['init', '--if-missing', '--data', data]);
+  t.equal(again.status, 0);
+  t.equal(again.stdout, `There are authorities in ${data} already.\n`);
+  t.equal(readFileSync(join(data, 'root.pem'), 'utf8'), root);
+  t.equal((await runHere(['init', '--if-missing', '--operator', '--data', data])).status, 2);
+});

@@ -46,7 +46,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
       prefix: 'chancery', tls: {}, sentinel: {}, allowVolatile: false, minReplicas: 0, replicaTimeout: 1, timeout: 5,
     },
     authority: { verifySignatures: false },
-    crl: { lifetime: 7 * 86_400, renewBefore: 5 * 86_400, rootLifetime: 90 * 86_400, coalesce: 0 },
+    crl: { lifetime: 7 * 86_400, renewBefore: 5 * 86_400, rootLifetime: 90 * 86_400, coalesce: 0, delta: { publish: false, lifetime: 86_400, reach: 7 * 86_400 }, shards: 0 },
     ocsp: { serve: true, lifetime: 86_400, maxAge: 300, kept: 20_000, responderId: 'key', responderLifetime: 604_800 },
     profiles: {},
     defaultProfile: 'server',
@@ -92,7 +92,7 @@ eligibility:
       hostNames: ['ca.example.com', '2001:db8::1'],
       hostNamesGiven: true,
       store: { url: { kind: 'embedded', folder: join(folder, 'ca', 'other') }, retainEnded: 31_536_000 },
-      crl: { lifetime: 1_209_600, renewBefore: 86_400, rootLifetime: 7_776_000, coalesce: 0 },
+      crl: { lifetime: 1_209_600, renewBefore: 86_400, rootLifetime: 7_776_000, coalesce: 0, delta: { publish: false, lifetime: 86_400, reach: 604_800 }, shards: 0 },
       profiles: { server: { lifetime: 43_200, backdate: 300, subject: { commonName: 'none' } } },
       eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'quota', limit: 10, window: 3600 }, { step: 'approval', profiles: ['server'] }],
     });

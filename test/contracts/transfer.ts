@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
+import { canonicalJson } from '../../src/audit/chain.ts';
 import { verifyChain } from '../../src/audit/verify.ts';
 import type { RequestRecord } from '../../src/issuance/request.ts';
 import { BrokenLog } from '../../src/store/transfer.ts';
@@ -75,7 +76,7 @@ async function fill(store: WholeStore): Promise<Filled> {
 async function content(store: WholeStore): Promise<unknown> {
   const items: PortableItem[] = [];
   for await (const portion of contentOf({ store, authorities: AUTHORITIES }, await beginning({ store, authorities: AUTHORITIES }))) items.push(...portion.items);
-  const texts = items.map((item) => JSON.stringify(plain(item), (name, value: unknown) => (typeof value === 'bigint' ? String(value) : name === 'publications' ? undefined : value)));
+  const texts = items.map((item) => canonicalJson(JSON.parse(JSON.stringify(plain(item), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)))));
   return { items: [...new Set(texts)].sort(), log: await store.audit.list({ after: 0, limit: 100_000 }) };
 }
 
@@ -111,7 +112,8 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     t.equal(await to.blockedKeys.has(digestOf('a weak key')), true);
     t.equal((await to.certificates.list({ status: 'revoked' }, { limit: 10 }, TODAY)).items.length, 3);
     t.equal((await to.requests.list({ state: 'pending' }, { limit: 10 })).items.length, 1);
-    t.equal((await to.requests.list({}, { limit: 3 })).items[0]?.id, [...filled.records.map(({ id }) => id)].sort().at(-1), 'newest first');
+    const [newest] = (await to.requests.list({}, { limit: 3 })).items;
+    t.equal(newest?.id.slice(0, 10), filled.records.map(({ id }) => id.slice(0, 10)).sort().at(-1), 'newest first');
     t.equal(await to.requests.quotaUsed(QUOTA.key, QUOTA.window, NOW), 1);
   });
 
@@ -208,7 +210,8 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     const { spent, held } = await fill(from);
     const { sequence } = await from.audit.head();
     const one = record({ requester: { kind: 'enrolment-token', name: spent.id } });
-    await from.requests.accept(acceptance(one, { token: { id: spent.id, csrDigest: 'b' } }));
+    const line = { ...draft('certificate.issued', one.id), actor: `enrolment-token:${spent.id}` };
+    await from.requests.accept(acceptance(one, { token: { id: spent.id, csrDigest: 'b' }, audit: [line] }));
     await from.certificates.release(held, TODAY + 9, entryFor(held), [draft('certificate.released', held)]);
     await from.crls.publish('issuing', new Map([['full', crl(3, { revision: 9 })]]), [draft('crl.published', 'issuing')]);
     const changes = await from.transfer.changes(sequence, 100, AUTHORITIES);

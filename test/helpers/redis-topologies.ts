@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { temporaryFolder } from './authority.ts';
 import { openssl } from './openssl.ts';
-import { HOST, type RedisServer, type ServerOptions, type Settings, startRedis, until } from './redis.ts';
+import { freePort, HOST, type RedisServer, type ServerOptions, type Settings, startRedis, until } from './redis.ts';
 
 type Teardown = Pick<Test, 'teardown'>;
 
@@ -56,7 +56,11 @@ export async function startReplicated(t: Teardown, replicas: number, options: Se
   const primary = await startRedis(t, { ...options, settings: { ...QUICK_REPLICATION, ...options.settings } });
   const followers = await Promise.all(Array.from({ length: replicas }, () =>
     startRedis(t, { ...options, settings: { ...QUICK_REPLICATION, ...options.settings, replicaof: `${HOST} ${primary.port}` } })));
-  await until('the replicas to follow', async () => (await primary.cli('INFO', 'replication')).split('state=online').length === replicas + 1);
+  const infos = (): Promise<string[]> => Promise.all([primary, ...followers].map((server) => server.cli('INFO', 'replication')));
+  await until('the replicas to follow', async () => {
+    const [all = '', ...each] = await infos();
+    return all.split('state=online').length === replicas + 1 && each.every((text) => text.includes('master_link_status:up'));
+  });
   return { primary, replicas: followers };
 }
 
@@ -78,7 +82,7 @@ export async function startSentinels(t: Teardown, options: ServerOptions = {}): 
   const servers = [primary, ...replicas];
   const tls = Object.fromEntries(Object.entries(options.settings ?? {}).filter(([setting]) => setting.startsWith('tls-')));
   const watch = [
-    `sentinel monitor ${name} ${HOST} ${primary.port} 2`, `sentinel down-after-milliseconds ${name} 1000`, `sentinel failover-timeout ${name} 3000`,
+    `sentinel monitor ${name} ${HOST} ${primary.port} 2`, `sentinel down-after-milliseconds ${name} 1000`, `sentinel failover-timeout ${name} 1000`,
     ...(options.settings?.['requirepass'] === undefined ? [] : [`sentinel auth-pass ${name} ${options.settings['requirepass']}`]),
   ];
   const access = (options.access ?? []).filter((_, index, all) => !['-a', '--pass', '--user'].includes(all[index] ?? '') && !['-a', '--pass', '--user'].includes(all[index - 1] ?? ''));
@@ -120,7 +124,7 @@ export async function startCluster(t: Teardown, options: ServerOptions = {}): Pr
   };
   // Without this file the server makes one with its identity; ports are known only then.
   const nodes = await Promise.all(Array.from({ length: 2 * PRIMARIES }, async () => {
-    const busPort = 34_000 + Math.floor(Math.random() * 20_000);
+    const busPort = await freePort();
     const server = await startRedis(t, { ...options, settings: { ...settings, 'cluster-port': String(busPort) } });
     return { server, busPort, id: randomBytes(20).toString('hex') };
   }));

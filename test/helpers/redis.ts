@@ -158,7 +158,8 @@ export async function until(what: string, check: () => boolean | Promise<boolean
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
     const free = await new Promise<boolean>((resolve) => {

@@ -93,6 +93,23 @@ export async function startTestService(t: Test, { settings = {}, clock = Date.no
   };
 }
 
+/** Another service on the same store and with the same keys, which keeps what is its own in a folder of its own. */
+export async function startReplica(t: Test, first: TestService, settings: Readonly<Record<string, string>>): Promise<Pick<TestService, 'call' | 'plain' | 'logged' | 'service'>> {
+  const runtime = mkdtempSync(join(tmpdir(), 'chancery-replica-'));
+  const logged: string[] = [];
+  const config = loadConfig({ env: { CHANCERY_DATA: first.config.data, CHANCERY_RUNTIME: runtime, ...PORTS, ...settings }, folder: first.folder });
+  const service = await startService({ config, log: createLogger('info', (line) => void logged.push(line)) });
+  t.teardown(async () => {
+    await service.stop();
+    rmSync(runtime, { recursive: true, force: true });
+  });
+  return {
+    service, logged,
+    call: (method, path, options = {}) => send(`${service.addresses.https ?? ''}${path}`, method, options, first.root),
+    plain: (method, path, options = {}) => send(`${service.addresses.http ?? ''}${path}`, method, options, first.root),
+  };
+}
+
 function send(url: string, method: string, { headers = {}, body, bearer, certificate }: Call, root: string): Promise<Reply> {
   const isJson = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array);
   const bytes = body === undefined ? undefined : Buffer.from(isJson ? JSON.stringify(body) : (body as string | Uint8Array));

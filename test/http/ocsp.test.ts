@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parseOcspResponse } from '../../src/x509/ocsp-response-reader.ts';
+import { otherProcess } from '../chaos/other-process.ts';
 import { certId, file, FORMS, ocspRequest } from '../helpers/ocsp.ts';
 import { makeCsr } from '../helpers/openssl.ts';
 import { type Call, type Reply, startTestService, type TestService, type TestServiceOptions } from '../helpers/service.ts';
@@ -258,6 +259,23 @@ t.test('no answer is from before a revocation that was acknowledged', async (t) 
     await asking;
     t.strictSame(wrong, []);
   }));
+});
+
+t.test('what another process revokes is in the answers of this one within a second', async (t) => {
+  const { chancery, issued, id, get } = await world(t);
+  const other = await otherProcess(`embedded:${join(chancery.config.data, 'store')}`);
+  t.teardown(() => other.end());
+  const late: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const { serial } = await issued(`other${i}`);
+    const request = ocspRequest([id(serial)]);
+    t.equal(says(await get(request)), 'good');
+    await other.revoke(serial, { at: Math.floor(Date.now() / 1000), reason: 'superseded' });
+    const started = performance.now();
+    while (says(await get(request)) === 'good') await new Promise((resolve) => setTimeout(resolve, 5));
+    late.push(performance.now() - started);
+  }
+  t.ok(Math.max(...late) < 1000, `after at most ${Math.max(...late).toFixed(0)} ms`);
 });
 
 t.test('the certificate that signs answers: short-lived, kept with its key for the owner alone, renewed in time and taken up', async (t) => {

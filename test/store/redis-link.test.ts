@@ -1,48 +1,8 @@
 import t from 'tap';
-import { openRedisLink } from '../../src/store/redis/link/open-link.ts';
-import type { RedisLink, Script } from '../../src/store/redis/link/link.ts';
 import { ScriptRefused } from '../../src/store/redis/link/link.ts';
-import type { LinkState, RedisLinkOptions } from '../../src/store/redis/link/options.ts';
-import { StoreUnavailable } from '../../src/store/store.ts';
-import { HOST, noRedis, type RedisServer, startRedis, until } from '../helpers/redis.ts';
-import { redisTls, startCluster, startReplicated, startSentinels } from '../helpers/redis-topologies.ts';
-import type { Test } from 'tap';
-
-const KEY = '{chancery}:test';
-const SET: Script = { name: 'set', source: 'redis.call("SET", KEYS[1], ARGV[1]) return redis.call("INCR", KEYS[1] .. ":count")' };
-const GET: Script = { name: 'get', source: 'return redis.call("GET", KEYS[1])' };
-
-interface Linked {
-  readonly link: RedisLink;
-  readonly states: readonly LinkState[];
-}
-
-/** A link to the servers, with the settings of the configuration; short limits, so that what fails fails soon. */
-async function linked(t: Test, hosts: readonly RedisServer[], { address, ...options }: Partial<Omit<RedisLinkOptions, 'address'>> & { readonly address?: Partial<RedisLinkOptions['address']> } = {}): Promise<Linked> {
-  const states: LinkState[] = [];
-  const link = await openRedisLink({
-    address: { topology: 'single', tls: false, database: 0, ...address, hosts: hosts.map(({ port }) => ({ host: HOST, port })) },
-    hashTag: 'chancery', allowVolatile: false, minReplicas: 0, replicaTimeout: 300, timeout: 2000, told: (state) => states.push(state), ...options,
-  });
-  t.teardown(() => link.close());
-  return { link, states };
-}
-
-const write = (link: RedisLink, value: string): Promise<unknown> => link.evaluate(SET, [KEY], [value]);
-const get = async (link: RedisLink): Promise<string> => String(await link.readScript(GET, [KEY], []));
-
-/** How a call that must not succeed ended, and that it ended in time. */
-async function refused(t: Test, call: () => Promise<unknown>, pattern: RegExp, within = 2500): Promise<void> {
-  const begin = Date.now();
-  const error: unknown = await call().then(() => undefined, (error: unknown) => error);
-  t.ok(error instanceof StoreUnavailable, `StoreUnavailable, not ${String(error)}`);
-  t.match(String(error), pattern);
-  const took = Date.now() - begin;
-  t.ok(took <= within, `after ${took} ms`);
-}
-
-/** Waits until calls succeed again. */
-const healed = (link: RedisLink, within = 8000): Promise<void> => until('the link to heal', () => link.ping().then(() => write(link, 'healed')).then(() => true, () => false), within);
+import { noRedis, startRedis, until } from '../helpers/redis.ts';
+import { redisTls } from '../helpers/redis-topologies.ts';
+import { get, healed, KEY, linked, refused, write } from './redis-linked.ts';
 
 t.test('scripts and reads', { skip: noRedis }, async (t) => {
   const server = await startRedis(t);
@@ -147,13 +107,13 @@ t.test('TLS with a client certificate, an ACL user with the rights it needs, and
   await until('the subscription', () => heard.length === 1);
 
   await refused(t, () => linked(t, [server], { address: { ...address, password: 'wrong' }, tls }), /user and password were refused: it answered WRONGPASS/, 500);
-  await refused(t, () => linked(t, [server], { address: { tls: true, database: 0 }, tls }), /wants a password/);
+  await refused(t, () => linked(t, [server], { address: { tls: true, database: 0 }, tls, timeout: 300 }), /wants a password/);
   await refused(t, () => linked(t, [server], { address: { ...address, user: 'unable', password: 'pw', database: 0 }, tls }), /the user lacks rights: ROLE \(NOPERM.*\)/, 500);
   await refused(t, () => linked(t, [server], { address: { ...address, user: 'elsewhere', password: 'pw', database: 0 }, tls }), /the user lacks rights: EXISTS/, 500);
   await refused(t, () => linked(t, [server], { address: { ...address, database: 77 }, tls }), /SELECT: it answered ERR .*range/, 500);
-  await refused(t, () => linked(t, [server], { address, tls: { ca: files.ca } }), /Redis 127.0.0.1:\d+: .*(certificate required|alert)/i);
-  await refused(t, () => linked(t, [server], { address, tls: files.client }), /self.signed certificate/i);
-  await refused(t, () => linked(t, [server], { address, tls: { ...tls, serverName: 'another.example.com' } }), /another\.example\.com/);
+  await refused(t, () => linked(t, [server], { address, tls: { ca: files.ca }, timeout: 300 }), /Redis 127.0.0.1:\d+: .*(certificate required|alert)/i);
+  await refused(t, () => linked(t, [server], { address, tls: files.client, timeout: 300 }), /self.signed certificate/i);
+  await refused(t, () => linked(t, [server], { address, tls: { ...tls, serverName: 'another.example.com' }, timeout: 300 }), /another\.example\.com/);
   await refused(t, () => linked(t, [server], { address, tls: { ...tls, ca: '/nowhere/ca.pem' } }), /store\.tls\.ca: ENOENT/, 100);
   t.ok(await linked(t, [server], { address, tls: { ...tls, serverName: 'redis.example.com' } }), 'a name in the certificate that is not the host\'s');
 
@@ -162,47 +122,4 @@ t.test('TLS with a client certificate, an ACL user with the rights it needs, and
   await refused(t, () => until('nothing', () => write(link, 'x').then(() => false)), /appendfsync cannot be read: the user needs the right \+config\|get/);
   await server.cli('ACL', 'SETUSER', 'chancery', '+config|get');
   await healed(link);
-});
-
-t.test('a call to a server that is slow ends in time, and what comes after goes well', { skip: noRedis }, async (t) => {
-  const server = await startRedis(t);
-  const { link } = await linked(t, [server]);
-  await write(link, 'before');
-  server.pause();
-  await Promise.all([
-    refused(t, () => write(link, 'unknown'), /no answer within 2 s.*settled by asking again/),
-    refused(t, () => get(link), /no answer within 2 s/),
-    refused(t, () => link.ping(), /no answer within 2 s/),
-  ]);
-  await refused(t, () => write(link, 'later'), /Redis/);
-  server.resume();
-  await healed(link);
-  t.equal(await server.cli('GET', `${KEY}:count`), '3', 'nothing was sent twice, and nothing that was given up before it was sent was run');
-});
-
-t.test('a server that pauses for less than the limit costs nothing but time', { skip: noRedis }, async (t) => {
-  const server = await startRedis(t);
-  const { link, states } = await linked(t, [server]);
-  server.pause();
-  const all = Promise.all(Array.from({ length: 20 }, () => write(link, 'x')));
-  await new Promise((resolve) => setTimeout(resolve, 1500));
-  server.resume();
-  t.same(await all, Array.from({ length: 20 }, (_, n) => n + 1));
-  t.equal(states.length, 1);
-});
-
-t.test('a server that is gone is told at once, and found again when it is back', { skip: noRedis }, async (t) => {
-  const server = await startRedis(t);
-  const { link, states } = await linked(t, [server]);
-  await write(link, 'kept');
-  await server.kill();
-  await refused(t, () => write(link, 'x'), /ECONNREFUSED|has ended/, 1500);
-  await new Promise((resolve) => setTimeout(resolve, 1200));
-  await refused(t, () => write(link, 'x'), /ECONNREFUSED/, 50);
-  await refused(t, () => get(link), /ECONNREFUSED/, 50);
-  await refused(t, () => link.ping(), /ECONNREFUSED/, 50);
-  await server.start();
-  await healed(link);
-  t.equal(await server.cli('GET', `${KEY}:count`), '2');
-  t.same(states.map(({ usable }) => usable), [true, false, false, true], 'told when it ended, and why it does not come back, once');
 });

@@ -3,6 +3,7 @@ import type { Linted } from '../../policy/lints.ts';
 import { type SignatureAlgorithm, signatureAlgorithmFor } from '../../x509/algorithms.ts';
 import { keyInput } from '../../x509/signature.ts';
 import { refuse } from '../errors.ts';
+import { LARGE, signLarge, verifyLarge } from './large.ts';
 import type { SigningKey } from './signing-key.ts';
 
 export interface FileSigningKeyOptions {
@@ -29,7 +30,13 @@ export function fileSigningKey(privateKey: KeyObject, { verifySignatures = false
     ? ({ bytes }: Linted): Uint8Array => checked(bytes, sign(algorithm.hash, bytes, signer))
     : ({ bytes }: Linted): Uint8Array => sign(algorithm.hash, bytes, signer);
   const offTheLoop = async ({ bytes }: Linted): Promise<Uint8Array> => checked(bytes, await signInPool(algorithm, bytes, signer));
-  return { publicKey, algorithm, outside: false, sign: algorithm.keyKind === 'RSA' ? offTheLoop : atOnce };
+  const mostly = algorithm.keyKind === 'RSA' ? offTheLoop : atOnce;
+  const large = async ({ bytes }: Linted): Promise<Uint8Array> => {
+    const signature = await signLarge(algorithm, bytes, signer);
+    const good = (algorithm.keyKind !== 'RSA' && !verifySignatures) || await verifyLarge(algorithm, bytes, verifier, signature);
+    return good ? signature : refuse('signature-wrong', `the ${algorithm.id} signature just made does not verify`);
+  };
+  return { publicKey, algorithm, outside: false, sign: (linted) => (linted.bytes.length < LARGE ? mostly(linted) : large(linted)) };
 }
 
 function signInPool({ hash }: SignatureAlgorithm, bytes: Uint8Array, signer: Parameters<typeof sign>[2]): Promise<Uint8Array> {

@@ -11,11 +11,13 @@ import { DATA_OPTION, type PlaceOptions, dataFolder, readConfig, serviceUrl } fr
 import { type Style, printable } from '../text.ts';
 import type { Check, Finding, Outcome, Patient } from './check.ts';
 import { FILE_CHECKS } from './files.ts';
+import { rebuildIndexes } from './rebuild.ts';
 import { SERVICE_CHECKS } from './service.ts';
 
 interface Options extends PlaceOptions {
   readonly url?: string;
   readonly ca?: string;
+  readonly rebuildIndexes?: true;
   readonly json?: boolean;
 }
 
@@ -25,13 +27,15 @@ type Result = Finding & { readonly name: string };
 export function addDoctor(parent: Command, context: Context): void {
   const command = parent.command('doctor')
     .summary('look for what is wrong, and say what to do')
-    .description('Check files, rights, authorities, the store, the running service, its CRL and the clock. Changes nothing.\nEach line is ok, warn or fail, with what to do; exit status 1 where one fails.')
+    .description('Check files, rights, authorities, the store, the running service, its CRL and the clock. Changes nothing, unless told to.\nEach line is ok, warn or fail, with what to do; exit status 1 where one fails.')
     .option('--url <address>', 'the service (CHANCERY_URL; the https listener of <data>/chancery.yaml)')
     .option('--ca <file>', 'the root certificate that the service is trusted by (<data>/root.pem)')
     .option('--config <file>', 'the configuration (<data>/chancery.yaml)')
+    .option('--rebuild-indexes', 'check nothing, but make the indexes of the store (Redis) anew from its records; services may run')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
+      if (options.rebuildIndexes === true) return rebuildIndexes(context, options);
       const patient = await patientOf(context, options);
       // On another machine than the service's, only the service can be looked at.
       const away = options.url !== undefined && !existsSync(patient.data);
@@ -44,6 +48,7 @@ export function addDoctor(parent: Command, context: Context): void {
     ['on the machine of the service', 'chancery doctor --data /var/lib/chancery'],
     ['from elsewhere', 'chancery doctor --url https://ca.example.com:8443 --ca root.pem'],
     ['in a health check', 'chancery doctor --json | jq -e .healthy'],
+    ['when listings miss what is there', 'chancery doctor --rebuild-indexes'],
   ]);
 }
 

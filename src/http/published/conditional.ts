@@ -13,8 +13,13 @@ export interface Validators {
  * Sets the validators, and tells whether the caller has this very representation (RFC 9110 13.2.2: If-None-Match decides
  * where it is there, If-Modified-Since only without it).
  */
-export function isNotModified(request: FastifyRequest, reply: FastifyReply, { etag, lastModified, secondIsShared = false }: Validators): boolean {
-  reply.header('etag', etag).header('last-modified', new Date(lastModified * 1000).toUTCString());
+export function isNotModified(request: FastifyRequest, reply: FastifyReply, validators: Validators): boolean {
+  reply.header('etag', validators.etag).header('last-modified', new Date(validators.lastModified * 1000).toUTCString());
+  return isUnchanged(request, validators);
+}
+
+/** The same for who sets the validators by themselves. */
+export function isUnchanged(request: FastifyRequest, { etag, lastModified, secondIsShared = false }: Validators): boolean {
   const noneMatch = request.headers['if-none-match'];
   if (noneMatch !== undefined) return noneMatch.trim() === '*' || noneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
   const since = request.headers['if-modified-since'];

@@ -1,76 +1,115 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Refused } from '../../errors.ts';
 import type { Authority } from '../../authority/authority.ts';
-import type { CrlStore, PublishedCrl } from '../../store/store.ts';
-import { encodePem } from '../../x509/pem.ts';
+import type { CrlShelf } from '../../revocation/crl-shelf.ts';
+import { shardIn } from '../../revocation/revocation-view.ts';
+import type { CrlDocument, CrlHead } from '../../store/store.ts';
 import type { App } from '../app.ts';
 import { isNotModified } from './conditional.ts';
 
 export interface CrlRoutes {
   readonly authorities: readonly Pick<Authority, 'name' | 'canSign'>[];
-  readonly store: CrlStore;
+  readonly shelf: Pick<CrlShelf, 'get' | 'bytes' | 'pem'>;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Told who asked for which authority's CRL. */
+  readonly polled?: (authority: string, address: string) => void;
 }
 
+const DER = 'application/pkix-crl';
 const PEM = 'application/x-pem-file';
 
-const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
+/** Octets from which a document is sent in pieces: TLS would encrypt all of it in one go. */
+const LARGE = 2 ** 20;
+const PIECE = 2 ** 17;
 
-interface Served {
-  readonly etag: string;
-  readonly der: Buffer;
-  /** Made when it is first asked for: it is rarely, and a large CRL takes long to encode. */
-  pem?: string;
-  readonly crl: PublishedCrl;
-}
+const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
+const DocumentParameter = Type.Object({ authority: Type.String({ maxLength: 64 }), document: Type.String({ maxLength: 16 }) }, { additionalProperties: false });
 
 /**
- * `/crl/{authority}.crl` and `.pem`. Every process serves the same bytes, which come from the store; the head is looked up
- * at each call, the bytes only when it has changed. A CRL is served for as long as it is in the store, also when the key that
- * signed it has been taken away.
+ * `/crl/{authority}.crl` and `.pem`, `/crl/{authority}/delta.crl`, `/crl/{authority}/{shard}.crl`, from memory. A document is served for
+ * as long as it is in the store, also when the key that signed it has been taken away. Ranges are not offered: whoever asks for one is
+ * sent the whole (RFC 9110 14.2), which tells at its end by the signature whether it is whole.
  */
-export function crlRoutes(app: App, { authorities, store, clock }: CrlRoutes): void {
-  const cache = new Map<string, Served>();
-  const known = new Set(authorities.map(({ name }) => name));
-  const signing = new Set(authorities.filter(({ canSign }) => canSign).map(({ name }) => name));
+export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRoutes): void {
+  const signing = new Map(authorities.map(({ name, canSign }) => [name, canSign]));
+  const caching = cacheHeaders(clock);
 
-  const current = async (authority: string): Promise<Served> => {
-    const head = await store.head(authority, 'full');
-    const cached = cache.get(authority);
-    if (head !== undefined && cached?.etag === head.etag) return cached;
-    const crl = await store.current(authority, 'full');
-    if (crl === undefined) {
-      if (signing.has(authority)) throw new Refused('unavailable', `The CRL of authority ${authority} is not published yet.`, { retryAfter: 2 });
-      throw new Refused('not-found', `No CRL of authority ${authority} was published here, and its key is not here.`);
-    }
-    const der = Buffer.from(crl.der);
-    const served: Served = { etag: crl.etag, der, crl };
-    cache.set(authority, served);
-    return served;
+  const standing = (authority: string, document: CrlDocument): CrlHead => {
+    const shelved = shelf.get(authority, document);
+    if (shelved !== undefined) return shelved.head;
+    const canSign = signing.get(authority);
+    if (canSign === undefined) throw new Refused('not-found', `No CRL of an authority ${JSON.stringify(authority)} is published here.`);
+    if (document !== 'full') throw new Refused('not-found', `Authority ${authority} publishes no CRL ${document}.`);
+    if (canSign) throw new Refused('unavailable', `The CRL of authority ${authority} is not published yet.`, { retryAfter: 2 });
+    throw new Refused('not-found', `No CRL of authority ${authority} was published here, and its key is not here.`);
   };
 
-  const send = async (request: FastifyRequest, reply: FastifyReply, authority: string, pem: boolean): Promise<FastifyReply> => {
-    const served = await current(authority);
-    const { nextUpdate, thisUpdate, etag } = served.crl;
-    // A new CRL may come at any time: caches ask again at once, and get 304. Only when nobody answers may they go on until the end.
-    const left = Math.max(0, nextUpdate - Math.floor(clock() / 1000));
-    reply.header('cache-control', `public, max-age=${left}, no-cache`).header('expires', new Date(nextUpdate * 1000).toUTCString());
-    const validators = pem ? { etag: etag.replace(/"$/, '-pem"'), lastModified: thisUpdate } : { etag, lastModified: thisUpdate };
-    if (isNotModified(request, reply, validators)) return reply.code(304).send();
-    return reply.header('content-type', pem ? PEM : 'application/pkix-crl').send(pem ? (served.pem ??= encodePem('X509 CRL', served.der)) : served.der);
+  /** True where the caller has it: then 304 says all. */
+  const isKnown = (request: FastifyRequest, reply: FastifyReply, { etag, thisUpdate, nextUpdate }: CrlHead, pem: boolean): boolean => {
+    const { cacheControl, expires } = caching(nextUpdate);
+    reply.header('cache-control', cacheControl).header('expires', expires);
+    return isNotModified(request, reply, { etag: pem ? etag.replace(/"$/, '-pem"') : etag, lastModified: thisUpdate });
   };
 
-  for (const [form, pem, type] of [['crl', false, 'application/pkix-crl'], ['pem', true, PEM]] as const) {
+  const send = async (request: FastifyRequest, reply: FastifyReply, authority: string, document: CrlDocument, pem: boolean): Promise<FastifyReply> => {
+    const found = await (pem ? shelf.pem(authority, document) : shelf.bytes(authority, document));
+    const head = found?.head ?? standing(authority, document);
+    // It may be another one by now.
+    isKnown(request, reply, head, pem);
+    const body = found === undefined ? Buffer.alloc(0) : 'pem' in found ? found.pem : found.der;
+    reply.header('content-type', pem ? PEM : DER).header('content-length', body.length);
+    return reply.send(body.length > LARGE && request.method !== 'HEAD' ? Readable.from(pieces(body)) : body);
+  };
+
+  const answer = (request: FastifyRequest, reply: FastifyReply, authority: string, document: CrlDocument, pem: boolean): FastifyReply | Promise<FastifyReply> => {
+    const head = standing(authority, document);
+    polled?.(authority, request.ip);
+    if (isKnown(request, reply, head, pem)) return reply.code(304).send();
+    return send(request, reply, authority, document, pem);
+  };
+
+  for (const [form, pem, type] of [['crl', false, DER], ['pem', true, PEM]] as const) {
     const schema = {
       operationId: pem ? 'getCrlPem' : 'getCrl', summary: `The CRL of an authority, ${pem ? 'PEM' : 'DER'}`, tags: ['published'], security: [], params: AuthorityParameter,
       response: { 200: { description: 'The full CRL (RFC 5280)', content: { [type]: { schema: {} } } }, 304: { description: 'It is the one that the caller has' } },
     };
-    app.get(`/crl/:authority(^[a-z0-9-]+).${form}`, { schema }, (request, reply) => {
-      const { authority } = request.params as { authority: string };
-      if (!known.has(authority)) throw new Refused('not-found', `No CRL of an authority ${JSON.stringify(authority)} is published here.`);
-      return send(request, reply, authority, pem);
-    });
+    app.get(`/crl/:authority(^[a-z0-9-]+).${form}`, { schema }, (request, reply) => answer(request, reply, (request.params as { authority: string }).authority, 'full', pem));
   }
+
+  const schema = {
+    operationId: 'getCrlDocument', summary: 'The delta CRL of an authority (`delta`), or a shard of its CRL (`<count>-<index>`), DER', tags: ['published'], security: [], params: DocumentParameter,
+    response: { 200: { description: 'The delta CRL (RFC 5280 5.2.4), or a CRL with an issuing distribution point (5.2.5)', content: { [DER]: { schema: {} } } }, 304: { description: 'It is the one that the caller has' } },
+  };
+  app.get('/crl/:authority(^[a-z0-9-]+)/:document(^[a-z0-9-]+).crl', { schema }, (request, reply) => {
+    const { authority, document } = request.params as { authority: string; document: CrlDocument };
+    if (document !== 'delta' && shardIn(document) === undefined) throw new Refused('not-found', `There is no CRL ${JSON.stringify(document)}; expected delta, or a shard as 128-5.`);
+    return answer(request, reply, authority, document, false);
+  });
+}
+
+function* pieces(body: Buffer): Generator<Buffer> {
+  for (let from = 0; from < body.length; from += PIECE) yield body.subarray(from, from + PIECE);
+}
+
+/**
+ * What caches are told: a new CRL may come at any time, so they ask again at once, and get 304; only when nobody answers may they go on
+ * until the end. Made once a second for each end, of which there are few.
+ */
+function cacheHeaders(clock: () => number): (nextUpdate: number) => { readonly cacheControl: string; readonly expires: string } {
+  let second = 0;
+  const made = new Map<number, { readonly cacheControl: string; readonly expires: string }>();
+  return (nextUpdate) => {
+    const now = Math.floor(clock() / 1000);
+    if (now !== second) made.clear();
+    second = now;
+    let headers = made.get(nextUpdate);
+    if (headers === undefined) {
+      headers = { cacheControl: `public, max-age=${Math.max(0, nextUpdate - now)}, no-cache`, expires: new Date(nextUpdate * 1000).toUTCString() };
+      made.set(nextUpdate, headers);
+    }
+    return headers;
+  };
 }

@@ -6,7 +6,7 @@ import { MAX_OCSP_REQUEST } from '../../x509/ocsp-request.ts';
 import { decodeBase64 } from '../../x509/pem.ts';
 import { X509Error } from '../../x509/errors.ts';
 import type { App } from '../app.ts';
-import { isNotModified } from './conditional.ts';
+import { isUnchanged } from './conditional.ts';
 
 export interface OcspRoutes {
   /** By the authority's name. */
@@ -59,12 +59,12 @@ export function ocspRoutes(app: App, { responders, maxAge, clock }: OcspRoutes):
       const { der, validity } = answer;
       reply.header('content-type', RESPONSE);
       if (validity === undefined) return reply.header('cache-control', 'no-store').send(der);
-      const { etag, thisUpdate, nextUpdate, secondIsShared } = validity;
+      const { etag, thisUpdate, nextUpdate, secondIsShared, expires, lastModified } = validity;
       // RFC 5019 6.2. A cache that knows Cache-Control asks again after max-age; only older ones go by Expires.
       const age = Math.max(0, Math.min(maxAge, nextUpdate - Math.floor(clock() / 1000)));
-      reply.header('cache-control', `max-age=${age}, public, no-transform, must-revalidate`).header('expires', new Date(nextUpdate * 1000).toUTCString());
-      if (isNotModified(request, reply, { etag, lastModified: thisUpdate, secondIsShared })) return reply.code(304).send();
-      return reply.send(der);
+      reply.header('cache-control', `max-age=${age}, public, no-transform, must-revalidate`).header('expires', expires)
+        .header('etag', etag).header('last-modified', lastModified);
+      return isUnchanged(request, { etag, lastModified: thisUpdate, secondIsShared }) ? reply.code(304).send() : reply.send(der);
     });
   };
   app.get('/ocsp/:authority/:request(^[\\w%=+-]{1,1024}$)', {
@@ -89,10 +89,13 @@ const NOTHING = new Uint8Array(0);
  * @throws Refused `uri-too-long`
  */
 function requestInPath(url: string): Uint8Array {
-  const rest = (url.split('?', 1)[0] as string).split('/').slice(3).join('/');
+  const start = url.indexOf('/', '/ocsp/'.length) + 1;
+  const end = url.indexOf('?', start);
+  const rest = url.slice(start, end < 0 ? url.length : end);
   if (rest.length > MAX_GET) throw new Refused('uri-too-long', `The request in the path has ${rest.length} characters; expected at most ${MAX_GET}, or POST.`);
   try {
-    const base64 = decodeURIComponent(rest).replace(/^\/+/, '').replaceAll(' ', '+').replace(/={1,2}$/, '');
+    const text = rest.includes('%') ? decodeURIComponent(rest) : rest;
+    const base64 = text.replace(/^\/+/, '').replaceAll(' ', '+').replace(/={1,2}$/, '');
     return decodeBase64(base64.padEnd(Math.ceil(base64.length / 4) * 4, '='));
   } catch (error) {
     if (error instanceof URIError || error instanceof X509Error) return NOTHING;

@@ -3,7 +3,7 @@ import type { Authority } from '../../authority/authority.ts';
 import { Refused } from '../../errors.ts';
 import { requesterKey } from '../../identity/identity.ts';
 import type { PublishedAt } from '../../issuance/template.ts';
-import type { PublishedCrl } from '../../store/store.ts';
+import type { Publication } from '../../revocation/crl-publisher.ts';
 import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import { encodePem } from '../../x509/pem.ts';
 import type { App } from '../app.ts';
@@ -15,7 +15,7 @@ export interface AuthorityRoutes {
   readonly authorities: readonly Authority[];
   readonly publishedAt: (authority: string) => PublishedAt;
   readonly chainOf: ChainOf;
-  readonly publish: (authority: Authority, actor: string) => Promise<PublishedCrl>;
+  readonly publish: (authority: Authority, actor: string) => Promise<Publication>;
   readonly authentication: Authentication;
 }
 
@@ -77,7 +77,10 @@ export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, p
     const operator = await authentication.operator(request, 'revoke');
     const authority = named((request.params as { name: string }).name);
     if (authority.signingKey === undefined) throw new Refused('unavailable', `The key of authority ${authority.name} is not here; its CRL cannot be signed.`, { retryAfter: 3600 });
-    const { number, thisUpdate, nextUpdate, etag } = await publish(authority, requesterKey(operator));
+    const { documents } = await publish(authority, requesterKey(operator));
+    const full = documents.get('full');
+    if (full === undefined) throw new Error(`publishing by ${authority.name} brought no full CRL`);
+    const { number, thisUpdate, nextUpdate, etag } = full;
     return { authority: authority.name, number: number.toString(), thisUpdate: secondsToIso(thisUpdate), nextUpdate: secondsToIso(nextUpdate), etag };
   });
 }

@@ -92,20 +92,22 @@ export function standingOf(tables: Reads, authority: string): PortableAuthority 
   return { kind: 'authority', authority, revision, floor, sequences: readAllSequences(tables, authority), shards: shardsOf(tables, authority) };
 }
 
+/** The actor of a line is a token where its use is counted. */
+const TOKEN_ACTOR = 'enrolment-token:';
+
 /** Everything that lines of the log speak of, whatever their subject is: a serial, a token, an API key, a public key, an authority. */
 export function thingsOf(tables: Reads, entries: readonly AuditEntry[], authorities: readonly string[]): PortableItem[] {
   const items: PortableItem[] = [];
   const add = (item: PortableItem | undefined): void => void (item !== undefined && items.push(item));
   const subjects = new Set(entries.map(({ subject }) => subject));
-  const tokens = new Set<string>();
+  const tokens = new Set(entries.flatMap(({ actor }) => (actor.startsWith(TOKEN_ACTOR) ? [actor.slice(TOKEN_ACTOR.length)] : [])));
   for (const subject of subjects) {
     const key = idKey(subject);
     const value = key === undefined ? undefined : tables.requests.getBinary(key);
     const request = value === undefined ? undefined : requestAt(tables, value);
     add(request);
     if (request?.kind === 'request') {
-      const { requester, keyHash } = request.record;
-      if (requester.kind === 'enrolment-token') tokens.add(requester.name);
+      const { keyHash } = request.record;
       if (isBlocked(tables, keyHash)) items.push({ kind: 'blocked-key', keyHash: digestKey(keyHash).toString('hex') });
     }
     for (const authority of authorities) {

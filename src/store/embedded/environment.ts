@@ -19,7 +19,7 @@ const UNTYPED = { permissionsMode: 0o600, noReadAhead: true };
  */
 const MAP_BYTES = 2 ** 40;
 /** Resident pages of mapped files that may gather before the map is laid anew. The kernel counts them as this process's memory. */
-const TRIM_PAGES = (16 * 2 ** 20) / 4096;
+const TRIM_PAGES = (8 * 2 ** 20) / 4096;
 /** Touches of the files, single reads or writes, between two looks at that. */
 const TRIM_EVERY = 500;
 

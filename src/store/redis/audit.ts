@@ -1,3 +1,5 @@
+import { setTimeout as startTimer } from 'node:timers';
+import { setTimeout } from 'node:timers/promises';
 import { EMPTY_CHAIN, link as chain, parseLine } from '../../audit/chain.ts';
 import type { ChainHead } from '../../audit/chain.ts';
 import type { AuditDraft, AuditEntry } from '../../audit/entry.ts';
@@ -10,6 +12,10 @@ import type { Reply } from './link/link.ts';
 
 /** Entries of the stream in one reply; each has up to 32 lines. */
 const SLICE = 64;
+/** Lines that a process remembers as its own until they are sealed. */
+const MOST_OWN = 20_000;
+/** Milliseconds that the last sealing may take when the store is closed. */
+const CLOSE_WITHIN = 1000;
 /** Milliseconds after a write within which its lines are sealed. */
 const SEAL_WITHIN = 500;
 
@@ -23,13 +29,17 @@ export class AuditLog implements AuditStore {
   readonly #engine: Engine;
   /** The newest line whose hash this process knows. */
   #known: ChainHead = EMPTY_CHAIN;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #own = new OwnLines();
+  #timer: ReturnType<typeof startTimer> | undefined;
   #sealing: Promise<void> | undefined;
   #closed = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    engine.onLines = () => this.#sealSoon();
+    engine.onLines = (before, lines) => {
+      this.#own.add(before, lines);
+      this.#sealSoon();
+    };
   }
 
   async append(drafts: readonly AuditDraft[]): Promise<void> {
@@ -62,11 +72,14 @@ export class AuditLog implements AuditStore {
     return head;
   }
 
-  /** Seals what is not sealed yet. */
+  /** Seals what is not sealed yet, if Redis answers. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.#sealing;
+    const late = new AbortController();
+    const sealed = this.#sealing ?? (this.#timer === undefined ? undefined : this.seal().catch(() => undefined));
+    await Promise.race([sealed, setTimeout(CLOSE_WITHIN, undefined, { signal: late.signal, ref: false }).catch(() => undefined)]);
+    late.abort();
   }
 
   /** Stores the newest hash, and each SEAL_EVERY-th. Any process may do so at any time. */
@@ -83,14 +96,16 @@ export class AuditLog implements AuditStore {
       }
     }
     if (head.sequence > sealed.sequence) await this.#engine.submit('seal', head.sequence, head.hash, seals);
+    this.#own.forget(head.sequence);
   }
 
   #sealSoon(): void {
     if (this.#closed || this.#timer !== undefined) return;
     // At a moment of chance, so that mostly one of several processes does it for all.
-    this.#timer = setTimeout(() => {
+    this.#timer = startTimer(() => {
       this.#sealing = this.seal().catch(() => undefined).finally(() => {
         this.#timer = undefined;
+        this.#sealing = undefined;
       });
     }, SEAL_WITHIN / 2 + Math.random() * SEAL_WITHIN / 2);
     this.#timer.unref();
@@ -126,6 +141,8 @@ export class AuditLog implements AuditStore {
     const key = this.#engine.keys.of(KEYS.audit);
     let from = after + 1;
     while (from <= last) {
+      for (let line = this.#own.at(from); line !== undefined && from <= last; line = this.#own.at(from += 1)) yield { sequence: from, draft: decodeDraft(line) };
+      if (from > last) return;
       const [reply] = await this.#engine.read(['XRANGE', key, `${from}`, '+', 'COUNT', Math.min(SLICE, last - from + 1)]);
       const slice = listOf(reply);
       for (const entry of slice) {
@@ -155,3 +172,29 @@ function readSeal(entry: Reply): [number, string] {
 
 /** The part of a stream's id in front of the hyphen. */
 const numberOf = (id: Reply | undefined): number => Number(bytesOf(id)?.toString().split('-')[0]);
+
+/** Lines without a gap that this process has written itself, and need not read again. */
+class OwnLines {
+  #first = 1;
+  #lines: string[] = [];
+
+  /** @param before the number of the line in front of these */
+  add(before: number, lines: readonly string[]): void {
+    if (before + 1 !== this.#first + this.#lines.length || this.#lines.length > MOST_OWN) {
+      this.#first = before + 1;
+      this.#lines = [];
+    }
+    for (const line of lines) this.#lines.push(line);
+  }
+
+  at(sequence: number): string | undefined {
+    return this.#lines[sequence - this.#first];
+  }
+
+  /** Those up to this number are not needed any more. */
+  forget(sequence: number): void {
+    const gone = Math.max(0, Math.min(this.#lines.length, sequence - this.#first + 1));
+    this.#lines = this.#lines.slice(gone);
+    this.#first += gone;
+  }
+}

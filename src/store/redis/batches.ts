@@ -22,13 +22,13 @@ const SMALL = 1024;
  * its operations run one after another, each all or nothing, and every promise waits until the whole is durable.
  */
 export class Batches {
-  readonly #run: (operations: Buffer) => Promise<readonly Reply[]>;
+  readonly #run: (operations: readonly Packable[]) => Promise<readonly Reply[]>;
   #waiting: Waiting[] = [];
   #inFlight: Promise<void> | undefined;
   #closed = false;
 
-  /** @param run one round trip for packed operations: a reply for each, in their order */
-  constructor(run: (operations: Buffer) => Promise<readonly Reply[]>) {
+  /** @param run one round trip for some operations: a reply for each, in their order */
+  constructor(run: (operations: readonly Packable[]) => Promise<readonly Reply[]>) {
     this.#run = run;
   }
 
@@ -68,7 +68,7 @@ export class Batches {
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
     try {
-      const replies = await this.#run(pack(batch.map(({ operation }) => operation)));
+      const replies = await this.#run(batch.map(({ operation }) => operation));
       for (const [at, { resolve, reject }] of batch.entries()) {
         const reply = replies[at];
         if (reply === undefined) reject(new StoreUnavailable('Redis gave fewer replies than it was asked for'));
@@ -81,8 +81,8 @@ export class Batches {
 }
 
 const sizeOf = (operation: Packable): number =>
-  (Array.isArray(operation) ? operation as readonly Packable[] : []).reduce<number>((size, part) => size + (Buffer.isBuffer(part) ? part.length : 0), SMALL);
+  (Array.isArray(operation) ? operation as readonly Packable[] : []).reduce<number>((size, part) => size + (typeof part === 'object' && 'bulk' in part ? part.bulk.length : 0), SMALL);
 
 /** Batches of a script that takes all keys from `meta` on. */
 export const inBatches = (link: RedisLink, keys: Keyspace, script: Script): Batches =>
-  new Batches(async (operations) => await link.readScript(script, [keys.meta], [keys.prefix, operations]) as readonly Reply[]);
+  new Batches(async (operations) => await link.readScript(script, [keys.meta], [keys.prefix, pack(operations).bytes]) as readonly Reply[]);

@@ -84,10 +84,10 @@ async function reviseRecord(
     const revision = decide(before);
     if (revision === undefined) return { before };
     const { record, change, block } = revision;
-    const { head, body, end } = encodeStored(record);
+    const { value: next, end } = encodeStored(record, []);
     const digest = hash('sha1', value, 'hex');
     const standing = [name(record.authority), id, encodeChange(change)];
-    const reply = await engine.submit('replace', digest, id, head, body, end, block === undefined ? '' : digestOctets(block), standing, auditLines(audit));
+    const reply = await engine.submit('replace', digest, id, { bulk: next }, end, block === undefined ? '' : digestOctets(block), standing, auditLines(audit));
     if (reply === 0) return { before, after: record };
   }
   throw new StoreUnavailable('the certificate\'s record changes all the time');

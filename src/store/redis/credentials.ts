@@ -38,7 +38,7 @@ const REVOKED_AT = 14;
 /** Entries of a listing that are read in one go. */
 const SLICE = 250;
 
-function encodeCredential({ used = 0, revokedAt = 0, ...record }: Credential & { readonly used?: number; readonly uses?: number }): Buffer {
+export function encodeCredential({ used = 0, revokedAt = 0, ...record }: Credential & { readonly used?: number; readonly uses?: number }): Buffer {
   const json = Buffer.from(JSON.stringify(record));
   const bytes = Buffer.alloc(JSON_AT + json.length);
   bytes.writeUInt32BE(used, 0);
@@ -55,14 +55,19 @@ function decodeCredential<T extends Credential>(kind: Kind, bytes: Buffer): T {
   return { ...record, ...(kind === TOKENS ? { used: bytes.readUInt32BE(0) } : {}), ...(revokedAt === 0 ? {} : { revokedAt }) };
 }
 
+export const decodeToken = (bytes: Buffer): TokenRecord => decodeCredential<TokenRecord>(TOKENS, bytes);
+export const decodeApiKey = (bytes: Buffer): ApiKeyRecord => decodeCredential<ApiKeyRecord>(API_KEYS, bytes);
+
 /** What a claim stands for: its end (seconds), two octets of no use, the credential's name, and the fingerprint. */
-function claimOperand(kind: Kind, { key, fingerprint, expires, livesWithRequest }: Claim, of: Buffer): readonly (Buffer | number)[] {
-  const octets = fingerprintOctets(fingerprint);
-  const encoded = Buffer.concat([Buffer.alloc(7), of, octets]);
+export function encodeClaim({ fingerprint, expires, livesWithRequest }: Omit<Claim, 'key'>, of: Buffer): Buffer {
+  const encoded = Buffer.concat([Buffer.alloc(7), of, fingerprintOctets(fingerprint)]);
   encoded.writeUIntBE(expires, 0, 6);
   encoded[6] = livesWithRequest ? 1 : 0;
-  return [credentialClaimName(kind.claims, key), octets, expires, encoded];
+  return encoded;
 }
+
+const claimOperand = (kind: Kind, claim: Claim, of: Buffer): readonly (Buffer | number)[] =>
+  [credentialClaimName(kind.claims, claim.key), fingerprintOctets(claim.fingerprint), claim.expires, encodeClaim(claim, of)];
 
 /** Enrolment tokens. */
 export function tokenStore(engine: Engine): TokenStore {

@@ -7,7 +7,7 @@ import { widen } from '../shard-generation.ts';
 import {
   decodeHead, decodeSequence, documentKey, encodeHead, encodeSequence, followsOn, headField, newGeneration, sequenceField,
 } from './documents.ts';
-import type { StoredHead } from './documents.ts';
+import type { Sequence, StoredHead } from './documents.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { encodeChange, readChange, readChanges } from './feed.ts';
@@ -143,18 +143,34 @@ async function publish(
   const sequences = new Map(names.map((document, at) => [document, bytesOf(listOf(reply)[at])?.toString()]));
   if (!followsOn(documents, (document) => decodeSequence(sequences.get(document)))) return 'superseded';
   const operands: Packable[] = [];
-  for (const [document, crl] of documents) {
-    const generation = newGeneration();
-    const key = documentKey(engine.keys, authority, document, generation);
-    const ahead = crl.der.length > PIECE;
-    const der = Buffer.from(crl.der.buffer, crl.der.byteOffset, crl.der.length);
-    for (let at = 0; ahead && at < der.length; at += PIECE) await engine.link.evaluate(stageScript, [engine.keys.meta], [engine.keys.prefix, key, at, der.subarray(at, at + PIECE)]);
-    operands.push([
-      headField(document), encodeHead(document, crl, generation), sequenceField(document), sequences.get(document) ?? '',
-      encodeSequence(document, crl), key, der.length, ahead ? '' : der,
-    ]);
-  }
+  for (const [document, crl] of documents) operands.push(await operandOf(engine, authority, document, crl, sequences.get(document), crl));
+  return store(engine, authority, operands, audit);
+}
+
+async function store(engine: Engine, authority: string, operands: readonly Packable[], audit: readonly AuditDraft[]): Promise<'stored' | 'superseded'> {
   const stored = await engine.submit('publish', name(authority), operands, auditLines(audit));
   if (stored === 2) throw new StoreUnavailable('the bytes of the CRL that were written ahead are gone');
   return stored === 0 ? 'stored' : 'superseded';
+}
+
+/** A document for the script; its bytes are written ahead where they are many. */
+async function operandOf(engine: Engine, authority: string, document: CrlDocument, crl: PublishedCrl, sequence: string | undefined, following: Sequence): Promise<Packable> {
+  const generation = newGeneration();
+  const key = documentKey(engine.keys, authority, document, generation);
+  const ahead = crl.der.length > PIECE;
+  const der = Buffer.from(crl.der.buffer, crl.der.byteOffset, crl.der.length);
+  for (let at = 0; ahead && at < der.length; at += PIECE) await engine.link.evaluate(stageScript, [engine.keys.meta], [engine.keys.prefix, key, at, der.subarray(at, at + PIECE)]);
+  return [
+    headField(document), encodeHead(document, crl, generation), sequenceField(document), sequence ?? '', encodeSequence(document, following), key, der.length, ahead ? 0 : { bulk: der },
+  ];
+}
+
+/** Takes in a document from another store, unless one with a higher number stands; its sequence only goes forward. */
+export async function loadDocument(engine: Engine, authority: string, document: CrlDocument, crl: PublishedCrl): Promise<'added' | 'advanced' | 'kept'> {
+  const [head, last] = listOf((await engine.read(['HMGET', engine.keys.of(KEYS.crl, name(authority)), headField(document), sequenceField(document)]))[0]).map((one) => bytesOf(one)?.toString());
+  if (head !== undefined && decodeHead(head).head.number >= crl.number) return 'kept';
+  const before = decodeSequence(last);
+  const following = { number: crl.number > before.number ? crl.number : before.number, thisUpdate: Math.max(crl.thisUpdate, before.thisUpdate), revision: Math.max(crl.revision, before.revision) };
+  if (await store(engine, authority, [await operandOf(engine, authority, document, crl, last, following)], []) !== 'stored') throw new StoreUnavailable('somebody else publishes while CRLs are loaded');
+  return head === undefined ? 'added' : 'advanced';
 }

@@ -61,6 +61,10 @@ export function decodeSequence(json: string | undefined): Sequence {
   return { number: BigInt(number), thisUpdate, revision };
 }
 
+/** With the document that the sequence is named for. */
+export const decodeNamedSequence = (json: string): { readonly document: CrlDocument } & Sequence =>
+  ({ document: (JSON.parse(json) as { readonly document: CrlDocument }).document, ...decodeSequence(json) });
+
 const field = (kind: string, document: string): Buffer => Buffer.concat([Buffer.from(kind), name(document)]);
 
 export const headField = (document: CrlDocument): Buffer => field(CRL_FIELDS.head, document);

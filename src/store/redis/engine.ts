@@ -3,6 +3,7 @@ import { encodeDraft } from './audit-lines.ts';
 import { Batches, inBatches } from './batches.ts';
 import type { Keyspace } from './keys.ts';
 import type { Command, RedisLink, Reply, Script } from './link/link.ts';
+import { pack } from './pack.ts';
 import type { Packable } from './pack.ts';
 import { batchScript } from './scripts/batch.ts';
 import { findScript } from './scripts/reads.ts';
@@ -21,18 +22,21 @@ export interface Engine {
   readonly run: (script: Script, ...args: readonly (string | Buffer | number)[]) => Promise<Reply>;
   readonly get: (key: Buffer) => Promise<Buffer | undefined>;
   readonly read: (...commands: readonly Command[]) => Promise<readonly Reply[]>;
-  /** Called with the log's newest sequence after a batch that wrote lines. */
-  onLines: (sequence: number) => void;
+  /** Called after a batch that wrote lines of the log, with the number of the line before. */
+  onLines: (before: number, lines: readonly string[]) => void;
   /** Takes no more writes, and ends when those that were submitted have. */
   readonly close: () => Promise<void>;
 }
 
 export function createEngine(link: RedisLink, keys: Keyspace): Engine {
-  let last = 0;
+  let place = 0;
   const writes = new Batches(async (operations) => {
-    const [sequence, replies] = await link.evaluate(batchScript, [keys.meta], [keys.prefix, operations]) as [number, readonly Reply[]];
-    if (sequence !== last) engine.onLines(last = sequence);
-    return replies;
+    const { bytes, bulks } = pack(operations, place);
+    const reply = await link.evaluate(batchScript, [keys.meta], [keys.prefix, bytes, place, ...bulks]);
+    const [before, after, last, replies, written] = listOf(reply);
+    place = Number(last);
+    if (after !== before) engine.onLines(Number(before), listOf(written).flatMap((at) => linesOf(operations[Number(at) - 1])));
+    return listOf(replies);
   });
   const finds = inBatches(link, keys, findScript);
   const engine: Engine = {
@@ -53,6 +57,12 @@ export function createEngine(link: RedisLink, keys: Keyspace): Engine {
     },
   };
   return engine;
+}
+
+/** The lines of an operation are its last operand. */
+function linesOf(operation: Packable | undefined): readonly string[] {
+  const last = Array.isArray(operation) ? (operation as readonly Packable[]).at(-1) : undefined;
+  return Array.isArray(last) ? last as readonly string[] : [];
 }
 
 /** The lines of a write's audit entries. */

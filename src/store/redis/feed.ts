@@ -34,7 +34,7 @@ export function encodeChange({ at, notAfter, reason, der }: Change): Buffer {
   return bytes;
 }
 
-function decodeChange(revision: number, serial: Buffer, bytes: Buffer): RevocationChange {
+export function decodeChange(revision: number, serial: Buffer, bytes: Buffer): RevocationChange {
   const reason = REASONS.get(bytes[12] ?? -1);
   if (reason === undefined) throw new Error(`revocation ${revision} has a reason that is not known`);
   return { revision, serial: serial.toString('hex'), at: bytes.readUIntBE(0, 6), notAfter: bytes.readUIntBE(6, 6), reason, der: bytes.subarray(DER_AT) };

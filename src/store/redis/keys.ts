@@ -98,6 +98,8 @@ export const META = {
   sequence: 'sequence',
   /** The newest line whose hash is known, and the hash: `<sequence> <hex>`. */
   sealed: 'sealed',
+  /** How far the loading of another store's content is (`transfer.ts`); absent in a store that is whole. */
+  loading: 'loading',
 } as const;
 
 /** Places in one list. A list of so many ids is one piece of memory. */

@@ -59,7 +59,7 @@ export async function listPage<T>(
 export const listRecords = (engine: Engine, listing: string, test: Test, page: PageQuery): Promise<Page<RequestRecord>> =>
   listPage(engine, listing, page, async (below, wanted) => {
     const { state = -1, since, states, endsBefore, endsFrom, needles } = test;
-    const query = pack([below, SLICE, Math.min(wanted, MOST_FOUND), state, since, states, endsBefore, endsFrom, needles]);
+    const { bytes: query } = pack([below, SLICE, Math.min(wanted, MOST_FOUND), state, since, states, endsBefore, endsFrom, needles]);
     const [last, ended, values, places] = listOf(await engine.look(listScript, query));
     const found = listOf(values).map((value, at) => ({ place: Number(listOf(places)[at]), item: recordOf(bytesOf(value) ?? Buffer.alloc(0)) }));
     return { items: found.filter(({ item }) => test.is(item)), last: Number(last), ended: ended === 1 };

@@ -22,7 +22,8 @@ export interface Mark {
 }
 
 const FIXED = NAME_BYTES + 10;
-const LAST = 2 ** 48 - 1;
+/** The latest time that a mark can have. */
+export const LAST = 2 ** 48 - 1;
 const HEX = /^(?:[0-9a-f]{2})+$/;
 const LIVES_WITH_REQUEST = 1;
 const USE = 2;
@@ -38,6 +39,9 @@ export const useMark = (use: TokenUse): Mark => ({ name: useName(use), fingerpri
 /** A fingerprint as octets, behind the octet that says whether it was hex. */
 export const fingerprintOctets = (fingerprint: string): Buffer =>
   HEX.test(fingerprint) ? Buffer.concat([Buffer.of(1), Buffer.from(fingerprint, 'hex')]) : Buffer.concat([Buffer.of(0), Buffer.from(fingerprint)]);
+
+/** What `fingerprintOctets` made of it. */
+export const readFingerprint = (octets: Buffer): string => octets.toString(octets[0] === 1 ? 'hex' : 'utf8', 1);
 
 export function encodeMarks(marks: readonly Mark[]): Buffer {
   if (marks.length === 0) return Buffer.alloc(0);

@@ -9,9 +9,9 @@ import { requestTest } from './filters.ts';
 import { KEYS, STATES, digestOctets, idOctets, quotaField, windowEnd } from './keys.ts';
 import type { Reply } from './link/link.ts';
 import { listRecords } from './listing.ts';
-import { claimMark, encodeMarks, fingerprintOctets, useMark } from './marks.ts';
+import { claimMark, fingerprintOctets, useMark } from './marks.ts';
 import type { Packable } from './pack.ts';
-import { decodeStored, encodeStored, recordOf } from './stored-record.ts';
+import { PLACE_AT, decodeStored, encodeStored, recordOf } from './stored-record.ts';
 
 /** Requests: their acceptance, their way through the states, and their listing. */
 export function requestStore(engine: Engine): RequestStore {
@@ -43,9 +43,9 @@ export function requestStore(engine: Engine): RequestStore {
     async transition(from, record, audit): Promise<TransitionOutcome> {
       assertTransition(from, record.state);
       const id = recordId(record.id);
-      const { head, body, end } = encodeStored(record);
+      const { value, end } = encodeStored(record, []);
       const certifies = record.state === 'approved' || record.state === 'issued';
-      const reply = await engine.submit('transition', STATES[from], id, head, body, end, certifies ? digestOctets(record.keyHash) : '', auditLines(audit));
+      const reply = await engine.submit('transition', STATES[from], id, { bulk: value }, end, certifies ? digestOctets(record.keyHash) : '', auditLines(audit));
       if (reply === 0) return { outcome: 'stored', record };
       if (reply === 1) return { outcome: 'unknown' };
       if (reply === 3) return { outcome: 'key-blocked' };
@@ -69,15 +69,15 @@ function acceptOperation({ record, claims, token, quota, audit, now }: Acceptanc
   const marks = claims.map(claimMark);
   if (token !== undefined) marks.unshift(useMark(token));
   const lookups = marks.map((mark) => [mark.name, fingerprintOctets(mark.fingerprint)]);
-  const { head, body, end } = encodeStored(record);
+  const { state, end, value } = encodeStored(record, counts ? marks : []);
   return [
-    'accept', id, head, encodeMarks(counts ? marks : []), body, end, lookups, token === undefined ? '' : name(token.id), counts ? 1 : 0,
+    'accept', id, { bulk: value, placeAt: PLACE_AT }, state, end, lookups, token === undefined ? '' : name(token.id), counts ? 1 : 0,
     digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now, auditLines(audit),
   ];
 }
 
-const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly (number | Buffer)[] =>
-  [windowEnd(window, now), quotaField(quotaName(key), window), limit];
+const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly Packable[] =>
+  [String(windowEnd(window, now)), quotaField(quotaName(key), window), limit];
 
 function acceptOutcome(reply: Reply, { claims, quota, now }: Acceptance): AcceptOutcome {
   switch (reply) {

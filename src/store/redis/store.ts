@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { ReplicaStore } from '../replicas.ts';
-import type { Store } from '../store.ts';
+import type { IndexedStore } from '../indexed.ts';
+import type { WholeStore } from '../transfer.ts';
 import { AuditLog } from './audit.ts';
 import { certificateStore } from './certificates.ts';
 import { apiKeyStore, tokenStore } from './credentials.ts';
@@ -10,11 +10,13 @@ import { Hints } from './hints.ts';
 import { KEYS, digestOctets, keyspace } from './keys.ts';
 import { leaseStore } from './leases.ts';
 import type { RedisLink } from './link/link.ts';
+import { rebuildIndexes } from './rebuild.ts';
 import { replicaStore } from './replicas.ts';
 import { requestStore } from './request-store.ts';
 import { objectStore } from './objects.ts';
 import { prepareScript } from './scripts/prepare.ts';
 import { sweeper } from './sweep.ts';
+import { transferStore } from './transfer.ts';
 
 /** The version of the layout (`keys.ts`) and of the values in it. */
 const FORMAT = '1';
@@ -31,7 +33,7 @@ export interface RedisStoreOptions {
  * The store in Redis, shared by any number of processes on any number of machines.
  * @throws StoreUnavailable; Error where what is there is of another version
  */
-export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<Store & { readonly replicas: ReplicaStore }> {
+export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<WholeStore & IndexedStore> {
   const keys = keyspace(prefix);
   const engine = createEngine(link, keys);
   const format = bytesOf(await engine.run(prepareScript, FORMAT, randomBytes(CURSOR_KEY_BYTES)))?.toString();
@@ -48,6 +50,7 @@ export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOp
     leases: leaseStore(engine),
     objects: objectStore(engine),
     replicas: replicaStore(engine),
+    transfer: transferStore(engine, audit),
     blockedKeys: {
       has: async (keyHash) => (await engine.read(['SISMEMBER', keys.of(KEYS.blocked), digestOctets(keyHash)]))[0] === 1,
       add: async (keyHash, drafts) => {
@@ -56,6 +59,7 @@ export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOp
     },
     ping: () => link.ping(),
     sweep: sweeper(engine),
+    rebuildIndexes: (progress = () => undefined) => rebuildIndexes(engine, progress),
     close: async () => {
       await audit.close();
       await engine.close();

@@ -1,8 +1,8 @@
-import type { RequestRecord } from '../../issuance/request.ts';
-import { decodeRecord, encodeRecord } from '../record-codec.ts';
+import type { RequestRecord, RequestState } from '../../issuance/request.ts';
 import { STATES } from './keys.ts';
-import { decodeMarks } from './marks.ts';
+import { decodeMarks, encodeMarks } from './marks.ts';
 import type { Mark } from './marks.ts';
+import { decodeBody, encodeBody } from './record-body.ts';
 
 /**
  * The value of a request: what the scripts ask about, in fixed places, its marks, and the record.
@@ -10,14 +10,13 @@ import type { Mark } from './marks.ts';
  *     octet 0        state (STATES)
  *     octets 1..6    milliseconds since the epoch when the record's life was or will be over, 0 while the request is open
  *     octets 7..12   milliseconds since the epoch when it was made
- *     octets 13..18  place in the order of arrival
+ *     octets 13..18  place in the order of arrival, as the script settles it
  *     octets 19..20  length of the marks
- *     then           marks (`marks.ts`), record (`record-codec.ts`)
- *
- * The scripts put the place and the marks in; the client sends head and body.
+ *     then           marks (`marks.ts`), body (`record-body.ts`)
  */
-export const HEAD_BYTES = 13;
-const PLACE_AT = HEAD_BYTES;
+const END_AT = 1;
+const CREATED_AT = 7;
+export const PLACE_AT = 13;
 const MARKS_LENGTH_AT = 19;
 const MARKS_AT = 21;
 
@@ -30,11 +29,12 @@ export interface StoredRecord {
 export interface EncodedRecord {
   readonly state: number;
   readonly end: number;
-  readonly head: Buffer;
-  readonly body: Buffer;
+  readonly value: Buffer;
 }
 
-export const stateOf = (record: RequestRecord): number => (record.revocation === undefined ? STATES[record.state] : STATES.revoked);
+const stateOf = (record: RequestRecord): number => (record.revocation === undefined ? STATES[record.state] : STATES.revoked);
+
+const STATE_NAMES = new Map<number, RequestState>(Object.entries(STATES).map(([state, number]) => [number, state === 'revoked' ? 'issued' : state as RequestState]));
 
 /** When the record's life was or will be over: milliseconds since the epoch, 0 while the request is open. */
 function endOf(record: RequestRecord): number {
@@ -47,20 +47,28 @@ function endOf(record: RequestRecord): number {
   }
 }
 
-export function encodeStored(record: RequestRecord): EncodedRecord {
-  const state = stateOf(record);
-  const end = endOf(record);
-  const head = Buffer.allocUnsafe(HEAD_BYTES);
-  head[0] = state;
-  head.writeUIntBE(end, 1, 6);
-  head.writeUIntBE(record.createdAt, 7, 6);
-  return { state, end, head, body: encodeRecord(record) };
+/** The value of a record, but for its place. */
+export function encodeStored(record: RequestRecord, marks: readonly Mark[]): EncodedRecord {
+  const [state, end, encodedMarks] = [stateOf(record), endOf(record), encodeMarks(marks)];
+  const value = encodeBody(record, MARKS_AT + encodedMarks.length);
+  value[0] = state;
+  value.writeUIntBE(end, END_AT, 6);
+  value.writeUIntBE(record.createdAt, CREATED_AT, 6);
+  value.writeUIntBE(0, PLACE_AT, 6);
+  value.writeUInt16BE(encodedMarks.length, MARKS_LENGTH_AT);
+  encodedMarks.copy(value, MARKS_AT);
+  return { state, end, value };
 }
 
 export function decodeStored(value: Buffer): StoredRecord {
-  const bodyAt = MARKS_AT + value.readUInt16BE(MARKS_LENGTH_AT);
-  return { place: value.readUIntBE(PLACE_AT, 6), marks: decodeMarks(value.subarray(MARKS_AT, bodyAt)), record: decodeRecord(value.subarray(bodyAt)) };
+  return { place: value.readUIntBE(PLACE_AT, 6), marks: decodeMarks(value.subarray(MARKS_AT, bodyAt(value))), record: recordOf(value) };
 }
 
 /** The record alone. */
-export const recordOf = (value: Buffer): RequestRecord => decodeRecord(value.subarray(MARKS_AT + value.readUInt16BE(MARKS_LENGTH_AT)));
+export function recordOf(value: Buffer): RequestRecord {
+  const state = STATE_NAMES.get(value[0] ?? -1);
+  if (state === undefined) throw new Error('not a record, or one of a newer version');
+  return decodeBody(value.subarray(bodyAt(value)), { state, createdAt: value.readUIntBE(CREATED_AT, 6) });
+}
+
+const bodyAt = (value: Buffer): number => MARKS_AT + value.readUInt16BE(MARKS_LENGTH_AT);

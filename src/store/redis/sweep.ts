@@ -19,10 +19,10 @@ export function sweeper(engine: Engine): Store['sweep'] {
     const again = Math.floor((before + LOOK_AGAIN) / END_BUCKET);
     let left = most;
     while (left > 0) {
-      const [removed, revoked] = listOf(await engine.run(sweepScript, before, Math.min(left, SLICE), again, pack([])));
+      const [removed, revoked] = listOf(await engine.run(sweepScript, before, Math.min(left, SLICE), again, pack([]).bytes));
       const values = listOf(revoked);
       const mayLeave = await withoutChange(engine, values.map((value) => bytesOf(value) ?? Buffer.alloc(0)));
-      if (mayLeave.length > 0) await engine.run(sweepScript, before, 0, again, pack(mayLeave));
+      if (mayLeave.length > 0) await engine.run(sweepScript, before, 0, again, pack(mayLeave).bytes);
       const done = Number(removed) + values.length;
       if (done === 0) break;
       left -= done;

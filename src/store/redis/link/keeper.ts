@@ -35,7 +35,7 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
   let closed = false;
   let reason = 'not connected yet';
   /** Until when calls wait for a session. */
-  let patience = Date.now() + options.timeout;
+  let patience = Date.now() + options.timeout + GRACE;
   let wake: (() => void) | undefined;
 
   const unavailable = (): StoreUnavailable => new StoreUnavailable(reason);

@@ -1,5 +1,6 @@
 import { StoreUnavailable } from '../../store.ts';
 import { type Connection, LinkDown } from './connection.ts';
+import { followingOf, watchFollowers } from './followers.ts';
 import type { Command, Reply } from './link.ts';
 import { endpointText } from './options.ts';
 import { ErrorReply, isElsewhere, listOf, meaningOf } from './replies.ts';
@@ -9,6 +10,8 @@ export interface Acknowledgement {
   /** WAIT, or WAITAOF. */
   readonly command: Command;
   readonly replicas: number;
+  /** Makes sure that the server still is the primary; rejects with LinkDown where it is not. */
+  readonly confirm: () => Promise<void>;
 }
 
 /** Sends calls over a connection: some commands each, in the order in which they were made. */
@@ -21,8 +24,10 @@ export type Lane = (commands: readonly Command[]) => Promise<readonly (Reply | E
  * a command that only read waits for the writes of others that it saw. (The documentation promises it for own writes only; Redis and
  * Valkey note the offset after every command, and a test holds them to it.) It holds up its connection: calls that come meanwhile are
  * gathered, and share the next one.
+ *
+ * After WAIT comes ROLE: where the replicas give reason to doubt that this is the primary, nothing is acknowledged before that is certain.
  */
-export function waitingLane(connection: Connection, { command, replicas }: Acknowledgement): Lane {
+export function waitingLane(connection: Connection, { command, replicas, confirm }: Acknowledgement): Lane {
   interface Call {
     readonly commands: readonly Command[];
     readonly resolve: (replies: readonly (Reply | ErrorReply)[]) => void;
@@ -30,13 +35,17 @@ export function waitingLane(connection: Connection, { command, replicas }: Ackno
   }
   let gathered: Call[] = [];
   let busy = false;
+  const inDoubt = watchFollowers();
 
   const flush = async (): Promise<void> => {
     const calls = gathered;
     gathered = [];
     try {
-      const replies = await connection.send([...calls.flatMap(({ commands }) => commands), command]);
-      const shortage = shortageOf(replies.at(-1), replicas, endpointText(connection.endpoint));
+      const replies = await connection.send([...calls.flatMap(({ commands }) => commands), command, ['ROLE']]);
+      const shortage = shortageOf(replies.at(-2), replicas, endpointText(connection.endpoint));
+      const following = followingOf(replies.at(-1));
+      if (following === undefined) throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: it is no longer the primary`);
+      if (inDoubt(following, Date.now()) && shortage === undefined) await confirm();
       let from = 0;
       for (const { commands, resolve, reject } of calls) {
         if (shortage === undefined) resolve(replies.slice(from, from + commands.length));

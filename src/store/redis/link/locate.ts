@@ -3,14 +3,22 @@ import type { Command, Reply } from './link.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, listOf, meaningOf, textOf } from './replies.ts';
 
-/** Finds the primary that holds our keys. Throws LinkDown. */
-export type Locate = () => Promise<Endpoint>;
+/** None of the sentinels, or nodes, answers. */
+export class NobodyToAsk extends LinkDown {}
+
+/**
+ * Finds the primary that holds our keys. Throws LinkDown; also while another server is being made the primary.
+ * @param certain whether the answers must be those of most that there are
+ */
+export type Locate = (certain?: boolean) => Promise<Endpoint>;
 
 /** What one sentinel or node says. */
 interface Testimony {
   readonly primary: Endpoint;
   /** Rises with every failover: of two that contradict each other, the one with the higher epoch knows more. */
   readonly epoch: number;
+  /** A failover has begun, and it is not decided yet who the next primary is. */
+  readonly moving: boolean;
   /** Others who may be asked the next time. */
   readonly others: readonly Endpoint[];
 }
@@ -28,16 +36,23 @@ export function locator(options: RedisLinkOptions): Locate {
   if (asked === undefined) return () => Promise.resolve(address.hosts[0] as Endpoint);
   let learnt: readonly Endpoint[] = [];
   let highest = 0;
-  return async () => {
-    const known = [...new Map([...address.hosts, ...learnt].map((host) => [endpointText(host), host])).values()].slice(0, MOST_KNOWN);
-    const answers = await askAll(known, (host) => asked(host, options));
+  const who = address.topology === 'sentinel' ? 'the sentinels' : 'the nodes of the Cluster';
+  return async (certain = false) => {
+    let known = address.hosts;
+    const answers = await askAll(known, (host) => asked(host, options)).catch((error: unknown) => {
+      // None of those that were named lives; others may.
+      known = learnt;
+      if (known.length === 0) throw error;
+      return askAll(known, (host) => asked(host, options));
+    });
     const best = answers.reduce((one, other) => (other.epoch > one.epoch ? other : one));
+    const most = answers.length * 2 > known.length;
+    if (certain && !most) throw new LinkDown(`only ${answers.length} of ${known.length} of ${who} answer, too few to know which server is the primary`);
     // Whoever was cut off still names the primary of before. Where most say so, their count began anew.
-    if (best.epoch < highest && answers.length * 2 <= known.length) {
-      throw new LinkDown(`those who answer of ${address.topology === 'sentinel' ? 'the sentinels' : 'the Cluster'} know nothing of the last failover`);
-    }
+    if (best.epoch < highest && !most) throw new LinkDown(`those who answer of ${who} know nothing of the last failover`);
+    if (answers.some(({ moving }) => moving)) throw new LinkDown(`${who} are about to make another server the primary`);
     highest = best.epoch;
-    learnt = answers.flatMap(({ others }) => others);
+    learnt = best.others.slice(0, MOST_KNOWN);
     return best.primary;
   };
 }
@@ -58,7 +73,7 @@ async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promi
     }
   });
   const [first, ...rest] = answers;
-  if (first === undefined) throw new LinkDown(faults.join('; '));
+  if (first === undefined) throw new NobodyToAsk(faults.join('; '));
   return [first, ...rest];
 }
 
@@ -79,10 +94,15 @@ async function question(host: Endpoint, credentials: Credentials, options: Redis
 
 async function askSentinel(host: Endpoint, options: RedisLinkOptions): Promise<Testimony> {
   const name = options.address.name ?? '';
-  const [master, sentinels] = await question(host, options.sentinel ?? {}, options, [['SENTINEL', 'MASTER', name], ['SENTINEL', 'SENTINELS', name]]);
+  const [master, address, sentinels] = await question(host, options.sentinel ?? {}, options, [['SENTINEL', 'MASTER', name], ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name], ['SENTINEL', 'SENTINELS', name]]);
   const about = fields(master ?? null);
-  const primary = { host: about.get('ip') ?? '', port: Number(about.get('port')) };
-  return { primary, epoch: Number(about.get('config-epoch') ?? 0), others: listOf(sentinels).map((one) => fields(one)).map((one) => ({ host: one.get('ip') ?? '', port: Number(one.get('port')) })) };
+  const [ip, port] = listOf(address).map((part) => textOf(part) ?? '');
+  return {
+    primary: { host: ip ?? '', port: Number(port) }, epoch: Number(about.get('config-epoch') ?? 0),
+    // Both answers change when the next one is promoted: the address at once, what is told of the primary at the end of the failover.
+    moving: (about.get('flags') ?? '').includes('failover_in_progress') && about.get('ip') === ip && about.get('port') === port,
+    others: listOf(sentinels).map((one) => fields(one)).map((one) => ({ host: one.get('ip') ?? '', port: Number(one.get('port')) })),
+  };
 }
 
 /** A list of names and values, as a map. */
@@ -97,7 +117,7 @@ async function askNode(host: Endpoint, options: RedisLinkOptions): Promise<Testi
   const all = (textOf(nodes) ?? '').split('\n').filter((line) => line !== '').map((line) => nodeOf(line, host));
   const owner = all.find(({ slots }) => slots.some(([from, to]) => from <= Number(slot) && Number(slot) <= to));
   if (owner === undefined) throw new LinkDown(`Redis ${endpointText(host)}: no node of the Cluster has slot ${String(slot)}, where the keys are`);
-  return { primary: owner.endpoint, epoch: owner.epoch, others: all.filter(({ alive }) => alive).map(({ endpoint }) => endpoint) };
+  return { primary: owner.endpoint, epoch: owner.epoch, moving: false, others: all.filter(({ alive }) => alive).map(({ endpoint }) => endpoint) };
 }
 
 interface ClusterNode {

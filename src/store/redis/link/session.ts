@@ -3,7 +3,7 @@ import { connect, type Connection, LinkDown, within } from './connection.ts';
 import { DURABILITY_QUESTIONS, volatility } from './durability.ts';
 import { type Lane, waitingLane } from './lane.ts';
 import type { Command, Reply } from './link.ts';
-import type { Locate } from './locate.ts';
+import { type Locate, NobodyToAsk } from './locate.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, isElsewhere, listOf, meaningOf, textOf } from './replies.ts';
 
@@ -30,6 +30,9 @@ const STALLED = 1000;
 /** Milliseconds between two checks of a session in which nothing seems wrong. */
 const CHECK_EVERY = 5000;
 
+/** Milliseconds for which it is certain who the primary is: a replica has to be promoted, and ours to be left by it. */
+const CONFIRMED = 250;
+
 /** @throws LinkDown where there is no server that may be used */
 export async function openSession(locate: Locate, options: RedisLinkOptions): Promise<Session> {
   const endpoint = await locate();
@@ -49,11 +52,23 @@ export async function openSession(locate: Locate, options: RedisLinkOptions): Pr
     // WAIT holds up its connection: reads have one of their own. (A replica may be asked to have it on its disk since 7.2.)
     const command: Command = hasWaitAof && !options.allowVolatile ? ['WAITAOF', 1, minReplicas, replicaTimeout] : ['WAIT', minReplicas, replicaTimeout];
     const second = await connected();
-    return run(endpoint, connections, waitingLane(first, { command, replicas: minReplicas }), waitingLane(second, { command, replicas: minReplicas }), locate, options);
+    let confirmed = 0;
+    const confirm = async (): Promise<void> => {
+      if (Date.now() - confirmed < CONFIRMED) return;
+      await isPrimary(endpoint, () => locate(true));
+      confirmed = Date.now();
+    };
+    return run(endpoint, connections, waitingLane(first, { command, replicas: minReplicas, confirm }), waitingLane(second, { command, replicas: minReplicas, confirm }), locate, options);
   } catch (error) {
     for (const connection of connections) connection.close();
     throw error;
   }
+}
+
+/** @throws LinkDown where another server is the primary, or is being made so, or nobody can say */
+async function isPrimary(endpoint: Endpoint, locate: Locate): Promise<void> {
+  const primary = await locate();
+  if (endpointText(primary) !== endpointText(endpoint)) throw new LinkDown(`Redis ${endpointText(endpoint)}: ${endpointText(primary)} is the primary now`);
 }
 
 /** Chooses the database. Names the connection, where it may, for whoever looks at the server's clients. */
@@ -126,8 +141,10 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
   const look = async (whole: boolean): Promise<void> => {
     checking = true;
     try {
-      const primary = await locate().catch(() => endpoint);
-      if (endpointText(primary) !== at) return end(`Redis ${at}: ${endpointText(primary)} is the primary now`);
+      await isPrimary(endpoint, locate).catch((error: unknown) => {
+        // Where nobody can be asked, the server itself still can.
+        if (!(error instanceof NobodyToAsk)) throw error;
+      });
       if (whole) await within(options.timeout, check(connections.at(-1) as Connection, options), `Redis ${at}: no answer within ${options.timeout / 1000} s`);
     } finally {
       checking = false;

@@ -1,12 +1,55 @@
 /**
- * { 'accept', id, head, marks, body, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), audit }
+ * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), audit }
  *
- * lookups: { name, fingerprint } for the token's use, where there is one, and then for each claim. quota: { end of its window, field, limit }.
+ * lookups: { name, fingerprint } for the token's use, where there is one, and then for each claim. quota: { end of its window (text), field, limit }.
  * Reply: 0 stored; { 1, value } exists; { 2, which claim } conflict; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken.
  */
 export const acceptOperation = `
+-- Counts of quotas as they are with this batch, and what it adds: mostly many requests of one requester.
+local counts_before, counts_added = {}, {}
+
+local function quota_taken(quota)
+  local name = quota[1] .. quota[2]
+  if not counts_before[name] then
+    counts_before[name] = tonumber(call('HGET', K.quota .. quota[1], quota[2]) or 0)
+    counts_added[name] = { quota[1], quota[2], 0 }
+  end
+  return counts_before[name] + counts_added[name][3]
+end
+
+local function write_quotas()
+  for name, added in pairs(counts_added) do
+    if added[3] > 0 then
+      call('HINCRBY', K.quota .. added[1], added[2], added[3])
+      if counts_before[name] == 0 then call('ZADD', K.quotas, added[1], added[1]) end
+    end
+  end
+end
+
+-- Which keys are blocked: one question for all of the batch.
+local is_blocked = {}
+
+local function look_for_blocked(all)
+  local digests = {}
+  for _, o in ipairs(all) do
+    if o[1] == 'accept' then digests[#digests + 1] = o[9] end
+  end
+  for from = 1, #digests, 500 do
+    local last = math.min(#digests, from + 499)
+    for at, found in ipairs(call('SMISMEMBER', K.blocked, unpack(digests, from, last))) do
+      if found == 1 then is_blocked[digests[from + at - 1]] = true end
+    end
+  end
+end
+
+local function block(digest)
+  is_blocked[digest] = true
+  return call('SADD', K.blocked, digest)
+end
+
 function operations.accept(o)
-  local id, lookups, token, counts, quota, now = o[2], o[7], o[8], o[9] == 1, o[11], o[12]
+  predicted = predicted + 1
+  local id, state, lookups, token, counts, quota, now = o[2], o[4], o[6], o[7], o[8] == 1, o[10], o[11]
   local uses = token ~= ''
   -- 1. Asked before? A token's use by the same CSR needs no comparison.
   for at, lookup in ipairs(lookups) do
@@ -24,18 +67,18 @@ function operations.accept(o)
       used = token_use(token, now)
       if not used then return 3 end
     end
-    if quota ~= 0 and tonumber(call('HGET', K.quota .. decimal(quota[1]), quota[2]) or 0) >= quota[3] then return 4 end
-    if call('SISMEMBER', K.blocked, o[10]) == 1 then return 5 end
+    if quota ~= 0 and quota_taken(quota) >= quota[3] then return 4 end
+    if is_blocked[o[9]] then return 5 end
   end
   -- 3. The last check is the first write.
-  local number = place + 1
-  local value = table.concat({ o[3], pack('>I6I2', number, #o[4]), o[4], o[5] })
-  if not call('SET', K.record .. id, value, 'NX') then return 6 end
-  place = number
+  local key = K.record .. id
+  if not call('SET', key, bulk(o[3]), 'NX') then return 6 end
+  place = place + 1
+  -- Most often the caller knew which place it would be.
+  if place ~= predicted then call('SETRANGE', key, PLACE_OFFSET, pack('>I6', place)) end
   arrived[#arrived + 1] = id
-  local state = byte(o[3], 1)
-  if state ~= 0 then call('ZADD', K.states .. state, number, id) end
-  ends(o[6], id)
+  if state ~= 0 then call('ZADD', K.states .. state, place, id) end
+  ends(o[5], id)
   if counts then
     for _, lookup in ipairs(lookups) do
       local hash, field = claim_at(lookup[1])
@@ -43,11 +86,11 @@ function operations.accept(o)
     end
     if uses then count_use(token, used) end
     if quota ~= 0 then
-      local window = decimal(quota[1])
-      if call('HINCRBY', K.quota .. window, quota[2], 1) == 1 then call('ZADD', K.quotas, quota[1], window) end
+      local added = counts_added[quota[1] .. quota[2]]
+      added[3] = added[3] + 1
     end
   end
-  audit(o[13])
+  audit(o[12])
   return 0
 end
 `;

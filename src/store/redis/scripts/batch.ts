@@ -6,6 +6,7 @@ import { crlOperations } from './crls.ts';
 import { leaseOperations } from './leases.ts';
 import { objectOperations } from './objects.ts';
 import { smallOperations } from './small.ts';
+import { loadOperations } from './transfer.ts';
 import { transitionOperations } from './transition.ts';
 
 /** Lines of the log in one entry of the stream, so that reading a few lines is no long work. */
@@ -15,8 +16,9 @@ const LINES_MOST = 32;
  * One batch of writes, each all or nothing: an operation reads and decides first, and then writes, so that only what it has decided is
  * written. What goes to the end of a list for each of them (places, ends, lines of the log) is gathered and written for all at once.
  *
- * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }.
- * Reply: the sequence of the log's newest line, and the reply of each operation.
+ * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }. ARGV[3]: the
+ * place before the first one that the requests to be accepted have in them, in their order. From ARGV[4] on: bulks.
+ * Reply: { the newest line of the log before, and after, the last place, the reply of each operation, which operations wrote lines }.
  */
 export const batchScript: Script = {
   name: 'batch',
@@ -26,6 +28,11 @@ local place, sequence = tonumber(orders[1] or 0), tonumber(orders[2] or 0)
 local first_place, first_sequence = place, sequence
 local lines, arrived, ending, ending_order = {}, {}, {}, {}
 local operations = {}
+
+-- Octets that came as an argument of their own.
+local function bulk(number) return ARGV[number + 3] end
+-- The place that the value of the accepted request at hand has in it already.
+local predicted = tonumber(ARGV[3])
 
 local function audit(more)
   for at = 1, #more do lines[#lines + 1] = more[at] end
@@ -43,11 +50,15 @@ local function ends(finish, id)
   end
   list[#list + 1] = id
 end
-${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${objectOperations}${smallOperations}
-local replies = {}
-for at, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
+${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${objectOperations}${smallOperations}${loadOperations}
+local replies, written, all = {}, {}, cmsgpack.unpack(ARGV[2])
+look_for_blocked(all)
+for at, operation in ipairs(all) do
+  local before = #lines
   replies[at] = operations[operation[1]](operation)
+  if #lines > before then written[#written + 1] = at end
 end
+write_quotas()
 
 -- unpack() takes a few thousand values at most.
 local MOST = 1000
@@ -80,6 +91,6 @@ if place ~= first_place then
 elseif sequence ~= first_sequence then
   call('HSET', KEYS[1], META.sequence, decimal(sequence))
 end
-return { sequence, replies }
+return { first_sequence, sequence, place, replies, written }
 `,
 };

@@ -25,6 +25,7 @@ local function decimal(number) return string.format('%.0f', number) end
 
 -- stored-record.ts, with places counted from 1
 local STATE, ENDED, CREATED, PLACE, MARKS_LENGTH, MARKS = 1, 2, 8, 14, 20, 22
+local PLACE_OFFSET = '13'
 local function body_at(value)
   local high, low = byte(value, MARKS_LENGTH, MARKS_LENGTH + 1)
   return MARKS + high * 256 + low

@@ -5,7 +5,7 @@
  * { 'drop', authority, serials }: see `CrlStore.drop`. Reply: how many left.
  *
  * { 'publish', authority, documents, audit }; a document: { head's field, head (JSON), sequence's field, the sequence as the caller has
- * seen it or '', as it is then, key of the bytes, their length, the bytes or '' where they are there already }
+ * seen it or '', as it is then, key of the bytes, their length, the bytes (bulk), or 0 where they are there already }
  * Reply: 0 stored; 1 a sequence has gone on; 2 bytes are not there.
  *
  * { 'retire', authority, fields of heads, audit }. Reply: 0.
@@ -81,10 +81,10 @@ function operations.publish(o)
   local hash = K.crl .. authority
   for _, document in ipairs(o[3]) do
     if (call('HGET', hash, document[3]) or '') ~= document[4] then return 1 end
-    if document[8] == '' and call('STRLEN', document[6]) ~= document[7] then return 2 end
+    if document[8] == 0 and call('STRLEN', document[6]) ~= document[7] then return 2 end
   end
   for _, document in ipairs(o[3]) do
-    if document[8] == '' then call('PERSIST', document[6]) else call('SET', document[6], document[8]) end
+    if document[8] == 0 then call('PERSIST', document[6]) else call('SET', document[6], bulk(document[8])) end
     unlink_document(authority, document[1])
     call('HSET', hash, document[1], document[2], document[3], document[5])
   end

@@ -14,7 +14,7 @@ function operations.audit(o)
 end
 
 function operations.block(o)
-  if call('SADD', K.blocked, o[2]) == 1 then audit(o[3]) end
+  if block(o[2]) == 1 then audit(o[3]) end
   return 0
 end
 

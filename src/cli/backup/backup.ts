@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { Failure } from '../../client/failure.ts';
+import { JSON_OPTION, withExamples } from '../arguments.ts';
+import type { Context } from '../context.ts';
+import { startProgress } from '../progress.ts';
+import { writeResult } from '../result.ts';
+import { DATA_OPTION, type PlaceOptions, readConfig } from '../settings.ts';
+import { fields, showTime } from '../text.ts';
+import { addBackupVerify } from './verify.ts';
+import { showBytes, showItems } from './words.ts';
+
+interface Options extends PlaceOptions {
+  readonly json?: boolean;
+}
+
+const ABOUT = `Write all that the store holds into a file: requests, certificates, tokens, API keys, revocations, CRLs, the audit log.
+The service may run meanwhile: the file has the store as it was at one head of its audit log, which is printed.
+What is interrupted goes on where it stopped, when the same command is given again.
+Keys and certificates of the authorities are files of the data folder, not of the store: keep a copy of those once.`;
+
+/** `backup FILE`, and `backup verify FILE`. */
+export function addBackup(parent: Command, context: Context): void {
+  const command = parent.command('backup')
+    .summary('write the whole store into a file')
+    .description(ABOUT)
+    .argument('<file>', 'where it goes; nothing may be there')
+    .option('--config <file>', 'the configuration, which names the store (<data>/chancery.yaml)')
+    .option(...DATA_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (name: string, options: Options) => {
+      const file = resolve(name);
+      if (existsSync(file)) throw new Failure('file', `${file} is there already`, { advice: 'give another name: a backup is never overwritten' });
+      const settings = await readConfig(context, options);
+      const { backupTo } = await import('../../move.ts');
+      const progress = startProgress(context, 'reading the store');
+      const made = await backupTo(file, settings, context.now, progress.update).finally(progress.end);
+      const head = `${made.head.sequence}:${made.head.hash}`;
+      writeResult(context, options.json, { file, bytes: made.bytes, resumed: made.resumed, head, items: made.items, lines: made.lines, finishedAt: new Date(made.finishedAt).toISOString() }, (paint) => fields([
+        ['file', `${file} (${showBytes(made.bytes)}${made.resumed ? ', taken up where it was interrupted' : ''})`],
+        ['holds', showItems(made.items)],
+        ['audit log', `${made.lines} lines`],
+        ['head', head],
+        ['finished', showTime(made.finishedAt)],
+      ], paint));
+    });
+  addBackupVerify(command, context);
+  withExamples(command, [
+    ['each night', 'chancery backup /var/backups/chancery-$(date +%F).backup'],
+    ['check it', 'chancery backup verify /var/backups/chancery-2026-08-01.backup'],
+    ['bring it back, with the service stopped', 'chancery restore /var/backups/chancery-2026-08-01.backup'],
+  ]);
+}

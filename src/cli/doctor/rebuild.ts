@@ -1,0 +1,20 @@
+import type { Context } from '../context.ts';
+import { startProgress } from '../progress.ts';
+import { writeResult } from '../result.ts';
+import { type PlaceOptions, readConfig } from '../settings.ts';
+import { fields } from '../text.ts';
+
+/** `doctor --rebuild-indexes`: what listings and clean-up find things by, made anew from the things themselves. */
+export async function rebuildIndexes(context: Context, options: PlaceOptions & { readonly json?: boolean }): Promise<void> {
+  const settings = await readConfig(context, options);
+  const { rebuildIndexesOf } = await import('../../rebuild-indexes.ts');
+  const progress = startProgress(context, 'making the indexes anew');
+  const rebuilt = await rebuildIndexesOf(settings, (done, total) => progress.update('making the indexes anew', done, total)).finally(progress.end);
+  if (rebuilt === undefined) {
+    writeResult(context, options.json, { rebuilt: false }, () => 'The embedded store has no indexes of their own: they are written with the records, or made at each start.\n');
+    return;
+  }
+  writeResult(context, options.json, { rebuilt: true, ...rebuilt }, (paint) => `${paint('green', 'The indexes are made anew.')}\n${fields([
+    ['requests', String(rebuilt.requests)], ['tokens', String(rebuilt.tokens)], ['API keys', String(rebuilt.apiKeys)], ['removed', `${rebuilt.removed} entries of things that are not there`],
+  ], paint)}`);
+}

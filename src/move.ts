@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { authoritiesFolder } from './authority/layout.ts';
+import type { Config } from './config/config.ts';
+import { openStore } from './open-store.ts';
+import type { WholeStore } from './store/transfer.ts';
+import { backup, type Progress } from './transfer/backup.ts';
+import { restoreFile, restoreStore, type Restored, type RestoreOptions } from './transfer/restore.ts';
+import { VERSION } from './version.ts';
+
+const ACTOR = 'service:restore';
+
+/**
+ * Writes all that the configured store holds into a file, also while a service runs on it.
+ * @throws TransferError, StoreUnavailable
+ */
+export const backupTo = (file: string, config: Config, clock: () => number, progress: Progress): ReturnType<typeof backup> =>
+  withStore(config.store, (store) => backup({ source: { store, authorities: authorityNames(config) }, file, program: VERSION, id: randomUUID(), clock, progress }));
+
+export interface RestoreFrom {
+  /** A backup, or the address of a store. */
+  readonly from: { readonly file: string } | { readonly store: Config['store']['url'] };
+  readonly more: boolean;
+}
+
+/**
+ * Takes what a backup or another store holds into the configured store.
+ * @throws TransferError, StoreUnavailable
+ */
+export const restoreFrom = ({ from, more }: RestoreFrom, config: Config, clock: () => number, progress: Progress): Promise<Restored> =>
+  withStore(config.store, (target) => {
+    const options: RestoreOptions = { target, clock, more, actor: ACTOR, progress };
+    if ('file' in from) return restoreFile(from.file, options);
+    return withStore({ ...config.store, url: from.store }, (store) => restoreStore({ store, authorities: authorityNames(config) }, options));
+  });
+
+async function withStore<T>(settings: Config['store'], work: (store: WholeStore) => Promise<T>): Promise<T> {
+  const store = await openStore(settings);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+const authorityNames = ({ data }: Config): string[] => {
+  const folder = authoritiesFolder(data);
+  return existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name) : [];
+};

@@ -1,0 +1,28 @@
+import type { Logger } from 'pino';
+import type { Core } from './core.ts';
+import type { RevocationEventRoutes } from './http/rest/revocation-events.ts';
+import { revocationFeed } from './revocation/events/feed.ts';
+import type { CrlDocument } from './store/store.ts';
+
+/** The feed of revocations that clients follow, with its bounds, metrics and faults. `httpUrl`: where CRLs are fetched without TLS. */
+export function revocationEvents({ config: { limits }, store, authorities, metrics }: Core, httpUrl: string | undefined, log: Logger): RevocationEventRoutes {
+  const feed = revocationFeed({
+    store: store.crls,
+    authorities: authorities.all.map(({ name }) => name),
+    urlOf: (authority, document) => `${httpUrl ?? ''}${pathOf(authority, document)}`,
+    failed: (err) => log.error({ err }, 'the store\'s revocations could not be read for those who follow them'),
+    sent: metrics.eventsSent,
+  });
+  return {
+    feed,
+    limits: { streams: limits.eventStreams, perAddress: limits.eventStreamsPerAddress },
+    opened: () => metrics.eventStream(1),
+    ended: (why) => {
+      metrics.eventStream(-1);
+      metrics.eventStreamEnded(why);
+    },
+    failed: (err) => log.error({ err }, 'a stream of events was ended: what its client had missed could not be read'),
+  };
+}
+
+const pathOf = (authority: string, document: CrlDocument): string => (document === 'full' ? `/crl/${authority}.crl` : `/crl/${authority}/${document}.crl`);

@@ -1,0 +1,265 @@
+import { setImmediate } from 'node:timers/promises';
+import type { CrlDocument, CrlHead, CrlStore, RevocationChanges } from '../../store/store.ts';
+import { type EventKind, type RevocationEvent, crlEvent, eventText, revocationEvent } from './event.ts';
+import { type AuthorityPosition, type Position, parsePosition, positionText } from './position.ts';
+
+export interface FeedOptions {
+  readonly store: Pick<CrlStore, 'standing' | 'changes' | 'heads' | 'onHint'>;
+  readonly authorities: readonly string[];
+  /** Where a document is fetched. */
+  readonly urlOf: (authority: string, document: CrlDocument) => string;
+  readonly failed: (error: unknown) => void;
+  /** Counts what was sent to all followers. */
+  readonly sent: (kind: EventKind, count: number) => void;
+}
+
+/** Who is told: a client's connection. */
+export interface Follower {
+  /** Takes text at once; whoever is too slow for it is ended by its own door. */
+  readonly push: (text: string) => void;
+  /** Takes text, and resolves when there is room for more; false when it has ended. */
+  readonly write: (text: string) => Promise<boolean>;
+  readonly ended: () => boolean;
+}
+
+/** The revocations and CRLs of this service, as they come. */
+export interface RevocationFeed {
+  /** Tells the follower all that came after `lastEventId`, and from then on what comes. Resolves when it is up to date, or has ended. */
+  readonly follow: (follower: Follower, lastEventId: string | undefined) => Promise<void>;
+  readonly leave: (follower: Follower) => void;
+  readonly stop: () => Promise<void>;
+}
+
+/** The store is asked so often, milliseconds: hints may be lost. */
+const LOOK_EVERY = 500;
+/** From one telling to the next, milliseconds: what comes between is told together. */
+const GATHER = 100;
+/** Telling all may take this share of the time. */
+const SHARE = 4;
+const PAGE = 500;
+/** Followers told in one go. */
+const SLICE = 100;
+/** Who is further behind, in revisions, fetches the CRL: that is less to read. */
+const MOST_BEHIND = 10_000;
+/** Of more shards no ids are made: the full CRL tells that there is something new. */
+const MOST_SHARDS = 256;
+
+/** What the reader has read of an authority. */
+interface Read extends AuthorityPosition {
+  readonly publications: number;
+  readonly heads: ReadonlyMap<CrlDocument, CrlHead>;
+}
+
+/**
+ * Reads the store's feeds once for all followers of this process, and only while there are any. A follower first reads by itself what it
+ * has missed, up to where the reader stands; at that very point it joins those who are told. So it gets each event once, in order.
+ */
+export function revocationFeed({ store, authorities, urlOf, failed, sent }: FeedOptions): RevocationFeed {
+  const waiting = new Set<Follower>();
+  const live = new Set<Follower>();
+  let read: ReadonlyMap<string, Read> | undefined;
+  let reading: Promise<void> | undefined;
+  let wake = (): void => {};
+  /** Called when the look that begins next is over. */
+  let nextLook: (() => void)[] = [];
+  let stopped = false;
+  let failing = false;
+
+  const tell = async (events: readonly RevocationEvent[], text: string): Promise<void> => {
+    const followers = [...live];
+    for (let from = 0; from < followers.length; from += SLICE) {
+      if (from > 0) await setImmediate();
+      for (const follower of followers.slice(from, from + SLICE)) follower.push(text);
+    }
+    for (const { kind } of events) sent(kind, followers.length);
+  };
+
+  /** Moves one authority on, and tells what is new. */
+  const moveOn = async (name: string, next: Read, events: readonly (readonly [RevocationEvent, AuthorityPosition])[]): Promise<void> => {
+    const before = read ?? new Map<string, Read>();
+    const text = events.map(([event, at]) => eventText(event, positionText(new Map(before).set(name, { ...next, ...at })))).join('');
+    read = new Map(before).set(name, next);
+    if (events.length > 0) await tell(events.map(([event]) => event), text);
+  };
+
+  const readOne = async (name: string): Promise<void> => {
+    let at = read?.get(name);
+    const { revision: newest, publications } = await store.standing(name);
+    if (at !== undefined && at.revision === newest && at.publications === publications) return;
+    // Heads before changes: a CRL is told only after all the revocations that it lists.
+    const heads = await headsOf(name);
+    if (at === undefined) return void await moveOn(name, { revision: newest, publications, heads, numbers: numbersOf(heads) }, []);
+    for (let more = true; more;) {
+      const page: RevocationChanges = await store.changes(name, at.revision, PAGE);
+      if (page.restart || page.revision < at.revision) return startOver(name, { revision: page.revision, publications, heads, numbers: numbersOf(heads) });
+      more = page.changes.length === PAGE;
+      const { numbers } = at;
+      at = { ...at, revision: more ? page.changes.at(-1)?.revision ?? page.revision : page.revision };
+      await moveOn(name, at, page.changes.map((change) => [revocationEvent(name, change), { revision: change.revision, numbers }] as const));
+    }
+    const { revision } = at;
+    await moveOn(name, { revision, publications, heads, numbers: numbersOf(heads) }, crlEvents(name, { revision, numbers: at.numbers }, heads));
+  };
+
+  /** The store knows less than we: it was replaced by an older one. */
+  const startOver = async (name: string, now: Read): Promise<void> => {
+    read = new Map(read).set(name, now);
+    const event = resetEvent('the service\'s records were replaced');
+    await tell([event], eventText(event, positionText(read)));
+  };
+
+  const headsOf = async (name: string): Promise<ReadonlyMap<CrlDocument, CrlHead>> => {
+    const heads = await store.heads(name);
+    const shards = [...heads.keys()].filter((document) => document !== 'full' && document !== 'delta');
+    return shards.length <= MOST_SHARDS ? heads : new Map([...heads].filter(([document]) => document === 'full' || document === 'delta'));
+  };
+
+  /** A new CRL of each document that has one, with the position behind it. */
+  const crlEvents = (name: string, { revision, numbers }: AuthorityPosition, heads: ReadonlyMap<CrlDocument, CrlHead>): (readonly [RevocationEvent, AuthorityPosition])[] => {
+    const known = new Map(numbers);
+    return [...heads].filter(([document, { number }]) => number > (known.get(document) ?? 0n)).map(([document, head]) => {
+      known.set(document, head.number);
+      return [crlEvent(name, document, head, urlOf(name, document)), { revision, numbers: new Map(known) }] as const;
+    });
+  };
+
+  const look = async (): Promise<void> => {
+    for (const name of authorities) await readOne(name);
+  };
+
+  const run = async (): Promise<void> => {
+    const unlisten = store.onHint(() => wake());
+    while (!stopped && waiting.size + live.size > 0) {
+      const began = performance.now();
+      let called = false;
+      const hinted = new Promise<void>((resolve) => {
+        wake = () => {
+          called = true;
+          resolve();
+        };
+      });
+      const waitingForIt = nextLook;
+      nextLook = [];
+      await look().then(() => { failing = false; }, (error: unknown) => {
+        // Once for as long as it lasts: it is tried twice a second.
+        if (!failing) failed(error);
+        failing = true;
+      });
+      for (const done of waitingForIt) done();
+      const gap = Math.max(GATHER, SHARE * (performance.now() - began));
+      await pause(gap);
+      if (!called && !stopped) await Promise.race([hinted, pause(LOOK_EVERY - GATHER)]);
+    }
+    unlisten();
+    read = undefined;
+    reading = undefined;
+    for (const done of nextLook.splice(0)) done();
+  };
+
+  /** Resolves when the store was asked anew. */
+  const looked = (): Promise<void> => new Promise((resolve) => {
+    nextLook.push(resolve);
+    wake();
+  });
+
+  /** Resolves when the reader stands somewhere. */
+  const started = async (): Promise<void> => {
+    reading ??= run();
+    while (!stopped && !authorities.every((name) => read?.has(name))) await pause(10);
+  };
+
+  const follow = async (follower: Follower, lastEventId: string | undefined): Promise<void> => {
+    waiting.add(follower);
+    await started();
+    let at = await begin(follower, lastEventId);
+    while (!follower.ended() && !stopped) {
+      const goal = read;
+      if (goal === undefined) break;
+      const behind = [...goal].find(([name, there]) => !isAt(at.get(name), there));
+      if (behind === undefined) {
+        // Nothing happens between the look and this: the reader moves on only in its own turn.
+        live.add(follower);
+        break;
+      }
+      at = await catchUp(follower, at, behind);
+    }
+    waiting.delete(follower);
+  };
+
+  /** Where a follower begins; told by an id of its own, so that it can go on from there even if nothing comes. */
+  const begin = async (follower: Follower, lastEventId: string | undefined): Promise<Position> => {
+    if (lastEventId === undefined) {
+      const at = fresh(read ?? new Map<string, Read>());
+      await follower.write(`id: ${positionText(at)}\n\n`);
+      return at;
+    }
+    const known = parsePosition(lastEventId);
+    // Another process may have told more than ours has read yet.
+    if (known !== undefined && read !== undefined && isAhead(known, read)) await looked();
+    const now = read ?? new Map<string, Read>();
+    const fault = known === undefined ? 'the id is none of this service' : faultOf(known, now);
+    if (known === undefined || fault !== undefined) return beginAnew(follower, fault ?? '');
+    // An authority that is new is told from its beginning; one that is gone is left out.
+    return new Map(Array.from(now, ([name]) => [name, known.get(name) ?? { revision: 0, numbers: new Map() }]));
+  };
+
+  const beginAnew = async (follower: Follower, why: string): Promise<Position> => {
+    const at = fresh(read ?? new Map<string, Read>());
+    sent('reset', 1);
+    await follower.write(eventText(resetEvent(why), positionText(at)));
+    return at;
+  };
+
+  /** Tells what an authority has had, up to the goal; several pages, if need be, in several calls. */
+  const catchUp = async (follower: Follower, at: Position, [name, goal]: readonly [string, Read]): Promise<Position> => {
+    const from = at.get(name) ?? { revision: 0, numbers: new Map() };
+    const page = from.revision < goal.revision ? await store.changes(name, from.revision, PAGE) : { changes: [], restart: false };
+    if (page.restart) return beginAnew(follower, 'the id is too old');
+    const changes = page.changes.filter(({ revision }) => revision <= goal.revision);
+    const done = page.changes.length < PAGE || changes.length < page.changes.length;
+    const events = changes.map((change) => [revocationEvent(name, change), { revision: change.revision, numbers: from.numbers }] as const);
+    const revision = done ? goal.revision : changes.at(-1)?.revision ?? goal.revision;
+    const crls = done ? crlEvents(name, { revision, numbers: from.numbers }, goal.heads) : [];
+    const all = [...events, ...crls];
+    for (const [{ kind }] of all) sent(kind, 1);
+    if (all.length > 0) await follower.write(all.map(([event, position]) => eventText(event, positionText(new Map(at).set(name, position)))).join(''));
+    return new Map(at).set(name, { revision, numbers: done ? goal.numbers : from.numbers });
+  };
+
+  return {
+    follow,
+    leave: (follower) => {
+      waiting.delete(follower);
+      live.delete(follower);
+    },
+    stop: async () => {
+      stopped = true;
+      wake();
+      await reading;
+    },
+  };
+}
+
+/** Why a follower cannot go on from there; undefined where it can. */
+function faultOf(known: Position, now: ReadonlyMap<string, Read>): string | undefined {
+  if (isAhead(known, now)) return 'the id is of a later time than the service\'s records';
+  const isOld = [...known].some(([name, { revision }]) => (now.get(name)?.revision ?? 0) - revision > MOST_BEHIND);
+  return isOld ? 'the id is too old' : undefined;
+}
+
+const isAhead = (known: Position, now: ReadonlyMap<string, Read>): boolean => [...known].some(([name, { revision, numbers }]) => {
+  const there = now.get(name);
+  return there !== undefined && (revision > there.revision || [...numbers].some(([document, number]) => number > (there.numbers.get(document) ?? number)));
+});
+
+/** From now on: with the CRLs that stand, and without the revocations that they list. */
+const fresh = (now: ReadonlyMap<string, Read>): Position => new Map(Array.from(now, ([name, { revision }]) => [name, { revision, numbers: new Map() }]));
+
+const resetEvent = (why: string): RevocationEvent => ({ kind: 'reset', data: { detail: `${why}: fetch the CRL anew; what comes from now on follows` } });
+
+const numbersOf = (heads: ReadonlyMap<CrlDocument, CrlHead>): ReadonlyMap<CrlDocument, bigint> => new Map(Array.from(heads, ([document, { number }]) => [document, number]));
+
+const isAt = (at: AuthorityPosition | undefined, { revision, numbers }: AuthorityPosition): boolean =>
+  at !== undefined && at.revision === revision && at.numbers.size === numbers.size && [...numbers].every(([document, number]) => at.numbers.get(document) === number);
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -1,0 +1,66 @@
+import type { CrlDocument } from '../../store/store.ts';
+
+/** How far a follower of one authority is: it knows all changes up to `revision`, and of each document the CRL with this number. */
+export interface AuthorityPosition {
+  readonly revision: number;
+  readonly numbers: ReadonlyMap<CrlDocument, bigint>;
+}
+
+/** By the authority's name. Never changed: a new one takes its place. */
+export type Position = ReadonlyMap<string, AuthorityPosition>;
+
+const NAME = /^[a-z0-9-]{1,64}$/;
+const REVISION = /^(0|[1-9][0-9]{0,14})$/;
+const NUMBER = /^[0-9a-z]{1,32}$/;
+const SHARDS = /^[1-9][0-9]{0,5}$/;
+/** An id is a header's value; more was never given out. */
+const MOST_TEXT = 8192;
+
+/**
+ * The position as the id of an event, which a client gives back as `Last-Event-ID`: for each authority
+ * `<name>/<revision>/<number of the full CRL>/<of the delta>`, and for each set of shards `/<count>:<number>.<number>…`; authorities
+ * are parted by `;`, numbers are to base 36. So whoever has the id needs nothing else, in any process and after any restart.
+ */
+export const positionText = (position: Position): string => Array.from(position, ([name, { revision, numbers }]) =>
+  [name, revision, numberText(numbers.get('full')), numberText(numbers.get('delta')), ...shardTexts(numbers)].join('/')).join(';');
+
+const numberText = (number: bigint | undefined): string => (number ?? 0n).toString(36);
+
+function shardTexts(numbers: AuthorityPosition['numbers']): string[] {
+  const counts = new Set(Array.from(numbers.keys(), (document) => /^([0-9]+)-[0-9]+$/.exec(document)?.[1]).filter((count) => count !== undefined));
+  return Array.from(counts, (count) => `${count}:${Array.from({ length: Number(count) }, (_, index) => numberText(numbers.get(`${Number(count)}-${index}`))).join('.')}`);
+}
+
+/** The position that an id stands for; undefined for a text that is none. */
+export function parsePosition(text: string): Position | undefined {
+  if (text.length > MOST_TEXT) return undefined;
+  const position = new Map<string, AuthorityPosition>();
+  for (const part of text.split(';')) {
+    const [name = '', revision = '', full = '', delta = '', ...shards] = part.split('/');
+    if (!NAME.test(name) || !REVISION.test(revision) || position.has(name)) return undefined;
+    const numbers = new Map<CrlDocument, bigint>();
+    if (!put(numbers, 'full', full) || !put(numbers, 'delta', delta) || !shards.every((group) => putShards(numbers, group))) return undefined;
+    position.set(name, { revision: Number(revision), numbers });
+  }
+  return position;
+}
+
+function putShards(numbers: Map<CrlDocument, bigint>, group: string): boolean {
+  const [count = '', all = ''] = group.split(':');
+  const texts = all.split('.');
+  return SHARDS.test(count) && texts.length === Number(count) && texts.every((text, index) => put(numbers, `${Number(count)}-${index}`, text));
+}
+
+function put(numbers: Map<CrlDocument, bigint>, document: CrlDocument, text: string): boolean {
+  if (!NUMBER.test(text)) return false;
+  const number = fromBase36(text);
+  if (number > 0n) numbers.set(document, number);
+  return true;
+}
+
+/** A CRL number has up to 20 octets: more than parseInt can. */
+function fromBase36(text: string): bigint {
+  let number = 0n;
+  for (const digit of text) number = number * 36n + BigInt(Number.parseInt(digit, 36));
+  return number;
+}

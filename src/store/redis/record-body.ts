@@ -1,0 +1,108 @@
+import type { RequestRecord, RequestState, Step } from '../../issuance/request.ts';
+
+/**
+ * A record in few octets: in Redis all of it is memory, ten million of them at once. What the value's head has is not repeated, members
+ * that every record has are told by their place, and times by their distance from the record's creation:
+ *
+ *     octet 0        version, 1
+ *     octet 1        length of the id; then the id
+ *     32 octets      key digest
+ *     6 octets       lengths of header (2), CSR (2) and TBSCertificate (2); 3 octets each where the version is 2
+ *     then           header (JSON, see `Header`), CSR, TBSCertificate, and to the end the certificate
+ */
+type Header = [
+  authority: string, profile: string, requesterKind: string, requesterName: string, names: readonly string[], updatedAfter: number,
+  steps: readonly (string | number)[], rest?: Rest,
+];
+
+/** Members that not every record has. Of an issued certificate, the times are seconds from its creation. */
+interface Rest {
+  readonly b?: number;
+  readonly a?: number;
+  readonly other?: Partial<RequestRecord>;
+  /** The key digest, where it is none. */
+  readonly k?: string;
+}
+
+const OUTCOMES: readonly Step['outcome'][] = ['passed', 'failed', 'waiting'];
+const DIGEST = /^[0-9a-f]{64}$/;
+const SMALL = 1;
+const LARGE = 2;
+const KEY_BYTES = 32;
+
+export interface RecordHead {
+  readonly state: RequestState;
+  readonly createdAt: number;
+}
+
+/** @param room octets left free in front */
+export function encodeBody(record: RequestRecord, room: number): Buffer {
+  const {
+    id, state: _state, authority, profile, requester, names, steps, createdAt, updatedAt, keyHash, csr, tbs, certificate, notBefore, notAfter, ...other
+  } = record;
+  const told: (string | number)[] = [];
+  for (const step of steps) told.push(step.name, OUTCOMES.indexOf(step.outcome), step.reason, step.time - createdAt);
+  const seconds = Math.floor(createdAt / 1000);
+  const isDigest = DIGEST.test(keyHash);
+  const rest: Rest = {
+    ...(notBefore === undefined ? {} : { b: notBefore - seconds }),
+    ...(notAfter === undefined ? {} : { a: notAfter - seconds }),
+    ...(Object.keys(other).length === 0 ? {} : { other }),
+    ...(isDigest ? {} : { k: keyHash }),
+  };
+  const json = JSON.stringify([authority, profile, requester.kind, requester.name, names, updatedAt - createdAt, told, rest] satisfies Header);
+  const lengths = [Buffer.byteLength(json), lengthOf(csr), lengthOf(tbs)] as const;
+  const large = Math.max(...lengths) > 0xffff;
+  const width = large ? 3 : 2;
+  const idLength = id.length / 2;
+  const bytes = Buffer.allocUnsafe(room + 2 + idLength + KEY_BYTES + 3 * width + lengths[0] + lengths[1] + lengths[2] + lengthOf(certificate));
+  let at = bytes.writeUInt8(large ? LARGE : SMALL, room);
+  at = bytes.writeUInt8(idLength, at);
+  at += bytes.write(id, at, 'hex');
+  if (isDigest) bytes.write(keyHash, at, 'hex');
+  else bytes.fill(0, at, at + KEY_BYTES);
+  at += KEY_BYTES;
+  for (const length of lengths) at = bytes.writeUIntBE(length, at, width);
+  at += bytes.write(json, at);
+  for (const tail of [csr, tbs, certificate]) {
+    if (tail === undefined) continue;
+    bytes.set(tail, at);
+    at += tail.length;
+  }
+  return bytes;
+}
+
+const lengthOf = (bytes: Uint8Array | undefined): number => bytes?.length ?? 0;
+
+/**
+ * The record of a body. The DER members are views of `bytes`.
+ * @throws Error for a value of another version, or cut short
+ */
+export function decodeBody(bytes: Buffer, { state, createdAt }: RecordHead): RequestRecord {
+  const version = bytes[0];
+  if (version !== SMALL && version !== LARGE) throw new Error('not a record, or one of a newer version');
+  const keyAt = 2 + (bytes[1] ?? 0);
+  const lengthsAt = keyAt + KEY_BYTES;
+  const width = version === LARGE ? 3 : 2;
+  const headerAt = lengthsAt + 3 * width;
+  const headerEnd = headerAt + bytes.readUIntBE(lengthsAt, width);
+  const csrEnd = headerEnd + bytes.readUIntBE(lengthsAt + width, width);
+  const tbsEnd = csrEnd + bytes.readUIntBE(lengthsAt + 2 * width, width);
+  if (tbsEnd > bytes.length) throw new Error('a record that is cut short');
+  const [authority, profile, kind, name, names, updatedAfter, told, rest] = JSON.parse(bytes.toString('utf8', headerAt, headerEnd)) as Header;
+  const steps: Step[] = [];
+  for (let at = 0; at < told.length; at += 4) {
+    const [stepName, outcome, reason, after] = told.slice(at, at + 4) as [string, number, string, number];
+    steps.push({ name: stepName, outcome: OUTCOMES[outcome] ?? 'failed', reason, time: createdAt + after });
+  }
+  const seconds = Math.floor(createdAt / 1000);
+  return {
+    id: bytes.toString('hex', 2, keyAt), state, authority, profile, requester: { kind: kind as RequestRecord['requester']['kind'], name }, names, steps,
+    createdAt, updatedAt: createdAt + updatedAfter, keyHash: rest?.k ?? bytes.toString('hex', keyAt, lengthsAt), ...rest?.other,
+    ...(rest?.b === undefined ? {} : { notBefore: seconds + rest.b }),
+    ...(rest?.a === undefined ? {} : { notAfter: seconds + rest.a }),
+    ...(csrEnd === headerEnd ? {} : { csr: bytes.subarray(headerEnd, csrEnd) }),
+    ...(tbsEnd === csrEnd ? {} : { tbs: bytes.subarray(csrEnd, tbsEnd) }),
+    ...(bytes.length === tbsEnd ? {} : { certificate: bytes.subarray(tbsEnd) }),
+  };
+}
