@@ -35,6 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The only way out to addresses that strangers name, and what is asked there.
   'acme/outgoing': ['x509'],
   'acme/validators': ['x509', 'acme/outgoing'],
+  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'http'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
@@ -50,7 +51,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/swagger-ui': ['http/rest'],
   asn1js: ['authority'],
   commander: ['cli'],
-  fastify: ['http', 'http/rest', 'http/published'],
+  fastify: ['http', 'http/rest', 'http/published', 'acme'],
   ioredis: ['store/redis'],
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],

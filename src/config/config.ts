@@ -1,4 +1,5 @@
 import type { RawProfile } from '../policy/profile.ts';
+import type { AcmeConfig } from './acme-schema.ts';
 import type { Listener } from './forms.ts';
 import type { StoreLocation } from './store-address.ts';
 
@@ -96,6 +97,7 @@ export interface Config {
     readonly eventStreamsPerAddress: number;
   };
   readonly log: { readonly level: LogLevel; readonly requests: boolean };
+  readonly acme: AcmeConfig;
   readonly workers: number;
 }
 
