@@ -3,6 +3,9 @@
 . "$(dirname "$0")/client.sh"
 stop_webroot
 M=/usr/lib/apache2/modules
+# It will not serve as root; what it is to read must then be readable for the user that it becomes.
+SERVER_USER=$([ "$(id -u)" = 0 ] && echo www-data || id -un)
+install -m 644 "$ACME_CA_BUNDLE" "$W/ca.pem"
 for challenge in http-01 tls-alpn-01; do
   name=$challenge-$A
   mkdir -p "$W/$challenge/md" "$W/$challenge/htdocs"
@@ -27,13 +30,13 @@ LoadModule md_module $M/mod_md.so
 <IfModule !unixd_module>
 LoadModule unixd_module $M/mod_unixd.so
 </IfModule>
-User $(id -un)
-Group $(id -gn)
+User $SERVER_USER
+Group $SERVER_USER
 MDStoreDir $W/$challenge/md
 MDCertificateAuthority $ACME_DIRECTORY
 MDCertificateAgreement accepted
 MDContactEmail one@lab.example
-MDCACertificateFile $ACME_CA_BUNDLE
+MDCACertificateFile $W/ca.pem
 MDCAChallenges $challenge
 MDPortMap http:$HTTP01_PORT https:$TLSALPN01_PORT
 MDRetryDelay 1s

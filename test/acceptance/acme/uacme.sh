@@ -16,6 +16,7 @@ good "$W/conf/$A/cert.pem" "$W/conf/private/$A/key.pem" "$A" "$B"
 differ "$W/first.pem" "$W/conf/$A/cert.pem"
 run 'contact' "${U[@]}" update two@lab.example
 run 'new account key' "${U[@]}" newkey
-run 'revocation' "${U[@]}" revoke "$W/first.pem"
+cp "$W/first.pem" "$W/revoke.pem"
+run 'revocation' "${U[@]}" revoke "$W/revoke.pem"
 revoked "$W/first.pem"
 run 'deactivation' "${U[@]}" deactivate
