@@ -6,7 +6,7 @@ import { replyError } from './error-reply.ts';
 import { AcmeError, notFound } from './problem.ts';
 import { account, ordersOf } from './routes/account.ts';
 import { authorization, challenge, newAuthz } from './routes/authorizations.ts';
-import { certificate } from './routes/certificate.ts';
+import { certificate, issuer } from './routes/certificate.ts';
 import { directory, newNonce } from './routes/directory.ts';
 import { finalize } from './routes/finalize.ts';
 import { keyChange } from './routes/key-change.ts';
@@ -28,6 +28,7 @@ const ROUTES: readonly { readonly path: string; readonly methods: readonly ('GET
   { path: '/revoke-cert', methods: ['POST'], handler: revokeCert },
   { path: '/key-change', methods: ['POST'], handler: keyChange },
   { path: '/renewal-info/:certId', methods: ['GET', 'HEAD'], handler: renewalInfo },
+  { path: '/issuer', methods: ['GET', 'HEAD', 'POST'], handler: issuer },
   { path: '/account/:id', methods: ['POST'], handler: account },
   { path: '/account/:id/orders', methods: ['POST'], handler: ordersOf },
   { path: '/order/:id', methods: ['POST'], handler: order },

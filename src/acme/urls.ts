@@ -9,6 +9,7 @@ export interface Urls {
   readonly revokeCert: string;
   readonly keyChange: string;
   readonly renewalInfo: string;
+  readonly issuer: string;
   readonly account: (id: string) => string;
   readonly orders: (account: string) => string;
   readonly order: (id: string) => string;
@@ -35,6 +36,7 @@ export function urlsOf(base: string, directory: string): Urls {
     revokeCert: `${at}/revoke-cert`,
     keyChange: `${at}/key-change`,
     renewalInfo: `${at}/renewal-info`,
+    issuer: `${at}/issuer`,
     account: (id) => `${at}/account/${id}`,
     orders: (account) => `${at}/account/${account}/orders`,
     order: (id) => `${at}/order/${id}`,

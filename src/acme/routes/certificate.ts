@@ -4,7 +4,7 @@ import { normaliseSerial } from '../../issuance/serial.ts';
 import { encodePem } from '../../x509/pem.ts';
 import type { AcmeContext } from '../context.ts';
 import { notFound, unauthorized } from '../problem.ts';
-import { byAccount, onlyGet } from '../signed-request.ts';
+import { byAccount, directoryOf, onlyGet } from '../signed-request.ts';
 
 const CHAIN_TYPE = 'application/pem-certificate-chain';
 
@@ -21,10 +21,22 @@ export async function certificate(context: AcmeContext, request: FastifyRequest,
   if (record.requester.kind !== 'acme' || record.requester.name !== signed.account.id) throw unauthorized('This is another account\'s.');
   const at = signed.urls.certificate(record.id);
   const others = chains.flatMap((_, number) => (String(number) === alternate ? [] : [`<${number === 0 ? at : `${at}/${number}`}>;rel="alternate"`]));
-  const issuer = context.issuerUrl(record.authority);
-  reply.header('link', [`<${signed.urls.directory}>;rel="index"`, ...others, ...(issuer === undefined ? [] : [`<${issuer}>;rel="up"`])]);
+  reply.header('link', [`<${signed.urls.directory}>;rel="index"`, ...others, `<${signed.urls.issuer}>;rel="up"`]);
+  await sendChain(reply, [record.certificate, ...chain]);
+}
+
+/**
+ * The chain without the certificate: where the link `up` leads (RFC 8555 7.1). Caddy and mod_md follow that link with a signed request, like
+ * everything in ACME, although they have the chain already.
+ */
+export async function issuer(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (request.method === 'POST') onlyGet(await byAccount(context, request));
+  await sendChain(reply, directoryOf(context, request).directory.authority.leafChain);
+}
+
+async function sendChain(reply: FastifyReply, chain: readonly Uint8Array[]): Promise<void> {
   // As bytes: to text Fastify would add a charset, which this type does not have (RFC 8555 9.1).
-  await reply.header('content-type', CHAIN_TYPE).send(Buffer.from([record.certificate, ...chain].map((der) => encodePem('CERTIFICATE', der)).join('')));
+  await reply.header('content-type', CHAIN_TYPE).send(Buffer.from(chain.map((der) => encodePem('CERTIFICATE', der)).join('')));
 }
 
 /** The usual chain, without the root; and the one with it, for those who keep everything in one file. */

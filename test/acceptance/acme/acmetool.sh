@@ -22,4 +22,5 @@ good "$W/state/live/$A/fullchain" "$W/state/live/$A/privkey" "$A" "$B"
 cp -L "$W/state/live/$A/fullchain" "$W/first.pem"
 run 'nothing to do' "${T[@]}" reconcile
 run 'revocation' "${T[@]}" revoke "$(basename "$(readlink -f "$W/state/live/$A")")"
+run 'and reconciliation' "${T[@]}" reconcile
 revoked "$W/first.pem"
