@@ -4,6 +4,7 @@ import type { AcmeContext, Directory } from './acme/context.ts';
 import { limitsOf } from './acme/limits.ts';
 import { nonceCounter, sharedNonces, unreliable } from './acme/nonces.ts';
 import { type Network, parseNetwork } from './acme/outgoing/network.ts';
+import { operatorRoutes } from './acme/operators/routes.ts';
 import { acmeRoutes } from './acme/plugin.ts';
 import { createScheduler } from './acme/scheduler.ts';
 import { recordsIn } from './acme/state/records.ts';
@@ -48,7 +49,7 @@ const OFF: AcmeService = { doors: [], look: () => Promise.resolve(), stop: () =>
  * Puts ACME together, where it is turned on.
  * @throws ProfileError where a profile or a pattern of the configuration is none
  */
-export function acmeService({ core, issuance, revocation, publishedAt, hostNames, httpsUrl, log }: AcmeServiceOptions): AcmeService {
+export function acmeService({ core, issuance, revocation, publishedAt, hostNames, authentication, httpsUrl, log }: AcmeServiceOptions): AcmeService {
   const { config, store, clock } = core;
   const { acme } = config;
   if (!acme.enabled) return OFF;
@@ -83,7 +84,7 @@ export function acmeService({ core, issuance, revocation, publishedAt, hostNames
     baseUrl: baseUrlOf(config, hostNames, httpsUrl),
     issuerUrl: (authority) => publishedAt(authority).issuers[0],
   };
-  return { doors: [(app) => acmeRoutes(app, context)], look: scheduler.look, stop: scheduler.stop };
+  return { doors: [(app) => acmeRoutes(app, context), (app) => operatorRoutes(app, { acme: context, authentication })], look: scheduler.look, stop: scheduler.stop };
 }
 
 /** The public address; without one that by which the client came, if it is one of ours. */

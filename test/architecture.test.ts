@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The only way out to addresses that strangers name, and what is asked there.
   'acme/outgoing': ['x509'],
   'acme/validators': ['x509', 'acme/outgoing'],
-  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'http'],
+  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'config', 'http', 'http/rest'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
@@ -56,7 +56,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],
   'prom-client': ['metrics.ts', 'serve.ts'],
-  typebox: ['config', 'http', 'http/rest', 'http/published'],
+  typebox: ['config', 'http', 'http/rest', 'http/published', 'acme'],
   yaml: ['config'],
 };
 
