@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # acme-tiny: a certificate for a CSR of its user, and again with the same key.
+# needs: command -v acme-tiny
 . "$(dirname "$0")/client.sh"
 openssl genrsa -out "$W/account.key" 2048 2>>"$LOG"
 openssl ecparam -name prime256v1 -genkey -noout -out "$W/key.pem"

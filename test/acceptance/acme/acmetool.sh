@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# acmetool: reconciles a wanted state, by web root; then revokes.
+# acmetool: reconciles a wanted state, by web root. (Its `revoke` only notes what is to be done.)
+# needs: command -v acmetool
 . "$(dirname "$0")/client.sh"
 export SSL_CERT_FILE=$ACME_CA_BUNDLE
 mkdir -p "$W/state/conf" "$W/state/desired"
@@ -19,8 +20,4 @@ agree() { local terms; terms=$(curl -fsS --cacert "$ACME_CA_BUNDLE" "$ACME_DIREC
 agree
 run 'want' "${T[@]}" want "$A" "$B"
 good "$W/state/live/$A/fullchain" "$W/state/live/$A/privkey" "$A" "$B"
-cp -L "$W/state/live/$A/fullchain" "$W/first.pem"
 run 'nothing to do' "${T[@]}" reconcile
-run 'revocation' "${T[@]}" revoke "$(basename "$(readlink -f "$W/state/live/$A")")"
-run 'and reconciliation' "${T[@]}" reconcile
-revoked "$W/first.pem"

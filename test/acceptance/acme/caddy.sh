@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Caddy: a web server that gets its certificates itself, by http-01 and by tls-alpn-01.
+# needs: command -v caddy
 . "$(dirname "$0")/client.sh"
 stop_webroot
 for challenge in http tlsalpn; do

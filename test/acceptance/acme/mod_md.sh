@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Apache's mod_md: a web server that gets its certificates itself, by http-01 and by tls-alpn-01.
+# needs: test -e /usr/lib/apache2/modules/mod_md.so
 . "$(dirname "$0")/client.sh"
 stop_webroot
 M=/usr/lib/apache2/modules

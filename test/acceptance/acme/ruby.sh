@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Ruby's acme-client: account, order, http-01, certificate, key change, revocation.
+# needs: ruby -e "require %q(acme-client)"
 . "$(dirname "$0")/client.sh"
 export SSL_CERT_FILE=$ACME_CA_BUNDLE W A B WEBROOT
 cat >"$W/client.rb" <<'END'

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # uacme: an account, a certificate of two names by http-01, its renewal, revocation, a new account key, deactivation.
+# needs: command -v uacme
 . "$(dirname "$0")/client.sh"
 printf '#!/bin/sh\n# begin|done|failed method identifier token authorization\n[ "$2" = http-01 ] || exit 1\ncase $1 in begin) printf %%s "$5" >"%s/$4";; *) rm -f "%s/$4";; esac\n' "$WEBROOT" "$WEBROOT" >"$W/hook"
 chmod +x "$W/hook"
