@@ -13,6 +13,8 @@ export interface JwsKey {
   /** RFC 7638, SHA-256, base64url. */
   readonly thumbprint: string;
   readonly type: PublicKey['type'];
+  /** The one algorithm that it says it is for (RFC 7517 4.4). */
+  readonly alg?: string;
   /** Of the modulus. */
   readonly bits: number;
   readonly key: KeyObject;
@@ -42,13 +44,14 @@ const KEY_TYPES = ['P-256', 'P-384', 'Ed25519', 'RSA'];
 export function parseJwk(value: unknown): JwsKey {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badPublicKey('The jwk is no JSON object.');
   const given = value as Readonly<Record<string, unknown>>;
-  const { kty, crv, use, key_ops: operations } = given;
+  const { kty, crv, use, alg, key_ops: operations } = given;
   const kind = Object.hasOwn(KINDS, String(kty)) ? KINDS[String(kty)] : Object.hasOwn(KINDS, `${String(kty)} ${String(crv)}`) ? KINDS[`${String(kty)} ${String(crv)}`] : undefined;
   if (kind === undefined || typeof kty !== 'string') throw badPublicKey('The key is of a kind that is not taken; expected EC (P-256, P-384), OKP (Ed25519) or RSA.');
   if (PRIVATE.some((name) => Object.hasOwn(given, name))) throw badPublicKey('The jwk has members of a private key. That key is burnt: make a new one, and send only its public part.');
   if ((use !== undefined && use !== 'sig') || (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))) throw badPublicKey('The jwk says that the key is not for signatures.');
   const jwk = Object.fromEntries(Object.entries(kind).map(([name, octets]) => [name, memberOf(given, name, octets)]));
-  return imported(jwk);
+  if (alg !== undefined && typeof alg !== 'string') throw badPublicKey('The jwk\'s member alg is no text.');
+  return { ...imported(jwk), ...(alg === undefined ? {} : { alg }) };
 }
 
 function memberOf(given: Readonly<Record<string, unknown>>, name: string, octets: number | undefined): string {

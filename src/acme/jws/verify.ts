@@ -18,7 +18,7 @@ export function algorithmOf({ header }: Pick<FlattenedJws, 'header'>): JwsAlgori
  */
 export function verifyJws(jws: FlattenedJws, key: JwsKey): void {
   const algorithm = algorithmOf(jws);
-  if (algorithm.key !== key.type) throw malformed(`The algorithm ${String(jws.header['alg'])} does not go with a key of type ${key.type}.`);
+  if (algorithm.key !== key.type || (key.alg !== undefined && key.alg !== jws.header['alg'])) throw malformed(`The algorithm ${String(jws.header['alg'])} does not go with this key, of type ${key.type}${key.alg === undefined ? '' : ` for ${key.alg}`}.`);
   const octets = algorithm.octets ?? key.bits / 8;
   if (jws.signature.length !== octets || !algorithm.verify(jws.signingInput, key.key, jws.signature)) throw malformed('The JWS\'s signature does not verify.');
 }
