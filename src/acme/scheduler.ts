@@ -30,6 +30,8 @@ export interface SchedulerOptions {
 export interface Scheduler {
   /** A place for one validation, if there is room: what is to be written as `due`, and how to go on after that. */
   readonly place: (now: number) => Place;
+  /** Resolves when the attempt that is under way in this process for an authorization has ended; undefined where none is. */
+  readonly underWay: (authorization: string) => Promise<void> | undefined;
   /** Takes up what is due. */
   readonly look: () => Promise<void>;
   /** Interrupts what is under way; it is due again at once, for whoever is there. */
@@ -50,7 +52,8 @@ const PAUSE_FACTOR = 3;
 
 export function createScheduler({ records, validators, clock, random, attempts, authorizationLifetime, lease, failed, report }: SchedulerOptions): Scheduler {
   const stopping = new AbortController();
-  const running = new Set<Promise<void>>();
+  /** By the authorization; and those that only give their place back. */
+  const running = new Map<string | symbol, Promise<void>>();
   const timers = new Set<NodeJS.Timeout>();
   let places = 0;
 
@@ -107,13 +110,14 @@ export function createScheduler({ records, validators, clock, random, attempts, 
     return {
       due: now + lease,
       begin: (written) => {
+        const of = written?.id ?? Symbol('nothing to do');
         const work = (written === undefined ? Promise.resolve() : attempt(written))
           .catch((error: unknown) => report('what came of a validation could not be written; it is tried again', error))
           .finally(() => {
             places -= 1;
-            running.delete(work);
+            if (running.get(of) === work) running.delete(of);
           });
-        running.add(work);
+        running.set(of, work);
       },
     };
   };
@@ -133,11 +137,12 @@ export function createScheduler({ records, validators, clock, random, attempts, 
 
   return {
     place,
+    underWay: (authorization) => running.get(authorization),
     look,
     stop: async () => {
       stopping.abort();
       for (const timer of timers) clearTimeout(timer);
-      await Promise.all(running);
+      await Promise.all(running.values());
     },
   };
 }

@@ -11,6 +11,9 @@ import { authorizationView, challengeView } from '../views.ts';
 /** Seconds after which it is worth asking again. */
 const WAITING = '1';
 
+/** Milliseconds for which a question is held while the answer is being found: most validations are faster, and most clients sleep longer. */
+const HELD = 1_000;
+
 /** newAuthz (RFC 8555 7.4.1): an authorization before there is an order. Not for wildcards. */
 export async function newAuthz(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
@@ -29,7 +32,7 @@ export async function newAuthz(context: AcmeContext, request: FastifyRequest, re
 export async function authorization(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   const { id } = request.params as { readonly id: string };
-  let found = await own(context, signed, id);
+  let found = await (isGet(signed) ? settled : own)(context, signed, id);
   if (!isGet(signed)) {
     if (payloadOf(signed)['status'] !== 'deactivated') throw malformed('Only the status of an authorization can be changed, to deactivated (RFC 8555 7.5.2).');
     found = await deactivated(context, found, signed.now);
@@ -54,7 +57,7 @@ export async function challenge(context: AcmeContext, request: FastifyRequest, r
   const signed = await byAccount(context, request);
   const { id, type } = request.params as { readonly id: string; readonly type: string };
   const { urls, now } = signed;
-  const found = await own(context, signed, id);
+  const found = await (isGet(signed) ? settled : own)(context, signed, id);
   if (!found.value.challenges.some((one) => one.type === type)) throw notFound('challenge');
   if (!isGet(signed)) payloadOf(signed);
   const shown = isGet(signed) ? found : await answered(context, signed, found, type, now);
@@ -87,6 +90,20 @@ async function answered(context: AcmeContext, signed: AccountRequest, found: Hel
   const again = await context.records.authorization(found.id);
   if (again === undefined) throw notFound('authorization');
   return answered(context, signed, again, type, now);
+}
+
+/** The authorization, a little later where its validation is under way here. */
+async function settled(context: AcmeContext, signed: AccountRequest, id: string): Promise<Held<Authorization>> {
+  const found = await own(context, signed, id);
+  const ended = found.value.due === undefined ? undefined : context.scheduler.underWay(id);
+  if (ended === undefined) return found;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, HELD);
+  });
+  await Promise.race([ended, late]);
+  clearTimeout(timer);
+  return own(context, signed, id);
 }
 
 async function own({ records }: AcmeContext, { account }: AccountRequest, id: string): Promise<Held<Authorization>> {
