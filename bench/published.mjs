@@ -26,6 +26,7 @@ const { values } = parseArgs({
     node: { ...text, default: process.execPath }, build: text, json: { type: 'boolean', default: false },
   },
 });
+const [seconds, rounds, connections, certificates] = [values.seconds, values.rounds, values.connections, values.certificates].map(Number);
 const [serverCore, loadCore] = cores();
 if (loadCore === undefined) throw new Error('this benchmark needs two cores: one for the server, one for the load');
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -35,10 +36,10 @@ const folder = temporaryFolder();
 const service = await startChancery({ build, data: temporaryFolder(), core: serverCore, node: values.node, profile: values.profile });
 const http = new URL(await plainUrl());
 const csrs = join(folder, 'csrs');
-await writeCsrs(csrs, Number(values.certificates), build);
+await writeCsrs(csrs, certificates, build);
 const key = await makeApiKey(service, 'bench');
 const ca = readFileSync(service.root);
-say(`Issuing ${values.certificates} certificates`);
+say(`Issuing ${certificates} certificates`);
 const serials = [];
 for (const line of readFileSync(csrs, 'utf8').trimEnd().split('\n')) serials.push((await issue(line)).serial);
 
@@ -79,13 +80,13 @@ const MEASURES = {
   'OCSP GET': { requests: paths.map((path) => get(path)), status: 200, beside: 'bare GET' },
   'OCSP GET 304': { requests: [get(paths[0], { 'If-None-Match': first.headers.get('etag') })], status: 304, beside: 'bare GET' },
   'OCSP POST': { requests: serials.map((serial) => post('/ocsp/issuing', ocspRequest(serial), REQUEST)), status: 200, beside: 'bare POST' },
-  'OCSP POST, nonce': { requests: serials.map((serial) => post('/ocsp/issuing', ocspRequest(serial, randomBytes(32)), REQUEST)), status: 200, beside: 'bare POST' },
+  'OCSP POST with nonce': { requests: serials.map((serial) => post('/ocsp/issuing', ocspRequest(serial, randomBytes(32)), REQUEST)), status: 200, beside: 'bare POST' },
   'CRL 304': { requests: [get('/crl/issuing.crl', { 'If-None-Match': crl.headers.get('etag') })], status: 304, beside: 'bare GET' },
 };
 
 if (values.only !== undefined) for (const name of Object.keys(MEASURES)) if (!values.only.split(',').includes(name)) delete MEASURES[name];
 const results = new Map(Object.keys(MEASURES).map((name) => [name, []]));
-for (let round = 0; round <= Number(values.rounds); round++) {
+for (let round = 0; round <= rounds; round++) {
   const names = Object.keys(MEASURES);
   // Each second round the other way round, so that nobody is always the first. The first of all warms up.
   for (const name of round % 2 === 1 ? names : names.toReversed()) {
@@ -105,7 +106,7 @@ const rows = Object.entries(MEASURES).map(([name, { beside }]) => ({
 const node = execFileSync(values.node, ['--version'], { encoding: 'utf8' }).trim();
 if (values.json) process.stdout.write(`${JSON.stringify({ node, octets: answer.length, rows })}\n`);
 else {
-  process.stdout.write(`Node ${node}, ${values.connections} at once, answers of ${answer.length} octets\n\n${table(
+  process.stdout.write(`Node ${node}, ${connections} at once, answers of ${answer.length} octets\n\n${table(
     ['', 'a second', 'p50 ms', 'p99 ms', 'CPU us', 'to bare Fastify'],
     rows.map(({ name, perSecond, p50, p99, cpu, ratio }) => [name, perSecond.toFixed(0), p50.toFixed(1), p99.toFixed(1), cpu.toFixed(0), ratio?.toFixed(2) ?? '']),
   )}\n`);
@@ -117,7 +118,7 @@ async function load({ pid, url, requests, status }) {
   writeFileSync(file, `${requests.map((request) => request.toString('hex')).join('\n')}\n`);
   const before = cpuOf(pid);
   const wrk = spawnOn(loadCore, 'wrk', [
-    '--threads', '1', '--connections', values.connections, '--duration', `${values.seconds}s`, '--timeout', '10s',
+    '--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`, '--timeout', '10s',
     '--script', fileURLToPath(new URL('lib/ask.lua', import.meta.url)), url, '--', file, String(status),
   ]);
   const [out, errors] = [gather(wrk.stdout), gather(wrk.stderr)];
@@ -131,7 +132,7 @@ async function load({ pid, url, requests, status }) {
 }
 
 async function plainUrl() {
-  const { items } = await (await fetchJson(`${service.url}/v1/authorities`));
+  const { items } = await fetchJson(`${service.url}/v1/authorities`);
   return items.find(({ name }) => name === 'issuing').crl[0];
 }
 

@@ -5,6 +5,7 @@ import type { PublishedAt } from './issuance/template.ts';
 import type { Metrics } from './metrics.ts';
 import type { CrlContext } from './revocation/crl-publisher.ts';
 import type { ReplicaStore } from './store/replicas.ts';
+import type { AuthorityStanding } from './revocation/authority-standing.ts';
 import type { Store } from './store/store.ts';
 
 /** Authorities, store and the cycle of issuance: all but the listeners. */
@@ -17,6 +18,8 @@ export interface Core {
   readonly metrics: Metrics;
   /** How the CRLs of an authority are published. */
   readonly crls: Pick<CrlContext, 'scheduleOf'>;
+  /** Which authorities were revoked. */
+  readonly standing: AuthorityStanding;
   /** Those whose key is here: they sign, and publish a CRL. */
   readonly signing: readonly Authority[];
   /** The cycle, once it is known where CRLs and certificates are fetched, and who is told of what breaks. */

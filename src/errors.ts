@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'already-decided'
   | 'already-revoked'
   | 'not-held'
+  | 'not-revocable'
   | 'body-too-large'
   | 'headers-too-large'
   | 'media-type-unsupported'

@@ -21,6 +21,8 @@ export interface Metrics {
   readonly eventsSent: (event: string, count: number) => void;
   /** What an OCSP request was answered, and whether with an answer that was kept. */
   readonly ocspAnswered: (outcome: string, kept: boolean) => void;
+  /** When the certificate ends that signs an authority's OCSP answers, seconds since the epoch. */
+  readonly ocspResponder: (authority: string, notAfter: number) => void;
 }
 
 export interface CrlState {
@@ -55,6 +57,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   const published = new Histogram({ name: 'chancery_crl_publication_seconds', help: 'Time to build, sign and store a CRL', labelNames: ['authority'], buckets: PART_BUCKETS, registers });
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
   const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
+  const responders = new Gauge({ name: 'chancery_ocsp_responder_end_seconds', help: 'When the certificate ends that signs OCSP answers, seconds since the epoch', labelNames: ['authority'], aggregator: 'min', registers });
   const ocspCounters = new Map<string, { inc: () => void }>();
   const streams = new Gauge({ name: 'chancery_event_streams', help: 'Clients that follow the revocations now', registers });
   const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by why: client, slow, stopped, failed', labelNames: ['why'], registers });
@@ -111,6 +114,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
     eventStream: (change) => streams.inc(change),
     eventStreamEnded: (why) => streamsEnded.inc({ why }),
     eventsSent: (event, count) => eventsSent.inc({ event }, count),
+    ocspResponder: (authority, notAfter) => responders.set({ authority }, notAfter),
     ocspAnswered: (outcome, kept) => {
       // Looked up by labels once: that would cost as much as the answer.
       const name = `${outcome}:${kept}`;

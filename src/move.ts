@@ -29,7 +29,7 @@ export interface RestoreFrom {
  */
 export const restoreFrom = ({ from, more }: RestoreFrom, config: Config, clock: () => number, progress: Progress): Promise<Restored> =>
   withStore(config.store, (target) => {
-    const options: RestoreOptions = { target, clock, more, actor: ACTOR, progress };
+    const options: RestoreOptions = { target, clock, more, actor: ACTOR, shards: config.crl.shards, progress };
     if ('file' in from) return restoreFile(from.file, options);
     return withStore({ ...config.store, url: from.store }, (store) => restoreStore({ store, authorities: authorityNames(config) }, options));
   });

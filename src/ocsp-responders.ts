@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type { Authority } from './authority/authority.ts';
+import { AuthorityError } from './authority/errors.ts';
 import { fileSigningKey } from './authority/keys/file.ts';
 import { byOneProcess } from './by-one-process.ts';
 import type { Core, Issuance } from './core.ts';
 import { Refused } from './errors.ts';
 import {
-  readResponder, readResponderFile, renewResponderCertificate, type ResponderCertificateOptions, responderCertificateIsDue,
+  readResponder, readResponderFile, renewResponderCertificate, type Responder, type ResponderCertificateOptions, responderCertificateIsDue,
 } from './issuance/responder-certificate.ts';
+import type { Readiness } from './http/published/health.ts';
 import type { Log } from './log.ts';
 import { type OcspResponder, ocspResponder } from './revocation/ocsp-responder.ts';
 import { type OcspSigner, ocspSigner } from './revocation/ocsp-signer.ts';
@@ -22,10 +24,12 @@ export interface OcspResponders {
   readonly changed: (serial: string) => void;
   /** Catches up with the revocations of other processes. */
   readonly look: () => Promise<void>;
+  /** For `/readyz`: told and no reason to send no traffic, for all else is served without OCSP. */
+  readonly readiness: readonly Readiness[];
 }
 
-/** Milliseconds. Each refusal is a record, and the same configuration refuses the same request again. */
-const AFTER_REFUSAL = 3_600_000;
+/** Milliseconds. A refusal is a record, and the same configuration, or an authority that has ended or was revoked, refuses again. */
+const AFTER_REFUSAL = 600_000;
 
 /** One for each authority whose key is here: only it can delegate. None where the configuration says so. */
 export function ocspResponders(core: Core, log: Log): OcspResponders {
@@ -46,13 +50,23 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
       context: issuance, authority, publishedAt: publishedAt(authority.name), lifetime: ocsp.responderLifetime,
       folder: join(core.config.runtime, 'ocsp', authority.name), passphrase: core.config.authority.passphrase,
     };
-    const isDue = (): Promise<boolean> => responderCertificateIsDue(options);
-    await byOneProcess({ leases: store.leases, clock, name: `ocsp-responder:${authority.name}`, isDue, make: () => renewResponderCertificate(options) });
+    const renewIf = (isDue: () => Promise<boolean>): Promise<void> =>
+      byOneProcess({ leases: store.leases, clock, name: `ocsp-responder:${authority.name}`, isDue, make: () => renewResponderCertificate(options) });
+    await renewIf(() => responderCertificateIsDue(options));
     const file = readResponderFile(options.folder);
     if (file === undefined || file === signers.get(authority.name)?.file) return;
-    const { certificate, key } = readResponder(options.folder, options.passphrase);
-    signers.set(authority.name, { file, signer: ocspSigner(certificate, fileSigningKey(key, { verifySignatures: core.config.authority.verifySignatures }), ocsp.responderId) });
+    let responder = readable(options, log);
+    if (responder === undefined) {
+      await renewIf(async () => readResponderFile(options.folder) === file);
+      responder = readResponder(options.folder, options.passphrase);
+    }
+    const { certificate, key } = responder;
+    const signingKey = fileSigningKey(key, { verifySignatures: core.config.authority.verifySignatures });
+    signers.set(authority.name, { file: readResponderFile(options.folder) ?? file, signer: ocspSigner(certificate, signingKey, ocsp.responderId) });
+    metrics.ocspResponder(authority.name, certificate.notAfter);
   };
+  const without = (): readonly string[] =>
+    signing.map(({ name }) => name).filter((name) => (signers.get(name)?.signer.certificate.notAfter ?? 0) < clock() / 1000);
 
   return {
     all,
@@ -62,10 +76,25 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
         // One that fails must not keep the others from being renewed.
         await renewOne(authority, issuance).catch((err: unknown) => {
           log.error({ err, authority: authority.name }, 'the certificate of the OCSP responder could not be renewed');
-          if (err instanceof Refused && err.code === 'request-refused') notBefore.set(authority.name, clock() + AFTER_REFUSAL);
+          if (err instanceof Refused) notBefore.set(authority.name, clock() + AFTER_REFUSAL);
         });
       }
     },
+    readiness: signing.length === 0 ? [] : [{
+      name: 'ocsp', check: () => Promise.resolve(undefined),
+      note: async () => (without().length === 0 ? undefined : `OCSP answers tryLater for ${without().join(', ')}: there is no valid certificate to sign with`),
+    }],
     look: async () => void await Promise.all([...all.values()].map(({ look }) => look())),
   };
+}
+
+/** Undefined where the key cannot be used: damaged, encrypted by another passphrase, or others may have read it. */
+function readable({ folder, passphrase, authority }: ResponderCertificateOptions, log: Log): Responder | undefined {
+  try {
+    return readResponder(folder, passphrase);
+  } catch (err) {
+    if (!(err instanceof AuthorityError)) throw err;
+    log.warn({ err, authority: authority.name }, 'the key of the OCSP responder cannot be used, and is made anew');
+    return undefined;
+  }
 }

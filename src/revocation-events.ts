@@ -1,11 +1,11 @@
-import type { Logger } from 'pino';
 import type { Core } from './core.ts';
 import type { RevocationEventRoutes } from './http/rest/revocation-events.ts';
+import type { Log } from './log.ts';
 import { revocationFeed } from './revocation/events/feed.ts';
 import type { CrlDocument } from './store/store.ts';
 
 /** The feed of revocations that clients follow, with its bounds, metrics and faults. `httpUrl`: where CRLs are fetched without TLS. */
-export function revocationEvents({ config: { limits }, store, authorities, metrics }: Core, httpUrl: string | undefined, log: Logger): RevocationEventRoutes {
+export function revocationEvents({ config: { limits }, store, authorities, metrics }: Core, httpUrl: string | undefined, log: Log): RevocationEventRoutes {
   const feed = revocationFeed({
     store: store.crls,
     authorities: authorities.all.map(({ name }) => name),

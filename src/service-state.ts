@@ -11,16 +11,17 @@ const DAY = 86_400;
 
 /** What `/readyz` asks: whether it is worth sending traffic. */
 export function readiness(
-  { store, authorities: { all, issuing }, clock, crls }: Core, listening: () => string | undefined, differences: () => string | undefined,
+  { store, authorities: { all, issuing }, clock, crls, standing }: Core, listening: () => string | undefined, differences: () => string | undefined,
 ): PublishedOptions['readiness'] {
   return [
     { name: 'listeners', check: () => Promise.resolve(listening()) },
     { name: 'store', check: () => store.ping().then(() => undefined) },
+    { name: 'standing', check: () => Promise.resolve(standing.revocationOf(issuing.name) === undefined ? undefined : `authority ${issuing.name} was revoked (${standing.revocationOf(issuing.name)?.reason ?? ''})`) },
     { name: 'key', check: () => Promise.resolve(issuing.canSign && issuing.certificate.notAfter > clock() / SECOND ? undefined : `authority ${issuing.name} cannot sign, or has ended`) },
     {
       name: 'crl',
       check: async () => {
-        for (const { name } of all.filter(({ canSign }) => canSign)) {
+        for (const { name } of all.filter(({ canSign, certificate }) => canSign && certificate.notAfter > clock() / SECOND)) {
           const head = await store.crls.head(name, 'full');
           if (head === undefined || head.nextUpdate <= clock() / SECOND) return `the CRL of ${name} is ${head === undefined ? 'missing' : 'past its nextUpdate'}`;
         }

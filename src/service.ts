@@ -28,6 +28,7 @@ import { openStore } from './open-store.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
+import { authorityStanding } from './revocation/authority-standing.ts';
 import { replicaKeeper } from './replicas.ts';
 import { revocationEvents } from './revocation-events.ts';
 import { tellRevocations } from './revocation/tell-revocations.ts';
@@ -69,6 +70,7 @@ export interface Service {
 const SECOND = 1000;
 const OCSP_LOOK = 400;
 const ACME_LOOK = 500;
+const STANDING_LOOK = 500;
 const SWEEP = { every: 30 * SECOND, lease: 90 * SECOND, most: 2000 };
 const CERTIFICATE_LOOK = 60 * SECOND;
 const REPLICA_LOOK = 10 * SECOND;
@@ -79,7 +81,7 @@ const FINISH = 30 * SECOND;
  * @throws AuthorityError, ProfileError, StoreUnavailable
  */
 export async function openCore(config: Config, clock: () => number, log?: Logger): Promise<Core> {
-  const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures });
+  const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures, issuing: config.authority.issuing });
   const profiles = compileProfiles(config.profiles);
   const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
   const store = await openStore(config.store, (state) => void (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
@@ -89,16 +91,20 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
   }
   const metrics = createMetrics(metricSources(store, authorities, clock), clock);
   const signing = authorities.all.filter(({ canSign }) => canSign);
+  const standing = authorityStanding(store.crls, authorities.all);
+  await standing.look();
   const blocked = new Set([...config.keys.block, ...authorityKeyHashes(authorities)]);
   return {
-    config, clock, authorities, store, replicas: store.replicas, metrics, signing,
+    config, clock, authorities, store, replicas: store.replicas, metrics, standing, signing,
     crls: { scheduleOf: (authority) => scheduleOf(config, authority, authorities.root, authorities.issuing) },
     issuanceAt: (httpUrl, report) => {
       const publishedAt = addressesFor(httpUrl, new Set(signing.map(({ name }) => name)), config.ocsp.serve, config.crl.shards === 0 ? undefined : { authority: authorities.issuing.name, count: config.crl.shards });
       const issuance: IssuanceContext = {
         store: store.requests,
         isBlocked: async (keyHash) => blocked.has(keyHash) || store.blockedKeys.has(keyHash),
-        profiles: issuingProfiles(profiles, authorities, publishedAt),
+        isBlockedHere: (keyHash) => blocked.has(keyHash),
+        looksAreDear: config.store.url.kind !== 'embedded',
+        profiles: issuingProfiles(profiles, authorities, publishedAt, standing.revocationOf),
         defaultProfile: config.defaultProfile,
         ...eligibility,
         clock,
@@ -135,7 +141,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const published: PublishedOptions = {
       ocsp: { responders: ocsp.all, maxAge: config.ocsp.maxAge, clock },
       crls: crls.routes,
-      authorities: authorities.all, issuing: authorities.issuing, readiness: readiness(core, () => notListening(), replica.differences),
+      authorities: authorities.all, issuing: authorities.issuing, readiness: [...readiness(core, () => notListening(), replica.differences), ...ocsp.readiness],
     };
     let httpsUrl = config.publicUrl.https;
     let notListening = (): string | undefined => 'not all listeners listen yet';
@@ -174,6 +180,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       keepUp(REPLICA_LOOK, replica.look, failed('the other replicas could not be asked for their configuration')),
       keepUp(CERTIFICATE_LOOK, https.look, failed('the service\'s own certificate could not be renewed')),
       keepUp(CERTIFICATE_LOOK, () => ocsp.renew(cycle), failed('the certificates of the OCSP responders could not be renewed')),
+      keepUp(STANDING_LOOK, core.standing.look, failed('it could not be looked whether an authority was revoked')),
       keepUp(OCSP_LOOK, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
       keepUp(SWEEP.every, () => sweep(core, holder), failed('ended records could not be removed')),
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
@@ -204,7 +211,7 @@ function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>,
   });
 }
 
-function restOptions({ config, store, authorities, metrics, clock }: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events' | 'doors'> {
+function restOptions({ config, store, authorities, metrics, clock, standing }: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events' | 'doors'> {
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
   const authentication = createAuthentication({ store, rootDigest, clock, perIdentity, failuresPerAddress });
@@ -219,7 +226,16 @@ function restOptions({ config, store, authorities, metrics, clock }: Core, issua
     certificates: { store: store.certificates, revocation, authentication, chainOf, clock },
     tokens: { store: store.tokens, profiles: issuance.profiles, rootDigest, ...credentials },
     apiKeys: { store: store.apiKeys, ...credentials },
-    authorities: { authorities: authorities.all, publishedAt, chainOf, publish: (authority, actor) => keeper.publish(authority.name, actor), authentication },
+    authorities: {
+      authorities: authorities.all, publishedAt, chainOf, publish: (authority, actor) => keeper.publish(authority.name, actor), authentication,
+      revocation: {
+        store: store.crls, authorities: authorities.all, clock,
+        revoked: (issuer, reason) => {
+          revocation.revoked(issuer, reason);
+          return standing.look();
+        },
+      },
+    },
     audit: { store: store.audit, authentication },
   };
 }

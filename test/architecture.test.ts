@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The only way out to addresses that strangers name, and what is asked there.
   'acme/outgoing': ['x509'],
   'acme/validators': ['x509', 'acme/outgoing'],
-  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'config', 'http', 'http/rest'],
+  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { signatureAlgorithmFor } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { importPublicKey } from '../x509/public-key.ts';
@@ -12,32 +12,49 @@ import { authoritiesFolder, authorityFiles, ISSUING, ROOT } from './layout.ts';
 import { type OnDisk, readAuthority } from './read-authority.ts';
 import { checkTrustPath, isSelfIssued } from './trust-path.ts';
 
+export interface LoadOptions extends FileSigningKeyOptions {
+  /** Name of the authority that signs certificates: `issuing`, or one that has taken its place. */
+  readonly issuing?: string | undefined;
+}
+
 /**
  * The authorities in `<data>/authorities`, as `initAuthorities` and `importChain` left them; an import that was cut short is
- * finished first. Whether their certificates have ended is not looked at: CRLs and records are of use after that.
+ * finished first. Each folder is one: besides the root and the issuing authority, those that issued before it and still publish
+ * their CRLs. Whether certificates have ended is not looked at: CRLs and records are of use after that.
  * @throws AuthorityError `not-initialised`, `authority-awaits-import`, or every fault of the files at once
  */
-export async function loadAuthorities(data: string, passphrase?: string, options: FileSigningKeyOptions = {}): Promise<LoadedAuthorities> {
+export async function loadAuthorities(data: string, passphrase?: string, { issuing: issuingName = ISSUING, ...options }: LoadOptions = {}): Promise<LoadedAuthorities> {
   if (!existsSync(authoritiesFolder(data))) refuse('not-initialised', 'there are no authorities here; make them with chancery init', data);
   finishInstall(data);
   const mode = modeOf(data);
 
   const faults = new Faults();
-  const issuing = readAuthority(data, ISSUING, passphrase, faults);
+  const issuing = readAuthority(data, issuingName, passphrase, faults);
   const root = existsSync(authorityFiles(data, ROOT).folder) ? readAuthority(data, ROOT, passphrase, faults, { keyMayBeAway: true }) : undefined;
+  const former = formerNames(data, issuingName).map((name) => readAuthority(data, name, passphrase, faults, { keyMayBeAway: true }));
   faults.check();
 
   const path = [issuing.certificate, ...issuing.chain, ...(root === undefined ? [] : [root.certificate])];
   checkTrustPath(path, faults);
   if (root === undefined) checkStandsAlone(issuing, mode, faults);
+  for (const { certificate, chain } of former) checkTrustPath(isSelfIssued(certificate) || root === undefined ? [certificate, ...chain] : [certificate, ...chain, root.certificate], faults);
   faults.check();
 
   const anchor = path.at(-1) as Certificate;
   publishRoot(data, anchor.der);
   const ours = authority(issuing, anchor, options);
   const top = root === undefined ? ours : authority(root, anchor, options);
-  return { mode, issuing: ours, root: top, all: root === undefined ? [ours] : [top, ours], rootOffline: !top.canSign };
+  const before = former.map((one) => authority(one, isSelfIssued(one.certificate) || root === undefined ? one.chain.at(-1) ?? one.certificate : root.certificate, options));
+  return { mode, issuing: ours, root: top, all: root === undefined ? [ours, ...before] : [top, ours, ...before], rootOffline: !top.canSign };
 }
+
+/** A folder's name is part of addresses. */
+const NAME = /^[a-z0-9-]{1,64}$/;
+
+/** Authorities that issue no more. */
+const formerNames = (data: string, issuing: string): string[] => readdirSync(authoritiesFolder(data), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && NAME.test(entry.name) && entry.name !== ROOT && entry.name !== issuing && existsSync(authorityFiles(data, entry.name).certificate))
+  .map(({ name }) => name).sort();
 
 /** What was made here, by the files. @throws AuthorityError `authority-awaits-import` */
 function modeOf(data: string): AuthorityMode {

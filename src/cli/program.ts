@@ -5,6 +5,8 @@ import { addAcmeOrder, addAcmeOrders } from './acme/orders.ts';
 import { addAuditShow } from './audit/show.ts';
 import { addAuditVerify } from './audit/verify.ts';
 import { addBackup } from './backup/backup.ts';
+import { addAuthorityList } from './authority/list.ts';
+import { addAuthorityRevoke } from './authority/revoke.ts';
 import { addCertificatesList } from './certificates/list.ts';
 import { addCertificatesRelease } from './certificates/release.ts';
 import { addCertificatesRevoke } from './certificates/revoke.ts';
@@ -48,6 +50,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
   { name: 'certificates', about: 'issued certificates: list, show, revoke, release', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease] },
+  { name: 'authority', about: 'the authorities: list, revoke', commands: [addAuthorityList, addAuthorityRevoke] },
   { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },
 ];

@@ -59,6 +59,7 @@ export interface ChanceryClient {
   listApiKeys(query: Query): Promise<PageReply<ApiKeyReply>>;
   revokeApiKey(id: string): Promise<ApiKeyReply>;
   listAuthorities(): Promise<PageReply<AuthorityReply>>;
+  revokeAuthority(name: string, reason: string): Promise<AuthorityReply>;
   publishCrl(authority: string): Promise<CrlReply>;
   listAudit(query: Query): Promise<AuditReply>;
   close(): void;
@@ -151,6 +152,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     listApiKeys: (query) => page('/v1/api-keys', query),
     revokeApiKey: (id) => json('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),
     listAuthorities: () => page('/v1/authorities', {}),
+    revokeAuthority: (name, reason) => json('POST', `/v1/authorities/${encodeURIComponent(name)}/revoke`, { body: { reason } }),
     publishCrl: (authority) => json('POST', `/v1/authorities/${encodeURIComponent(authority)}/crl`),
     listAudit: (query) => page('/v1/audit', query),
     close: () => agent.destroy(),

@@ -128,6 +128,7 @@ export interface AuthorityReply {
   readonly signs: boolean;
   readonly crl: readonly string[];
   readonly notAfter: string;
+  readonly revocation?: { readonly at: string; readonly reason: string };
 }
 
 /** What `POST /v1/authorities/{name}/crl` published. */

@@ -70,6 +70,9 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     problem: `is ${formatDuration(store.retainEnded)}`, expected: `at least ${CRL_LIFETIMES_RETAINED} times crl.lifetime (${formatDuration(CRL_LIFETIMES_RETAINED * crl.lifetime)})`,
   }),
   ({ ocsp }) => when(ocsp.lifetime < LEAST_OCSP_LIFETIME, { path: ['ocsp', 'lifetime'], problem: `is ${formatDuration(ocsp.lifetime)}`, expected: `at least ${formatDuration(LEAST_OCSP_LIFETIME)}` }),
+  ({ ocsp, profiles, eligibility }) => when(ocsp.serve && (profiles['ocsp']?.approval === true || eligibility.some((setting) => profilesOf(setting).includes('ocsp'))), {
+    path: ['profiles', 'ocsp', 'approval'], about: [['ocsp', 'serve'], ['eligibility']], problem: 'has the service wait for approval of the certificates that sign its OCSP answers', expected: 'no approval for profile ocsp, or ocsp.serve: false',
+  }),
   ({ ocsp }) => when(ocsp.maxAge > ocsp.lifetime / 2, {
     path: ['ocsp', 'maxAge'], about: [['ocsp', 'lifetime']], problem: `is ${formatDuration(ocsp.maxAge)}`, expected: `at most half of ocsp.lifetime (${formatDuration(ocsp.lifetime)})`,
   }),

@@ -36,6 +36,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'already-decided': [409, 'Already decided'],
   'already-revoked': [409, 'Already revoked'],
   'not-held': [409, 'Not on hold'],
+  'not-revocable': [409, 'Cannot be revoked here'],
   'body-too-large': [413, 'The body is too large'],
   'media-type-unsupported': [415, 'Unsupported media type'],
   'uri-too-long': [414, 'The path is too long'],

@@ -43,10 +43,11 @@ export function lifeOf({ profile, authority }: IssuingProfile, { validity, grant
 /**
  * Builds and lints the bytes of a certificate.
  * @param now milliseconds since the epoch
- * @throws LintError naming each failed lint; Refused `unavailable` when the authority has ended or has no key here
+ * @throws LintError naming each failed lint; Refused `unavailable` when the authority has ended, was revoked, or has no key here
  */
 export function certify(issuing: IssuingProfile, candidate: Certifiable, serial: string, now: number): ToBeSigned {
   const { authority, template } = issuing;
+  checkStands(issuing);
   const { notBefore, notAfter } = lifeOf(issuing, candidate, now);
   if (notAfter < Math.floor(now / 1000)) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
   const { names, commonName, publicKey } = candidate;
@@ -60,8 +61,16 @@ export function certify(issuing: IssuingProfile, candidate: Certifiable, serial:
  * Signs bytes that were stored before (an approved request): linted once more, as only linted bytes can be signed.
  * @throws LintError, Refused `unavailable`
  */
-export const signStored = (authority: Authority, tbs: Uint8Array): Uint8Array | Promise<Uint8Array> =>
-  signLinted(authority, lint(tbs, { issuer: authority.certificate }));
+export function signStored(issuing: Pick<IssuingProfile, 'authority' | 'revocation'>, tbs: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  checkStands(issuing);
+  return signLinted(issuing.authority, lint(tbs, { issuer: issuing.authority.certificate }));
+}
+
+function checkStands({ authority, revocation }: Pick<IssuingProfile, 'authority' | 'revocation'>): void {
+  const revoked = revocation?.();
+  if (revoked === undefined) return;
+  throw new Refused('unavailable', `Authority ${authority.name} was revoked at ${new Date(revoked.at * 1000).toISOString()} (${revoked.reason}) and issues nothing any more.`, { retryAfter: 86_400 });
+}
 
 function signLinted({ name, signingKey, signatureAlgorithm }: Authority, linted: LintedTbs): Uint8Array | Promise<Uint8Array> {
   if (signingKey === undefined) throw new Refused('unavailable', `Authority ${name} has no signing key here.`, { retryAfter: 60 });

@@ -1,6 +1,7 @@
 import type { Authority } from '../authority/authority.ts';
 import type { EligibilityStep } from '../policy/eligibility.ts';
 import type { Profile } from '../policy/profile.ts';
+import type { RevocationReason } from '../x509/revocation-reason.ts';
 import type { Quota } from '../policy/steps/quota.ts';
 import type { RequestStore } from '../store/store.ts';
 import type { RequestState } from './request.ts';
@@ -11,6 +12,8 @@ export interface IssuingProfile {
   readonly profile: Profile;
   readonly authority: Authority;
   readonly template: Template;
+  /** Why the authority issues nothing any more: its own certificate was revoked. `at` in seconds since the epoch. */
+  readonly revocation?: () => { readonly at: number; readonly reason: RevocationReason } | undefined;
 }
 
 /** What the cycle of issuance works with: made once by `service.ts`. */
@@ -18,6 +21,10 @@ export interface IssuanceContext {
   readonly store: RequestStore;
   /** By the configuration, by a revocation for key compromise, or as the key of an authority. */
   readonly isBlocked: (keyHash: string) => Promise<boolean>;
+  /** The same, as far as is known without the store, which refuses to store what it knows to be blocked. */
+  readonly isBlockedHere: (keyHash: string) => boolean;
+  /** Whether each look into the store is a round trip to another machine. */
+  readonly looksAreDear: boolean;
   /** By profile name. */
   readonly profiles: ReadonlyMap<string, IssuingProfile>;
   readonly defaultProfile: string;

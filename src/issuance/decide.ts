@@ -76,7 +76,7 @@ export async function finish(context: IssuanceContext, approved: RequestRecord):
   if (await context.isBlocked(approved.keyHash)) return fail(context, approved, { name: 'block-list', reason: BLOCKED });
   let certificate: Uint8Array;
   try {
-    certificate = await signStored(issuing.authority, approved.tbs);
+    certificate = await signStored(issuing, approved.tbs);
   } catch (error) {
     if (!(error instanceof LintError)) throw error;
     return fail(context, approved, { name: 'lints', reason: error.message });

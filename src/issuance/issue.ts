@@ -31,6 +31,15 @@ export interface Outlook {
  *   `token-exhausted`, `idempotency-key-reused`, `unavailable`
  */
 export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
+  const wrote = context.looksAreDear ? await cycle(context, input, false) : undefined;
+  return wrote ?? await cycle(context, input, true) as RequestRecord;
+}
+
+/**
+ * The cycle once. Without looks, the store is asked once, with the write, which decides everything again anyway: undefined where it, or a
+ * step, refused, so that somebody has to look what to tell and to record.
+ */
+async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean): Promise<RequestRecord | undefined> {
   const now = context.clock();
   await nextTurn();
   const started = performance.now();
@@ -39,15 +48,18 @@ export async function issue(context: IssuanceContext, input: IssueInput): Promis
   // 2. Asked before? Then the first request, whatever the steps would say today.
   const claims = claimsOf(input, checked, now);
   const token = tokenUse(input.identity, checked);
-  const first = await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now);
+  // A key outside of the process signs nothing that may be a repetition.
+  if (!looks && checked.issuing.authority.signingKey?.outside === true) return undefined;
+  const first = looks ? await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now) : undefined;
   if (first !== undefined) return firstRequest(first.record, first.fingerprint, claims);
   // 3. May they? Every step runs and is recorded.
-  const steps = await stepsFor(context, input.identity, checked, now);
+  const steps = await stepsFor(context, input.identity, checked, now, looks);
   const checkedAt = performance.now();
   context.measure('check', checkedAt - started);
   // 4. The serial is drawn when the request is accepted, and is its id.
   // 5. Exact bytes, linted, signed. The signature stays in the process until step 6 is done.
   const record = await recordOf(context, input, checked, steps, now);
+  if (!looks && record.state === 'denied') return undefined;
   const signedAt = performance.now();
   context.measure('sign', signedAt - checkedAt);
   // 6. One atomic, durable write: record, claims, counts, audit. A refusal uses nothing up.
@@ -56,6 +68,7 @@ export async function issue(context: IssuanceContext, input: IssueInput): Promis
   context.measure('store', performance.now() - signedAt);
   // 7. Only now may the door answer.
   if (stored.outcome === 'exists') return stored.record;
+  if (!looks && (stored.outcome === 'key-blocked' || stored.outcome === 'quota-exceeded')) return undefined;
   if (stored.outcome !== 'stored') throw notStored(stored);
   context.counted(record.state, record.profile);
   if (record.state === 'denied') throw refusal(record, context.quota && { quota: context.quota, now });
@@ -70,7 +83,7 @@ export async function dryRun(context: IssuanceContext, input: IssueInput): Promi
   const now = context.clock();
   const checked = check(context, input);
   const { issuing, candidate } = checked;
-  const steps = [...await stepsFor(context, input.identity, checked, now)];
+  const steps = [...await stepsFor(context, input.identity, checked, now, true)];
   if (outcomeOf(steps) !== 'denied') {
     try {
       certify(issuing, candidate, context.newSerial(now), now);

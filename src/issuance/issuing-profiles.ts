@@ -7,13 +7,16 @@ import { compileTemplate, type PublishedAt } from './template.ts';
  * Each profile with the authority that signs for it and its template.
  * @throws ProfileError where a profile names an authority that is not here
  */
-export function issuingProfiles(profiles: ReadonlyMap<string, Profile>, authorities: LoadedAuthorities, publishedAt: (authority: string) => PublishedAt): ReadonlyMap<string, IssuingProfile> {
+export function issuingProfiles(
+  profiles: ReadonlyMap<string, Profile>, authorities: LoadedAuthorities, publishedAt: (authority: string) => PublishedAt,
+  revocationOf: (authority: string) => ReturnType<NonNullable<IssuingProfile['revocation']>> = () => undefined,
+): ReadonlyMap<string, IssuingProfile> {
   const faults: string[] = [];
   const issuing = new Map<string, IssuingProfile>();
   for (const profile of profiles.values()) {
     const authority = signerOf(profile, authorities);
     if (authority === undefined) faults.push(`profiles.${profile.name}: authority ${profile.issuer ?? ''} is not here, or has no key; expected one of ${authorities.all.map(({ name }) => name).join(', ')}`);
-    else issuing.set(profile.name, { profile, authority, template: compileTemplate(profile, authority, publishedAt(authority.name)) });
+    else issuing.set(profile.name, { profile, authority, template: compileTemplate(profile, authority, publishedAt(authority.name)), revocation: () => revocationOf(authority.name) });
   }
   if (faults.length > 0) throw new ProfileError(faults);
   return issuing;

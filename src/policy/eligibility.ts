@@ -20,8 +20,8 @@ export interface Candidate {
 
 /** Facts that only the store knows, asked for when a step needs them. */
 export interface Facts {
-  /** Uses taken of the requester's quota in the current window of `window` seconds. */
-  readonly quotaUsed: (window: number) => Promise<number>;
+  /** Uses taken of the requester's quota in the current window of `window` seconds; absent where the write alone is to find out. */
+  readonly quotaUsed?: (window: number) => Promise<number>;
 }
 
 export interface Verdict {

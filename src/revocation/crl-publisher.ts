@@ -55,18 +55,15 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
   const { name } = authority;
   const view = new RevocationView(store, name);
   const marks = new RevisionMarks();
-  let known: { publications: number; readonly heads: Map<CrlDocument, CrlHead>; readonly generations: readonly ShardGeneration[] } | undefined;
+  let known: { publications: number; readonly heads: Map<CrlDocument, CrlHead> } | undefined;
   const lastNumbers = new Map<CrlDocument, bigint>();
   /** By the process's own clock: before this time the full CRL can wait. */
   let fullWaits = -Infinity;
 
   const look = async (fresh = false) => {
-    const standing = await store.standing(name);
-    if (fresh || known?.publications !== standing.publications) {
-      const [heads, generations] = await Promise.all([store.heads(name), store.shardGenerations(name)]);
-      known = { publications: standing.publications, heads: new Map(heads), generations };
-    }
-    return { ...known, revision: standing.revision };
+    const [standing, generations] = await Promise.all([store.standing(name), store.shardGenerations(name)]);
+    if (fresh || known?.publications !== standing.publications) known = { publications: standing.publications, heads: new Map(await store.heads(name)) };
+    return { ...known, generations, revision: standing.revision };
   };
 
   /** What this process did itself need not be read again. If another one did something too, the counts differ, and it is. */
@@ -85,6 +82,8 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
   };
 
   const isDue = async (): Promise<boolean> => {
+    // Nobody believes what is signed after that; what was published last stays.
+    if (authority.certificate.notAfter < clock() / 1000) return false;
     const { ending, unwanted, behind, heads, wanted } = plan(await look(), clock() / 1000);
     if (ending.length > 0 || unwanted.length > 0) return true;
     if (!behind || performance.now() >= fullWaits) return behind;
@@ -113,7 +112,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     const due = planned.wanted.filter((document) => (document === 'full' ? fullNow : ending.includes(document) || isBehind(document) || (document === 'delta' && fullNow)));
     const documents = new Map<CrlDocument, PublishedCrl>();
     // Shards first: a full CRL that covers a revision says that they do, too (`isDue`).
-    for (const step of steps(due)) {
+    for (const step of steps(due, heads)) {
       const built = new Map<CrlDocument, PublishedCrl>();
       for (const document of step) built.set(document, await build(document, step, { ...planned, heads }, now, breathe));
       if (await store.publish(name, built, [...built].map(([document, crl]) => draft(document, crl, actor))) === 'superseded') return undefined;
@@ -128,7 +127,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
   };
 
   /** What is stored together: full and delta always, shards as many as are small. */
-  const steps = (due: readonly CrlDocument[]): CrlDocument[][] => {
+  const steps = (due: readonly CrlDocument[], heads: Heads): CrlDocument[][] => {
     const all: CrlDocument[][] = [];
     let octets = Infinity;
     for (const document of due.filter((one) => shardIn(one) !== undefined)) {
@@ -141,7 +140,11 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
       octets += size;
     }
     const complete = due.filter((document) => shardIn(document) === undefined);
-    return complete.length === 0 ? all : [...all, complete];
+    if (complete.length === 0) return all;
+    const size = view.select(complete.includes('full') ? 'full' : 'delta', complete.includes('full') ? {} : { since: heads.get('delta')?.bases?.[0]?.revision ?? 0 }).octets;
+    if (all.length > 0 && octets + size <= STEP.octets) all.at(-1)?.push(...complete);
+    else all.push(complete);
+    return all;
   };
 
   /** Asked of the store once; what follows is in the heads. */

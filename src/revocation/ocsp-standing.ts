@@ -22,13 +22,17 @@ const UNKNOWN: Standing = { certStatus: { status: 'unknown' }, notAfter: undefin
 /**
  * How a serial stands with the authority, by what was really issued: `good` only where the certificate itself is at hand, signed by
  * this authority. A certificate on hold is revoked, with that reason.
- * @param own certificates that the authority signed and that have no record, by serial: those of authorities
+ * @param own certificates of authorities that this one signed, by serial: they need have no record, and are revoked by the feed alone
  * @param now seconds since the epoch
  */
 export async function standingOf({ certificates, crls }: StandingSources, authority: Authority, own: ReadonlyMap<string, Certificate>, serial: string, now: number): Promise<Standing> {
-  const certificate = own.get(serial);
-  if (certificate !== undefined) return standingOfAuthority(crls, authority.name, certificate, now);
+  const ofAuthority = own.get(serial);
+  const change = ofAuthority === undefined ? undefined : await crls.change(authority.name, serial);
+  if (ofAuthority !== undefined && change !== undefined && change.reason !== 'removeFromCRL') {
+    return { certStatus: { status: 'revoked', at: change.at, reason: change.reason }, notAfter: ofAuthority.notAfter };
+  }
   const record = await certificates.get(serial);
+  if (record === undefined && ofAuthority !== undefined) return standingOfAuthority(ofAuthority, now);
   if (record?.certificate === undefined || record.notAfter === undefined || record.authority !== authority.name) return UNKNOWN;
   // An authority may have had another key under the same name: its certificates are not this one's.
   const issued = parseCertificate(record.certificate);
@@ -37,12 +41,8 @@ export async function standingOf({ certificates, crls }: StandingSources, author
   return { certStatus: revocation === undefined ? { status: 'good' } : { status: 'revoked', ...revocation }, notAfter };
 }
 
-async function standingOfAuthority(crls: StandingSources['crls'], authority: string, { serial, notAfter }: Certificate, now: number): Promise<Standing> {
-  const change = await crls.change(authority, serial);
-  if (change !== undefined && change.reason !== 'removeFromCRL') return { certStatus: { status: 'revoked', at: change.at, reason: change.reason }, notAfter };
-  // The feed forgets what has ended, so then nobody can say any more that it was not revoked.
-  return notAfter < now ? UNKNOWN : { certStatus: { status: 'good' }, notAfter };
-}
+/** Without a record and a revocation. The feed forgets what has ended, so then nobody can say any more that it was not revoked. */
+const standingOfAuthority = ({ notAfter }: Certificate, now: number): Standing => (notAfter < now ? UNKNOWN : { certStatus: { status: 'good' }, notAfter });
 
 /** Of these certificates, those that the authority has signed, by serial. */
 export const issuedBy = (certificates: readonly Certificate[], authority: Authority): ReadonlyMap<string, Certificate> =>

@@ -36,7 +36,8 @@ export interface Source {
   readonly authorities: readonly string[];
 }
 
-const ITEMS = 500;
+/** Things and lines in one portion: a few MB. */
+const ITEMS = 1000;
 const LINES = 1000;
 
 /** Where a reading begins. */

@@ -1,5 +1,6 @@
 import type { AuditDraft } from '../audit/entry.ts';
 import type { ChainHead } from '../audit/chain.ts';
+import type { CrlDocument } from '../store/store.ts';
 import type { LoadCounts, PortableItem, WholeStore } from '../store/transfer.ts';
 import type { Progress } from './backup.ts';
 import { beginning, contentOf, continues } from './content.ts';
@@ -19,6 +20,8 @@ export interface RestoreOptions {
   /** Another backup of the same store will follow: the log here is left as it is there, so that it can go on. */
   readonly more: boolean;
   readonly actor: string;
+  /** How many shards each CRL has here; 0 for none. They may be younger than the backup. */
+  readonly shards: number;
   readonly progress: Progress;
 }
 
@@ -138,12 +141,12 @@ interface Loaded {
   readonly of: string;
 }
 
-async function finish({ target, clock, more, actor }: RestoreOptions, { counts, head, madeAt, authorities, older, resumed, of }: Loaded): Promise<Restored> {
+async function finish({ target, clock, more, actor, shards }: RestoreOptions, { counts, head, madeAt, authorities, older, resumed, of }: Loaded): Promise<Restored> {
   const { transfer, audit } = target;
   const now = await audit.head();
   if (now.sequence < head.sequence) throw new TransferError('wrong-content', `the log here ends at line ${now.sequence}, not ${head.sequence}`);
   // What was older than what is here has nothing to catch up with.
-  if (!older) await transfer.load(await jumps(target, authorities, madeAt, clock()), JSON.stringify({ of }));
+  if (!older) await transfer.load(await jumps(target, authorities, shards, madeAt, clock()), JSON.stringify({ of }));
   if (!more && !older) {
     const line: AuditDraft = {
       time: clock(), event: 'store.restored', actor, subject: 'store', details: { head: `${head.sequence}:${head.hash}`, backupAt: madeAt, added: counts.added, advanced: counts.advanced, lines: counts.lines },
@@ -158,16 +161,18 @@ async function finish({ target, clock, more, actor }: RestoreOptions, { counts, 
  * Where authorities go on: with numbers that no CRL since the backup can have had, no thisUpdate before now, and revisions that no feed
  * has told anybody.
  */
-async function jumps({ transfer }: Target, authorities: readonly string[], madeAt: number, now: number): Promise<PortableItem[]> {
+async function jumps({ transfer }: Target, authorities: readonly string[], shards: number, madeAt: number, now: number): Promise<PortableItem[]> {
   const numbers = BigInt(Math.max(0, Math.ceil((now - madeAt) / 1000))) + SPARE;
   const thisUpdate = Math.floor(now / 1000);
+  const published: readonly CrlDocument[] = ['full', ...Array.from({ length: shards }, (_, index) => `${shards}-${index}` as const)];
   return Promise.all(authorities.map(async (name) => {
     const standing = await transfer.authority(name);
-    const full = standing.sequences.some(({ document }) => document === 'full') ? [] : [{ document: 'full', number: 0n, thisUpdate, revision: 0 } as const];
+    // What the backup does not know of may have been published since, too.
+    const unknown = published.filter((document) => !standing.sequences.some((one) => one.document === document)).map((document) => ({ document, number: 0n, thisUpdate, revision: 0 }));
     return {
       ...standing,
       revision: standing.revision + REVISIONS_SPARE,
-      sequences: [...standing.sequences, ...full].map((sequence) => ({ ...sequence, number: sequence.number + numbers, thisUpdate: Math.max(sequence.thisUpdate, thisUpdate) })),
+      sequences: [...standing.sequences, ...unknown].map((sequence) => ({ ...sequence, number: sequence.number + numbers, thisUpdate: Math.max(sequence.thisUpdate, thisUpdate) })),
     };
   }));
 }

@@ -207,6 +207,13 @@ t.test('it is looked again when called, after a while, and sooner after a failur
   news.call();
   await until(() => at.numbers()[0] === 2n);
   await until(() => at.ran.length === 2);
+  at.serve({ number: 2 });
+  at.watch.expect('issuing', 3n);
+  const before = at.mirror.asked.length;
+  news.call();
+  await until(() => at.mirror.asked.length >= before + 3);
+  at.serve({ number: 3, thisUpdate: Math.floor(at.clock / 1000) - 5 });
+  await until(() => at.numbers()[0] === 3n);
   stop.abort();
   await running;
   t.equal(backOff(1, 60_000, () => 1), 1000);

@@ -237,3 +237,15 @@ t.test('what a wrong configuration has wrong is told line by line', async (t) =>
   t.match(stderr, /^chancery: the configuration has 2 faults\n {2}\S+chancery\.yaml:2:\d+: listen\.https .+; expected host:port.+\n {2}\S+chancery\.yaml:3:\d+: workers .+\n$/);
   rmSync(folder, { recursive: true });
 });
+
+t.test('crl show tells of a delta what it is against, and of a shard where it is', async (t) => {
+  const service = await startService([], { CHANCERY_CRL__DELTA__PUBLISH: 'true', CHANCERY_CRL__SHARDS: '2' });
+  t.teardown(() => service.stop());
+  for (let tries = 0; tries < 100 && (await fetch(`${service.http}/crl/issuing/delta.crl`)).status !== 200; tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  const show = async (document: string) => parse((await service.cli(['crl', 'show', `${service.http}/crl/issuing${document === 'full' ? '' : `/${document}`}.crl`, '--json'])).stdout);
+  t.match(await show('full'), { number: '2', freshest: [`${service.http}/crl/issuing/delta.crl`] });
+  t.match(await show('delta'), { number: '2', base: '1' });
+  t.match(await show('2-1'), { at: [`${service.http}/crl/issuing/2-1.crl`] });
+  const text = await service.cli(['crl', 'show', `${service.http}/crl/issuing/delta.crl`]);
+  t.match(text.stdout, /^delta to +1$/m);
+});

@@ -127,3 +127,22 @@ t.test('a found key revokes its certificate, without credentials', async (t) => 
   t.match(run.stdout, 'keyCompromise');
   t.match((await client.getCertificate(serial)).revocation, { reason: 'keyCompromise' });
 });
+
+t.test('an authority is revoked after a question, and doctor and the listing tell', async (t) => {
+  const listed = await service.cli(['authority', 'list']);
+  t.match(listed.stdout, /^root +signs/m);
+  const args = ['authority', 'revoke', 'issuing'];
+  t.match((await service.cli(args)).stderr, '--reason');
+  t.match((await service.cli([...args, '--reason', 'certificateHold'])).stderr, 'allowed choices');
+  t.equal((await service.cli([...args, '--reason', 'cACompromise'])).status, 2, 'nobody to ask');
+  t.equal((await service.cli([...args, '--reason', 'cACompromise'], { ask: () => Promise.resolve('root') })).status, 1);
+  t.match((await service.cli(['authority', 'revoke', 'root', '--reason', 'superseded', '--yes'])).stderr, 'is a root');
+  t.match((await service.cli(['doctor', '--json'])).stdout, 'revocations can be followed');
+  const done = await service.cli([...args, '--reason', 'cACompromise'], { ask: () => Promise.resolve('issuing\n') });
+  t.equal(done.status, 0, done.stderr);
+  t.match(done.stdout, /^Authority issuing is revoked\.\n\nsubject .+\nrevoked .+, cACompromise\n$/);
+  t.match((await service.cli(['authority', 'list'])).stdout, /^issuing +revoked, cACompromise/m);
+  const doctor = await service.cli(['doctor']);
+  t.equal(doctor.status, 1);
+  t.match(doctor.stdout, 'standing: authority issuing was revoked (cACompromise)');
+});

@@ -14,6 +14,8 @@ export interface RunningService {
   /** The same in a process of its own. */
   readonly program: (args: readonly string[]) => Promise<Transcript>;
   readonly stop: () => Promise<number | null>;
+  /** Ends it at once, as a power cut does. */
+  readonly kill: () => Promise<void>;
 }
 
 /** Makes authorities with `init`, and runs `serve` on free ports. */
@@ -24,10 +26,10 @@ export async function startService(init: readonly string[] = [], settings: Reado
   return serve(data, settings);
 }
 
-/** Runs `serve` on free ports; `settings` are variables of the environment. */
+/** Runs `serve`, on free ports where nothing else is said; `settings` are variables of the environment. */
 export async function serve(data: string, settings: Readonly<Record<string, string>> = {}): Promise<RunningService> {
   const env = {
-    ...cleanEnvironment(), ...settings, CHANCERY_LISTEN__HTTPS: '127.0.0.1:0', CHANCERY_LISTEN__HTTP: '127.0.0.1:0', CHANCERY_LISTEN__METRICS: 'off', CHANCERY_LOG__LEVEL: 'warn',
+    ...cleanEnvironment(), CHANCERY_LISTEN__HTTPS: '127.0.0.1:0', CHANCERY_LISTEN__HTTP: '127.0.0.1:0', CHANCERY_LISTEN__METRICS: 'off', CHANCERY_LOG__LEVEL: 'warn', ...settings,
   };
   const child = spawn(process.execPath, [MAIN, 'serve', '--data', data, '--json'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const { https, http } = await ready(child);
@@ -39,6 +41,12 @@ export async function serve(data: string, settings: Readonly<Record<string, stri
     stop: () => new Promise((resolve) => {
       child.once('close', resolve);
       child.kill('SIGTERM');
+    }),
+    kill: () => new Promise((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) return resolve();
+      // Not its close: workers that outlive it for a moment hold its streams.
+      child.once('exit', () => resolve());
+      child.kill('SIGKILL');
     }),
   };
 }

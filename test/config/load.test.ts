@@ -54,6 +54,11 @@ t.test('without a file and variables everything is at its default', async (t) =>
     keys: { block: [], debianBlockLists: [] },
     limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, failuresPerAddress: 120 },
     log: { level: 'info', requests: false },
+    acme: {
+      enabled: false, profile: 'acme', profiles: [], deny: [], externalAccount: 'optional', challenges: ['http-01', 'dns-01', 'tls-alpn-01'],
+      http01Port: 80, tlsAlpn01Port: 443, permitNetworks: [], caaIdentities: [], privateZones: [], orderLifetime: 604_800, authorizationLifetime: 2_592_000,
+      attempts: 3, attemptTimeout: 10, limits: { accountsPerAddress: 100, ordersPerAccount: 1000, ordersPerName: 60, failuresPerName: 30 }, refuseNonces: 0, authorities: {},
+    },
     workers: 1,
   });
 });
@@ -213,6 +218,10 @@ t.test('values that do not go together are told', async (t) => {
     'crl: {lifetime: 5d}': '1:1: crl.renewBefore is 5d; expected less than crl.lifetime (5d)',
     'crl: {renewBefore: 1m, coalesce: 2m}': '1:24: crl.coalesce is 2m; expected at most crl.renewBefore (1m)',
     'crl: {rootLifetime: 0}': '1:7: crl.rootLifetime is no time at all; expected at least 1s',
+    'ocsp: {lifetime: 59}': '1:7: ocsp.lifetime is 59s; expected at least 1m',
+    'ocsp: {lifetime: 1h, maxAge: 31m}': '1:21: ocsp.maxAge is 31m; expected at most half of ocsp.lifetime (1h)',
+    'ocsp: {responderLifetime: 2d}': '1:7: ocsp.responderLifetime is 2d; expected at least 3 times ocsp.lifetime (3d)',
+    'profiles: {ocsp: {approval: true}}': '1:18: profiles.ocsp.approval has the service wait for approval of the certificates that sign its OCSP answers; expected no approval for profile ocsp, or ocsp.serve: false',
     'limits: {requestTime: 0}': '1:10: limits.requestTime is no time at all; expected at least 1s',
     'store: {retainEnded: 13d}': '1:9: store.retainEnded is 13d; expected at least 2 times crl.lifetime (14d)',
     'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which there is not (did you mean server?); expected one of server, client, …',

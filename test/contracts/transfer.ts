@@ -80,7 +80,7 @@ async function content(store: WholeStore): Promise<unknown> {
   return { items: [...new Set(texts)].sort(), log: await store.audit.list({ after: 0, limit: 100_000 }) };
 }
 
-const bring = (to: WholeStore, more = true) => ({ target: to, clock: () => NOW + HOUR, more, actor: 'operator:test', progress: quiet });
+const bring = (to: WholeStore, more = true) => ({ target: to, clock: () => NOW + HOUR, more, actor: 'operator:test', shards: 4, progress: quiet });
 
 /** The contract of `TransferStore`, and with it that content moves from one kind of store to the other. */
 export function transferContract(name: string, openFrom: OpenWhole, openTo: OpenWhole): void {
@@ -143,6 +143,7 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     t.equal(await to.crls.lastNumber('issuing', 'delta'), last);
     t.ok(await to.crls.lastNumber('issuing', '2-1') >= 3602n);
     t.ok(await to.crls.lastNumber('another', 'full') >= 3600n, 'also where none was published before');
+    t.ok(await to.crls.lastNumber('issuing', '4-3') >= 3600n, 'and of shards that are younger than the backup');
     const { revision } = await to.crls.standing('issuing');
     t.ok(revision > (await from.crls.standing('issuing')).revision, 'nobody has seen these revisions');
     t.equal((await to.crls.change('issuing', revoked))?.revision, (await from.crls.change('issuing', revoked))?.revision);
@@ -229,6 +230,8 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     const [{ store: from }, { store: to }] = [await openFrom(t), await openTo(t)];
     await fill(from);
     const stop = { now: false };
+    // Whoever is slower than the writers must come to an end, too.
+    const enough = setTimeout(() => { stop.now = true; }, 2500);
     const busy = Promise.all(Array.from({ length: 4 }, async () => {
       for (let n = 0; !stop.now; n += 1) {
         const { id } = await put(from, n % 3 === 0 ? pending() : record());
@@ -243,9 +246,10 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
       ({ position } = portion);
       await to.transfer.load(portion.items, 'busy');
       await to.transfer.loadAudit(portion.entries, 'busy');
-      if (portions < 20) await new Promise((resolve) => setTimeout(resolve, 10));
+      if (portions < 10) await new Promise((resolve) => setTimeout(resolve, 10));
     }
     stop.now = true;
+    clearTimeout(enough);
     await busy;
     const head = await to.audit.head();
     t.ok(head.sequence > position.begun.sequence, `${head.sequence - position.begun.sequence} lines while it was read`);

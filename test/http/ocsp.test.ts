@@ -1,13 +1,15 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parseOcspResponse } from '../../src/x509/ocsp-response-reader.ts';
 import { otherProcess } from '../chaos/other-process.ts';
 import { certId, file, FORMS, ocspRequest } from '../helpers/ocsp.ts';
-import { makeCsr } from '../helpers/openssl.ts';
+import { makeCsr, openssl } from '../helpers/openssl.ts';
 import { type Call, type Reply, startTestService, type TestService, type TestServiceOptions } from '../helpers/service.ts';
+
+t.setTimeout(90_000);
 
 const REQUEST = 'application/ocsp-request';
 const RESPONSE = 'application/ocsp-response';
@@ -304,7 +306,15 @@ t.test('the certificate that signs answers: short-lived, kept with its key for t
   t.not((await signer()).serialNumber, second.serialNumber, 'a revoked one signs no more');
   writeFileSync(path, 'damaged');
   await chancery.restart();
-  t.equal((await signer()).issuer, second.issuer, 'a damaged file is made anew');
+  const third = await signer();
+  t.equal(third.issuer, second.issuer, 'a damaged file is made anew');
+  chmodSync(path, 0o644);
+  await chancery.restart();
+  t.not((await signer()).serialNumber, third.serialNumber, 'and so is a key that others may have read');
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  const page = await (await fetch(`${chancery.service.addresses.metrics}/metrics`)).text();
+  t.match(page, /chancery_ocsp_responder_end_seconds\{authority="issuing"\} \d{10}/);
+  t.match(page, /chancery_ocsp_answers_total\{outcome="good",kept="false"\} 1/);
 });
 
 t.test('an answer ends with the certificate of its signer at the latest, and is renewed at half of its life', async (t) => {
@@ -327,6 +337,8 @@ t.test('an answer ends with the certificate of its signer at the latest, and is 
   t.equal(late.nextUpdate, Math.floor(Date.parse(new X509Certificate(parseOcspResponse((await get(request)).bytes).basic?.certificates[0] as Uint8Array).validTo) / 1000), 'no longer than its signer');
   now += 3_600_000;
   t.equal(says(await get(request)), 'tryLater', 'and nothing after that, until there is another signer');
+  const ready = (await chancery.plain('GET', '/readyz')).json.checks.find(({ name }: { name: string }) => name === 'ocsp');
+  t.strictSame(ready, { name: 'ocsp', ok: true, detail: 'OCSP answers tryLater for root, issuing: there is no valid certificate to sign with' });
   await chancery.restart();
   t.equal(says(await get(request)), 'good');
 });
@@ -347,7 +359,8 @@ t.test('by name in the place of key; off; and not for a root whose key is away',
   const { chancery, issued, id, post, get } = await world(t, { settings: { CHANCERY_OCSP__RESPONDER_ID: 'name' } });
   const { serial } = await issued('named');
   const { basic } = parseOcspResponse((await post(ocspRequest([id(serial)]))).bytes);
-  t.match(Buffer.from((basic?.responderId as { name: Uint8Array }).name).toString('latin1'), 'OCSP responder of issuing');
+  const name = basic !== undefined && 'name' in basic.responderId ? basic.responderId.name : Buffer.alloc(0);
+  t.match(Buffer.from(name).toString('latin1'), 'OCSP responder of issuing');
   const view = async () => (await chancery.call('GET', '/v1/authorities/issuing')).json;
   t.strictSame((await view()).ocsp, [`${chancery.service.addresses.http}/ocsp/issuing`]);
 
@@ -371,4 +384,61 @@ t.test('with a passphrase the responder\'s key is encrypted too', async (t) => {
   const { serial } = await issued('secret');
   t.match(readFileSync(join(chancery.config.data, 'ocsp', 'issuing', 'responder.pem'), 'utf8'), /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
   t.equal(says(await post(ocspRequest([id(serial)]))), 'good');
+});
+
+t.test('for authorities with other keys, and for one that is its own root', async (t) => {
+  for (const init of [{ algorithm: 'P-384' }, { algorithm: 'Ed25519' }, { algorithm: 'RSA-2048' }, { mode: 'self-signed' }] as const) {
+    const { chancery, issued, revoke } = await world(t, { init });
+    const { serial, certificate, chain } = await issued('any');
+    const { folder, service: { addresses: { http } } } = chancery;
+    const root = file(folder, 'root.pem', chancery.root);
+    const [issuer, leaf] = [file(folder, 'issuer.pem', chain[0] ?? chancery.root), file(folder, 'leaf.pem', certificate)];
+    const ask = async (): Promise<string> => (await run('openssl', 'ocsp', '-issuer', issuer, '-CAfile', root, '-url', `${http}/ocsp/issuing`, '-cert', leaf)).text;
+    t.match(await ask(), /Response verify OK[^]*: good/, JSON.stringify(init));
+    await revoke(serial, 'cessationOfOperation');
+    t.match(await ask(), /Response verify OK[^]*: revoked[^]*cessationOfOperation/);
+  }
+});
+
+t.test('after another authority has taken over, each answers for its own, and the root for both', async (t) => {
+  const { chancery, issued, revoke, post } = await world(t);
+  const before = await issued('before');
+  const { csr, key } = makeCsr(chancery.folder, 'next', { subject: '/CN=Issuing 2' });
+  const next = (await chancery.call('POST', '/v1/requests?profile=subordinate', { certificate: chancery.operator, headers: { 'content-type': 'application/pkcs10' }, body: readFileSync(csr) })).json;
+  const folder = join(chancery.config.data, 'authorities', 'issuing-2');
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, 'key.pem'), openssl('pkcs8', '-topk8', '-nocrypt', '-in', key), { mode: 0o600 });
+  writeFileSync(join(folder, 'cert.pem'), next.certificate);
+  await chancery.restart({ CHANCERY_AUTHORITY__ISSUING: 'issuing-2' });
+  const after = await issued('after');
+  const { authorities } = chancery.service.core;
+  const ask = async (authority: string, serial: string): Promise<string> => {
+    const found = authorities.all.find(({ name }) => name === authority);
+    return found === undefined ? 'no such authority' : says(await post(ocspRequest([certId(found, serial)]), {}, `/ocsp/${authority}`));
+  };
+  t.equal(await ask('issuing', before.serial), 'good');
+  t.equal(await ask('issuing-2', after.serial), 'good');
+  t.equal(await ask('issuing-2', before.serial), 'unknown');
+  await revoke(before.serial);
+  t.equal(await ask('issuing', before.serial), 'revoked');
+  t.equal(await ask('root', next.serial), 'good', 'an authority with a record');
+  t.equal(await ask('root', authorities.all.find(({ name }) => name === 'issuing')?.certificate.serial as string), 'good', 'and one without');
+  for (const [name, serial] of [['issuing-2', next.serial], ['issuing', authorities.all.find((one) => one.name === 'issuing')?.certificate.serial as string]]) {
+    t.equal((await chancery.call('POST', `/v1/authorities/${name}/revoke`, { certificate: chancery.operator, body: { reason: 'cACompromise' } })).status, 200);
+    t.equal(await ask('root', serial), 'revoked', 'at once');
+  }
+  t.equal(await ask('issuing-2', after.serial), 'good', 'what it signed is judged by itself: that its issuer is revoked is the root\'s to say');
+});
+
+t.test('what a profile of one\'s own does to the responder is told, and everything else goes on', async (t) => {
+  const { chancery, issued, id, post } = await world(t, { settings: { CHANCERY_PROFILES__OCSP__NAMES__KINDS: 'dns' } });
+  const { serial } = await issued('refused');
+  t.equal(says(await post(ocspRequest([id(serial)]))), 'tryLater');
+  t.match(chancery.logged.join(''), /"OCSP responder of issuing\\" is a name of kind text/);
+  await chancery.restart({ CHANCERY_PROFILES__OCSP__NAMES__KINDS: 'dns,text', CHANCERY_PROFILES__OCSP__KEY_TYPES: 'P-384', CHANCERY_PROFILES__OCSP__LIFETIME: '1d', CHANCERY_PROFILES__OCSP__MAX_LIFETIME: '2d' });
+  const reply = await post(ocspRequest([id(serial)]));
+  t.equal(says(reply), 'good');
+  const signer = new X509Certificate(parseOcspResponse(reply.bytes).basic?.certificates[0] as Uint8Array);
+  t.equal(signer.publicKey.asymmetricKeyDetails?.namedCurve, 'secp384r1');
+  t.equal(Math.round((Date.parse(signer.validTo) - Date.parse(signer.validFrom)) / DAY), 2);
 });

@@ -47,7 +47,7 @@ t.test('metrics', async (t) => {
   const { metrics } = chancery.service.addresses;
   const text = await (await fetch(`${metrics}/metrics`)).text();
   for (const line of [
-    /^chancery_requests_total\{state="issued",profile="service"\} 1$/m, /^chancery_crl_number\{authority="issuing"\} 1$/m, /^chancery_crl_left_seconds\{authority="root"\} \d/m,
+    /^chancery_requests_total\{state="issued",profile="service"\} 1$/m, /^chancery_crl_number\{authority="issuing",document="full"\} 1$/m, /^chancery_crl_left_seconds\{authority="root",document="full"\} \d/m,
     /^chancery_authority_days_left\{authority="issuing"\} \d/m, /^chancery_issuance_seconds_count\{part="store"\} \d/m, /^process_resident_memory_bytes \d/m,
   ]) t.match(text, line);
 });
@@ -56,7 +56,7 @@ t.test('workers read the same from the store, which is not added up', async (t) 
   const chancery = await startTestService(t);
   const page = await chancery.service.core.metrics.registry.getMetricsAsJSON();
   const all = await AggregatorRegistry.aggregate([page, page]).metrics();
-  t.match(all, /^chancery_crl_number\{authority="issuing"\} 1$/m);
+  t.match(all, /^chancery_crl_number\{authority="issuing",document="full"\} 1$/m);
   t.match(all, /^chancery_requests_total\{state="issued",profile="service"\} 2$/m, 'counters are');
 });
 

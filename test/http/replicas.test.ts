@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { parseOcspResponse } from '../../src/x509/ocsp-response-reader.ts';
+import { certId, ocspRequest } from '../helpers/ocsp.ts';
 import { makeCsr } from '../helpers/openssl.ts';
 import { noRedis, startRedis } from '../helpers/redis.ts';
 import { type Reply, startReplica, startTestService } from '../helpers/service.ts';
@@ -111,6 +113,23 @@ else {
     const { json: { items } } = await one.call('GET', '/v1/audit?limit=500', { certificate: operator });
     const numbers = items.filter(({ event, subject }: { event: string; subject: string }) => event === 'crl.published' && subject === 'issuing').map(({ details }: { details: { number: string } }) => Number(details.number));
     t.same(numbers, [...new Set(numbers)].sort((a, b) => Number(a) - Number(b)), `${numbers.length} CRLs, each number once, rising`);
+  });
+
+  t.test('a revocation by one is in the OCSP answers of the other within a second, and in its own at once', async (t) => {
+    const slowest = { one: 0, two: 0 };
+    for (let round = 0; round < 6; round += 1) {
+      const [by, at, name] = round % 2 === 0 ? [one, two, 'two'] as const : [two, one, 'one'] as const;
+      const { json: { serial } } = await ask(by, await token(1), csr(`ocsp${round}`));
+      const request = encodeURIComponent(Buffer.from(ocspRequest([certId(one.service.core.authorities.issuing, serial)])).toString('base64'));
+      const says = async (of: Pick<typeof two, 'plain'>): Promise<string | undefined> => parseOcspResponse((await of.plain('GET', `/ocsp/issuing/${request}`)).bytes).basic?.responses[0]?.certStatus.status;
+      t.same([await says(one), await says(two)], ['good', 'good']);
+      t.equal((await by.call('POST', `/v1/certificates/${serial}/revoke`, { certificate: operator, body: { reason: 'superseded' } })).status, 200);
+      const revoked = performance.now();
+      t.equal(await says(by), 'revoked');
+      while (await says(at) !== 'revoked' && performance.now() - revoked < 5000) await new Promise((resolve) => setTimeout(resolve, 5));
+      slowest[name] = Math.max(slowest[name], performance.now() - revoked);
+    }
+    t.ok(slowest.one < 1000 && slowest.two < 1000, `slowest: ${slowest.one.toFixed(0)} and ${slowest.two.toFixed(0)} ms`);
   });
 
   t.test('a client certificate revoked at one replica is nobody at the other', async (t) => {

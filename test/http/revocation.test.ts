@@ -148,7 +148,7 @@ t.test('the listener without TLS serves what is published, and refuses the rest'
   t.strictSame((await chancery.plain('GET', '/healthz')).json, { status: 'ok' });
   const ready = await chancery.plain('GET', '/readyz');
   t.equal(ready.status, 200);
-  t.strictSame(ready.json.checks.map(({ name, ok }: { name: string; ok: boolean }) => [name, ok]), [['listeners', true], ['store', true], ['key', true], ['crl', true]]);
+  t.strictSame(ready.json.checks.map(({ name, ok }: { name: string; ok: boolean }) => [name, ok]), [['listeners', true], ['store', true], ['key', true], ['crl', true], ['replicas', true], ['ocsp', true]]);
 });
 
 t.test('CRLs of one second can be told apart by their time', async (t) => {

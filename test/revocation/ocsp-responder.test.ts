@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import type { Authority } from '../../src/authority/authority.ts';
 import type { RequestRecord } from '../../src/issuance/request.ts';
@@ -13,6 +14,7 @@ import { verifySignature } from '../../src/x509/signature.ts';
 import { otherProcess } from '../chaos/other-process.ts';
 import { newSerial, record } from '../contracts/store/samples.ts';
 import { makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
+import { ocspFaults, ocspStandings } from '../chaos/ocsp-standings.ts';
 import { certId, FORMS, ocspRequest } from '../helpers/ocsp.ts';
 import { certificateBy, delegatedSigner } from '../helpers/ocsp-responder.ts';
 
@@ -200,6 +202,7 @@ t.test('certificates of authorities have no record: good, unless their revocatio
   t.match(await says(serial), { status: 'revoked', at, reason: 'cACompromise' });
   now = (notAfter + 10) * 1000;
   t.match(await says(serial), { status: 'revoked' }, 'for as long as the feed has it');
+  t.match(await says(root.certificate.serial), { status: root.certificate.notAfter < now / 1000 ? 'unknown' : 'good' });
 });
 
 t.test('the number that is kept is bounded, and strangers\' questions push out nothing', async (t) => {
@@ -227,4 +230,40 @@ t.test('a look that is under way does not count for a call that comes after it b
     t.equal(await says(serial), 'revoked superseded');
     await Promise.all(looks);
   }
+});
+
+t.test('whatever the bytes, there is an answer, and it is an OCSPResponse', async (t) => {
+  const { responder, issuing, issued, failures } = await world(t);
+  const good = ocspRequest([certId(issuing, await issued()), certId(issuing, newSerial())], new Uint8Array(16));
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 400 }),
+    fc.array(fc.record({ at: fc.nat(good.length - 1), to: fc.nat(255) }), { minLength: 1, maxLength: 3 }).map((flips) => {
+      const changed = Uint8Array.from(good);
+      for (const { at, to } of flips) changed[at] = to;
+      return changed;
+    }),
+  );
+  await fc.assert(fc.asyncProperty(bytes, async (request) => {
+    const { status, basic } = parseOcspResponse((await responder.answer(request)).der);
+    // A changed serial or issuer is a certificate that was not issued: never good, unless it is still the one that was.
+    return status !== 'internalError' && (basic?.responses.every(({ certStatus }, index) => index === 0 || certStatus.status === 'unknown') ?? true);
+  }), { numRuns: 3000 });
+  t.same(failures, []);
+});
+
+t.test('the checker of rule 7 finds what OCSP says wrongly', async (t) => {
+  const { store, issued, revoke } = await world(t);
+  const serials = await Promise.all(Array.from({ length: 45 }, () => issued()));
+  const revoked = new Map<string, { at: number; reason: string }>();
+  for (const serial of serials.slice(0, 10)) {
+    await revoke(serial);
+    revoked.set(serial, (await store.certificates.get(serial))?.revocation as { at: number; reason: string });
+  }
+  t.same(await ocspFaults(store, serials, revoked), []);
+  const [first, ...others] = revoked;
+  t.match(await ocspFaults(store, serials, new Map(others)), [`OCSP says revoked ${first?.[1].at} superseded of ${first?.[0]}; expected good`]);
+  t.match(await ocspFaults(store, serials, new Map([...revoked, [serials[20] as string, { at: 1, reason: 'superseded' }]])), [/says good of .* expected revoked 1/]);
+  const lost = newSerial();
+  t.match(await ocspFaults(store, [...serials, lost], revoked), [`OCSP says unknown of ${lost}; expected good`]);
+  t.equal((await ocspStandings(store, [lost])).get(lost), 'unknown');
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { startProxy } from '../helpers/proxy.ts';
 import { noRedis, type RedisServer, startRedis, until } from '../helpers/redis.ts';
-import { redisTls, startCluster, startReplicated, startSentinels } from '../helpers/redis-topologies.ts';
+import { redisTls, startReplicated, startSentinels } from '../helpers/redis-topologies.ts';
 import { get, healed, KEY, linked, refused, SET, write } from './redis-linked.ts';
 
 if (noRedis !== false) t.plan(0, noRedis);
@@ -110,32 +110,4 @@ t.test('a server that a failover finds volatile is refused until it is right', a
   await refused(t, () => write(link, 'x'), /may lose what it has acknowledged: appendfsync is everysec/, 50);
   for (const replica of replicas) await replica.set('appendfsync', 'always');
   await healed(link);
-});
-
-t.test('Cluster: the node with our keys is found, and found again after it failed', async (t) => {
-  const cluster = await startCluster(t);
-  const first = await cluster.primaryOf(KEY);
-  const others = cluster.nodes.filter((node) => node !== first);
-  const { link, states } = await linked(t, others.slice(0, 2), { address: { topology: 'cluster' } });
-  t.same(states, [{ usable: true, primary: first.address }]);
-  await write(link, 'one');
-  t.equal(await first.cli('GET', KEY), 'one');
-  const heard: unknown[] = [];
-  link.subscribe('{chancery}:news', (message) => heard.push(message));
-  await until('the subscription', () => heard.length === 1);
-  await refused(t, () => linked(t, [others[0] as RedisServer], { timeout: 300 }), /another node of the Cluster holds the keys|it is a replica/, 1600);
-
-  await first.kill();
-  await until('another primary', () => cluster.primaryOf(KEY).then((node) => node !== first, () => false));
-  await healed(link, 10_000);
-  const second = await cluster.primaryOf(KEY);
-  t.equal(await second.cli('GET', KEY), 'healed');
-  await first.start();
-  await until('the old one to follow', async () => (await first.cli('INFO', 'replication')).includes('master_link_status:up'));
-  await first.cli('CLUSTER', 'FAILOVER');
-  await until('it to be the primary again', async () => (await first.cli('ROLE')).startsWith('master'));
-  await healed(link, 10_000);
-  t.equal(await first.cli('GET', KEY), 'healed');
-  link.publish('{chancery}:news', 'still here');
-  await until('a message after all that', () => heard.includes('still here'));
 });

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import t from 'tap';
 import { ScriptRefused } from '../../src/store/redis/link/link.ts';
 import { noRedis, startRedis, until } from '../helpers/redis.ts';
@@ -122,4 +123,28 @@ t.test('TLS with a client certificate, an ACL user with the rights it needs, and
   await refused(t, () => until('nothing', () => write(link, 'x').then(() => false)), /appendfsync cannot be read: the user needs the right \+config\|get/);
   await server.cli('ACL', 'SETUSER', 'chancery', '+config|get');
   await healed(link);
+});
+
+t.test('a script for which the user has not all rights is not begun', { skip: noRedis }, async (t) => {
+  const server = await startRedis(t, { lines: ['user chancery on >pw ~{chancery}:* -@all +@read +@scripting +role +config|get +info +set'] });
+  const { link } = await linked(t, [server], { address: { user: 'chancery', password: 'pw' } });
+  const half = { name: 'half', source: 'redis.call("SET", KEYS[1], "half done") redis.call("ZADD", KEYS[1] .. ":z", 1, "x") return redis.call(\'INCR\', KEYS[1] .. ":n")' };
+  await refused(t, () => link.evaluate(half, [KEY], []), /NOPERM the user lacks rights: \+zadd \+incr/, 100);
+  t.equal(await server.cli('EXISTS', KEY), '0');
+  await server.cli('ACL', 'SETUSER', 'chancery', '+zadd', '+incr');
+  for (const n of [1, 2, 3]) t.equal(await link.evaluate(half, [KEY], []), n);
+});
+
+t.test('no secret is in what is told', { skip: noRedis }, async (t) => {
+  const server = await startRedis(t, { lines: ['user chancery on >hunter2 ~* &* +@all -config'] });
+  const told: unknown[] = [];
+  const address = { user: 'chancery', password: 'hunter2' };
+  for (const over of [{ address: { ...address, password: 'hunter2!' } }, { address }, { address: { ...address, database: 99 }, allowVolatile: true }]) {
+    await linked(t, [server], { ...over, timeout: 300, told: (state) => told.push(state) }).catch((error: unknown) => told.push(error));
+  }
+  const { link } = await linked(t, [server], { address, allowVolatile: true, told: (state) => told.push(state) });
+  await link.evaluate({ name: 'wrong', source: 'return redis.call("GET")' }, [], ['hunter2']).catch((error: unknown) => told.push(error));
+  await link.read([['NOSUCHCOMMAND', 'hunter2']]).catch((error: unknown) => told.push(error));
+  t.ok(told.length >= 6, String(told.length));
+  t.notMatch(inspect(told, { depth: 10, showHidden: true }), /hunter2/);
 });

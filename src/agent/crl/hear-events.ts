@@ -9,10 +9,10 @@ import type { Tell } from './watch.ts';
 export interface EventsOptions {
   readonly service: URL;
   readonly agent: Agent;
-  /** Whether an event about an authority's full CRL matters. */
-  readonly concerns: (authority: string) => boolean;
   /** Something may be new. */
   readonly call: () => void;
+  /** An authority's full CRL with this number was published. */
+  readonly published: (authority: string, number: bigint) => void;
   /** Longest time between two attempts to connect, milliseconds. */
   readonly mostPause: number;
 }
@@ -21,7 +21,7 @@ export interface EventsOptions {
 const LASTED = 10_000;
 
 /** Listens to the service's events until the signal comes, and calls for a look at each new CRL, and whenever some may have been missed. */
-export async function hearEvents({ service, agent, concerns, call, mostPause }: EventsOptions, { now, random, tell }: { readonly now: () => number; readonly random: () => number; readonly tell: Tell }, signal: AbortSignal): Promise<void> {
+export async function hearEvents({ service, agent, call, published, mostPause }: EventsOptions, { now, random, tell }: { readonly now: () => number; readonly random: () => number; readonly tell: Tell }, signal: AbortSignal): Promise<void> {
   let lastEventId = '';
   let failures = 0;
   let quiet = false;
@@ -38,7 +38,9 @@ export async function hearEvents({ service, agent, concerns, call, mostPause }: 
           call();
         },
         onEvent: (event) => {
-          if (event.event === 'reset' || (event.event === 'crl' && isAbout(event, concerns))) call();
+          if (event.event === 'reset') call();
+          const crl = event.event === 'crl' ? fullCrlOf(event) : undefined;
+          if (crl !== undefined) published(crl.authority, crl.number);
         },
       });
     } catch (error) {
@@ -52,11 +54,12 @@ export async function hearEvents({ service, agent, concerns, call, mostPause }: 
   }
 }
 
-function isAbout({ data }: ServerEvent, concerns: (authority: string) => boolean): boolean {
+/** Undefined where it is about another document, or not understood. */
+function fullCrlOf({ data }: ServerEvent): { readonly authority: string; readonly number: bigint } | undefined {
   try {
-    const { authority, document } = JSON.parse(data) as { authority?: unknown; document?: unknown };
-    return document === 'full' && typeof authority === 'string' && concerns(authority);
+    const { authority, document, number } = JSON.parse(data) as { authority?: unknown; document?: unknown; number?: unknown };
+    return document === 'full' && typeof authority === 'string' && typeof number === 'string' && /^[0-9]{1,49}$/.test(number) ? { authority, number: BigInt(number) } : undefined;
   } catch {
-    return true;
+    return undefined;
   }
 }

@@ -42,19 +42,24 @@ export interface CrlWatch {
   readonly look: () => Promise<boolean>;
   /** Looks until the signal comes: when called by the alarm, else each `poll`, sooner after a failure. */
   readonly run: (alarm: Alarm, pause: Pause, signal: AbortSignal) => Promise<void>;
-  /** The names of the authorities whose CRLs are watched; empty while they are not known. */
-  readonly watched: () => readonly string[];
+  /** Whether an authority's CRL is watched, as far as that is known. */
+  readonly concerns: (authority: string) => boolean;
+  /** A CRL with this number was told of: it is looked for until it is there, since another process of the service may lag behind. */
+  readonly expect: (authority: string, number: bigint) => void;
 }
 
 /** A warning is told again after so long, milliseconds. */
 const TELL_AGAIN = 3_600_000;
 /** A CRL with less of its life left than this share should have been followed by another. */
 const LEAST_SHARE = 0.1;
+/** How often, and how many times, what was told of is looked for, milliseconds. */
+const LAG = { pause: 250, most: 20 };
 
 export function crlWatch({ find, target, command, poll }: WatchOptions, { now, random, tell }: WatchSurroundings): CrlWatch {
   let held: readonly Held[] = [];
   let stamp: string | undefined;
   const toldAt = new Map<string, number>();
+  const expected = new Map<string, bigint>();
 
   const tellSometimes = (key: string, level: Level, message: string): void => {
     if (now() - (toldAt.get(key) ?? -Infinity) < TELL_AGAIN) return;
@@ -146,17 +151,24 @@ export function crlWatch({ find, target, command, poll }: WatchOptions, { now, r
     return good && held.every(({ crl }) => crl !== undefined && crl.nextUpdate > now() / 1000);
   };
 
+  const isBehind = (): boolean => held.some(({ source: { authority }, crl }) => (crl?.number ?? 0n) < (expected.get(authority) ?? 0n));
+
   return {
     look,
-    watched: () => held.map(({ source }) => source.authority),
+    concerns: (authority) => held.length === 0 || held.some(({ source }) => source.authority === authority),
+    expect: (authority, number) => void expected.set(authority, number),
     run: async (alarm, pause, signal) => {
       let failures = 0;
+      let lags = 0;
       while (!signal.aborted) {
         alarm.clear();
         const good = await look();
         command?.soon();
         failures = good ? 0 : failures + 1;
-        await pause(good ? poll * (0.9 + 0.2 * random()) : backOff(failures, poll, random), alarm);
+        lags = isBehind() ? lags + 1 : 0;
+        if (lags > LAG.most) expected.clear();
+        const regular = good ? poll * (0.9 + 0.2 * random()) : backOff(failures, poll, random);
+        await pause(lags > 0 && lags <= LAG.most ? Math.min(LAG.pause, regular) : regular, alarm);
       }
     },
   };

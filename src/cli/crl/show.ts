@@ -6,9 +6,10 @@ import { Failure } from '../../client/failure.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import { type Crl, parseCrl, revokedEntries } from '../../x509/crl.ts';
 import type { RevokedEntry } from '../../x509/crl-entry.ts';
-import { decodeCrlNumber } from '../../x509/crl-extensions.ts';
+import { decodeCrlNumber, decodeIssuingDistributionPoint } from '../../x509/crl-extensions.ts';
 import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import { X509Error } from '../../x509/errors.ts';
+import { decodeCrlDistributionPoints } from '../../x509/extensions.ts';
 import { OID } from '../../x509/oids.ts';
 import { decodeBase64, pemOrDerOrBase64 } from '../../x509/pem.ts';
 import { verifySignature } from '../../x509/signature.ts';
@@ -20,6 +21,7 @@ import { type Style, fields, showTime, showTimeFrom, table } from '../text.ts';
 
 interface Options extends PlaceOptions {
   readonly authority: string;
+  readonly document: string;
   readonly issuer?: string;
   readonly limit: number;
   readonly json?: boolean;
@@ -31,6 +33,12 @@ const MOST_CRL = 128 * 1024 * 1024;
 interface ShownCrl {
   readonly issuer: string;
   readonly number: string | undefined;
+  /** Of a delta: the number of the CRL that it is against. */
+  readonly base: string | undefined;
+  /** Of a shard: where it is. */
+  readonly at: readonly string[] | undefined;
+  /** Where the delta is. */
+  readonly freshest: readonly string[] | undefined;
   readonly thisUpdate: string;
   readonly nextUpdate: string;
   readonly expired: boolean;
@@ -46,22 +54,27 @@ export function addCrlShow(parent: Command, context: Context): void {
     .description('Show a CRL: a file, an address, or the one that the service publishes')
     .argument('[source]', 'a file (DER or PEM) or an http(s) address')
     .option('--authority <name>', 'without a source: whose CRL', 'issuing')
+    .option('--document <name>', 'without a source: full, delta, or a shard such as 128-5', 'full')
     .option('--issuer <file>', 'check the signature by this certificate')
     .option('--limit <n>', 'how many entries to show', integerArgument(0, 10_000_000), 20)
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (source: string | undefined, options: Options) => {
-      const from = source ?? under(await publishedUrl(context, options), `/crl/${encodeURIComponent(options.authority)}.crl`).href;
+      const from = source ?? under(await publishedUrl(context, options), pathOf(options)).href;
       const crl = readCrl(await fetchCrl(from), from, options.issuer);
       const shown = describe(crl, options, context.now());
       writeResult(context, options.json, shown, (paint) => show(shown, context.now(), paint));
     });
   withExamples(command, [
     ['the issuing authority\'s, from the running service', 'chancery crl show'],
+    ['its delta, and one shard of 128', 'chancery crl show --document delta; chancery crl show --document 128-5'],
     ['a file, with its signature checked', 'chancery crl show issuing.crl --issuer chancery-data/authorities/issuing/cert.pem'],
     ['is a certificate on it?', 'chancery crl show https://ca.example.com/crl/issuing.crl --limit 1000000 --json | jq \'.entries[] | select(.serial == "069b3f1d")\''],
   ]);
 }
+
+const pathOf = ({ authority, document }: Options): string =>
+  `/crl/${encodeURIComponent(authority)}${document === 'full' ? '' : `/${encodeURIComponent(document)}`}.crl`;
 
 async function fetchCrl(from: string): Promise<Uint8Array> {
   if (!/^https?:\/\//i.test(from)) return readFileSync(from);
@@ -104,10 +117,16 @@ function describe(crl: Crl, { issuer, limit }: Options, now: number): ShownCrl {
     count += 1;
     if (entries.length < limit) entries.push(entry);
   }
-  const number = crl.extensions.find(({ oid }) => oid === OID.cRLNumber);
+  const value = <T>(wanted: string, decode: (bytes: Uint8Array) => T): T | undefined => {
+    const found = crl.extensions.find(({ oid }) => oid === wanted);
+    return found === undefined ? undefined : decode(found.value);
+  };
   return {
     issuer: distinguishedNameToText(crl.issuerName),
-    number: number === undefined ? undefined : decodeCrlNumber(number.value).toString(),
+    number: value(OID.cRLNumber, decodeCrlNumber)?.toString(),
+    base: value(OID.deltaCRLIndicator, decodeCrlNumber)?.toString(),
+    at: value(OID.issuingDistributionPoint, (bytes) => decodeIssuingDistributionPoint(bytes).urls),
+    freshest: value(OID.freshestCRL, decodeCrlDistributionPoints),
     thisUpdate: isoOf(crl.thisUpdate),
     nextUpdate: isoOf(crl.nextUpdate),
     expired: crl.nextUpdate * 1000 < now,
@@ -123,6 +142,9 @@ function show(crl: ShownCrl, now: number, paint: (style: Style, text: string) =>
   const head = fields([
     ['issuer', crl.issuer],
     ['number', crl.number],
+    ['delta to', crl.base],
+    ['shard at', crl.at?.join(', ')],
+    ['delta at', crl.freshest?.join(', ')],
     ['this update', showTimeFrom(now, crl.thisUpdate)],
     ['next update', showTimeFrom(now, crl.nextUpdate)],
     ['signature', crl.signature === 'good' ? 'good' : 'not checked (--issuer FILE checks it)'],

@@ -78,6 +78,7 @@ export function addCrlWatch(parent: Command, context: Context): void {
 }
 
 async function watch(context: Context, options: Options): Promise<void> {
+  checkUsage(options);
   const target = targetOf(options);
   const tell = telling(context, options.json === true);
   const { exec } = options;
@@ -109,10 +110,14 @@ async function watch(context: Context, options: Options): Promise<void> {
       const news = alarm();
       const spread = milliseconds(options.spread);
       const call = (): void => void pause(spread * Math.random()).then(news.call);
-      const concerns = (authority: string): boolean => look.watched().length === 0 || look.watched().includes(authority);
+      const published = (authority: string, number: bigint): void => {
+        if (!look.concerns(authority)) return;
+        look.expect(authority, number);
+        call();
+      };
       await Promise.all([
         look.run(news, pause, signal),
-        service === undefined || !options.events ? undefined : hearEvents({ service, agent, concerns, call, mostPause: MOST_PAUSE }, surroundings, signal),
+        service === undefined || !options.events ? undefined : hearEvents({ service, agent, call, published, mostPause: MOST_PAUSE }, surroundings, signal),
       ]);
     });
   } finally {
@@ -135,9 +140,7 @@ async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promi
 }
 
 function targetOf({ out, hashDir, format }: Options): CrlTarget {
-  if ((out === undefined) === (hashDir === undefined)) throw new Failure('usage', out === undefined ? 'there is nowhere to put the CRL' : '--out and --hash-dir are given both', { advice: 'give --out FILE or --hash-dir FOLDER' });
   if (hashDir !== undefined) {
-    if (format === 'der') throw new Failure('usage', 'OpenSSL reads only PEM in a directory', { advice: 'leave --format out' });
     mkdirSync(resolve(hashDir), { recursive: true, mode: 0o755 });
     return hashDirectoryTarget(resolve(hashDir));
   }
@@ -145,6 +148,20 @@ function targetOf({ out, hashDir, format }: Options): CrlTarget {
 }
 
 const formatOf = ({ out, format }: { readonly out?: string | undefined; readonly format?: CrlFormat | undefined }): CrlFormat => format ?? (extname(out ?? '').toLowerCase() === '.pem' ? 'pem' : 'der');
+
+const isDer = (options: Options): boolean => options.hashDir === undefined && formatOf(options) === 'der';
+
+function checkUsage(options: Options): void {
+  const { out, hashDir, format, from, issuer, authority } = options;
+  const wrong = (what: string, advice: string): Failure => new Failure('usage', what, { advice });
+  if (out === undefined && hashDir === undefined) throw wrong('there is nowhere to put the CRL', 'give --out FILE or --hash-dir FOLDER');
+  if (out !== undefined && hashDir !== undefined) throw wrong('--out and --hash-dir are given both', 'give --out FILE or --hash-dir FOLDER');
+  if (hashDir !== undefined && format === 'der') throw wrong('OpenSSL reads only PEM in a directory', 'leave --format out');
+  if ((from === undefined) !== (issuer === undefined)) throw wrong(`--${from === undefined ? 'issuer' : 'from'} is given alone`, 'give --from and --issuer together');
+  if (from !== undefined && (!URL.canParse(from) || !/^https?:/.test(from))) throw wrong(`'${from}' is no http address`, 'expected for example http://ca.example.com/crl/issuing.crl');
+  if (from !== undefined && authority.length > 1) throw wrong('--from is the address of one CRL', 'name one --authority at the most');
+  if (authority.length > 1 && isDer(options)) throw wrong('a DER file holds one CRL', 'name one --authority, or choose --format pem');
+}
 
 interface Sources {
   readonly find: FindSources;
@@ -155,17 +172,12 @@ interface Sources {
 
 async function sourcesOf(context: Context, options: Options, agent: Agent): Promise<Sources> {
   const { from, issuer, authority } = options;
-  if ((from === undefined) !== (issuer === undefined)) throw new Failure('usage', `--${from === undefined ? 'issuer' : 'from'} is given alone`, { advice: 'give --from and --issuer together' });
-  const isDer = options.hashDir === undefined && formatOf(options) === 'der';
-  if (authority.length > 1 && isDer) throw new Failure('usage', 'a DER file holds one CRL', { advice: 'name one --authority, or choose --format pem' });
   if (from !== undefined && issuer !== undefined) {
-    if (!URL.canParse(from) || !/^https?:/.test(from)) throw new Failure('usage', `'${from}' is no http address`);
-    if (authority.length > 1) throw new Failure('usage', '--from is the address of one CRL', { advice: 'name one --authority at the most' });
     const source = { authority: authority[0] ?? 'issuing', address: new URL(from), issuer: parseCertificate(pemOrDerOrBase64(readFileSync(issuer), 'CERTIFICATE')), ...(from.startsWith('https:') ? { agent } : {}) };
     return { find: () => Promise.resolve([source]), close: () => {} };
   }
   const client = openClient({ url: await serviceUrl(context, options), roots: [trustedRoots(context, options)], credentials: { kind: 'none' } });
-  const wanted = authority.length === 0 && isDer ? ['issuing'] : authority;
+  const wanted = authority.length === 0 && isDer(options) ? ['issuing'] : authority;
   return { find: serviceSources(client, agent, wanted), service: client.url, close: () => client.close() };
 }
 

@@ -1,6 +1,7 @@
 import { Agent } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { under } from '../../client/address.ts';
+import { followEvents } from '../../client/event-stream.ts';
 import { type Reply, exchange } from '../../client/exchange.ts';
 import { Failure } from '../../client/failure.ts';
 import { type Crl, parseCrl } from '../../x509/crl.ts';
@@ -12,6 +13,8 @@ const MOST_CRL = 128 * 1024 * 1024;
 /** The Date header counts whole seconds; more than this apart, certificates begin in the future for one of the two. */
 const NEAR = 5000;
 const FAR = 60_000;
+/** Time until a follower of the revocations is told something, milliseconds. */
+const FIRST_EVENT = 5000;
 
 /** Looks at the running service. */
 export const SERVICE_CHECKS: readonly Check[] = [
@@ -19,6 +22,7 @@ export const SERVICE_CHECKS: readonly Check[] = [
   { name: 'ready', look: ready },
   { name: 'https certificate', look: certificate },
   { name: 'CRL', look: crl },
+  { name: 'events', look: events },
   { name: 'clock', look: clock },
 ];
 
@@ -52,6 +56,29 @@ async function crl(patient: Patient): Promise<Finding> {
   if (left <= 0) return fail(`ended ${showSpan(-left / 1000)} ago: every client that checks it refuses every certificate`, 'publish one with \'chancery crl publish\', and look at the service\'s log');
   const share = left / ((list.nextUpdate - list.thisUpdate) * 1000);
   return share < 0.1 ? warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log') : ok(`fresh for ${showSpan(left / 1000)}`);
+}
+
+/** A follower is told at once where it stands; a proxy between that gathers the answer keeps that back. */
+async function events({ url, roots }: Patient): Promise<Finding> {
+  if (url instanceof Failure) throw url;
+  if (roots === undefined) throw new Failure('file', 'there is no root certificate to trust it by', { advice: 'give one with --ca' });
+  const agent = new Agent({ ca: roots });
+  const stop = new AbortController();
+  let heard = false;
+  const late = setTimeout(() => stop.abort(), FIRST_EVENT);
+  const told = (): void => {
+    heard = true;
+    stop.abort();
+  };
+  try {
+    await followEvents({ url: under(url, '/v1/revocations/events'), agent, lastEventId: '', signal: stop.signal, onOpen: () => {}, onEvent: told, onId: told });
+  } catch (error) {
+    return warn(`revocations cannot be followed: ${error instanceof Error ? error.message : 'failed'}`, 'look at limits.eventStreams, and at the proxy in front if there is one');
+  } finally {
+    clearTimeout(late);
+    agent.destroy();
+  }
+  return heard ? ok('revocations can be followed') : warn(`nothing was told within ${FIRST_EVENT / 1000} s`, 'a proxy in front must not gather the answer (nginx: proxy_buffering off)');
 }
 
 async function clock(patient: Patient): Promise<Finding> {

@@ -2,6 +2,8 @@ import { Type } from 'typebox';
 import type { Authority } from '../../authority/authority.ts';
 import { Refused } from '../../errors.ts';
 import { requesterKey } from '../../identity/identity.ts';
+import { type AuthorityRevocationContext, authorityRevocation, revokeAuthority } from '../../revocation/revoke-authority.ts';
+import { PERMANENT_REASONS, type RevocationReason } from '../../x509/revocation-reason.ts';
 import type { PublishedAt } from '../../issuance/template.ts';
 import type { Publication } from '../../revocation/crl-publisher.ts';
 import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
@@ -9,7 +11,7 @@ import { encodePem } from '../../x509/pem.ts';
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
 import { type ChainOf, secondsToIso } from './request-view.ts';
-import { bearer, closed, nobody, problems, Time } from './schemas.ts';
+import { bearer, bodyMayBeAbsent, closed, nobody, oneOf, problems, Time } from './schemas.ts';
 
 export interface AuthorityRoutes {
   readonly authorities: readonly Authority[];
@@ -17,6 +19,7 @@ export interface AuthorityRoutes {
   readonly chainOf: ChainOf;
   readonly publish: (authority: Authority, actor: string) => Promise<Publication>;
   readonly authentication: Authentication;
+  readonly revocation: AuthorityRevocationContext;
 }
 
 export const AuthorityView = Type.Object({
@@ -32,20 +35,24 @@ export const AuthorityView = Type.Object({
   notBefore: Time,
   notAfter: Time,
   rootDigest: Type.String({ description: 'SHA-256 of the root certificate, hex' }),
+  revocation: Type.Optional(Type.Object({ at: Time, reason: Type.String() }, { ...closed, description: 'By the authority above it, as far as that one\'s revocations are known here; it issues nothing any more' })),
 }, { ...closed, $id: 'Authority' });
 
 export const CrlView = Type.Object({ authority: Type.String(), number: Type.String(), thisUpdate: Time, nextUpdate: Time, etag: Type.String() }, { ...closed, $id: 'Crl' });
 
+const RevokeBody = Type.Object({ reason: Type.Optional(oneOf(PERMANENT_REASONS, 'RFC 5280 5.3.1, by name; cACompromise for a key in other hands')) }, closed);
+
 const NameParameter = Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
 
 /** `/v1/authorities`: who signs here. */
-export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, publish, authentication }: AuthorityRoutes): void {
+export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, publish, authentication, revocation }: AuthorityRoutes): void {
   const named = (name: string): Authority => {
     const authority = authorities.find((candidate) => candidate.name === name);
     if (authority === undefined) throw new Refused('not-found', `There is no authority ${JSON.stringify(name)}; expected one of ${authorities.map((each) => each.name).join(', ')}.`);
     return authority;
   };
-  const view = (authority: Authority): object => {
+  const view = async (authority: Authority): Promise<object> => {
+    const revoked = await authorityRevocation(revocation, authority);
     const { crl, ocsp, issuers } = publishedAt(authority.name);
     return {
       name: authority.name, subject: distinguishedNameToText(authority.certificate.subjectName),
@@ -54,6 +61,7 @@ export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, p
       crl, ocsp, issuers,
       notBefore: secondsToIso(authority.certificate.notBefore), notAfter: secondsToIso(authority.certificate.notAfter),
       rootDigest: authority.rootDigest,
+      ...(revoked === undefined ? {} : { revocation: { at: secondsToIso(revoked.at), reason: revoked.reason } }),
     };
   };
 
@@ -62,11 +70,26 @@ export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, p
       operationId: 'listAuthorities', summary: 'The authorities', tags: ['authorities'], security: nobody,
       response: { 200: { description: 'All of them', content: { 'application/json': { schema: Type.Object({ items: Type.Array(Type.Ref('Authority#')) }, closed) } } }, ...problems() },
     },
-  }, () => Promise.resolve({ items: authorities.map(view) }));
+  }, async () => ({ items: await Promise.all(authorities.map(view)) }));
 
   app.get('/v1/authorities/:name', {
     schema: { operationId: 'getAuthority', summary: 'An authority', tags: ['authorities'], security: nobody, params: NameParameter, response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(404) } },
-  }, (request) => Promise.resolve(view(named((request.params as { name: string }).name))));
+  }, (request) => view(named((request.params as { name: string }).name)));
+
+  app.post('/v1/authorities/:name/revoke', {
+    preValidation: bodyMayBeAbsent,
+    schema: {
+      operationId: 'revokeAuthority', summary: 'Revoke an authority', description: 'Its certificate goes on the CRL of the authority above it, whose key must be here. It issues nothing any more; its own CRL goes on. By an operator with scope admin. This cannot be taken back',
+      tags: ['authorities'], security: bearer, params: NameParameter, body: RevokeBody,
+      response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(400, 401, 403, 404, 409) },
+    },
+  }, async (request) => {
+    const identity = await authentication.operator(request, 'admin');
+    const { name } = request.params as { name: string };
+    const { reason = 'unspecified' } = request.body as { reason?: RevocationReason };
+    await revokeAuthority(revocation, { identity, name, reason });
+    return view(named(name));
+  });
 
   app.post('/v1/authorities/:name/crl', {
     schema: {

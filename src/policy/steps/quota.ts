@@ -14,6 +14,7 @@ export const quotaStep = (quota: Quota): EligibilityStep => ({
   name: 'quota',
   check: (candidate, facts) => {
     if (candidate.grant.operator === true) return passed('operators have no quota');
+    if (facts.quotaUsed === undefined) return passed(`at most ${quota.limit} requests in ${quota.window} s, counted with the record`);
     return facts.quotaUsed(quota.window).then((used) =>
       used < quota.limit
         ? passed(`${used} of ${quota.limit} requests used in ${quota.window} s`)

@@ -34,7 +34,7 @@ export interface RevocationFeed {
 const LOOK_EVERY = 500;
 /** From one telling to the next, milliseconds: what comes between is told together. */
 const GATHER = 100;
-/** Telling all may take this share of the time. */
+/** Looking and telling should take no more than one part in five of the time. */
 const SHARE = 4;
 const PAGE = 500;
 /** Followers told in one go. */
@@ -146,9 +146,9 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
         failing = true;
       });
       for (const done of waitingForIt) done();
-      const gap = Math.max(GATHER, SHARE * (performance.now() - began));
+      const gap = Math.min(Math.max(GATHER, SHARE * (performance.now() - began)), LOOK_EVERY);
       await pause(gap);
-      if (!called && !stopped) await Promise.race([hinted, pause(LOOK_EVERY - GATHER)]);
+      if (!called && !stopped) await Promise.race([hinted, pause(LOOK_EVERY - gap)]);
     }
     unlisten();
     read = undefined;

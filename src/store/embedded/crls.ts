@@ -144,6 +144,7 @@ async function publish(
   const stored = await batches.submit((transaction) => {
     if (!followsOn(transaction.tables, authority, documents)) return false;
     for (const { document, crl, pieces, ahead } of written) {
+      removePieces(transaction, authority, document);
       if (!ahead) putPieces(transaction, pieces, crl.der, 0, SLICE);
       putHead(transaction, pieces, crl);
       putSequence(transaction, authority, document, crl);
@@ -154,6 +155,13 @@ async function publish(
   });
   for (const { document } of written) await removeStale(environment, batches, authority, document);
   return stored ? 'stored' : 'superseded';
+}
+
+/** Removes the bytes of the document that stands where they are few, as part of the step that replaces it. */
+function removePieces(transaction: Transaction, authority: string, document: CrlDocument): void {
+  const before = readStored(transaction.tables, authority, document);
+  if (before === undefined || before.size > SLICE * PIECE) return;
+  for (let at = 0; at * PIECE < before.size; at += 1) transaction.remove('crls', pieceKey({ authority, document, generation: before.generation }, at));
 }
 
 /** Removes the bytes of documents that are no longer the current ones, also those that a publisher left when it died. */

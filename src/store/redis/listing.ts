@@ -15,7 +15,7 @@ const MOST_ITEMS = 1000;
 /** Entries looked at for one page; then the page ends, short, with a cursor. */
 const MOST_LOOKED_AT = 20_000;
 /** Entries that one script looks at: a millisecond or two in which Redis serves nobody else. */
-const SLICE = 1024;
+const SLICE = 512;
 /** Items that one script gives back: each is a whole record. */
 const MOST_FOUND = 250;
 /** Above every place. */

@@ -10,8 +10,8 @@ import { KEYS, META, digestOctets } from './keys.ts';
 import { loadEntries, loadItem } from './load.ts';
 import { thingsScript } from './scripts/transfer.ts';
 
-/** Lines that one script follows: some milliseconds, in which Redis serves nobody else. */
-const MOST_LINES = 250;
+/** Lines that one script follows: some milliseconds, in which Redis serves nobody else. With fewer, a busy store would not be caught up with. */
+const MOST_LINES = 1000;
 
 /** The whole content of the store, on its way to another one or from one. */
 export function transferStore(engine: Engine, log: AuditStore): TransferStore {
@@ -78,13 +78,13 @@ async function changes(engine: Engine, log: AuditStore, after: number, limit: nu
   const sequence = Number(newest);
   const count = listOf(lines).length;
   // Hashes follow from the lines, which do not change any more.
-  const entries = count === 0 ? [] : await log.list({ after, limit: count });
+  const records = bytesIn(requests).map(requestItem);
+  const [entries, blockedToo, claimed] = await Promise.all([count === 0 ? [] : log.list({ after, limit: count }), blockedKeysOf(engine, records), claimItems(engine, bytesIn(claims))]);
   const last = entries.at(-1);
   const [top] = last?.sequence === sequence ? [last] : sequence === 0 ? [] : await log.list({ after: sequence - 1, limit: 1 });
-  const records = bytesIn(requests).map(requestItem);
   const items: PortableItem[] = [
     ...records,
-    ...await blockedKeysOf(engine, records),
+    ...blockedToo,
     ...bytesIn(tokens).map((value): PortableItem => ({ kind: 'token', token: decodeToken(value) })),
     ...bytesIn(keys).map((value): PortableItem => ({ kind: 'api-key', key: decodeApiKey(value) })),
     ...bytesIn(blocked).map((key): PortableItem => ({ kind: 'blocked-key', keyHash: key.toString('hex') })),
@@ -93,7 +93,7 @@ async function changes(engine: Engine, log: AuditStore, after: number, limit: nu
       change: decodeChange(Number(bytesOf(revision)?.toString()), bytesOf(serial) ?? Buffer.alloc(0), bytesOf(change) ?? Buffer.alloc(0)),
     })),
     ...pairs(listOf(standings)).map(([at, fields]) => standingIn(authorities[Number(at)] ?? '', bytesIn(fields))),
-    ...await claimItems(engine, bytesIn(claims)),
+    ...claimed,
   ];
   return { head: { sequence, hash: top?.hash ?? '0'.repeat(64) }, entries, items };
 }

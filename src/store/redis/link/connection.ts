@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
-import type { Argument, Command, Reply } from './link.ts';
+import type { Command, Reply } from './link.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, meaningOf } from './replies.ts';
 
@@ -112,7 +112,7 @@ async function sendAll(redis: Redis, commands: readonly Command[], lost: () => L
   return results.map((result) => settled(result as readonly [Error | null, unknown?], lost));
 }
 
-const oneCall = (redis: Redis, [name, ...args]: Command): Promise<unknown> => redis.callBuffer(name, args as Argument[]) as Promise<unknown>;
+const oneCall = (redis: Redis, [name, ...args]: Command): Promise<unknown> => redis.callBuffer(name, args);
 
 /** What ioredis says of a command. Its errors are not passed on: they carry the command's arguments, a password among them. */
 function settled([error, reply]: readonly [Error | null, unknown?], lost: () => LinkDown): Reply | ErrorReply {

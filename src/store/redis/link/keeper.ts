@@ -39,6 +39,8 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
   let wake: (() => void) | undefined;
 
   const unavailable = (): StoreUnavailable => new StoreUnavailable(reason);
+  /** Not in the same turn of the event loop: a caller that tries again and again must not keep the next session from beginning. */
+  const refuse = (): Promise<never> => new Promise((_, reject) => setImmediate(() => reject(unavailable())));
   const failWaiting = (): void => {
     const those = waiting;
     waiting = [];
@@ -86,7 +88,7 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
     if (current !== undefined) return Promise.resolve(current);
     const left = patience - Date.now();
     let timer: NodeJS.Timeout | undefined;
-    if (closed || left <= 0 || waiting.length >= MOST_WAITING) return Promise.reject(unavailable());
+    if (closed || left <= 0 || waiting.length >= MOST_WAITING) return refuse();
     return new Promise<Session>((resolve, reject) => {
       const one = { go: resolve, fail: reject };
       waiting.push(one);

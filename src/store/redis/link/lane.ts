@@ -58,7 +58,7 @@ export function waitingLane(connection: Connection, { command, replicas, confirm
   };
   const drain = async (): Promise<void> => {
     // What is called in the same turn goes together.
-    await undefined;
+    await Promise.resolve();
     while (gathered.length > 0) await flush();
     busy = false;
   };

@@ -73,7 +73,7 @@ async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promi
     }
   });
   const [first, ...rest] = answers;
-  if (first === undefined) throw new NobodyToAsk(faults.join('; '));
+  if (first === undefined) throw new NobodyToAsk(faults.sort().join('; '));
   return [first, ...rest];
 }
 

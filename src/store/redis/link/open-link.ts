@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
 import { StoreUnavailable } from '../../store.ts';
 import { startKeeper } from './keeper.ts';
 import { type Argument, type Command, type RedisLink, type Reply, type Script, ScriptRefused } from './link.ts';
 import { endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, meaningOf } from './replies.ts';
-import type { Session } from './session.ts';
+import { type KnownScript, knownScript } from './rights.ts';
+import type { ScriptState, Session } from './session.ts';
 import { subscriber } from './subscriber.ts';
 
-/** Milliseconds since the last write that went well in which another one need not be tried. */
+/** Milliseconds since the last ping that went well in which another one need not be tried, unless a write has failed since. */
 const KNOWN_GOOD = 1000;
 
 /**
@@ -19,7 +19,7 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
   const keeper = await startKeeper(options);
   const listener = subscriber(options);
   keeper.onSession(({ endpoint }) => listener.follow(endpoint));
-  const digests = new Map<Script, string>();
+  const known = new Map<Script, KnownScript>();
   let written = 0;
 
   /** Ends within the time limit from now on, whatever of it the wait for a session took. */
@@ -29,20 +29,31 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
     return resultOf(await session.call(kind, commandsFor(session), Math.max(1, end - Date.now())), session);
   };
   const run = async (kind: 'write' | 'read', script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> => {
-    let digest = digests.get(script);
-    if (digest === undefined) digests.set(script, digest = createHash('sha1').update(script.source).digest('hex'));
-    const short: Command = ['EVALSHA', digest, keys.length, ...keys, ...args];
-    const whole: Command = ['EVAL', script.source, keys.length, ...keys, ...args];
-    const result = await call(kind, ({ scripts }) => [scripts.has(digest) ? short : whole], ([reply], session) => {
-      session.scripts.add(digest);
+    let about = known.get(script);
+    if (about === undefined) known.set(script, about = knownScript(script, `{${options.hashTag}}:`));
+    const { digest, guarded } = about;
+    const operands: readonly Argument[] = [keys.length, ...keys, ...args];
+    const whole: Command = ['EVAL', script.source, ...operands];
+    const ways: Readonly<Record<ScriptState, Command>> = { unseen: ['EVAL', guarded, ...operands], checked: whole, loaded: ['EVALSHA', digest, ...operands] };
+    const first = await call(kind, ({ scripts }) => [ways[scripts.get(digest) ?? 'unseen']], ([reply], session) => {
       // SCRIPT FLUSH: it certainly was not run.
-      return reply instanceof ErrorReply && reply.code === 'NOSCRIPT' ? undefined : good(reply, session);
+      if (reply instanceof ErrorReply && reply.code === 'NOSCRIPT') return undefined;
+      const result = good(reply, session);
+      session.scripts.set(digest, session.scripts.has(digest) ? 'loaded' : 'checked');
+      return { result };
     });
-    return result === undefined ? call(kind, () => [whole], ([reply], session) => good(reply, session)) : result;
+    return (first ?? await call(kind, () => [whole], ([reply], session) => ({ result: good(reply, session) }))).result;
   };
 
   return {
-    evaluate: (script, keys, args) => run('write', script, keys, args),
+    async evaluate(script, keys, args) {
+      try {
+        return await run('write', script, keys, args);
+      } catch (error) {
+        written = 0;
+        throw error;
+      }
+    },
     readScript: (script, keys, args) => run('read', script, keys, args),
     read: async (commands) => (commands.length === 0 ? [] : call('read', () => commands, (replies, session) => replies.map((reply) => good(reply, session)))),
     publish(channel, message) {

@@ -7,6 +7,9 @@ import { type Locate, NobodyToAsk } from './locate.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, isElsewhere, listOf, meaningOf, textOf } from './replies.ts';
 
+/** Not sent yet; sent once, and we have the rights for it; sent as it is, so that the server has it. */
+export type ScriptState = 'unseen' | 'checked' | 'loaded';
+
 /**
  * The time with one server, from a good check to the first doubt: that it is the primary, that it is durable, that it answers. After
  * that all calls under way have ended, and another session begins with another check.
@@ -15,8 +18,8 @@ export interface Session {
   readonly endpoint: Endpoint;
   /** Sends a call's commands; see `lane.ts`. Rejects with StoreUnavailable, within the limit in milliseconds. */
   call(kind: 'write' | 'read', commands: readonly Command[], limit: number): Promise<readonly (Reply | ErrorReply)[]>;
-  /** Scripts that the server has, by digest. */
-  readonly scripts: Set<string>;
+  /** What is known of scripts on this server, by digest. */
+  readonly scripts: Map<string, ScriptState>;
   /** Ends it. */
   end(reason: string): void;
   /** Resolves with the reason when it has ended. */
@@ -122,7 +125,6 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
   let over: string | undefined;
   let checking = false;
   let checked = Date.now();
-  let watch: NodeJS.Timeout | undefined;
   let tell: (reason: string) => void = () => undefined;
   const ended = new Promise<string>((resolve) => (tell = resolve));
 
@@ -151,7 +153,7 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
       checked = Date.now();
     }
   };
-  watch = setInterval(() => {
+  const watch = setInterval(() => {
     const [oldest] = pending;
     const stalled = oldest !== undefined && Date.now() - oldest.since > STALLED;
     if (checking || (!stalled && Date.now() - checked < CHECK_EVERY)) return;
@@ -162,9 +164,12 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
   for (const connection of connections) void connection.ended.then((reason) => end(`Redis ${at}: ${reason}`));
 
   return {
-    endpoint, end, ended, scripts: new Set(),
+    endpoint, end, ended, scripts: new Map(),
     call: (kind, commands, limit) => new Promise((resolve, reject) => {
-      if (over !== undefined) return void reject(new StoreUnavailable(over));
+      if (over !== undefined) {
+        reject(new StoreUnavailable(over));
+        return;
+      }
       const timer = setTimeout(() => end(`Redis ${at}: no answer within ${options.timeout / 1000} s`), limit);
       const settle = (): void => {
         clearTimeout(timer);
@@ -175,12 +180,13 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
         reject(error);
       } };
       pending.add(one);
-      lanes[kind](commands).then((replies) => {
+      const succeed = (replies: readonly (Reply | ErrorReply)[]): void => {
         settle();
         const elsewhere = replies.find((reply): reply is ErrorReply => reply instanceof ErrorReply && isElsewhere(reply));
         resolve(replies);
         if (elsewhere !== undefined) end(`Redis ${at}: ${meaningOf(elsewhere)}`);
-      }, (error: unknown) => {
+      };
+      lanes[kind](commands).then(succeed, (error: unknown) => {
         if (error instanceof StoreUnavailable) one.fail(error);
         else endWith(error);
       });

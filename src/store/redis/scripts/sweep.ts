@@ -76,7 +76,8 @@ end
 local place = tonumber(call('HGET', KEYS[1], META.place) or 0)
 for chunk, key in pairs(lists) do
   local full = place >= (chunk + 1) * CHUNK - 1
-  if full then
+  -- Its two ends tell most often that somebody is left.
+  if full and call('LINDEX', key, 0) == '' and call('LINDEX', key, -1) == '' then
     local anybody = false
     for _, id in ipairs(call('LRANGE', key, 0, -1)) do
       if id ~= '' then

@@ -1,0 +1,51 @@
+import type { Authority } from '../authority/authority.ts';
+import type { CrlStore } from '../store/store.ts';
+import { equalBytes } from '../x509/der/writer.ts';
+import { X509Error } from '../x509/errors.ts';
+import type { RevocationReason } from '../x509/revocation-reason.ts';
+import { verifySignature } from '../x509/signature.ts';
+
+export interface AuthorityRevocation {
+  /** Seconds since the epoch. */
+  readonly at: number;
+  readonly reason: RevocationReason;
+}
+
+/** Which of our authorities were revoked by the one above them, as far as that one's revocations are in this store. */
+export interface AuthorityStanding {
+  /** As it was at the last look. */
+  readonly revocationOf: (authority: string) => AuthorityRevocation | undefined;
+  readonly look: () => Promise<void>;
+}
+
+export function authorityStanding(store: Pick<CrlStore, 'change'>, authorities: readonly Authority[]): AuthorityStanding {
+  const issued = authorities.flatMap((authority) => {
+    const issuer = issuerOf(authority, authorities);
+    return issuer === undefined ? [] : [{ authority, issuer }];
+  });
+  const revoked = new Map<string, AuthorityRevocation>();
+  return {
+    revocationOf: (authority) => revoked.get(authority),
+    look: async () => {
+      for (const { authority, issuer } of issued) {
+        const change = await store.change(issuer.name, authority.certificate.serial);
+        if (change === undefined || change.reason === 'removeFromCRL') revoked.delete(authority.name);
+        else revoked.set(authority.name, { at: change.at, reason: change.reason });
+      }
+    },
+  };
+}
+
+/** The authority of this deployment, its key here or not, that signed the other's certificate; undefined for a root, and where that is somebody else. */
+export const issuerOf = ({ certificate }: Authority, authorities: readonly Authority[]): Authority | undefined => authorities.find((other) =>
+  other.certificate !== certificate && equalBytes(other.certificate.subject, certificate.issuer) && isSignedBy(certificate, other));
+
+function isSignedBy(certificate: Authority['certificate'], { certificate: { publicKey } }: Authority): boolean {
+  try {
+    verifySignature(certificate, publicKey);
+    return true;
+  } catch (error) {
+    if (error instanceof X509Error) return false;
+    throw error;
+  }
+}
