@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { RandomBytes } from '../identity/credential.ts';
 import { problemIn } from './problem.ts';
 import type { Authorization, Challenge } from './state/model.ts';
@@ -52,6 +53,8 @@ const PAUSE_FACTOR = 3;
 
 export function createScheduler({ records, validators, clock, random, attempts, authorizationLifetime, lease, failed, report }: SchedulerOptions): Scheduler {
   const stopping = new AbortController();
+  // As many as there are validations listen to it, and stop when they are done.
+  setMaxListeners(0, stopping.signal);
   /** By the authorization; and those that only give their place back. */
   const running = new Map<string | symbol, Promise<void>>();
   const timers = new Set<NodeJS.Timeout>();
