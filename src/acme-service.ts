@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { AcmeContext, Directory } from './acme/context.ts';
 import { limitsOf } from './acme/limits.ts';
 import { nonceCounter, sharedNonces, unreliable } from './acme/nonces.ts';
@@ -18,6 +17,7 @@ import { readMaster } from './identity/master-secret.ts';
 import type { IssuanceContext, IssuingProfile } from './issuance/context.ts';
 import { compileNamePattern } from './policy/name-pattern.ts';
 import { ProfileError } from './policy/profile.ts';
+import type { Log } from './log.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
 
 export interface AcmeServiceOptions {
@@ -30,7 +30,7 @@ export interface AcmeServiceOptions {
   readonly authentication: Authentication;
   /** The https listener's address, or its public one, once it is known. */
   readonly httpsUrl: () => string | undefined;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /** ACME as a part of the service. */
