@@ -9,7 +9,7 @@ import { type CertificationRequest, parseCertificationRequest } from '../x509/cs
 import { X509Error } from '../x509/errors.ts';
 import { textToName } from '../x509/general-name.ts';
 import type { AcmeContext } from './context.ts';
-import { orderClaim, type OrderStanding, settle, statusOfOrder } from './order-status.ts';
+import { orderClaim, type OrderStanding, settle, settleSoon, statusOfOrder } from './order-status.ts';
 import { AcmeError, type AcmeErrorType, problemIn } from './problem.ts';
 import type { Account, Order } from './state/model.ts';
 import type { Held } from './state/records.ts';
@@ -39,7 +39,7 @@ export async function finalizeOrder(context: AcmeContext, account: Held<Account>
   if (sha256(parsed.publicKey.der) === account.value.keyHash) throw badCsr('The CSR\'s key is the account\'s key, which must stay apart from certificates (RFC 8555 11.1).');
   await checkCaa(context, standing, now);
   const record = await issued(context, inputFor(account, order, csr));
-  return statusOfOrder(context, await settle(context, order, record), now);
+  return statusOfOrder(context, await settleSoon(context, order, record), now);
 }
 
 /** An order that is ready, but has its request already: an earlier finalize did not get to write that. */

@@ -44,17 +44,33 @@ async function processing(context: AcmeContext, order: Held<Order>): Promise<Ord
 
 /** Writes what became of the order's one request. Done twice, it comes to the same. */
 export async function settle(context: AcmeContext, order: Held<Order>, record: RequestRecord): Promise<Held<Order>> {
+  const settled = settledBy(order, record);
+  const replaced = settled.value.status === 'valid' ? await replacedBy(context, settled) : undefined;
+  const stored = replaced !== undefined && await context.records.write([put.order(settled), replaced]);
+  // Another order may have replaced the same certificate in the same moment: this one is no worse for that.
+  if (!stored) await context.records.write([put.order(settled)]);
+  return settled;
+}
+
+/** The order as its one request makes it. */
+function settledBy(order: Held<Order>, record: RequestRecord): Held<Order> {
   const value: Order = record.state === 'issued'
     ? { ...order.value, status: 'valid', request: record.id }
     : record.state === 'pending' || record.state === 'approved'
       ? { ...order.value, status: 'processing', request: record.id }
       : { ...order.value, status: 'invalid', request: record.id, error: problemIn('unauthorized', `The request was ${record.state}: ${record.refusal?.detail ?? 'an operator denied it'}`) };
-  const settled = { ...order, value };
-  const replaced = value.status === 'valid' ? await replacedBy(context, settled) : undefined;
-  const stored = replaced !== undefined && await context.records.write([put.order(settled), replaced]);
-  // Another order may have replaced the same certificate in the same moment: this one is no worse for that.
-  if (!stored) await context.records.write([put.order(settled)]);
-  return settled;
+  return { ...order, value };
+}
+
+/**
+ * The same without waiting for the write, where nobody depends on it: the certificate is durable with its claim, by which an order that
+ * does not know of it finds it (`recovered`). What a replaced certificate learns is not found that way.
+ */
+export async function settleSoon(context: AcmeContext, order: Held<Order>, record: RequestRecord): Promise<Held<Order>> {
+  if (record.state !== 'issued' || order.value.replaces !== undefined) return settle(context, order, record);
+  // If it fails, whoever asks for the order next writes it.
+  settle(context, order, record).catch(() => undefined);
+  return settledBy(order, record);
 }
 
 async function replacedBy({ store, records }: AcmeContext, { id, value }: Held<Order>): Promise<ReturnType<typeof put.replaced> | undefined> {
