@@ -160,7 +160,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const hostNames = permittedHostNames(config, authorities.issuing);
     if (hostNames.leftOut.length > 0) log.warn({ leftOut: hostNames.leftOut }, 'the service\'s own certificate has not all of the usual host names: name constraints forbid some');
     const own: OwnCertificateOptions = {
-      leases: store.leases, clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name),
+      leases: store.leases, clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
     };
     const restParts = restOptions(core, issuance, crls, chainOf, publishedAt);
     const acme = acmeService({ core, issuance, revocation: restParts.certificates.revocation, publishedAt, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });

@@ -22,6 +22,8 @@ export interface Config {
   readonly hostNames: readonly string[];
   /** False where they are the usual ones: of those, what name constraints forbid is left out. */
   readonly hostNamesGiven: boolean;
+  /** Files, absolute; both or none. */
+  readonly httpsCertificate: { readonly cert?: string; readonly key?: string };
   readonly store: {
     readonly url: StoreLocation;
     /** Seconds. */

@@ -42,6 +42,9 @@ const FOR_REDIS: readonly {
 ];
 
 const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
+  ({ httpsCertificate: { cert, key } }) => when((cert === undefined) !== (key === undefined), {
+    path: ['httpsCertificate'], problem: `has ${cert === undefined ? 'a key and no cert' : 'a cert and no key'}`, expected: 'both, or none',
+  }),
   ({ listen }) => when(listen.https === 'off' && listen.http === 'off', {
     path: ['listen'], about: [['listen', 'https'], ['listen', 'http']], problem: 'turns both https and http off', expected: 'one of them',
   }),

@@ -77,6 +77,11 @@ export const ConfigSchema = Type.Object(
       minItems: 1,
       item: formed<string>('hostName', { description: 'A name or address' }), examples: [['ca.example.com', 'localhost', '127.0.0.1']],
     })),
+    httpsCertificate: Type.Object(
+      {
+        cert: optional(File('Its chain, PEM, the listener\'s own certificate first', '/etc/chancery/https.pem')),
+        key: optional(File('Its key, PEM', '/etc/chancery/https.key')),
+      }, { ...closed, description: 'Certificate of the https listener from files, looked at again every minute; the service makes its own where absent' }),
     store: Type.Object(
       {
         url: optional(formed<StoreLocation>('store', {

@@ -71,8 +71,9 @@ export interface Signer {
   readonly kid?: string;
 }
 
-export function acmeClient(service: Pick<TestService, 'call' | 'service'>, authority = 'issuing'): AcmeClient {
-  const base = `${service.service.addresses.https ?? ''}/acme/${authority}`;
+/** @param publicUrl where the service says that it is; its listener where absent */
+export function acmeClient(service: Pick<TestService, 'call' | 'service'>, authority = 'issuing', publicUrl = service.service.addresses.https): AcmeClient {
+  const base = `${publicUrl ?? ''}/acme/${authority}`;
   const origin = service.service.addresses.https ?? '';
   const pathOf = (url: string): string => url.replace(/^https:\/\/[^/]+/, '');
   const nonce = async (): Promise<string> => String((await service.call('HEAD', `${pathOf(base)}/new-nonce`)).headers['replay-nonce']);

@@ -54,6 +54,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
     keys: { block: [], debianBlockLists: [] },
     limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, failuresPerAddress: 120 },
     log: { level: 'info', requests: false },
+    httpsCertificate: {},
     acme: {
       enabled: false, profile: 'acme', profiles: [], deny: [], externalAccount: 'optional', challenges: ['http-01', 'dns-01', 'tls-alpn-01'],
       http01Port: 80, tlsAlpn01Port: 443, permitNetworks: [], caaIdentities: [], privateZones: [], orderLifetime: 604_800, authorizationLifetime: 2_592_000,

@@ -1,9 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
+import { openssl } from '../helpers/openssl.ts';
 import { startTestService, type TestService } from '../helpers/service.ts';
 
 const DAY = 86_400_000;
@@ -93,4 +95,30 @@ t.test('a restart keeps the certificate, and other host names get another', asyn
   const socket = await connected(t, chancery);
   t.not(serialOf(socket), first);
   t.match(new X509Certificate(socket.getPeerCertificate().raw).subjectAltName, 'DNS:ca.example.com');
+});
+
+t.test('the certificate may come from files, and one that is put in their place is taken up', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-files-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const [cert, key] = [join(folder, 'https.pem'), join(folder, 'https.key')];
+  const make = (): string => {
+    openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2');
+    return new X509Certificate(readFileSync(cert)).serialNumber.toLowerCase();
+  };
+  const first = make();
+  const chancery = await startTestService(t, { settings: { CHANCERY_HTTPS_CERTIFICATE__CERT: cert, CHANCERY_HTTPS_CERTIFICATE__KEY: key } });
+  const seen = (): Promise<string> => new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(chancery.service.addresses.https ?? '').port), ca: readFileSync(cert), servername: 'localhost' }, () => {
+      resolve(serialOf(socket));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+  t.equal(await seen(), first);
+  const second = make();
+  await chancery.service.renewOwnCertificate();
+  t.equal(await seen(), second);
+  openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', key);
+  await t.rejects(chancery.service.renewOwnCertificate(), /is not the key of/);
+  t.equal(await seen(), second, 'what does not fit is not taken');
 });
