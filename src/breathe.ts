@@ -9,10 +9,9 @@ export type Breathe = () => Promise<void> | void;
 /** Lets the event loop serve others whenever the work has held it for some milliseconds; costs next to nothing in between. */
 export function breather(longest = LONGEST): Breathe {
   let since = performance.now();
-  return () => {
-    if (performance.now() - since < longest) return undefined;
-    return setImmediate().then(() => {
-      since = performance.now();
-    });
+  const breath = async (): Promise<void> => {
+    await setImmediate();
+    since = performance.now();
   };
+  return () => (performance.now() - since < longest ? undefined : breath());
 }

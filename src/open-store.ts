@@ -29,3 +29,6 @@ export async function openStore({ url, password, prefix, tls, sentinel, allowVol
     throw error;
   }
 }
+
+/** Whether somebody may make another server the primary that does not have all that was acknowledged. */
+export const losesAtFailover = ({ url, minReplicas }: Config['store']): boolean => url.kind === 'redis' && url.topology !== 'single' && minReplicas === 0;

@@ -34,7 +34,7 @@ export class Pollers {
   #turn(): void {
     const passed = this.#clock() - this.#began;
     if (passed >= 0 && passed < WINDOW) return;
-    this.#before = passed >= 0 && passed < 2 * WINDOW ? this.#now : new Map();
+    this.#before = passed >= 0 && passed < 2 * WINDOW ? this.#now : new Map<string, Set<string>>();
     this.#now = new Map();
     this.#began = this.#clock();
   }

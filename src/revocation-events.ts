@@ -2,7 +2,7 @@ import type { Core } from './core.ts';
 import type { RevocationEventRoutes } from './http/rest/revocation-events.ts';
 import type { Log } from './log.ts';
 import { revocationFeed } from './revocation/events/feed.ts';
-import type { CrlDocument } from './store/store.ts';
+import type { CrlDocument } from './store/crl-store.ts';
 
 /** The feed of revocations that clients follow, with its bounds, metrics and faults. `httpUrl`: where CRLs are fetched without TLS. */
 export function revocationEvents({ config: { limits }, store, authorities, metrics }: Core, httpUrl: string | undefined, log: Log): RevocationEventRoutes {

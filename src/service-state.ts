@@ -3,7 +3,8 @@ import type { LoadedAuthorities } from './authority/authority.ts';
 import type { Core } from './core.ts';
 import type { MetricSources } from './metrics.ts';
 import { shardIn } from './revocation/revocation-view.ts';
-import type { CrlHead, Store } from './store/store.ts';
+import type { CrlHead } from './store/crl-store.ts';
+import type { Store } from './store/store.ts';
 
 const SECOND = 1000;
 /** Seconds. */

@@ -24,7 +24,7 @@ import type { PublishedAt } from './issuance/template.ts';
 import { createMetrics } from './metrics.ts';
 import { type CrlService, crlService, scheduleOf } from './crl-service.ts';
 import { ocspResponders } from './ocsp-responders.ts';
-import { openStore } from './open-store.ts';
+import { losesAtFailover, openStore } from './open-store.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
@@ -85,6 +85,7 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
   const profiles = compileProfiles(config.profiles);
   const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
   const store = await openStore(config.store, (state) => void (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
+  if (losesAtFailover(config.store)) log?.warn('store.minReplicas is 0: a failover of Redis loses what its replicas had not got yet, certificates and revocations among it');
   if (await store.transfer.mark() !== undefined) {
     await store.close();
     throw new TransferError('unfinished', 'a restore into this store was not finished', 'give the same restore command again: it goes on where it stopped');

@@ -133,7 +133,7 @@ export const ConfigSchema = Type.Object(
         serve: Flag('Whether OCSP is answered, and certificates say where', { default: true }),
         lifetime: Duration('From thisUpdate to nextUpdate of an answer; it is renewed at half of that', '1d'),
         maxAge: Duration('How long caches may give out an answer without asking whether there is another', '5m'),
-        kept: Count('Answers that each process keeps, about 1 KiB each', 20_000, { minimum: 0, maximum: 10_000_000 }),
+        kept: Count('Answers that each process keeps, about 2 KiB each', 20_000, { minimum: 0, maximum: 10_000_000 }),
         responderId: Choice(['key', 'name'], { description: 'How an answer names who signed it: by the hash of the key, or by the subject', default: 'key' }),
         responderLifetime: Duration('Life of the certificate that signs answers; it is renewed at two thirds', '7d'),
       }, { ...closed, description: 'The OCSP responders of the authorities whose key is here' }),

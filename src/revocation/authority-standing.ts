@@ -1,5 +1,5 @@
 import type { Authority } from '../authority/authority.ts';
-import type { CrlStore } from '../store/store.ts';
+import type { CrlStore } from '../store/crl-store.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { X509Error } from '../x509/errors.ts';
 import type { RevocationReason } from '../x509/revocation-reason.ts';

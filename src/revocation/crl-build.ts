@@ -2,7 +2,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { Breathe } from '../breathe.ts';
 import { sha256 } from '../digest.ts';
 import { layCrl } from '../policy/lints.ts';
-import type { CrlBase, PublishedCrl } from '../store/store.ts';
+import type { CrlBase, PublishedCrl } from '../store/crl-store.ts';
 import { cRLNumber, deltaCRLIndicator, freshestCRL, issuingDistributionPoint } from '../x509/crl-extensions.ts';
 import type { EntrySelection } from '../x509/crl-entry-log.ts';
 import { authorityKeyIdentifier } from '../x509/extensions.ts';

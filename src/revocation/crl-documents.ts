@@ -1,4 +1,4 @@
-import type { CrlBase, CrlDocument, CrlHead, ShardGeneration } from '../store/store.ts';
+import type { CrlBase, CrlDocument, CrlHead, ShardGeneration } from '../store/crl-store.ts';
 
 export interface CrlSchedule {
   /** From thisUpdate to nextUpdate, seconds. */
@@ -23,7 +23,7 @@ export const shardsOf = (count: number): CrlDocument[] => Array.from({ length: c
 
 /** The documents that are to be there. A delta can only follow a full CRL. */
 export function wantedDocuments(schedule: CrlSchedule, generations: readonly ShardGeneration[], heads: Heads, now: number): CrlDocument[] {
-  const counts = new Set([...generations.filter(({ until }) => until >= now).map(({ count }) => count)]);
+  const counts = new Set(generations.filter(({ until }) => until >= now).map(({ count }) => count));
   return [...[...counts].flatMap(shardsOf), ...(schedule.delta !== undefined && heads.has('full') ? ['delta' as const] : []), 'full'];
 }
 

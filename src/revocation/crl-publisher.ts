@@ -1,7 +1,7 @@
 import type { AuditDraft } from '../audit/entry.ts';
 import type { Authority } from '../authority/authority.ts';
 import { type Breathe, breather } from '../breathe.ts';
-import type { CrlBase, CrlDocument, CrlHead, CrlStore, PublishedCrl, ShardGeneration } from '../store/store.ts';
+import type { CrlBase, CrlDocument, CrlHead, CrlStore, PublishedCrl, ShardGeneration } from '../store/crl-store.ts';
 import { buildCrl } from './crl-build.ts';
 import { type CrlSchedule, type Heads, isEnding, nextBases, wantedDocuments } from './crl-documents.ts';
 import { RevocationView, shardIn } from './revocation-view.ts';

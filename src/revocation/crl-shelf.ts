@@ -1,4 +1,4 @@
-import type { CrlDocument, CrlHead, CrlStore } from '../store/store.ts';
+import type { CrlDocument, CrlHead, CrlStore } from '../store/crl-store.ts';
 import type { Documents } from './crl-publisher.ts';
 import { pemInSlices } from './large-pem.ts';
 

@@ -1,4 +1,4 @@
-import type { CrlStore } from '../store/store.ts';
+import type { CrlStore } from '../store/crl-store.ts';
 
 /** How long after one `keepShards` the next one comes at the latest, seconds. */
 export const KEEP_SHARDS_EVERY = 3600;

@@ -1,6 +1,7 @@
 import type { Authority } from '../authority/authority.ts';
 import { sha256 } from '../digest.ts';
-import { type CrlStore, StoreUnavailable } from '../store/store.ts';
+import type { CrlStore } from '../store/crl-store.ts';
+import { StoreUnavailable } from '../store/store.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { X509Error } from '../x509/errors.ts';
 import { certIdIssuers } from '../x509/ocsp-cert-id.ts';
@@ -61,7 +62,7 @@ export interface OcspResponder {
   readonly answer: (request: Uint8Array) => OcspAnswer | Promise<OcspAnswer>;
   /** A revocation or release of this serial is durable: from now on no answer is from before it. */
   readonly changed: (serial: string) => void;
-  /** Catches up with what other processes have revoked and released. */
+  /** Catches up with what other processes have revoked and released, where answers are kept that hang on it. */
   readonly look: () => Promise<void>;
 }
 
@@ -135,8 +136,7 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     if (!watch.isFresh()) await watch.look();
     const signs = signer();
     if (signs === undefined || signs.certificate.notAfter < seconds()) return errorAnswer('tryLater');
-    const found: Kept[] = [];
-    for (const certId of certIds) found.push(await lookUp(certId, signs));
+    const found = await Promise.all(certIds.map((certId) => lookUp(certId, signs)));
     const producedAt = Math.max(seconds(), ...found.map(({ thisUpdate }) => thisUpdate));
     const der = Buffer.from(await signAnswer(signs, { authority, asked: certIds.map((certId) => certId.der), responses: found.map(({ single }) => single), nonce, producedAt }));
     const [only] = found;
@@ -186,7 +186,8 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
       }).then(told);
     },
     changed,
-    look: watch.look,
+    // Where nothing is kept, the next question looks for itself.
+    look: () => (cache.size() === 0 ? Promise.resolve() : watch.look()),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Authority } from '../authority/authority.ts';
-import type { CertificateStore, CrlStore } from '../store/store.ts';
+import type { CrlStore } from '../store/crl-store.ts';
+import type { CertificateStore } from '../store/store.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { decodeAuthorityKeyIdentifier } from '../x509/extensions.ts';

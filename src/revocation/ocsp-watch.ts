@@ -1,4 +1,4 @@
-import type { CrlStore } from '../store/store.ts';
+import type { CrlStore } from '../store/crl-store.ts';
 
 export interface RevocationWatchOptions {
   readonly store: Pick<CrlStore, 'standing' | 'changes'>;

@@ -1,4 +1,4 @@
-import type { CrlDocument, CrlStore } from '../store/store.ts';
+import type { CrlDocument, CrlStore } from '../store/crl-store.ts';
 import { EntryLog, type EntrySelection, type Listing, joinSelections } from '../x509/crl-entry-log.ts';
 import { MOST_SHARDS, shardOf } from '../x509/crl-shard.ts';
 import { type Breathe, breather } from '../breathe.ts';

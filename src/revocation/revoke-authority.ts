@@ -2,7 +2,7 @@ import type { Authority } from '../authority/authority.ts';
 import { sha256 } from '../digest.ts';
 import { Refused } from '../errors.ts';
 import { type Identity, mayAct, requesterKey } from '../identity/identity.ts';
-import type { CrlStore, RevocationChange } from '../store/store.ts';
+import type { CrlStore, RevocationChange } from '../store/crl-store.ts';
 import { encodeRevokedEntry } from '../x509/crl.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';

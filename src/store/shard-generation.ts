@@ -1,4 +1,4 @@
-import { MOST_ADDRESSES, type ShardGeneration } from './store.ts';
+import { MOST_ADDRESSES, type ShardGeneration } from './crl-store.ts';
 
 /** What a generation becomes when it is kept again; undefined where nothing changes. */
 export function widen(before: ShardGeneration | undefined, { count, until, addresses }: ShardGeneration): ShardGeneration | undefined {

@@ -1,7 +1,8 @@
 import type { AuditEntry } from '../audit/entry.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { ReplicaStore } from './replicas.ts';
-import type { ApiKeyRecord, CrlBase, CrlDocument, PublishedCrl, RevocationChange, ShardGeneration, Store, TokenRecord } from './store.ts';
+import type { CrlBase, CrlDocument, PublishedCrl, RevocationChange, ShardGeneration } from './crl-store.ts';
+import type { ApiKeyRecord, Store, TokenRecord } from './store.ts';
 
 /**
  * What a store's content is made of, apart from how a store keeps it: what a backup holds, and what moves from one store to another.

@@ -116,5 +116,9 @@ async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Pr
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

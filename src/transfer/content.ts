@@ -88,12 +88,21 @@ function withThoseOf(known: readonly string[], items: readonly PortableItem[]): 
 async function* revocations({ store }: Source, from: Position): AsyncGenerator<Portion> {
   const [at = 0, after = 0] = (from.cursor ?? '').split(' ').filter((part) => part !== '').map(Number);
   const authority = from.authorities[at];
-  if (authority === undefined) return yield { items: [], entries: [], position: next(from) };
+  if (authority === undefined) {
+    yield { items: [], entries: [], position: next(from) };
+    return;
+  }
   const { changes, restart } = await store.crls.changes(authority, after, ITEMS);
-  if (restart && after > 0) return yield { items: [], entries: [], position: { ...from, cursor: `${at} 0` } };
   const items: PortableItem[] = changes.map((change) => ({ kind: 'revocation', authority, change }));
   const last = changes.at(-1);
-  if (last !== undefined && changes.length === ITEMS) return yield { items, entries: [], position: { ...from, cursor: `${at} ${last.revision}` } };
+  if (restart && after > 0) {
+    yield { items: [], entries: [], position: { ...from, cursor: `${at} 0` } };
+    return;
+  }
+  if (last !== undefined && changes.length === ITEMS) {
+    yield { items, entries: [], position: { ...from, cursor: `${at} ${last.revision}` } };
+    return;
+  }
   yield { items, entries: [], position: from };
   for (const document of (await store.crls.heads(authority)).keys()) {
     const crl = await store.crls.current(authority, document);

@@ -1,5 +1,5 @@
 import { decodeRecord, encodeRecord } from '../store/record-codec.ts';
-import type { CrlBase } from '../store/store.ts';
+import type { CrlBase } from '../store/crl-store.ts';
 import type { PortableItem } from '../store/transfer.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { AuditDraft } from '../audit/entry.ts';
 import type { ChainHead } from '../audit/chain.ts';
-import type { CrlDocument } from '../store/store.ts';
+import type { CrlDocument } from '../store/crl-store.ts';
 import type { LoadCounts, PortableItem, WholeStore } from '../store/transfer.ts';
 import type { Progress } from './backup.ts';
 import { beginning, contentOf, continues } from './content.ts';
@@ -179,7 +179,7 @@ async function jumps({ transfer }: Target, authorities: readonly string[], shard
 
 /** A running service would answer for a store that is half there, and write into a log that is about to go on otherwise. */
 async function refuseRunning({ replicas }: Pick<WholeStore, 'replicas'>, now: number): Promise<void> {
-  const [running] = (await replicas.list()).filter(({ seenAt }) => now - seenAt < SERVES_WITHIN);
+  const running = (await replicas.list()).find(({ seenAt }) => now - seenAt < SERVES_WITHIN);
   if (running === undefined) return;
   const seconds = Math.max(0, Math.round((now - running.seenAt) / 1000));
   throw new TransferError('in-use', `a service runs on this store: ${running.name}, seen ${seconds} s ago`, `stop it; one that died is forgotten after ${SERVES_WITHIN / 1000} s`);

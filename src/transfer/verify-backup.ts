@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
 import { canonicalJson } from '../audit/chain.ts';
-import type { ChainHead } from '../audit/chain.ts';
 import { chainVerifier } from '../audit/verify.ts';
 import type { PortableItem } from '../store/transfer.ts';
 import { parseCertificate } from '../x509/certificate.ts';
@@ -62,9 +61,6 @@ export async function verifyBackup(path: string, progress: Progress, line = 0): 
   if (canonicalJson(tally) !== canonicalJson({ items: end.items, lines: end.lines })) refuseFaults(['its counts are not those of its end']);
   return { head, end, bytes: size, authorities: found.authorities, ...(found.hashAt === undefined ? {} : { hashAt: found.hashAt }) };
 }
-
-/** The head of a log at which a backup has the store, in words that `audit verify --anchor` takes. */
-export const anchorOf = ({ sequence, hash }: ChainHead): string => `${sequence}:${hash}`;
 
 function refuseFaults(faults: readonly string[]): void {
   if (faults.length > 0) throw new TransferError('wrong-content', `the backup cannot be right: ${faults.slice(0, FAULTS_MOST).join('; ')}`, 'it was made so, or changed by somebody who knows its form: take another one');

@@ -108,7 +108,8 @@ t.test('a directory has the links that openssl rehash makes, two of one name too
   const stamp = target.stamp();
   openssl('rehash', folder);
   t.equal(links().length, 3);
-  t.same(links().map((line) => line.split(' ')[1]).sort(), ours.map((line) => line.split(' ')[1]).sort());
+  const files = (lines: readonly string[]): Set<string> => new Set(lines.map((line) => line.split(' ')[1] ?? ''));
+  t.same(files(links()), files(ours));
   t.equal(target.mend(all), false, 'whichever number rehash gave them');
   t.equal(target.stamp(), stamp);
   for (const line of links()) rmSync(join(folder, line.split(' ')[0] ?? ''));

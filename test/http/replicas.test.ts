@@ -45,7 +45,7 @@ else {
     for (let round = 0; round < 10; round += 1) {
       const bearer = await token(1);
       const replies = await Promise.all([ask(one, bearer, csr(`left${round}`)), ask(two, bearer, csr(`right${round}`))]);
-      t.same(replies.map(({ status }) => status).sort(), [201, 403]);
+      t.same(new Set(replies.map(({ status }) => status)), new Set([201, 403]));
     }
   });
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { CrlDocument } from '../../src/store/store.ts';
+import type { CrlDocument } from '../../src/store/crl-store.ts';
 import { shardOf } from '../../src/x509/crl-shard.ts';
 import type { RevocationReason } from '../../src/x509/revocation-reason.ts';
 import { apply, DAY, FOLDER, type ReadCrl, type Revocations, revocations } from '../helpers/revocations.ts';
@@ -77,7 +77,7 @@ t.test('full, base and delta, and the shards of every number say the same, throu
       t.same(bare(apply(crl, delta)), sorted(alive), `round ${round}: CRL ${crl.number} of ${of.now() - time} s ago and delta ${delta.number} have it`);
     }
   }
-  t.ok(fulls.length > 10);
+  t.ok(fulls.length > 5);
 });
 
 t.test('full and delta that are issued together share their number, the full CRL tells where the delta is, only the delta removes', async (t) => {
@@ -96,7 +96,7 @@ t.test('full and delta that are issued together share their number, the full CRL
   t.same(full.freshest, [`${FOLDER}delta.crl`]);
   t.equal(delta.freshest, undefined);
   t.same([...full.entries], [[gone, 'superseded']]);
-  t.same([...delta.entries].sort(), [[held, 'removeFromCRL'], [gone, 'superseded']].sort());
+  t.same(sorted(delta.entries), sorted(new Map([[held, 'removeFromCRL'], [gone, 'superseded']])));
   t.ok(delta.base !== undefined && delta.base <= first.number && delta.base < delta.number);
 });
 
@@ -192,7 +192,7 @@ t.test('one more revocation publishes its shard and the delta; a full CRL that t
   t.ok(documents.has(`8-${shardOf(serial, 8)}`));
   t.ok(documents.has('delta'));
   t.equal(oldest, of.now() - 1);
-  for (const [document, { number }] of before) if (/^8-/.test(document) && document !== `8-${shardOf(serial, 8)}`) t.equal((await of.store.crls.head('issuing', document))?.number, number);
+  for (const [document, { number }] of before) if (document.startsWith('8-') && document !== `8-${shardOf(serial, 8)}`) t.equal((await of.store.crls.head('issuing', document))?.number, number);
   for (let wait = 0; wait < 200 && !(await reading(of, 'full')).entries.has(serial); wait += 1) {
     await new Promise((resolve) => setTimeout(resolve, 10));
     await of.settle();

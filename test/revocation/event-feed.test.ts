@@ -5,7 +5,10 @@ import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { RevocationReason } from '../../src/x509/revocation-reason.ts';
 import { TODAY, crl, entryFor, publish, put, record } from '../contracts/store/samples.ts';
+import { openByUrl } from '../chaos/open-store.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { noRedis, startRedis } from '../helpers/redis.ts';
+import { storeOn } from '../store/redis-stores.ts';
 
 const AUTHORITIES = ['root', 'issuing'];
 
@@ -50,6 +53,25 @@ async function open(t: Test): Promise<Store> {
   t.teardown(() => store.close());
   return store;
 }
+
+/** A store, and the same as another process has it. */
+interface Shared {
+  readonly store: Store;
+  readonly other: Store;
+}
+
+const KINDS: readonly { readonly kind: string; readonly skip?: string; readonly share: (t: Test) => Promise<Shared> }[] = [
+  { kind: 'embedded', share: async (t) => { const store = await open(t); return { store, other: store }; } },
+  {
+    kind: 'redis', ...(noRedis === false ? {} : { skip: noRedis }),
+    share: async (t) => {
+      const { store, url } = await storeOn(t, (await startRedis(t)).port);
+      const other = await openByUrl(url);
+      t.teardown(() => other.close());
+      return { store, other };
+    },
+  },
+];
 
 function feedOf(t: Test, store: Pick<Store, 'crls'>): RevocationFeed {
   const feed = revocationFeed({ store: store.crls, authorities: AUTHORITIES, urlOf: (authority, document) => `http://ca/crl/${authority}/${document}`, failed: (error) => { throw error; }, sent: () => {} });
@@ -99,8 +121,8 @@ t.test('a follower is told each revocation, release and CRL as it comes, the CRL
   t.equal(new Set(watcher.seen.map(({ id }) => id)).size, 5, 'each has an id of its own');
 });
 
-t.test('from every id on follows exactly what came after it, in this process and in another', async (t) => {
-  const store = await open(t);
+for (const { kind, skip, share } of KINDS) t.test(`${kind}: from every id on follows exactly what came after it, in this process and in another`, { skip: skip ?? false }, async (t) => {
+  const { store, other: there } = await share(t);
   const first = watch(feedOf(t, store));
   await until(() => first.lastId() !== '');
   const expected: string[] = [];
@@ -113,7 +135,7 @@ t.test('from every id on follows exactly what came after it, in this process and
     await until(() => first.seen.length === expected.length + (n + 1) / 10);
   }
   t.same(revocations(first), expected);
-  const other = feedOf(t, store);
+  const other = feedOf(t, there);
   for (const { id } of first.seen) {
     const after = first.seen.slice(first.seen.findIndex((seen) => seen.id === id) + 1);
     const again = watch(other, id);
@@ -125,10 +147,10 @@ t.test('from every id on follows exactly what came after it, in this process and
   }
 });
 
-t.test('whoever comes and goes at random while much is revoked, held and released loses nothing and gets nothing twice', async (t) => {
-  const store = await open(t);
+for (const { kind, skip, share } of KINDS) t.test(`${kind}: whoever comes and goes at random while much is revoked, held and released loses nothing and gets nothing twice`, { skip: skip ?? false }, async (t) => {
+  const { store, other } = await share(t);
   // Two readers of one store, as two processes have them.
-  const feeds = [feedOf(t, store), feedOf(t, store)];
+  const feeds = [feedOf(t, store), feedOf(t, other)];
   const serials = await Promise.all(Array.from({ length: 60 }, () => issue(store)));
   const truth = new Map<string, string>();
   let random = 12_345;
@@ -165,7 +187,7 @@ t.test('whoever comes and goes at random while much is revoked, held and release
   await until(() => clients.every(isWhole), 10_000);
   for (const client of clients) {
     const all = everything(client);
-    t.same([...reached(all)].sort(), [...truth].sort());
+    t.same(reached(all), truth);
     const revisions = all.filter(({ event }) => event === 'revocation').map(({ id }) => Number(/issuing\/(\d+)/.exec(id)?.[1]));
     t.ok(revisions.every((revision, n) => n === 0 || revision > (revisions[n - 1] ?? 0)), 'revisions rise: nothing came twice');
     t.notOk(all.some(({ event }) => event === 'reset'));

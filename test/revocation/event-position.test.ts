@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type Position, parsePosition, positionText } from '../../src/revocation/events/position.ts';
-import type { CrlDocument } from '../../src/store/store.ts';
+import type { CrlDocument } from '../../src/store/crl-store.ts';
 
 const numbers = (all: Partial<Record<CrlDocument, bigint>>): ReadonlyMap<CrlDocument, bigint> => new Map(Object.entries(all) as [CrlDocument, bigint][]);
 
@@ -15,7 +15,7 @@ t.test('an id says a position, and is read back', async (t) => {
     const text = positionText(position);
     t.match(text, /^[!-~]+$/, 'fit for a header');
     const read = parsePosition(text);
-    t.same([...read ?? []].map(([name, { revision, numbers: all }]) => [name, revision, [...all].sort()]), [...position].map(([name, { revision, numbers: all }]) => [name, revision, [...all].sort()]), text);
+    t.same(read, position, text);
   }
   t.equal(positionText(positions[1] as Position), 'issuing/12/7/9;root/0/1/0');
   t.equal(positionText(positions[2] as Position).split('/').at(-1), '4:1.0.0.3');

@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { temporaryFolder } from '../helpers/authority.ts';
 import { startProxy } from '../helpers/proxy.ts';
 import { HOST, noRedis, startRedis, until } from '../helpers/redis.ts';
-import { get, healed, KEY, linked, refused, write } from './redis-linked.ts';
+import { get, healed, KEY, linked, refused, SET, write } from './redis-linked.ts';
 
 if (noRedis !== false) t.plan(0, noRedis);
 
@@ -105,6 +107,32 @@ t.test('with a disk that fails writes are told so, reads go on', async (t) => {
   rmdirSync(join(server.folder, 'dump.rdb'));
   await snapshot('ok');
   await healed(link);
+});
+
+t.test('a disk that is full ends a durable Redis; with room it is started again, and all heals', {
+  skip: process.getuid?.() === 0 ? false : 'only root can make a small disk',
+}, async (t) => {
+  const folder = temporaryFolder(t);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'chancery-test', folder]).status !== 0) {
+    t.comment('skipped: this machine does not let tests mount');
+    return;
+  }
+  t.teardown(() => spawnSync('umount', [folder]));
+  const server = await startRedis(t, { settings: { dir: folder } });
+  const { link } = await linked(t, [server]);
+  const value = 'x'.repeat(100_000);
+  let written = 0;
+  await refused(t, async () => {
+    for (;;) {
+      await link.evaluate(SET, [`${KEY}:${written}`], [value]);
+      written += 1;
+    }
+  }, /has ended|ECONNRESET|ECONNREFUSED/, 5000);
+  t.ok(written > 5, `${written} were written`);
+  t.equal(spawnSync('mount', ['-o', 'remount,size=20m', folder]).status, 0);
+  await server.start();
+  await healed(link);
+  for (let n = 0; n < written; n += 1) t.equal(await server.cli('STRLEN', `${KEY}:${n}`), '100000');
 });
 
 t.test('too few replicas by the server\'s own rule', async (t) => {

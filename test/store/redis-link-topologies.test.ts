@@ -94,6 +94,26 @@ t.test('Sentinel: the primary is found, and found again after it failed', async 
   t.equal(await get(link), 'last');
 });
 
+t.test('where a replica is silent, most sentinels must say who the primary is', async (t) => {
+  const { replicas: [replica], sentinels, name } = await startSentinels(t);
+  const { link } = await linked(t, sentinels, { address: { topology: 'sentinel', name }, minReplicas: 1 });
+  await healed(link);
+  replica?.pause();
+  const silent = Date.now();
+  while (Date.now() - silent < 2500) {
+    t.ok(await write(link, 'the other replica has it'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await sentinels[0]?.kill();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  t.ok(await write(link, 'two of three are enough'));
+  await sentinels[1]?.kill();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await refused(t, () => until('nothing', () => write(link, 'x').then(() => false)), /only 1 of 3 of the sentinels answer, too few to know which server is the primary/);
+  await sentinels[1]?.start();
+  await healed(link);
+});
+
 t.test('Sentinel with TLS and passwords', async (t) => {
   const files = redisTls(t);
   const { sentinels, name } = await startSentinels(t, { settings: { ...files.settings, requirepass: 'pw', masterauth: 'pw' }, access: [...files.access, '--pass', 'pw', '--no-auth-warning'] });

@@ -61,10 +61,10 @@ else {
     await Promise.all(waiting.map((one) => store.requests.accept(acceptance(one, { audit: [] }))));
     const counts = await race(async (n) => {
       const of = waiting[n] ?? pending();
-      let approves = n % 4 < 2;
-      const outcomes = await both(n, (one) => one.requests.transition('pending', (approves = !approves) ? approved(of) : { ...of, state: 'denied' }, [draft('request.approved', of.id)]));
-      const [won] = outcomes.filter(({ outcome }) => outcome === 'stored');
-      const [lost] = outcomes.filter(({ outcome }) => outcome === 'moved-on');
+      const decisions = n % 4 < 2 ? [approved(of), { ...of, state: 'denied' as const }] : [{ ...of, state: 'denied' as const }, approved(of)];
+      const outcomes = await both(n, (one) => one.requests.transition('pending', decisions.pop() ?? of, [draft('request.approved', of.id)]));
+      const won = outcomes.find(({ outcome }) => outcome === 'stored');
+      const lost = outcomes.find(({ outcome }) => outcome === 'moved-on');
       const told = won?.outcome === 'stored' && lost?.outcome === 'moved-on' && won.record.state === lost.record.state;
       return [...outcomes.map(({ outcome }) => outcome), told ? 'told' : 'not told'];
     });

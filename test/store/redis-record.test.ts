@@ -62,6 +62,6 @@ t.test('what is packed is MessagePack, large values beside it', async (t) => {
     'dd00000008', 'db0000000161', '05', 'cb4060000000000000', 'cbbff8000000000000', 'db0000000200ff', '01', 'dd00000001', 'db00000002c3a9', '02',
   ].join(''));
   t.same(bulks, [Buffer.from('large'), Buffer.from('0000000000002a00', 'hex')], 'the place behind the last one, at octet 1');
-  const large = pack([...Array.from({ length: 1000 }, () => 'x'.repeat(100))]);
+  const large = pack(Array.from({ length: 1000 }, () => 'x'.repeat(100)));
   t.equal(large.bytes.length, 5 + 1000 * 105);
 });

@@ -5,7 +5,7 @@ import { redisTls } from '../helpers/redis-topologies.ts';
 import { storeOn } from './redis-stores.ts';
 
 /** What the ACL user of docs/operations.md has. */
-const RIGHTS = '~{chancery* &{chancery* -@all +@read +@write +@scripting +@pubsub +role +config|get +info +wait +select +client|setname';
+const RIGHTS = 'resetkeys ~{chancery* resetchannels &{chancery* -@all +@read +@write -@dangerous +eval +evalsha +publish +subscribe +ping +role +config|get +wait +select +client|setname';
 
 if (noRedis !== false) t.plan(0, noRedis);
 else {

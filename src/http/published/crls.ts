@@ -5,7 +5,7 @@ import { Refused } from '../../errors.ts';
 import type { Authority } from '../../authority/authority.ts';
 import type { CrlShelf } from '../../revocation/crl-shelf.ts';
 import { shardIn } from '../../revocation/revocation-view.ts';
-import type { CrlDocument, CrlHead } from '../../store/store.ts';
+import type { CrlDocument, CrlHead } from '../../store/crl-store.ts';
 import type { App } from '../app.ts';
 import { isNotModified } from './conditional.ts';
 

@@ -1,4 +1,4 @@
-import type { CrlDocument, CrlHead, RevocationChange } from '../../store/store.ts';
+import type { CrlDocument, CrlHead, RevocationChange } from '../../store/crl-store.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
 
 export type EventKind = 'revocation' | 'crl' | 'reset';

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { CrlDocument, CrlHead, CrlStore, RevocationChanges } from '../../store/store.ts';
+import type { CrlDocument, CrlHead, CrlStore, RevocationChanges } from '../../store/crl-store.ts';
 import { type EventKind, type RevocationEvent, crlEvent, eventText, revocationEvent } from './event.ts';
 import { type AuthorityPosition, type Position, parsePosition, positionText } from './position.ts';
 
@@ -83,22 +83,26 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
   };
 
   const readOne = async (name: string): Promise<void> => {
-    let at = read?.get(name);
+    const before = read?.get(name);
     const { revision: newest, publications } = await store.standing(name);
-    if (at !== undefined && at.revision === newest && at.publications === publications) return;
+    if (before !== undefined && before.revision === newest && before.publications === publications) return;
     // Heads before changes: a CRL is told only after all the revocations that it lists.
     const heads = await headsOf(name);
-    if (at === undefined) return void await moveOn(name, { revision: newest, publications, heads, numbers: numbersOf(heads) }, []);
-    for (let more = true; more;) {
-      const page: RevocationChanges = await store.changes(name, at.revision, PAGE);
-      if (page.restart || page.revision < at.revision) return startOver(name, { revision: page.revision, publications, heads, numbers: numbersOf(heads) });
-      more = page.changes.length === PAGE;
-      const { numbers } = at;
-      at = { ...at, revision: more ? page.changes.at(-1)?.revision ?? page.revision : page.revision };
-      await moveOn(name, at, page.changes.map((change) => [revocationEvent(name, change), { revision: change.revision, numbers }] as const));
+    const now = { publications, heads, numbers: numbersOf(heads) };
+    if (before === undefined) {
+      await moveOn(name, { ...now, revision: newest }, []);
+      return;
     }
-    const { revision } = at;
-    await moveOn(name, { revision, publications, heads, numbers: numbersOf(heads) }, crlEvents(name, { revision, numbers: at.numbers }, heads));
+    const { numbers } = before;
+    let { revision } = before;
+    for (let more = true; more;) {
+      const page: RevocationChanges = await store.changes(name, revision, PAGE);
+      if (page.restart || page.revision < revision) return startOver(name, { ...now, revision: page.revision });
+      more = page.changes.length === PAGE;
+      revision = more ? page.changes.at(-1)?.revision ?? page.revision : page.revision;
+      await moveOn(name, { publications: before.publications, heads: before.heads, numbers, revision }, page.changes.map((change) => [revocationEvent(name, change), { revision: change.revision, numbers }] as const));
+    }
+    await moveOn(name, { ...now, revision }, crlEvents(name, { revision, numbers }, heads));
   };
 
   /** The store knows less than we: it was replaced by an older one. */
@@ -140,11 +144,14 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
       });
       const waitingForIt = nextLook;
       nextLook = [];
-      await look().then(() => { failing = false; }, (error: unknown) => {
+      try {
+        await look();
+        failing = false;
+      } catch (error) {
         // Once for as long as it lasts: it is tried twice a second.
         if (!failing) failed(error);
         failing = true;
-      });
+      }
       for (const done of waitingForIt) done();
       const gap = Math.min(Math.max(GATHER, SHARE * (performance.now() - began)), LOOK_EVERY);
       await pause(gap);

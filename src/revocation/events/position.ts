@@ -1,4 +1,4 @@
-import type { CrlDocument } from '../../store/store.ts';
+import type { CrlDocument } from '../../store/crl-store.ts';
 
 /** How far a follower of one authority is: it knows all changes up to `revision`, and of each document the CRL with this number. */
 export interface AuthorityPosition {

@@ -2,14 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { AuditDraft } from '../../audit/entry.ts';
 import { revise } from '../revise.ts';
 import { widen } from '../shard-generation.ts';
-import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, RevocationChange, ShardGeneration } from '../store.ts';
+import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, RevocationChange, ShardGeneration } from '../crl-store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
 import {
   PIECE, followsOn, newPieces, pieceKey, putHead, putPieces, putSequence, readAllStored, readSequence, readStored, removeHead, stalePieces,
 } from './documents.ts';
 import type { Pieces, StoredHead } from './documents.ts';
-import type { Environment, Reads } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { putChange, putStanding, readChange, readChanges, readStanding, removeChange } from './feed.ts';
 import type { Hints } from './hints.ts';
 import { CRL_PARTS, behind, crlKey, idKey, ordinal } from './keys.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { name } from '../name.ts';
-import type { CrlBase, CrlDocument, CrlHead, PublishedCrl } from '../store.ts';
+import type { CrlBase, CrlDocument, CrlHead, PublishedCrl } from '../crl-store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
 import { CRL_PARTS, behind, crlKey } from './keys.ts';

@@ -9,7 +9,7 @@ import { readChange, readStanding } from './feed.ts';
 import { ORDINAL_BYTES, credentialPlaceKey, digestKey, idKey, ordinal, readOrdinal } from './keys.ts';
 import { shardsOf } from './load-revocations.ts';
 import { decodeMarks } from './marks.ts';
-import { isBlocked, readStored } from './requests.ts';
+import { isBlocked } from './requests.ts';
 import { showToken, readApiKey, readToken } from './tokens.ts';
 
 interface Found {

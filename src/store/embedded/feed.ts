@@ -1,7 +1,7 @@
 import { REVOCATION_REASONS } from '../../x509/revocation-reason.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import { name } from '../name.ts';
-import type { RevocationChange, RevocationChanges } from '../store.ts';
+import type { RevocationChange, RevocationChanges } from '../crl-store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
 import { CRL_PARTS, NAME_BYTES, ORDINAL_BYTES, behind, crlKey, feedKey, idKey, ordinal, readOrdinal, revokedKey } from './keys.ts';

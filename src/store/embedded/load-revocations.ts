@@ -1,6 +1,6 @@
 import type { RequestRecord } from '../../issuance/request.ts';
 import { widen } from '../shard-generation.ts';
-import type { ShardGeneration } from '../store.ts';
+import type { ShardGeneration } from '../crl-store.ts';
 import type { LoadCounts, PortableAuthority, PortableItem } from '../transfer.ts';
 import type { Transaction } from './batch-transaction.ts';
 import { PIECE, newPieces, putHead, putPieces, putSequence, readSequence, readStored as readDocument } from './documents.ts';

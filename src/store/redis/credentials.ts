@@ -14,17 +14,18 @@ interface Credential {
   readonly revokedAt?: number;
 }
 
-interface Kind {
+interface Kind<T> {
   /** As the scripts call it. */
   readonly letter: 't' | 'k';
   readonly key: string;
   readonly places: string;
   readonly claims: 'token' | 'api-key';
   readonly listing: string;
+  readonly decode: (value: Buffer) => T;
 }
 
-const TOKENS: Kind = { letter: 't', key: KEYS.token, places: KEYS.tokens, claims: 'token', listing: 'tokens' };
-const API_KEYS: Kind = { letter: 'k', key: KEYS.apiKey, places: KEYS.apiKeys, claims: 'api-key', listing: 'apiKeys' };
+const TOKENS: Kind<TokenRecord> = { letter: 't', key: KEYS.token, places: KEYS.tokens, claims: 'token', listing: 'tokens', decode: decodeToken };
+const API_KEYS: Kind<ApiKeyRecord> = { letter: 'k', key: KEYS.apiKey, places: KEYS.apiKeys, claims: 'api-key', listing: 'apiKeys', decode: decodeApiKey };
 
 type CreateOutcome<T> = { readonly outcome: 'stored' } | { readonly outcome: 'exists'; readonly record: T } | { readonly outcome: 'conflict' };
 
@@ -49,16 +50,20 @@ export function encodeCredential({ used = 0, revokedAt = 0, ...record }: Credent
   return bytes;
 }
 
-function decodeCredential<T extends Credential>(kind: Kind, bytes: Buffer): T {
-  const record = JSON.parse(bytes.toString('utf8', JSON_AT)) as T;
-  const revokedAt = bytes.readUIntBE(REVOKED_AT, 6);
-  return { ...record, ...(kind === TOKENS ? { used: bytes.readUInt32BE(0) } : {}), ...(revokedAt === 0 ? {} : { revokedAt }) };
+export function decodeToken(value: Buffer): TokenRecord {
+  return { ...JSON.parse(value.toString('utf8', JSON_AT)) as TokenRecord, used: value.readUInt32BE(0), ...revokedIn(value) };
 }
 
-export const decodeToken = (bytes: Buffer): TokenRecord => decodeCredential<TokenRecord>(TOKENS, bytes);
-export const decodeApiKey = (bytes: Buffer): ApiKeyRecord => decodeCredential<ApiKeyRecord>(API_KEYS, bytes);
+export function decodeApiKey(value: Buffer): ApiKeyRecord {
+  return { ...JSON.parse(value.toString('utf8', JSON_AT)) as ApiKeyRecord, ...revokedIn(value) };
+}
 
-/** What a claim stands for: its end (seconds), two octets of no use, the credential's name, and the fingerprint. */
+function revokedIn(value: Buffer): { readonly revokedAt?: number } {
+  const revokedAt = value.readUIntBE(REVOKED_AT, 6);
+  return revokedAt === 0 ? {} : { revokedAt };
+}
+
+/** What a claim stands for: its end (seconds), whether it lives with it, the credential's name, and the fingerprint. */
 export function encodeClaim({ fingerprint, expires, livesWithRequest }: Omit<Claim, 'key'>, of: Buffer): Buffer {
   const encoded = Buffer.concat([Buffer.alloc(7), of, fingerprintOctets(fingerprint)]);
   encoded.writeUIntBE(expires, 0, 6);
@@ -66,12 +71,12 @@ export function encodeClaim({ fingerprint, expires, livesWithRequest }: Omit<Cla
   return encoded;
 }
 
-const claimOperand = (kind: Kind, claim: Claim, of: Buffer): readonly (Buffer | number)[] =>
+const claimOperand = (kind: Kind<unknown>, claim: Claim, of: Buffer): readonly (Buffer | number)[] =>
   [credentialClaimName(kind.claims, claim.key), fingerprintOctets(claim.fingerprint), claim.expires, encodeClaim(claim, of)];
 
 /** Enrolment tokens. */
 export function tokenStore(engine: Engine): TokenStore {
-  const { create, ...rest } = credentials<TokenRecord>(engine, TOKENS);
+  const { create, ...rest } = credentials(engine, TOKENS);
   return {
     ...rest,
     async create(token, claim, audit, now) {
@@ -83,7 +88,7 @@ export function tokenStore(engine: Engine): TokenStore {
 
 /** API keys of operators and programs. */
 export function apiKeyStore(engine: Engine): ApiKeyStore {
-  const { create, ...rest } = credentials<ApiKeyRecord>(engine, API_KEYS);
+  const { create, ...rest } = credentials(engine, API_KEYS);
   return {
     ...rest,
     async create(key, claim, audit, now) {
@@ -93,7 +98,7 @@ export function apiKeyStore(engine: Engine): ApiKeyStore {
   };
 }
 
-function credentials<T extends Credential>(engine: Engine, kind: Kind): {
+function credentials<T extends Credential>(engine: Engine, kind: Kind<T>): {
   create(record: T, claim: Claim | undefined, audit: readonly AuditDraft[], now: number): Promise<CreateOutcome<T>>;
   get(id: string): Promise<T | undefined>;
   list(page: PageQuery): Promise<Page<T>>;
@@ -109,12 +114,12 @@ function credentials<T extends Credential>(engine: Engine, kind: Kind): {
       if (reply === 2) return { outcome: 'conflict' };
       const value = bytesOf(listOf(reply)[1]);
       if (value === undefined) throw new Error('the identifier of a new credential is taken');
-      return { outcome: 'exists', record: decodeCredential<T>(kind, value) };
+      return { outcome: 'exists', record: kind.decode(value) };
     },
 
     async get(id) {
       const value = await engine.get(keys.of(kind.key, name(id)));
-      return value === undefined ? undefined : decodeCredential<T>(kind, value);
+      return value === undefined ? undefined : kind.decode(value);
     },
 
     list: (page) => listPage(engine, kind.listing, page, async (below, wanted) => {
@@ -126,14 +131,14 @@ function credentials<T extends Credential>(engine: Engine, kind: Kind): {
       const [values] = names.length === 0 ? [[]] : await engine.read(['MGET', ...names.map((one) => keys.of(kind.key, one))]);
       const items = listOf(values).flatMap((value, at) => {
         const bytes = bytesOf(value);
-        return bytes === undefined ? [] : [{ place: places[at] ?? 0, item: decodeCredential<T>(kind, bytes) }];
+        return bytes === undefined ? [] : [{ place: places[at] ?? 0, item: kind.decode(bytes) }];
       });
       return { items, last: places.at(-1) ?? below, ended: names.length < count };
     }),
 
     async revoke(id, at, audit) {
       const value = bytesOf(await engine.submit('revoke', kind.letter, name(id), at, auditLines(audit)));
-      return value === undefined ? undefined : decodeCredential<T>(kind, value);
+      return value === undefined ? undefined : kind.decode(value);
     },
   };
 }

@@ -2,7 +2,7 @@ import type { AuditDraft } from '../../audit/entry.ts';
 import { name } from '../name.ts';
 import { revise } from '../revise.ts';
 import { StoreUnavailable } from '../store.ts';
-import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, ShardGeneration } from '../store.ts';
+import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, ShardGeneration } from '../crl-store.ts';
 import { widen } from '../shard-generation.ts';
 import {
   decodeHead, decodeSequence, documentKey, encodeHead, encodeSequence, followsOn, headField, newGeneration, sequenceField,
@@ -149,9 +149,11 @@ async function publish(
 
 async function store(engine: Engine, authority: string, operands: readonly Packable[], audit: readonly AuditDraft[]): Promise<'stored' | 'superseded'> {
   const stored = await engine.submit('publish', name(authority), operands, auditLines(audit));
-  if (stored === 2) throw new StoreUnavailable('the bytes of the CRL that were written ahead are gone');
+  if (stored === 2) throw lostAhead();
   return stored === 0 ? 'stored' : 'superseded';
 }
+
+const lostAhead = (): StoreUnavailable => new StoreUnavailable('the bytes of the CRL that were written ahead are gone');
 
 /** A document for the script; its bytes are written ahead where they are many. */
 async function operandOf(engine: Engine, authority: string, document: CrlDocument, crl: PublishedCrl, sequence: string | undefined, following: Sequence): Promise<Packable> {
@@ -159,7 +161,7 @@ async function operandOf(engine: Engine, authority: string, document: CrlDocumen
   const key = documentKey(engine.keys, authority, document, generation);
   const ahead = crl.der.length > PIECE;
   const der = Buffer.from(crl.der.buffer, crl.der.byteOffset, crl.der.length);
-  for (let at = 0; ahead && at < der.length; at += PIECE) await engine.link.evaluate(stageScript, [engine.keys.meta], [engine.keys.prefix, key, at, der.subarray(at, at + PIECE)]);
+  for (let at = 0; ahead && at < der.length; at += PIECE) if (await engine.run(stageScript, key, at, der.subarray(at, at + PIECE)) !== 0) throw lostAhead();
   return [
     headField(document), encodeHead(document, crl, generation), sequenceField(document), sequence ?? '', encodeSequence(document, following), key, der.length, ahead ? 0 : { bulk: der },
   ];

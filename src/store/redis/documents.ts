@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { name } from '../name.ts';
-import type { CrlBase, CrlDocument, CrlHead, PublishedCrl } from '../store.ts';
+import type { CrlBase, CrlDocument, CrlHead, PublishedCrl } from '../crl-store.ts';
 import { CRL_FIELDS, KEYS } from './keys.ts';
 import type { Keyspace } from './keys.ts';
 

@@ -1,5 +1,5 @@
 import { name } from '../name.ts';
-import type { ShardGeneration } from '../store.ts';
+import type { ShardGeneration } from '../crl-store.ts';
 import type { DumpPage, DumpedKind, PortableAuthority, PortableItem, PortableMark } from '../transfer.ts';
 import { decodeApiKey, decodeToken } from './credentials.ts';
 import { decodeNamedSequence } from './documents.ts';

@@ -1,7 +1,7 @@
 import { REVOCATION_REASONS } from '../../x509/revocation-reason.ts';
 import type { RevocationReason } from '../../x509/revocation-reason.ts';
 import { name } from '../name.ts';
-import type { RevocationChange, RevocationChanges } from '../store.ts';
+import type { RevocationChange, RevocationChanges } from '../crl-store.ts';
 import { bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { idOctets } from './keys.ts';

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AuditDraft, AuditEvent } from '../../../src/audit/entry.ts';
 import type { RequestRecord } from '../../../src/issuance/request.ts';
-import type { Acceptance, ApiKeyRecord, Claim, CrlDocument, PublishedCrl, RevocationChange, Store, TokenRecord } from '../../../src/store/store.ts';
+import type { CrlDocument, PublishedCrl, RevocationChange } from '../../../src/store/crl-store.ts';
+import type { Acceptance, ApiKeyRecord, Claim, Store, TokenRecord } from '../../../src/store/store.ts';
 
 /** The suite's clock: milliseconds since the epoch. */
 export const NOW = 1_790_000_000_000;

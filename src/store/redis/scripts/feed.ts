@@ -29,12 +29,14 @@ return revision and { tonumber(revision), call('HGET', K.changes .. ARGV[2], ARG
 
 /**
  * Writes a part of a document's bytes ahead of its publication. They end by themselves, in an hour of the server's own clock, where that
- * never comes. ARGV[2]: key. ARGV[3]: at which octet. ARGV[4]: the part.
+ * never comes. ARGV[2]: key. ARGV[3]: behind how many octets. ARGV[4]: the part. Reply: 0; 1 where the parts before are not there, since
+ * a server has become the primary that never had them: nothing is written.
  */
 export const stageScript: Script = {
   name: 'stage',
   source: `
-redis.call('SETRANGE', ARGV[2], ARGV[3], ARGV[4])
+if redis.call('STRLEN', ARGV[2]) ~= tonumber(ARGV[3]) then return 1 end
+redis.call('APPEND', ARGV[2], ARGV[4])
 redis.call('EXPIRE', ARGV[2], 3600)
 return 0
 `,

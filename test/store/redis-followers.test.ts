@@ -1,0 +1,25 @@
+import t from 'tap';
+import { followingOf, watchFollowers } from '../../src/store/redis/link/followers.ts';
+
+const following = (offset: number, replicas: Readonly<Record<string, number>>) => ({ offset, replicas: new Map(Object.entries(replicas)) });
+
+t.test('what ROLE says', async (t) => {
+  const text = (value: string): Buffer => Buffer.from(value);
+  t.same(followingOf([text('master'), 700, [[text('10.0.0.2'), text('6379'), text('690')], [text('10.0.0.3'), text('6380'), text('700')]]]), following(700, { '10.0.0.2 6379': 690, '10.0.0.3 6380': 700 }));
+  t.same(followingOf([text('master'), 0, []]), following(0, {}));
+  t.equal(followingOf([text('slave'), text('10.0.0.1'), 6379, text('connected'), 700]), undefined);
+  t.equal(followingOf(null), undefined);
+});
+
+t.test('doubt: a replica that has left, or says nothing for more than two seconds', async (t) => {
+  const inDoubt = watchFollowers();
+  t.equal(inDoubt(following(100, { a: 100, b: 90 }), 0), false, 'the first look knows nothing');
+  t.equal(inDoubt(following(200, { a: 150, b: 100 }), 1000), false, 'both have said since that they had what there was');
+  t.equal(inDoubt(following(300, { a: 300, b: 100 }), 2000), false, 'a second of silence is nothing');
+  t.equal(inDoubt(following(400, { a: 400, b: 150 }), 3100), true, 'for more than two it has not come to where the others were');
+  t.equal(inDoubt(following(400, { a: 400, b: 400 }), 3200), false, 'it has');
+  t.equal(inDoubt(following(400, { a: 400 }), 3300), true, 'it has left');
+  t.equal(inDoubt(following(400, { a: 400 }), 3400), false, 'that was told');
+  t.equal(inDoubt(following(900, { a: 900, b: 0, c: 0 }), 3500), false, 'others come');
+  t.equal(inDoubt(following(950, { a: 950, b: 900, c: 900 }), 60_000), false, 'nothing was asked for long, and they are where they were to be');
+});
