@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Config } from './config/config.ts';
 import type { LeaseStore } from './store/store.ts';
 
 export interface OneProcessOptions {
@@ -13,6 +15,13 @@ export interface OneProcessOptions {
 
 const LEASE_TIME = 60_000;
 const LEASE_LOOK = 100;
+
+/**
+ * The lease for what lies in a process's own files. A replica with a folder of its own waits for no other one, which may have died with
+ * the lease; processes that share a folder share the lease.
+ */
+export const ownLease = (name: string, { data, runtime }: Pick<Config, 'data' | 'runtime'>): string =>
+  (runtime === data ? name : `${name} at ${hostname()}:${runtime}`);
 
 /** Makes what is due. Of several processes one does; the others wait, and find that nothing is due any more. */
 export async function byOneProcess({ leases, name, clock, isDue, make }: OneProcessOptions): Promise<void> {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { authoritiesFolder } from './authority/layout.ts';
 import type { Config } from './config/config.ts';
 import { openStore } from './open-store.ts';
 import type { WholeStore } from './store/transfer.ts';
 import { backup, type Progress } from './transfer/backup.ts';
+import { TransferError } from './transfer/errors.ts';
 import { restoreFile, restoreStore, type Restored, type RestoreOptions } from './transfer/restore.ts';
 import { VERSION } from './version.ts';
 
@@ -15,7 +17,7 @@ const ACTOR = 'service:restore';
  * @throws TransferError, StoreUnavailable
  */
 export const backupTo = (file: string, config: Config, clock: () => number, progress: Progress): ReturnType<typeof backup> =>
-  withStore(config.store, (store) => backup({ source: { store, authorities: authorityNames(config) }, file, program: VERSION, id: randomUUID(), clock, progress }));
+  withStore(there(config.store), (store) => backup({ source: { store, authorities: authorityNames(config) }, file, program: VERSION, id: randomUUID(), clock, progress }));
 
 export interface RestoreFrom {
   /** A backup, or the address of a store. */
@@ -31,8 +33,16 @@ export const restoreFrom = ({ from, more }: RestoreFrom, config: Config, clock: 
   withStore(config.store, (target) => {
     const options: RestoreOptions = { target, clock, more, actor: ACTOR, shards: config.crl.shards, progress };
     if ('file' in from) return restoreFile(from.file, options);
-    return withStore({ ...config.store, url: from.store }, (store) => restoreStore({ store, authorities: authorityNames(config) }, options));
+    return withStore(there({ ...config.store, url: from.store }), (store) => restoreStore({ store, authorities: authorityNames(config) }, options));
   });
+
+/** Opening the embedded store makes it where it is not: nobody wants a backup of that. @throws TransferError */
+function there(settings: Config['store']): Config['store'] {
+  if (settings.url.kind === 'embedded' && !existsSync(join(settings.url.folder, 'data.mdb'))) {
+    throw new TransferError('no-store', `there is no store in ${settings.url.folder}`, 'name the data folder with --data, or the store with CHANCERY_STORE__URL');
+  }
+  return settings;
+}
 
 async function withStore<T>(settings: Config['store'], work: (store: WholeStore) => Promise<T>): Promise<T> {
   const store = await openStore(settings);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Authority } from './authority/authority.ts';
 import { AuthorityError } from './authority/errors.ts';
 import { fileSigningKey } from './authority/keys/file.ts';
-import { byOneProcess } from './by-one-process.ts';
+import { byOneProcess, ownLease } from './by-one-process.ts';
 import type { Core, Issuance } from './core.ts';
 import { Refused } from './errors.ts';
 import {
@@ -51,7 +51,7 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
       folder: join(core.config.runtime, 'ocsp', authority.name), passphrase: core.config.authority.passphrase,
     };
     const renewIf = (isDue: () => Promise<boolean>): Promise<void> =>
-      byOneProcess({ leases: store.leases, clock, name: `ocsp-responder:${authority.name}`, isDue, make: () => renewResponderCertificate(options) });
+      byOneProcess({ leases: store.leases, clock, name: ownLease(`ocsp-responder:${authority.name}`, core.config), isDue, make: () => renewResponderCertificate(options) });
     await renewIf(() => responderCertificateIsDue(options));
     const file = readResponderFile(options.folder);
     if (file === undefined || file === signers.get(authority.name)?.file) return;

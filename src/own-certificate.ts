@@ -9,6 +9,8 @@ export interface OwnCertificateOptions extends ServiceCertificateOptions {
   /** From elsewhere, in place of one that is made here. */
   readonly files: { readonly cert?: string; readonly key?: string };
   readonly leases: LeaseStore;
+  /** The lease under which the certificate is renewed. */
+  readonly lease: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
@@ -23,11 +25,11 @@ export const serverTls = (file: string): TlsOptions => ({ ...pemFile(file), requ
 
 /** The service's certificate: the one on disk, or a new one where that is due. Of several processes one makes it. */
 export async function ownCertificate(options: OwnCertificateOptions): Promise<string> {
-  const { leases, clock, folder, files } = options;
+  const { leases, lease, clock, folder, files } = options;
   if (files.cert !== undefined && files.key !== undefined) return fromFiles(files.cert, files.key);
   for (;;) {
     await byOneProcess({
-      leases, clock, name: 'service-certificate', isDue: () => serviceCertificateIsDue(options),
+      leases, clock, name: lease, isDue: () => serviceCertificateIsDue(options),
       make: async () => void await renewServiceCertificate(options),
     });
     const file = readServiceCertificate(folder);

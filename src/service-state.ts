@@ -17,8 +17,14 @@ export function readiness(
   return [
     { name: 'listeners', check: () => Promise.resolve(listening()) },
     { name: 'store', check: () => store.ping().then(() => undefined) },
-    { name: 'standing', check: () => Promise.resolve(standing.revocationOf(issuing.name) === undefined ? undefined : `authority ${issuing.name} was revoked (${standing.revocationOf(issuing.name)?.reason ?? ''})`) },
-    { name: 'key', check: () => Promise.resolve(issuing.canSign && issuing.certificate.notAfter > clock() / SECOND ? undefined : `authority ${issuing.name} cannot sign, or has ended`) },
+    {
+      name: 'key',
+      check: () => {
+        const revocation = standing.revocationOf(issuing.name);
+        if (revocation !== undefined) return Promise.resolve(`authority ${issuing.name} was revoked (${revocation.reason})`);
+        return Promise.resolve(issuing.canSign && issuing.certificate.notAfter > clock() / SECOND ? undefined : `authority ${issuing.name} cannot sign, or has ended`);
+      },
+    },
     {
       name: 'crl',
       check: async () => {

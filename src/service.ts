@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { acmeService } from './acme-service.ts';
 import { loadAuthorities } from './authority/load.ts';
 import { readBlockLists } from './block-lists.ts';
+import { ownLease } from './by-one-process.ts';
 import type { Config } from './config/config.ts';
 import type { Core, Issuance } from './core.ts';
 import type { AppOptions } from './http/app.ts';
@@ -84,7 +85,7 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
   const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures, issuing: config.authority.issuing });
   const profiles = compileProfiles(config.profiles);
   const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
-  const store = await openStore(config.store, (state) => void (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
+  const store = await openStore(config.store, (state) => (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
   if (losesAtFailover(config.store)) log?.warn('store.minReplicas is 0: a failover of Redis loses what its replicas had not got yet, certificates and revocations among it');
   if (await store.transfer.mark() !== undefined) {
     await store.close();
@@ -161,7 +162,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const hostNames = permittedHostNames(config, authorities.issuing);
     if (hostNames.leftOut.length > 0) log.warn({ leftOut: hostNames.leftOut }, 'the service\'s own certificate has not all of the usual host names: name constraints forbid some');
     const own: OwnCertificateOptions = {
-      leases: store.leases, clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
+      leases: store.leases, lease: ownLease('service-certificate', config), clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
     };
     const restParts = restOptions(core, issuance, crls, chainOf, publishedAt);
     const acme = acmeService({ core, issuance, revocation: restParts.certificates.revocation, publishedAt, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });

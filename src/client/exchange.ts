@@ -18,6 +18,8 @@ export interface Exchange {
   /** Milliseconds that the service may hold its answer on purpose (`Prefer: wait`). */
   readonly held?: number;
   readonly mostReply?: number;
+  /** Milliseconds for the whole exchange, where it may be long. */
+  readonly whole?: number;
   /** Whose connections are used; a connection of its own with `false`. */
   readonly agent?: Agent | false;
   readonly tls?: Pick<RequestOptions, 'rejectUnauthorized'>;
@@ -46,7 +48,8 @@ export const exchange = (what: Exchange): Promise<Reply> => new Promise((resolve
     ...(what.agent === undefined ? {} : { agent: what.agent }),
     ...what.tls,
   });
-  const whole = setTimeout(() => call.destroy(lateFailure(what.url, WHOLE + held)), WHOLE + held);
+  const limit = (what.whole ?? WHOLE) + held;
+  const whole = setTimeout(() => call.destroy(lateFailure(what.url, limit)), limit);
   const fail = (error: Error): void => {
     clearTimeout(whole);
     reject(error instanceof Failure ? error : connectionFailure(what.url, error));

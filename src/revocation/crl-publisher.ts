@@ -99,7 +99,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     // Times of HTTP and of CRLs count whole seconds: two CRLs of one second would be the same to `If-Modified-Since`.
     await secondAfter(Math.max(0, ...[...before.heads.values()].map(({ thisUpdate }) => thisUpdate)), clock);
     view.widen(Math.max(0, ...before.generations.map(({ count }) => count)));
-    const { oldest } = await view.follow(breathe);
+    const { oldest } = await view.follow(breathe, Math.max(0, ...[...before.heads.values()].map(({ revision }) => revision)));
     const now = Math.floor(clock() / 1000);
     const planned = plan({ ...before, revision: view.revision }, now);
     const { ending, unwanted } = planned;

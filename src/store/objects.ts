@@ -1,5 +1,4 @@
 import type { AuditDraft } from '../audit/entry.ts';
-import type { Page, PageQuery } from './store.ts';
 
 /** What JSON can say. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [member: string]: Json | undefined };
@@ -50,5 +49,6 @@ export interface ObjectStore {
   getAll(keys: readonly ObjectKey[]): Promise<readonly (StoredObject | undefined)[]>;
   write(changes: readonly ObjectChange[], audit: readonly AuditDraft[]): Promise<WriteOutcome>;
   /** The objects in an index in ascending order, or descending with `newestFirst`; `upTo`: whose order is not above this. A page may be short while `next` is set. */
-  list(index: string, page: PageQuery, options?: { readonly upTo?: number; readonly newestFirst?: boolean }): Promise<Page<StoredObject>>;
+  list(index: string, page: { readonly limit: number; readonly cursor?: string }, options?: { readonly upTo?: number; readonly newestFirst?: boolean }):
+    Promise<{ readonly items: readonly StoredObject[]; readonly next?: string }>;
 }

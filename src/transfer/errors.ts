@@ -1,5 +1,7 @@
 /** Why a backup cannot be made, read or restored. Tests assert on the code. */
 export type TransferErrorCode =
+  /** Nothing is where the store should be. */
+  | 'no-store'
   /** No backup, or one of a newer version. */
   | 'not-a-backup'
   /** It was interrupted while it was made: it has no end. */

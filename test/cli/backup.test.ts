@@ -2,6 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { verifyChain } from '../../src/audit/verify.ts';
+import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
+import type { WholeStore } from '../../src/store/transfer.ts';
+import { restoreFile } from '../../src/transfer/restore.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { openssl } from '../helpers/openssl.ts';
 import { noRedis, startRedis } from '../helpers/redis.ts';
@@ -102,6 +106,11 @@ t.test('one that was interrupted is taken up', async (t) => {
   }
   writeFileSync(`${second}.partial`, bytes.subarray(0, bytes.length - 300));
   const data = another('stranger');
+  const missing = await runHere(['backup', join(folder, 'none'), '--data', data]);
+  t.equal(missing.status, 1);
+  t.match(missing.stderr, /there is no store in .+; name the data folder/);
+  t.equal(existsSync(join(data, 'store')), false, 'and none was made');
+  await runHere(['doctor', '--rebuild-indexes', '--data', data]);
   const other = await runHere(['backup', second, '--data', data]);
   t.equal(other.status, 1);
   t.match(other.stderr, 'was begun with another store');
@@ -125,6 +134,28 @@ t.test('restored elsewhere, the service goes on: what was issued, what was revok
   const inUse = await runHere(['restore', file, '--data', data]);
   t.equal(inUse.status, 1);
   t.match(inUse.stderr, /a service runs on this store: .+, seen \d+ s ago; stop it/);
+});
+
+t.test('a restore that was interrupted keeps the service from starting, and goes on where it stopped', async (t) => {
+  const data = another('interrupted');
+  const store = await openEmbeddedStore({ path: join(data, 'store') });
+  let loads = 0;
+  const failing = { ...store, transfer: { ...store.transfer, load: (...all: Parameters<WholeStore['transfer']['load']>) => {
+    loads += 1;
+    return loads > 4 ? Promise.reject(new Error('the machine stops here')) : store.transfer.load(...all);
+  } } };
+  await t.rejects(restoreFile(file, { target: failing, clock: Date.now, more: false, actor: 'service:restore', shards: 0, progress: () => undefined }), /the machine stops here/);
+  await store.close();
+  const early = await runHere(['serve', '--data', data]);
+  t.equal(early.status, 1);
+  t.match(early.stderr, 'a restore into this store was not finished; give the same restore command again');
+  const again = await runHere(['restore', file, '--data', data, '--json']);
+  t.equal(again.status, 0, again.stderr);
+  t.match(parse(again.stdout), { resumed: true, older: false });
+  const whole = await openEmbeddedStore({ path: join(data, 'store') });
+  t.teardown(() => whole.close());
+  t.equal((await whole.certificates.get(bad))?.revocation?.reason, 'keyCompromise');
+  t.same(await verifyChain(await whole.audit.list({ after: 0, limit: 1000 }), await whole.audit.head()), []);
 });
 
 t.test('a store with a log of its own is refused', async (t) => {

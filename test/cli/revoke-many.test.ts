@@ -144,5 +144,5 @@ t.test('an authority is revoked after a question, and doctor and the listing tel
   t.match((await service.cli(['authority', 'list'])).stdout, /^issuing +revoked, cACompromise/m);
   const doctor = await service.cli(['doctor']);
   t.equal(doctor.status, 1);
-  t.match(doctor.stdout, 'standing: authority issuing was revoked (cACompromise)');
+  t.match(doctor.stdout, 'key: authority issuing was revoked (cACompromise)');
 });

@@ -37,6 +37,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
   t.same(load(), {
     file: undefined,
     data: join(folder, 'chancery-data'),
+    runtime: join(folder, 'chancery-data'),
     listen: { https: { host: '127.0.0.1', port: 8443 }, http: { host: '127.0.0.1', port: 8080 }, metrics: { host: '127.0.0.1', port: 9464 } },
     publicUrl: {},
     hostNames: ['localhost', '127.0.0.1', '::1', 'machine'],
@@ -52,7 +53,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
     defaultProfile: 'server',
     eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'approval', profiles: [] }],
     keys: { block: [], debianBlockLists: [] },
-    limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, failuresPerAddress: 120 },
+    limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, eventStreams: 2000, eventStreamsPerAddress: 100, failuresPerAddress: 120 },
     log: { level: 'info', requests: false },
     httpsCertificate: {},
     acme: {
@@ -163,11 +164,11 @@ workers: 2
       env: { CHANCERY_LOG__LEVEL: 'inof', CHANCERY_LISTEN__HTTPS: '8443' },
     }),
     [
-      '2:3: limits.bodyy is unknown (did you mean body?); expected one of body, connections, requestTime, wait, perIdentity, perAddress, failuresPerAddress',
+      '2:3: limits.bodyy is unknown (did you mean body?); expected one of body, connections, requestTime, wait, perIdentity, perAddress, eventStreams, eventStreamsPerAddress, failuresPerAddress',
       '3:3: limits.connections is "many"; expected a whole number, at least 1',
       '4:7: crl.lifetime is "1 week"; expected a duration such as 90s, 15m, 12h, 30d or 1y (a plain number is seconds)',
       '5:29: hostNames[1] is "bad_name"; expected a host name or an IP address',
-      '6:1: lgo is unknown (did you mean log?); expected one of data, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
+      '6:1: lgo is unknown (did you mean log?); expected one of data, runtime, listen, publicUrl, hostNames, httpsCertificate, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, acme, workers',
       '8:1: Map keys must be unique; expected each name once',
       'CHANCERY_LISTEN__HTTPS: listen.https is "8443"; expected host:port, such as 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:0, or off',
       'CHANCERY_LOG__LEVEL: log.level is "inof" (did you mean info?); expected one of fatal, error, warn, info, debug, trace, silent',
@@ -201,7 +202,7 @@ t.test('what is wrong with a value is said in words', async (t) => {
     'store: {url: "redis:/:secret@host"}': `1:9: store.url is no address of a store; expected ${STORE_ADDRESSES}`,
     'store: {url: 5}': `1:9: store.url is not of the form; expected ${STORE_ADDRESSES}`,
     'authority: {passphrase: [secret]}': '1:13: authority.passphrase is not of the form; expected text',
-    '- a': '1:1: is a list; expected a group of data, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
+    '- a': '1:1: is a list; expected a group of data, runtime, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
   };
   for (const [yaml, expected] of Object.entries(cases)) t.same(faults({ yaml }), [expected], yaml);
 });
@@ -223,10 +224,10 @@ t.test('values that do not go together are told', async (t) => {
     'httpsCertificate: {cert: /a.pem}': '1:19: httpsCertificate has a cert and no key; expected both, or none',
     'crl: {renewBefore: 1m, coalesce: 2m}': '1:24: crl.coalesce is 2m; expected at most crl.renewBefore (1m)',
     'crl: {rootLifetime: 0}': '1:7: crl.rootLifetime is no time at all; expected at least 1s',
-    'ocsp: {lifetime: 59}': '1:7: ocsp.lifetime is 59s; expected at least 1m',
-    'ocsp: {lifetime: 1h, maxAge: 31m}': '1:21: ocsp.maxAge is 31m; expected at most half of ocsp.lifetime (1h)',
-    'ocsp: {responderLifetime: 2d}': '1:7: ocsp.responderLifetime is 2d; expected at least 3 times ocsp.lifetime (3d)',
-    'profiles: {ocsp: {approval: true}}': '1:18: profiles.ocsp.approval has the service wait for approval of the certificates that sign its OCSP answers; expected no approval for profile ocsp, or ocsp.serve: false',
+    'ocsp: {lifetime: 59, maxAge: 20}': '1:8: ocsp.lifetime is 59s; expected at least 1m',
+    'ocsp: {lifetime: 1h, maxAge: 31m}': '1:22: ocsp.maxAge is 31m; expected at most half of ocsp.lifetime (1h)',
+    'ocsp: {responderLifetime: 2d}': '1:8: ocsp.responderLifetime is 2d; expected at least 3 times ocsp.lifetime (3d)',
+    'profiles: {ocsp: {approval: true}}': '1:19: profiles.ocsp.approval has the service wait for approval of the certificates that sign its OCSP answers; expected no approval for profile ocsp, or ocsp.serve: false',
     'limits: {requestTime: 0}': '1:10: limits.requestTime is no time at all; expected at least 1s',
     'store: {retainEnded: 13d}': '1:9: store.retainEnded is 13d; expected at least 2 times crl.lifetime (14d)',
     'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which there is not (did you mean server?); expected one of server, client, …',

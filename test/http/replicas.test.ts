@@ -147,6 +147,14 @@ else {
     t.equal(services.length, 2);
   });
 
+  t.test('a replica with a folder of its own starts, also where another one died while it renewed its certificate', async (t) => {
+    const began = performance.now();
+    await one.service.core.store.leases.acquire('service-certificate', 'somebody who died', Date.now(), 60_000);
+    const late = await startReplica(t, one, settings);
+    t.equal((await late.call('GET', '/healthz')).status, 200);
+    t.ok(performance.now() - began < 10_000);
+  });
+
   t.test('two with the same configuration are content, a third with another one is told of', async (t) => {
     const ready = async (of: Pick<typeof two, 'plain'>): Promise<string | undefined> => (await of.plain('GET', '/readyz')).json.checks.find(({ name }: { name: string }) => name === 'replicas').detail;
     t.equal(await ready(two), undefined);

@@ -87,6 +87,22 @@ else {
     t.same(await faults(next), []);
   });
 
+  t.test('after a failover to a server with other lines, those are sealed that are there', async (t) => {
+    const { store, options } = await storeOn(t, server.port);
+    const key = (rest: string): string => `{${options.hashTag}}:${rest}`;
+    await store.audit.append([draft('request.denied', 'one'), draft('request.denied', 'two')]);
+    // The other server never had these, and another replica has written to it.
+    await server.cli('EVAL', `
+      redis.call('DEL', KEYS[2])
+      redis.call('XADD', KEYS[2], '2-0', 'l', '[1,"request.denied","system","three"]\\n[1,"request.denied","system","four"]')
+      return redis.call('HSET', KEYS[1], 'link', 'of other lines')`, '2', key('meta'), key('audit'));
+    await store.audit.append([draft('request.denied', 'five')]);
+    t.same((await store.audit.list({ after: 0, limit: 10 })).map(({ subject }) => subject), ['three', 'four', 'five']);
+    t.same(await faults(store), []);
+    await until('the log to be sealed', async () => (await server.cli('HGET', key('meta'), 'sealed')).startsWith('3 '));
+    t.same(await faults(store), []);
+  });
+
   t.test('a certificate takes less than 2 KiB with indexes, claim, quota and log', async (t) => {
     const { store } = await storeOn(t, server.port);
     const memory = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await server.cli('INFO', 'memory'))?.[1]);

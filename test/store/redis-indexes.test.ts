@@ -2,6 +2,7 @@ import t from 'tap';
 import type { RedisLinkOptions } from '../../src/store/redis/link/options.ts';
 import { openRedisLink } from '../../src/store/redis/link/open-link.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { HOUR, NOW, TODAY, acceptance, apiKey, approved, claim, denied, draft, entryFor, pending, put, record, token } from '../contracts/store/samples.ts';
 import { noRedis, startRedis } from '../helpers/redis.ts';
@@ -96,6 +97,22 @@ else {
     t.ok(removed > 0);
     t.same(await told(store, claims), before);
     t.same(await store.rebuildIndexes(), { requests: claims.length, tokens: 5, apiKeys: 5, removed: 0 }, 'a second time there is nothing to mend');
+  });
+
+  t.test('a key that somebody has made something else breaks what needs it, and nothing beside', async (t) => {
+    const { store, key } = await opened(t, server);
+    const [stands, broken] = [record(), record()];
+    await server.cli('SET', key('leases'), 'nonsense');
+    await server.cli('EVAL', 'local id = string.gsub(ARGV[1], "..", function(two) return string.char(tonumber(two, 16)) end) return redis.call("RPUSH", KEYS[1] .. id, "nonsense")', '1', key('r:'), broken.id);
+    const [lease, accepted, taken, after] = await Promise.allSettled([
+      store.leases.acquire('a', 'b', NOW, 1000), store.requests.accept(acceptance(stands)),
+      store.requests.transition('pending', { ...broken, state: 'denied' }, [draft('request.denied', broken.id)]), store.audit.append([draft('service.started', 'after')]),
+    ]);
+    t.ok(lease.status === 'rejected' && lease.reason instanceof StoreUnavailable && /WRONGTYPE/.test(lease.reason.message));
+    t.ok(taken.status === 'rejected' && taken.reason instanceof StoreUnavailable);
+    t.same([accepted.status, after.status], ['fulfilled', 'fulfilled']);
+    t.same((await store.audit.list({ after: 0, limit: 10 })).map(({ subject }) => subject), [stands.id, 'after']);
+    t.equal((await store.requests.list({}, { limit: 1 })).items[0]?.id, stands.id);
   });
 
   t.test('indexes are made anew while others write', async (t) => {

@@ -194,5 +194,5 @@ t.test('calls that wait while there is no server are bounded in time', async (t)
   const begin = Date.now();
   const all = await Promise.allSettled(Array.from({ length: 20_000 }, () => get(link)));
   t.ok(all.every(({ status }) => status === 'rejected'));
-  t.ok(Date.now() - begin < 2500, `${Date.now() - begin} ms`);
+  t.ok(Date.now() - begin < 4000, `${Date.now() - begin} ms`);
 });

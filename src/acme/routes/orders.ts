@@ -14,7 +14,7 @@ import { orderView } from '../views.ts';
 /** newOrder (RFC 8555 7.4): the order and the authorizations that it still needs, in one step. */
 export async function newOrder(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
-  const { directory, account, now, urls } = signed;
+  const { directory, account, now } = signed;
   const payload = payloadOf(signed);
   const issuing = profileOf(directory, payload);
   const identifiers = readIdentifiers(payload['identifiers'], directory, issuing.profile);

@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { parseIpAddress } from '../../x509/ip-address.ts';
 import type { Dial } from '../outgoing/dial.ts';
 import { openTls } from '../outgoing/open-tls.ts';

@@ -32,6 +32,8 @@ export const serviceSources = (client: ChanceryClient, agent: Agent, wanted: rea
 
 /** Two million entries. */
 const MOST_CRL = 128 * 1024 * 1024;
+/** Milliseconds: 50 MB over a slow line. */
+const WHOLE = 600_000;
 
 /** What the caller has: the tag it was served with, or at least the CRL's own time, seconds since the epoch. */
 export interface Has {
@@ -43,7 +45,7 @@ export interface Has {
 export async function fetchCrl({ address, agent }: CrlSource, { etag, thisUpdate }: Has): Promise<{ readonly bytes: Uint8Array; readonly etag: string | undefined } | undefined> {
   const condition: Record<string, string> = etag !== undefined ? { 'if-none-match': etag }
     : thisUpdate !== undefined ? { 'if-modified-since': new Date(thisUpdate * 1000).toUTCString() } : {};
-  const reply = await exchange({ method: 'GET', url: address, headers: condition, mostReply: MOST_CRL, ...(agent === undefined ? {} : { agent }) });
+  const reply = await exchange({ method: 'GET', url: address, headers: condition, mostReply: MOST_CRL, whole: WHOLE, ...(agent === undefined ? {} : { agent }) });
   if (reply.status === 304) return undefined;
   if (reply.status !== 200) throw new Failure('bad-reply', `${address.href} answered ${reply.status}`, { advice: 'expected a CRL' });
   return { bytes: reply.body, etag: reply.headers.etag };

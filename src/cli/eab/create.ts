@@ -27,7 +27,7 @@ export function addEabCreate(parent: Command, context: Context): void {
       const { authority, name, uses, ttl, note } = options;
       const question = Object.fromEntries(Object.entries({ authority, names: name, uses, ttl, note }).filter(([, value]) => value !== undefined));
       const key = await withClient(context, options, (client) => client.createEabKey(question));
-      writeResult(context, options.json, key, (paint) => `${fields([
+      writeResult(context, options.json, key, (paint) => fields([
         ['kid', paint('bold', key.id)],
         ['hmac', paint('bold', printable(key.hmac ?? ''))],
         ['authority', key.authority],
@@ -35,7 +35,7 @@ export function addEabCreate(parent: Command, context: Context): void {
         ['uses', String(key.uses)],
         ['ends', showTimeFrom(context.now(), key.expiresAt)],
         ['note', key.note],
-      ], paint)}`);
+      ], paint));
     });
   withExamples(withConnection(command), [
     ['one account, within a week', 'chancery eab create'],

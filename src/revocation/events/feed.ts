@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { CrlDocument, CrlHead, CrlStore, RevocationChanges } from '../../store/crl-store.ts';
 import { type EventKind, type RevocationEvent, crlEvent, eventText, revocationEvent } from './event.ts';
 import { type AuthorityPosition, type Position, parsePosition, positionText } from './position.ts';
+import { type Read, faultOf, fresh, isAhead, isAt, numbersOf } from './read.ts';
 
 export interface FeedOptions {
   readonly store: Pick<CrlStore, 'standing' | 'changes' | 'heads' | 'onHint'>;
@@ -39,16 +40,8 @@ const SHARE = 4;
 const PAGE = 500;
 /** Followers told in one go. */
 const SLICE = 100;
-/** Who is further behind, in revisions, fetches the CRL: that is less to read. */
-const MOST_BEHIND = 10_000;
 /** Of more shards no ids are made: the full CRL tells that there is something new. */
 const MOST_SHARDS = 256;
-
-/** What the reader has read of an authority. */
-interface Read extends AuthorityPosition {
-  readonly publications: number;
-  readonly heads: ReadonlyMap<CrlDocument, CrlHead>;
-}
 
 /**
  * Reads the store's feeds once for all followers of this process, and only while there are any. A follower first reads by itself what it
@@ -247,26 +240,6 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
   };
 }
 
-/** Why a follower cannot go on from there; undefined where it can. */
-function faultOf(known: Position, now: ReadonlyMap<string, Read>): string | undefined {
-  if (isAhead(known, now)) return 'the id is of a later time than the service\'s records';
-  const isOld = [...known].some(([name, { revision }]) => (now.get(name)?.revision ?? 0) - revision > MOST_BEHIND);
-  return isOld ? 'the id is too old' : undefined;
-}
-
-const isAhead = (known: Position, now: ReadonlyMap<string, Read>): boolean => [...known].some(([name, { revision, numbers }]) => {
-  const there = now.get(name);
-  return there !== undefined && (revision > there.revision || [...numbers].some(([document, number]) => number > (there.numbers.get(document) ?? number)));
-});
-
-/** From now on: with the CRLs that stand, and without the revocations that they list. */
-const fresh = (now: ReadonlyMap<string, Read>): Position => new Map(Array.from(now, ([name, { revision }]) => [name, { revision, numbers: new Map() }]));
-
 const resetEvent = (why: string): RevocationEvent => ({ kind: 'reset', data: { detail: `${why}: fetch the CRL anew; what comes from now on follows` } });
-
-const numbersOf = (heads: ReadonlyMap<CrlDocument, CrlHead>): ReadonlyMap<CrlDocument, bigint> => new Map(Array.from(heads, ([document, { number }]) => [document, number]));
-
-const isAt = (at: AuthorityPosition | undefined, { revision, numbers }: AuthorityPosition): boolean =>
-  at !== undefined && at.revision === revision && at.numbers.size === numbers.size && [...numbers].every(([document, number]) => at.numbers.get(document) === number);
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

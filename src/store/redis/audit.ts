@@ -6,7 +6,7 @@ import type { AuditDraft, AuditEntry } from '../../audit/entry.ts';
 import type { AuditStore } from '../store.ts';
 import { decodeDraft } from './audit-lines.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, WrittenLines } from './engine.ts';
 import { KEYS, META, SEAL_EVERY } from './keys.ts';
 import type { Reply } from './link/link.ts';
 
@@ -27,8 +27,6 @@ const SEAL_WITHIN = 500;
  */
 export class AuditLog implements AuditStore {
   readonly #engine: Engine;
-  /** The newest line whose hash this process knows. */
-  #known: ChainHead = EMPTY_CHAIN;
   readonly #own = new OwnLines();
   #timer: ReturnType<typeof startTimer> | undefined;
   #sealing: Promise<void> | undefined;
@@ -36,8 +34,8 @@ export class AuditLog implements AuditStore {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    engine.onLines = (before, lines) => {
-      this.#own.add(before, lines);
+    engine.onLines = (written) => {
+      this.#own.add(written);
       this.#sealSoon();
     };
   }
@@ -50,7 +48,7 @@ export class AuditLog implements AuditStore {
     const seals = await this.#sealsFrom(after, limit);
     let head = seals.start;
     const entries: AuditEntry[] = [];
-    for await (const { sequence, draft } of this.#lines(head.sequence, after + limit)) {
+    for await (const { sequence, draft } of this.#lines(head.sequence, after + limit, false)) {
       // Lines that are gone leave a gap, which the numbers show.
       const entry = parseLine(chain({ sequence: sequence - 1, hash: head.hash }, draft).line);
       // What was sealed counts: where the content gives another hash, the line, or one before it, was changed.
@@ -63,12 +61,9 @@ export class AuditLog implements AuditStore {
   }
 
   async head(): Promise<ChainHead> {
-    const { sealed, sequence } = await this.#standing();
-    // Another log than the one known: restored, or emptied.
-    if (this.#known.sequence > sequence) this.#known = EMPTY_CHAIN;
-    let head = this.#known.sequence > sealed.sequence ? this.#known : sealed;
-    for await (const line of this.#lines(head.sequence, sequence)) head = chain({ sequence: line.sequence - 1, hash: head.hash }, line.draft).head;
-    if (head.sequence > this.#known.sequence) this.#known = head;
+    const { sealed, sequence, trusted } = await this.#standing();
+    let head = sealed;
+    for await (const line of this.#lines(head.sequence, sequence, trusted)) head = chain({ sequence: line.sequence - 1, hash: head.hash }, line.draft).head;
     return head;
   }
 
@@ -84,18 +79,21 @@ export class AuditLog implements AuditStore {
 
   /** Stores the newest hash, and each SEAL_EVERY-th. Any process may do so at any time. */
   async seal(): Promise<void> {
-    const { sealed, sequence } = await this.#standing();
+    const { sealed, sequence, trusted } = await this.#standing();
+    let seen = sealed.sequence === 0 ? '' : sealedText(sealed);
     let head = sealed;
     let seals: [number, Buffer][] = [];
-    for await (const line of this.#lines(sealed.sequence, sequence)) {
+    const store = async (): Promise<void> => {
+      await this.#engine.submit('seal', seen, head.sequence, head.hash, seals);
+      seen = sealedText(head);
+      seals = [];
+    };
+    for await (const line of this.#lines(sealed.sequence, sequence, trusted)) {
       head = chain({ sequence: line.sequence - 1, hash: head.hash }, line.draft).head;
       if (head.sequence % SEAL_EVERY === 0) seals.push([head.sequence, Buffer.from(head.hash, 'hex')]);
-      if (seals.length >= SEAL_EVERY) {
-        await this.#engine.submit('seal', head.sequence, head.hash, seals);
-        seals = [];
-      }
+      if (seals.length >= SEAL_EVERY) await store();
     }
-    if (head.sequence > sealed.sequence) await this.#engine.submit('seal', head.sequence, head.hash, seals);
+    if (head.sequence > sealed.sequence) await store();
     this.#own.forget(head.sequence);
   }
 
@@ -111,12 +109,13 @@ export class AuditLog implements AuditStore {
     this.#timer.unref();
   }
 
-  async #standing(): Promise<{ readonly sealed: ChainHead; readonly sequence: number }> {
+  /** `trusted`: what this process remembers as its own lines is in the log. */
+  async #standing(): Promise<{ readonly sealed: ChainHead; readonly sequence: number; readonly trusted: boolean }> {
     const { keys } = this.#engine;
-    const [reply] = await this.#engine.read(['HMGET', keys.meta, META.sealed, META.sequence]);
-    const [sealed, sequence] = listOf(reply).map((one) => bytesOf(one)?.toString());
+    const [reply] = await this.#engine.read(['HMGET', keys.meta, META.sealed, META.sequence, META.link]);
+    const [sealed, sequence, link] = listOf(reply).map((one) => bytesOf(one)?.toString());
     const [number = '', hash = EMPTY_CHAIN.hash] = sealed?.split(' ') ?? [];
-    return { sealed: { sequence: Number(number), hash }, sequence: Number(sequence ?? 0) };
+    return { sealed: { sequence: Number(number), hash }, sequence: Number(sequence ?? 0), trusted: this.#own.knows(link) };
   }
 
   /** The last stored hash up to `after`, and those of the `limit` lines behind it. */
@@ -136,12 +135,12 @@ export class AuditLog implements AuditStore {
     return { start: first === undefined ? EMPTY_CHAIN : { sequence: first[0], hash: first[1] }, hashes };
   }
 
-  /** The lines behind `after`, up to `last`, in their order. */
-  async* #lines(after: number, last: number): AsyncGenerator<{ readonly sequence: number; readonly draft: AuditDraft }> {
+  /** The lines behind `after`, up to `last`, in their order; `trusted`: own ones need not be read. */
+  async* #lines(after: number, last: number, trusted: boolean): AsyncGenerator<{ readonly sequence: number; readonly draft: AuditDraft }> {
     const key = this.#engine.keys.of(KEYS.audit);
     let from = after + 1;
     while (from <= last) {
-      for (let line = this.#own.at(from); line !== undefined && from <= last; line = this.#own.at(from += 1)) yield { sequence: from, draft: decodeDraft(line) };
+      for (let line = trusted ? this.#own.at(from) : undefined; line !== undefined && from <= last; line = this.#own.at(from += 1)) yield { sequence: from, draft: decodeDraft(line) };
       if (from > last) return;
       const [reply] = await this.#engine.read(['XRANGE', key, `${from}`, '+', 'COUNT', Math.min(SLICE, last - from + 1)]);
       const slice = listOf(reply);
@@ -173,18 +172,33 @@ function readSeal(entry: Reply): [number, string] {
 /** The part of a stream's id in front of the hyphen. */
 const numberOf = (id: Reply | undefined): number => Number(bytesOf(id)?.toString().split('-')[0]);
 
-/** Lines without a gap that this process has written itself, and need not read again. */
+const sealedText = ({ sequence, hash }: ChainHead): string => `${sequence} ${hash}`;
+
+/**
+ * Lines without a gap that this process has written itself, and need not read again. After a failover the log may be another one, in which
+ * the same numbers stand for other lines: so it also remembers the links.
+ */
 class OwnLines {
   #first = 1;
   #lines: string[] = [];
+  #last = '';
+  /** META.link behind each batch, with the number of its last line. */
+  readonly #links = new Map<string, number>();
 
-  /** @param before the number of the line in front of these */
-  add(before: number, lines: readonly string[]): void {
-    if (before + 1 !== this.#first + this.#lines.length || this.#lines.length > MOST_OWN) {
+  add({ before, linkBefore, linkAfter, lines }: WrittenLines): void {
+    if (linkBefore !== this.#last || this.#lines.length > MOST_OWN) {
       this.#first = before + 1;
       this.#lines = [];
+      this.#links.clear();
     }
     for (const line of lines) this.#lines.push(line);
+    this.#last = linkAfter;
+    this.#links.set(linkAfter, before + lines.length);
+  }
+
+  /** Whether a log with this link has these lines, as far as it goes. */
+  knows(link: string | undefined): boolean {
+    return link !== undefined && this.#links.has(link);
   }
 
   at(sequence: number): string | undefined {
@@ -196,5 +210,6 @@ class OwnLines {
     const gone = Math.max(0, Math.min(this.#lines.length, sequence - this.#first + 1));
     this.#lines = this.#lines.slice(gone);
     this.#first += gone;
+    for (const [link, last] of this.#links) if (last < sequence) this.#links.delete(link);
   }
 }

@@ -22,13 +22,13 @@ const SMALL = 1024;
  * its operations run one after another, each all or nothing, and every promise waits until the whole is durable.
  */
 export class Batches {
-  readonly #run: (operations: readonly Packable[]) => Promise<readonly Reply[]>;
+  readonly #run: (operations: readonly Packable[]) => Promise<readonly (Reply | StoreUnavailable)[]>;
   #waiting: Waiting[] = [];
   #inFlight: Promise<void> | undefined;
   #closed = false;
 
-  /** @param run one round trip for some operations: a reply for each, in their order */
-  constructor(run: (operations: readonly Packable[]) => Promise<readonly Reply[]>) {
+  /** @param run one round trip for some operations: a reply for each, in their order, or why that one could not be done */
+  constructor(run: (operations: readonly Packable[]) => Promise<readonly (Reply | StoreUnavailable)[]>) {
     this.#run = run;
   }
 
@@ -72,6 +72,7 @@ export class Batches {
       for (const [at, { resolve, reject }] of batch.entries()) {
         const reply = replies[at];
         if (reply === undefined) reject(new StoreUnavailable('Redis gave fewer replies than it was asked for'));
+        else if (reply instanceof StoreUnavailable) reject(reply);
         else resolve(reply);
       }
     } catch (error) {

@@ -1,11 +1,12 @@
 import type { AuditDraft } from '../../audit/entry.ts';
+import { StoreUnavailable } from '../store.ts';
 import { encodeDraft } from './audit-lines.ts';
 import { Batches, inBatches } from './batches.ts';
 import type { Keyspace } from './keys.ts';
 import type { Command, RedisLink, Reply, Script } from './link/link.ts';
 import { pack } from './pack.ts';
 import type { Packable } from './pack.ts';
-import { batchScript } from './scripts/batch.ts';
+import { FAILED, batchScript } from './scripts/batch.ts';
 import { findScript } from './scripts/reads.ts';
 
 /** What every part of the store works with. */
@@ -22,10 +23,18 @@ export interface Engine {
   readonly run: (script: Script, ...args: readonly (string | Buffer | number)[]) => Promise<Reply>;
   readonly get: (key: Buffer) => Promise<Buffer | undefined>;
   readonly read: (...commands: readonly Command[]) => Promise<readonly Reply[]>;
-  /** Called after a batch that wrote lines of the log, with the number of the line before. */
-  onLines: (before: number, lines: readonly string[]) => void;
+  /** Called after a batch that wrote lines of the log. */
+  onLines: (written: WrittenLines) => void;
   /** Takes no more writes, and ends when those that were submitted have. */
   readonly close: () => Promise<void>;
+}
+
+/** Lines that a batch has written, the number of the line before them, and META.link around them. */
+export interface WrittenLines {
+  readonly before: number;
+  readonly linkBefore: string;
+  readonly linkAfter: string;
+  readonly lines: readonly string[];
 }
 
 export function createEngine(link: RedisLink, keys: Keyspace): Engine {
@@ -33,10 +42,13 @@ export function createEngine(link: RedisLink, keys: Keyspace): Engine {
   const writes = new Batches(async (operations) => {
     const { bytes, bulks } = pack(operations, place);
     const reply = await link.evaluate(batchScript, [keys.meta], [keys.prefix, bytes, place, ...bulks]);
-    const [before, after, last, replies, written] = listOf(reply);
+    const [before, linkBefore, linkAfter, last, replies, written] = listOf(reply);
     place = Number(last);
-    if (after !== before) engine.onLines(Number(before), listOf(written).flatMap((at) => linesOf(operations[Number(at) - 1])));
-    return listOf(replies);
+    if (listOf(written).length > 0) {
+      const lines = listOf(written).flatMap((at) => linesOf(operations[Number(at) - 1]));
+      engine.onLines({ before: Number(before), linkBefore: String(linkBefore), linkAfter: String(linkAfter), lines });
+    }
+    return listOf(replies).map(broken);
   });
   const finds = inBatches(link, keys, findScript);
   const engine: Engine = {
@@ -57,6 +69,12 @@ export function createEngine(link: RedisLink, keys: Keyspace): Engine {
     },
   };
   return engine;
+}
+
+/** An operation that broke in the script, alone of its batch, as an error; any other reply as it is. */
+function broken(reply: Reply): Reply | StoreUnavailable {
+  const [kind, message] = listOf(reply);
+  return kind === FAILED ? new StoreUnavailable(`Redis cannot do it: ${bytesOf(message)?.toString() ?? ''}`) : reply;
 }
 
 /** The lines of an operation are its last operand. */

@@ -96,6 +96,8 @@ export const META = {
   credentialPlace: 'credential-place',
   /** The number of the log's newest line. */
   sequence: 'sequence',
+  /** SHA-1 over this as it was and the lines of each entry of the log: two processes that know the same one know the same lines. */
+  link: 'link',
   /** The newest line whose hash is known, and the hash: `<sequence> <hex>`. */
   sealed: 'sealed',
   /** How far the loading of another store's content is (`transfer.ts`); absent in a store that is whole. */

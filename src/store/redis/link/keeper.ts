@@ -30,7 +30,7 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
   const locate: Locate = locator(options);
   const { told = () => undefined } = options;
   const listeners: ((session: Session) => void)[] = [];
-  let waiting: { readonly go: (session: Session) => void; readonly fail: (error: StoreUnavailable) => void }[] = [];
+  const waiting = new Set<{ readonly go: (session: Session) => void; readonly fail: (error: StoreUnavailable) => void }>();
   let current: Session | undefined;
   let closed = false;
   let reason = 'not connected yet';
@@ -42,9 +42,8 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
   /** Not in the same turn of the event loop: a caller that tries again and again must not keep the next session from beginning. */
   const refuse = (): Promise<never> => new Promise((_, reject) => setImmediate(() => reject(unavailable())));
   const failWaiting = (): void => {
-    const those = waiting;
-    waiting = [];
-    for (const { fail } of those) fail(unavailable());
+    for (const { fail } of waiting) fail(unavailable());
+    waiting.clear();
   };
   const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
@@ -63,9 +62,8 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
         current = session;
         told({ usable: true, primary: endpointText(session.endpoint) });
         for (const listener of listeners) listener(session);
-        const those = waiting;
-        waiting = [];
-        for (const { go } of those) go(session);
+        for (const { go } of waiting) go(session);
+        waiting.clear();
         reason = await session.ended;
         current = undefined;
         patience = Date.now() + GRACE;
@@ -88,12 +86,12 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
     if (current !== undefined) return Promise.resolve(current);
     const left = patience - Date.now();
     let timer: NodeJS.Timeout | undefined;
-    if (closed || left <= 0 || waiting.length >= MOST_WAITING) return refuse();
+    if (closed || left <= 0 || waiting.size >= MOST_WAITING) return refuse();
     return new Promise<Session>((resolve, reject) => {
       const one = { go: resolve, fail: reject };
-      waiting.push(one);
+      waiting.add(one);
       timer = setTimeout(() => {
-        waiting = waiting.filter((other) => other !== one);
+        waiting.delete(one);
         reject(unavailable());
       }, left);
     }).finally(() => clearTimeout(timer));

@@ -44,8 +44,6 @@ export const isElsewhere = ({ code }: ErrorReply): boolean => MEANINGS[code]?.el
 /** The reply in words for people, Redis' own included. */
 export const meaningOf = ({ code, text }: ErrorReply): string => (MEANINGS[code] === undefined ? `it answered ${text}` : `${MEANINGS[code].means} (${text})`);
 
-export const isText = (reply: Reply | ErrorReply | undefined, wanted: string): boolean => textOf(reply) === wanted;
-
 /** A reply that is text, or undefined. */
 export const textOf = (reply: Reply | ErrorReply | undefined): string | undefined => (Buffer.isBuffer(reply) ? reply.toString() : undefined);
 

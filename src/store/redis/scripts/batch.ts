@@ -12,20 +12,27 @@ import { transitionOperations } from './transition.ts';
 /** Lines of the log in one entry of the stream, so that reading a few lines is no long work. */
 const LINES_MOST = 32;
 
+/** What begins the reply of an operation that broke; then comes why. */
+export const FAILED = -1;
+
+/** Codes of Redis' errors that mean: no write now. */
+const REFUSES_WRITES = ['OOM', 'MISCONF', 'READONLY', 'NOREPLICAS', 'MASTERDOWN'];
+
 /**
  * One batch of writes, each all or nothing: an operation reads and decides first, and then writes, so that only what it has decided is
  * written. What goes to the end of a list for each of them (places, ends, lines of the log) is gathered and written for all at once.
  *
  * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }. ARGV[3]: the
  * place before the first one that the requests to be accepted have in them, in their order. From ARGV[4] on: bulks.
- * Reply: { the newest line of the log before, and after, the last place, the reply of each operation, which operations wrote lines }.
+ * Reply: { the newest line of the log before, META.link before, and after, the last place, the reply of each operation, which
+ * operations wrote lines }.
  */
 export const batchScript: Script = {
   name: 'batch',
   source: `${common}
-local orders = call('HMGET', KEYS[1], META.place, META.sequence)
-local place, sequence = tonumber(orders[1] or 0), tonumber(orders[2] or 0)
-local first_place, first_sequence = place, sequence
+local orders = call('HMGET', KEYS[1], META.place, META.sequence, META.link)
+local place, sequence, link = tonumber(orders[1] or 0), tonumber(orders[2] or 0), orders[3] or ''
+local first_place, first_sequence, first_link = place, sequence, link
 local lines, arrived, ending, ending_order = {}, {}, {}, {}
 local operations = {}
 
@@ -51,11 +58,22 @@ local function ends(finish, id)
   list[#list + 1] = id
 end
 ${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${objectOperations}${smallOperations}${loadOperations}
+local FAILED = ${FAILED}
 local replies, written, all = {}, {}, cmsgpack.unpack(ARGV[2])
 look_for_blocked(all)
 for at, operation in ipairs(all) do
   local before = #lines
-  replies[at] = operations[operation[1]](operation)
+  local done, reply = pcall(operations[operation[1]], operation)
+  if not done then
+    local message = type(reply) == 'table' and reply.err or tostring(reply)
+    -- Where Redis takes no writes, it has taken none of this batch: it refuses only the first one of a script.
+    for _, code in ipairs({ ${REFUSES_WRITES.map((code) => `'${code}'`).join(', ')} }) do
+      if string.find(message, code .. ' ', 1, true) then error(reply) end
+    end
+    -- Somebody has put something else under one of our keys: that is no fault of the other operations.
+    reply = { FAILED, message }
+  end
+  replies[at] = reply
   if #lines > before then written[#written + 1] = at end
 end
 write_quotas()
@@ -83,14 +101,13 @@ for _, bucket in ipairs(ending_order) do
 end
 for at = 1, #lines, ${LINES_MOST} do
   local last = math.min(#lines, at + ${LINES_MOST - 1})
-  call('XADD', K.audit, decimal(sequence + last) .. '-0', 'l', table.concat(lines, '\\n', at, last))
+  local some = table.concat(lines, '\\n', at, last)
+  call('XADD', K.audit, decimal(sequence + last) .. '-0', 'l', some)
+  link = redis.sha1hex(link .. some)
 end
 sequence = sequence + #lines
-if place ~= first_place then
-  call('HSET', KEYS[1], META.place, decimal(place), META.sequence, decimal(sequence))
-elseif sequence ~= first_sequence then
-  call('HSET', KEYS[1], META.sequence, decimal(sequence))
-end
-return { first_sequence, sequence, place, replies, written }
+if place ~= first_place then call('HSET', KEYS[1], META.place, decimal(place)) end
+if sequence ~= first_sequence then call('HSET', KEYS[1], META.sequence, decimal(sequence), META.link, link) end
+return { first_sequence, first_link, link, place, replies, written }
 `,
 };

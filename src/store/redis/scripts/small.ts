@@ -1,8 +1,9 @@
 /**
  * { 'audit', lines }. Reply: 0.
  * { 'block', key digest, audit }: the lines are written where the key was not blocked yet. Reply: 0.
- * { 'seal', sequence, hash (hex), seals }: the hash of a line, where no later one is known; seals: { sequence, hash octets } of each
- * SEAL_EVERY-th line up to it. Hashes follow from the lines alone, so it does not matter who writes them. Reply: 0.
+ * { 'seal', META.sealed that the caller has seen or '', sequence, hash (hex), seals }: the hash of a line; seals: { sequence, hash
+ * octets } of each SEAL_EVERY-th line since the one that was sealed last. Where another one was, nothing is written: hashes follow
+ * from the lines alone, so it does not matter who writes them. Reply: 0.
  *
  * { 'announce', id, seen at (ms, 6 octets) and entry, forget those not seen since (ms) }. Reply: 0.
  * { 'leave', id }. Reply: 0.
@@ -19,12 +20,9 @@ function operations.block(o)
 end
 
 function operations.seal(o)
-  local known = tonumber(string.match(call('HGET', KEYS[1], META.sealed) or '0', '^%d+'))
-  if o[2] <= known then return 0 end
-  for _, seal in ipairs(o[4]) do
-    if seal[1] > known then call('XADD', K.seals, decimal(seal[1]) .. '-0', 'h', seal[2]) end
-  end
-  call('HSET', KEYS[1], META.sealed, decimal(o[2]) .. ' ' .. o[3])
+  if (call('HGET', KEYS[1], META.sealed) or '') ~= o[2] or o[3] > sequence + #lines then return 0 end
+  for _, seal in ipairs(o[5]) do call('XADD', K.seals, decimal(seal[1]) .. '-0', 'h', seal[2]) end
+  call('HSET', KEYS[1], META.sealed, decimal(o[3]) .. ' ' .. o[4])
   return 0
 end
 

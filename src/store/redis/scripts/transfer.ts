@@ -35,7 +35,11 @@ for _, line in ipairs(lines) do
   subjects[draft[4]] = true
   local token = string.match(draft[3], '^enrolment%-token:(.*)$')
   if token then credentials[token] = true end
-  if draft[2] == 'token.created' or draft[2] == 'api-key.created' then made = true end
+  -- An id may look like a serial.
+  if string.find(draft[2], '^token%.') or string.find(draft[2], '^api%-key%.') then
+    credentials[draft[4]] = true
+    made = made or string.find(draft[2], '%.created$')
+  end
 end
 
 local function octets(hex)
@@ -57,13 +61,11 @@ for subject in pairs(subjects) do
     end
   elseif hex and #subject == 64 then
     if call('SISMEMBER', K.blocked, octets(subject)) == 1 then blocked[#blocked + 1] = octets(subject) end
-  else
-    credentials[subject] = true
-    for at = 5, #ARGV, 2 do
-      if ARGV[at] == subject then
-        authorities[#authorities + 1] = (at - 5) / 2
-        authorities[#authorities + 1] = call('HGETALL', K.crl .. ARGV[at - 1])
-      end
+  end
+  for at = 5, #ARGV, 2 do
+    if ARGV[at] == subject then
+      authorities[#authorities + 1] = (at - 5) / 2
+      authorities[#authorities + 1] = call('HGETALL', K.crl .. ARGV[at - 1])
     end
   end
 end
