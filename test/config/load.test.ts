@@ -202,7 +202,7 @@ t.test('what is wrong with a value is said in words', async (t) => {
     'store: {url: "redis:/:secret@host"}': `1:9: store.url is no address of a store; expected ${STORE_ADDRESSES}`,
     'store: {url: 5}': `1:9: store.url is not of the form; expected ${STORE_ADDRESSES}`,
     'authority: {passphrase: [secret]}': '1:13: authority.passphrase is not of the form; expected text',
-    '- a': '1:1: is a list; expected a group of data, runtime, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
+    '- a': '1:1: is a list; expected a group of data, runtime, listen, publicUrl, hostNames, httpsCertificate, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, acme, workers',
   };
   for (const [yaml, expected] of Object.entries(cases)) t.same(faults({ yaml }), [expected], yaml);
 });
