@@ -219,9 +219,9 @@ t.test('values that do not go together are told', async (t) => {
     'listen: {http: "127.0.0.1:8443"}': '1:10: listen.http is the address of listen.https too; expected an address of its own',
     'crl: {lifetime: 5d}': '1:1: crl.renewBefore is 5d; expected less than crl.lifetime (5d)',
     'acme: {allow: ["a b/c*"]}': '1:16: acme.allow[0] is "a b/c*"; expected a name pattern: a name, *.domain, **.domain, an address or network, or *',
-    'acme: {permitNetworks: ["10.0.0.1/8"]}': '1:26: acme.permitNetworks[0] is "10.0.0.1/8"; expected a network without bits behind its prefix, such as 10.0.0.0/8 or fd00::/8',
-    'acme: {resolver: "dns.example"}': '1:18: acme.resolver is "dns.example"; expected the address of a resolver, with its port: 10.0.0.53:53, [fd00::53]:53',
-    'httpsCertificate: {cert: /a.pem}': '1:19: httpsCertificate has a cert and no key; expected both, or none',
+    'acme: {permitNetworks: ["10.0.0.1/8"]}': '1:25: acme.permitNetworks[0] is "10.0.0.1/8"; expected a network without bits behind its prefix, such as 10.0.0.0/8 or fd00::/8',
+    'acme: {resolver: "dns.example"}': '1:8: acme.resolver is "dns.example"; expected the address of a resolver, with its port: 10.0.0.53:53, [fd00::53]:53',
+    'httpsCertificate: {cert: /a.pem}': '1:1: httpsCertificate has a cert and no key; expected both, or none',
     'crl: {renewBefore: 1m, coalesce: 2m}': '1:24: crl.coalesce is 2m; expected at most crl.renewBefore (1m)',
     'crl: {rootLifetime: 0}': '1:7: crl.rootLifetime is no time at all; expected at least 1s',
     'ocsp: {lifetime: 59, maxAge: 20}': '1:8: ocsp.lifetime is 59s; expected at least 1m',
@@ -230,13 +230,13 @@ t.test('values that do not go together are told', async (t) => {
     'profiles: {ocsp: {approval: true}}': '1:19: profiles.ocsp.approval has the service wait for approval of the certificates that sign its OCSP answers; expected no approval for profile ocsp, or ocsp.serve: false',
     'limits: {requestTime: 0}': '1:10: limits.requestTime is no time at all; expected at least 1s',
     'store: {retainEnded: 13d}': '1:9: store.retainEnded is 13d; expected at least 2 times crl.lifetime (14d)',
-    'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which there is not (did you mean server?); expected one of server, client, …',
+    'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which there is not (did you mean server?); expected one of server, acme, …',
     'eligibility: [names, profile]': '1:1: eligibility leaves out the check key; expected key, names and profile among the checks',
     'eligibility: [key, names, key, profile]': '1:27: eligibility[2] is the check key again; expected each check once',
-    'eligibility: [key, names, profile, {step: approval, profiles: [nodes]}]': '1:64: eligibility[3].profiles[0] names the profile "nodes", which there is not (did you mean node?); expected one of server, client, …',
+    'eligibility: [key, names, profile, {step: approval, profiles: [nodes]}]': '1:64: eligibility[3].profiles[0] names the profile "nodes", which there is not (did you mean node?); expected one of server, acme, …',
     'profiles: {server: {approval: true}}\neligibility: [key, names, profile]': '1:21: profiles.server.approval asks for approval, which is not among the checks of eligibility; expected approval in eligibility',
   };
-  const withFewProfiles = (fault: string): string => fault.replace(/one of server, client, .*$/, 'one of server, client, …');
+  const withFewProfiles = (fault: string): string => fault.replace(/one of server, client, .*$/, 'one of server, acme, …');
   for (const [yaml, expected] of Object.entries(cases)) t.same(faults({ yaml }).map(withFewProfiles), [expected], yaml);
 });
 
