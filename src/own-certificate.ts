@@ -1,9 +1,13 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import { byOneProcess } from './by-one-process.ts';
 import { readServiceCertificate, renewServiceCertificate, serviceCertificateIsDue, type ServiceCertificateOptions } from './issuance/service-certificate.ts';
 import type { LeaseStore } from './store/store.ts';
 
 export interface OwnCertificateOptions extends ServiceCertificateOptions {
+  /** From elsewhere, in place of one that is made here. */
+  readonly files: { readonly cert?: string; readonly key?: string };
   readonly leases: LeaseStore;
   /** The lease under which the certificate is renewed. */
   readonly lease: string;
@@ -21,7 +25,8 @@ export const serverTls = (file: string): TlsOptions => ({ ...pemFile(file), requ
 
 /** The service's certificate: the one on disk, or a new one where that is due. Of several processes one makes it. */
 export async function ownCertificate(options: OwnCertificateOptions): Promise<string> {
-  const { leases, lease, clock, folder } = options;
+  const { leases, lease, clock, folder, files } = options;
+  if (files.cert !== undefined && files.key !== undefined) return fromFiles(files.cert, files.key);
   for (;;) {
     await byOneProcess({
       leases, clock, name: lease, isDue: () => serviceCertificateIsDue(options),
@@ -30,4 +35,11 @@ export async function ownCertificate(options: OwnCertificateOptions): Promise<st
     const file = readServiceCertificate(folder);
     if (file !== undefined) return file;
   }
+}
+
+/** Key and certificate as one text. @throws Error where they do not fit each other, as they may for a moment while they are replaced */
+function fromFiles(cert: string, key: string): string {
+  const [chain, secret] = [readFileSync(cert, 'utf8'), readFileSync(key, 'utf8')];
+  if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(secret))) throw new Error(`${key} is not the key of ${cert}`);
+  return `${secret.trimEnd()}\n${chain}`;
 }

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { acmeService } from './acme-service.ts';
 import { loadAuthorities } from './authority/load.ts';
 import { readBlockLists } from './block-lists.ts';
 import { ownLease } from './by-one-process.ts';
@@ -69,6 +70,7 @@ export interface Service {
 
 const SECOND = 1000;
 const OCSP_LOOK = 400;
+const ACME_LOOK = 500;
 const STANDING_LOOK = 500;
 const SWEEP = { every: 30 * SECOND, lease: 90 * SECOND, most: 2000 };
 const CERTIFICATE_LOOK = 60 * SECOND;
@@ -160,11 +162,14 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const hostNames = permittedHostNames(config, authorities.issuing);
     if (hostNames.leftOut.length > 0) log.warn({ leftOut: hostNames.leftOut }, 'the service\'s own certificate has not all of the usual host names: name constraints forbid some');
     const own: OwnCertificateOptions = {
-      leases: store.leases, lease: ownLease('service-certificate', config), clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name),
+      leases: store.leases, lease: ownLease('service-certificate', config), clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
     };
+    const restParts = restOptions(core, issuance, crls, chainOf, publishedAt);
+    const acme = acmeService({ core, issuance, revocation: restParts.certificates.revocation, publishedAt, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });
+    stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
-    const rest: RestOptions = { ...restOptions(core, issuance, crls, chainOf, publishedAt), events };
+    const rest: RestOptions = { ...restParts, events, doors: acme.doors };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
@@ -181,6 +186,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       keepUp(OCSP_LOOK, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
       keepUp(SWEEP.every, () => sweep(core, holder), failed('ended records could not be removed')),
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
+      keepUp(ACME_LOOK, acme.look, failed('validations that are due could not be found')),
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));
     await store.audit.append([{ time: clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }])
@@ -207,7 +213,7 @@ function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>,
   });
 }
 
-function restOptions({ config, store, authorities, metrics, clock, standing }: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events'> {
+function restOptions({ config, store, authorities, metrics, clock, standing }: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events' | 'doors'> {
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
   const authentication = createAuthentication({ store, rootDigest, clock, perIdentity, failuresPerAddress });

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import type { Context } from './context.ts';
+import { addAcmeAccounts, addAcmeRevokeAccount } from './acme/accounts.ts';
+import { addAcmeOrder, addAcmeOrders } from './acme/orders.ts';
 import { addAuditShow } from './audit/show.ts';
 import { addAuditVerify } from './audit/verify.ts';
 import { addBackup } from './backup/backup.ts';
@@ -13,6 +15,9 @@ import { addCrlPublish } from './crl/publish.ts';
 import { addCrlShow } from './crl/show.ts';
 import { addCrlWatch } from './crl/watch.ts';
 import { addDoctor } from './doctor/doctor.ts';
+import { addEabCreate } from './eab/create.ts';
+import { addEabList } from './eab/list.ts';
+import { addEabRevoke } from './eab/revoke.ts';
 import { addEnroll } from './enroll.ts';
 import { addInit } from './init.ts';
 import { addKeyCreate } from './key/create.ts';
@@ -37,6 +42,8 @@ const ALONE: readonly Add[] = [addInit, addServe, addEnroll, addRenew];
 const GROUPS: readonly { readonly name: string; readonly about: string; readonly commands: readonly Add[] }[] = [
   { name: 'token', about: 'enrolment tokens: what lets a node ask for a certificate', commands: [addTokenCreate, addTokenList, addTokenRevoke] },
   { name: 'key', about: 'API keys of operators and their programs', commands: [addKeyCreate, addKeyList, addKeyRevoke] },
+  { name: 'eab', about: 'keys for external account binding: what lets an ACME client make its account', commands: [addEabCreate, addEabList, addEabRevoke] },
+  { name: 'acme', about: 'ACME accounts and orders: list, show, revoke', commands: [addAcmeAccounts, addAcmeOrders, addAcmeOrder, addAcmeRevokeAccount] },
   {
     name: 'requests',
     about: 'requests for certificates: list, show, approve, deny',

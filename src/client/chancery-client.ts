@@ -4,7 +4,7 @@ import { under } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
-import type { ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RequestReply, TokenReply } from './replies.ts';
+import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RequestReply, TokenReply } from './replies.ts';
 
 /** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
 export type Credentials =
@@ -46,6 +46,13 @@ export interface ChanceryClient {
   revokeCertificate(serial: string, reason: string | undefined, proof?: string): Promise<CertificateReply>;
   releaseCertificate(serial: string): Promise<CertificateReply>;
   createToken(token: object): Promise<TokenReply>;
+  createEabKey(key: object): Promise<EabKeyReply>;
+  listEabKeys(query: Query): Promise<PageReply<EabKeyReply>>;
+  revokeEabKey(id: string): Promise<EabKeyReply>;
+  listAcmeAccounts(query: Query): Promise<PageReply<AcmeAccountReply>>;
+  revokeAcmeAccount(id: string): Promise<AcmeAccountReply>;
+  listAcmeOrders(query: Query): Promise<PageReply<AcmeOrderReply>>;
+  getAcmeOrder(id: string): Promise<AcmeOrderReply>;
   listTokens(query: Query): Promise<PageReply<TokenReply>>;
   revokeToken(id: string): Promise<TokenReply>;
   createApiKey(key: object): Promise<ApiKeyReply>;
@@ -133,6 +140,13 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     releaseCertificate: (serial) => json('POST', `/v1/certificates/${encodeURIComponent(serial)}/release`, { body: {} }),
     createToken: (token) => json('POST', '/v1/tokens', { body: token, repeatable: true }),
     listTokens: (query) => page('/v1/tokens', query),
+    createEabKey: (key) => json('POST', '/v1/acme/eab-keys', { body: key }),
+    listEabKeys: (query) => page('/v1/acme/eab-keys', query),
+    revokeEabKey: (id) => json('DELETE', `/v1/acme/eab-keys/${encodeURIComponent(id)}`),
+    listAcmeAccounts: (query) => page('/v1/acme/accounts', query),
+    revokeAcmeAccount: (id) => json('POST', `/v1/acme/accounts/${encodeURIComponent(id)}/revoke`, { body: {} }),
+    listAcmeOrders: (query) => page('/v1/acme/orders', query),
+    getAcmeOrder: (id) => read(`/v1/acme/orders/${encodeURIComponent(id)}`),
     revokeToken: (id) => json('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
     createApiKey: (key) => json('POST', '/v1/api-keys', { body: key, repeatable: true }),
     listApiKeys: (query) => page('/v1/api-keys', query),

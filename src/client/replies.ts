@@ -70,6 +70,46 @@ export interface ApiKeyReply {
   readonly createdBy?: string;
 }
 
+export interface EabKeyReply {
+  /** The kid. */
+  readonly id: string;
+  /** Base64url: only in the answer to its creation. */
+  readonly hmac?: string;
+  readonly authority?: string;
+  readonly uses: number;
+  readonly accounts: readonly string[];
+  readonly names?: readonly string[];
+  readonly note?: string;
+  readonly expiresAt: string;
+  readonly revokedAt?: string;
+}
+
+export interface AcmeAccountReply {
+  readonly id: string;
+  readonly authority: string;
+  readonly status: string;
+  readonly contact: readonly string[];
+  readonly eab?: string;
+  readonly createdAt: string;
+}
+
+export interface AcmeOrderReply {
+  readonly id: string;
+  readonly account: string;
+  readonly status: string;
+  readonly profile: string;
+  readonly identifiers: readonly { readonly type: string; readonly value: string }[];
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly serial?: string;
+  readonly problem?: string;
+  readonly authorizations?: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly challenges: readonly { readonly type: string; readonly status: string; readonly problem?: string }[];
+  }[];
+}
+
 export interface PageReply<T> {
   readonly items: readonly T[];
   readonly next?: string;

@@ -1,4 +1,5 @@
 import type { RawProfile } from '../policy/profile.ts';
+import type { AcmeConfig } from './acme-schema.ts';
 import type { Listener } from './forms.ts';
 import type { StoreLocation } from './store-address.ts';
 
@@ -21,6 +22,8 @@ export interface Config {
   readonly hostNames: readonly string[];
   /** False where they are the usual ones: of those, what name constraints forbid is left out. */
   readonly hostNamesGiven: boolean;
+  /** Files, absolute; both or none. */
+  readonly httpsCertificate: { readonly cert?: string; readonly key?: string };
   readonly store: {
     readonly url: StoreLocation;
     /** Seconds. */
@@ -96,6 +99,7 @@ export interface Config {
     readonly eventStreamsPerAddress: number;
   };
   readonly log: { readonly level: LogLevel; readonly requests: boolean };
+  readonly acme: AcmeConfig;
   readonly workers: number;
 }
 

@@ -33,7 +33,7 @@ export interface Overrides {
 /** `publicUrl.https` is `CHANCERY_PUBLIC_URL__HTTPS`. */
 export const variableName = (path: readonly string[]): string => PREFIX + path.map(shout).join('__');
 
-const shout = (name: string): string => name.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('-', '_').toUpperCase();
+const shout = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('-', '_').toUpperCase();
 
 /**
  * The settings among the environment's variables. An empty variable counts as not set. A secret may be given as the
@@ -70,12 +70,15 @@ export function readCommandLine(schema: SchemaNode, values: Readonly<Record<stri
   });
 }
 
+/** Where a word ends is a matter of taste where there are digits: HTTP01_PORT, HTTP_01_PORT. */
+const letters = (name: string): string => name.replaceAll('_', '');
+
 /** The value at the end of a variable's name, and its path. Names of a table's members are written in capitals, `_` for `-`. */
 function findSetting(schema: SchemaNode, variable: string): { readonly path: string[]; readonly node: SchemaNode } | undefined {
   const path: string[] = [];
   let node = schema;
   for (const segment of variable.slice(PREFIX.length).split('__')) {
-    const name = kindOf(node) === 'table' ? segment.toLowerCase().replaceAll('_', '-') : Object.keys(node.properties ?? {}).find((key) => shout(key) === segment);
+    const name = kindOf(node) === 'table' ? segment.toLowerCase().replaceAll('_', '-') : Object.keys(node.properties ?? {}).find((key) => letters(shout(key)) === letters(segment));
     const next = name === undefined ? undefined : kindOf(node) === 'table' ? memberOf(node, name) : node.properties?.[name];
     if (name === undefined || next === undefined) return undefined;
     path.push(name);

@@ -122,6 +122,7 @@ function complete(settings: Settings, file: string | undefined, folder: string, 
     runtime: settings.runtime === undefined ? data : resolve(folder, settings.runtime),
     hostNamesGiven: settings.hostNames !== undefined,
     hostNames: settings.hostNames ?? usualHostNames(machine, settings.publicUrl.https),
+    httpsCertificate: Object.fromEntries(Object.entries(settings.httpsCertificate).map(([name, path]) => [name, resolve(folder, path)])),
     store: {
       ...settings.store,
       url: url.kind === 'embedded' ? { ...url, folder: resolve(folder, url.folder) } : url,

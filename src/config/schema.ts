@@ -1,43 +1,9 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import type { RawProfile } from '../policy/profile.ts';
 import { MOST_SHARDS } from '../x509/crl-shard.ts';
-import { type Form, type FormName, FORMS, type Listener } from './forms.ts';
+import { AcmeSchema } from './acme-schema.ts';
+import { Address, Choice, closed, Count, Duration, File, Flag, formed, optional, Secret, Texts } from './schema-parts.ts';
 import type { StoreLocation } from './store-address.ts';
-
-// What a value is, where it is not plain: `x-form` names its form (forms.ts), whose parsed value is the static type here.
-// A member with a default is always there once the configuration is read, so it is not Optional.
-
-interface About {
-  readonly description: string;
-  readonly default?: string;
-  readonly examples?: readonly unknown[];
-  readonly 'x-secret'?: true;
-}
-
-function formed<T>(name: FormName, about: About) {
-  const form: Form<unknown> = FORMS[name];
-  const type = form.takesNumbers ? { type: ['string', 'integer'], minimum: 0 } : { type: 'string' };
-  return Type.Unsafe<T>({ ...type, ...(form.pattern === undefined ? {} : { pattern: form.pattern }), 'x-form': name, ...about });
-}
-
-const Duration = (description: string, byDefault?: string) =>
-  formed<number>('duration', { description, ...(byDefault === undefined ? {} : { default: byDefault }) });
-const Address = (description: string, byDefault: string) => formed<Listener | 'off'>('listener', { description, default: byDefault });
-const Choice = <const T extends readonly string[]>(values: T, about: { readonly description?: string; readonly default?: T[number] } = {}) =>
-  Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...about });
-const Flag = (description: string, about: { readonly default?: boolean; readonly examples?: readonly unknown[] } = {}) => Type.Boolean({ description, ...about });
-const Count = (description: string, byDefault: number, range: { readonly minimum: number; readonly maximum?: number }) =>
-  Type.Integer({ description, default: byDefault, ...range });
-const Texts = (description: string, about: { readonly default?: readonly string[]; readonly examples?: readonly unknown[]; readonly item?: TSchema; readonly minItems?: number } = {}) => {
-  const { item = Type.String({ minLength: 1 }), ...rest } = about;
-  return Type.Unsafe<string[]>({ type: 'array', items: item, description, ...rest });
-};
-
-const Secret = (description: string) => Type.String({ minLength: 1, description, 'x-secret': true });
-const File = (description: string, example: string) => Type.String({ minLength: 1, description, examples: [example] });
-
-const closed = { additionalProperties: false } as const;
-const optional = Type.Optional;
 
 const KEY_TYPES = ['P-256', 'P-384', 'P-521', 'Ed25519', 'RSA', 'RSA-2048', 'RSA-3072', 'RSA-4096'] as const;
 const NAME_KINDS = ['dns', 'ip', 'email', 'uri', 'text'] as const;
@@ -111,6 +77,11 @@ export const ConfigSchema = Type.Object(
       minItems: 1,
       item: formed<string>('hostName', { description: 'A name or address' }), examples: [['ca.example.com', 'localhost', '127.0.0.1']],
     })),
+    httpsCertificate: Type.Object(
+      {
+        cert: optional(File('Its chain, PEM, the listener\'s own certificate first', '/etc/chancery/https.pem')),
+        key: optional(File('Its key, PEM', '/etc/chancery/https.key')),
+      }, { ...closed, description: 'Certificate of the https listener from files, looked at again every minute; the service makes its own where absent' }),
     store: Type.Object(
       {
         url: optional(formed<StoreLocation>('store', {
@@ -168,7 +139,7 @@ export const ConfigSchema = Type.Object(
       }, { ...closed, description: 'The OCSP responders of the authorities whose key is here' }),
     profiles: Type.Unsafe<Record<string, RawProfile>>(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), ProfileSchema, {
       ...closed,
-      description: 'Added to, or changing, the built-in profiles server, client, node, operator, ocsp and subordinate',
+      description: 'Added to, or changing, the built-in profiles server, acme, client, node, operator, ocsp and subordinate',
       examples: [{ server: { lifetime: '90d', names: { allow: ['**.example.com', '10.0.0.0/8'] } } }],
     })),
     defaultProfile: Type.String({ minLength: 1, default: 'server', description: 'Profile of a request that names none' }),
@@ -200,6 +171,7 @@ export const ConfigSchema = Type.Object(
         level: Choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { description: 'The least level that is logged', default: 'info' }),
         requests: Flag('Whether each call is logged', { default: false }),
       }, { ...closed, description: 'The log' }),
+    acme: AcmeSchema,
     workers: Count('Processes that share the listeners and the store', 1, { minimum: 1, maximum: 64 }),
   },
   { ...closed, $id: 'https://chancery.invalid/config.schema.json', title: 'Chancery configuration' },

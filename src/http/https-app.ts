@@ -37,6 +37,8 @@ export interface RestOptions {
   readonly authorities: AuthorityRoutes;
   readonly events: RevocationEventRoutes;
   readonly audit: { readonly store: AuditStore; readonly authentication: Authentication };
+  /** Other protocols, each in a scope of its own. */
+  readonly doors: readonly ((app: App) => void)[];
 }
 
 /** The https listener: everything. */
@@ -53,6 +55,7 @@ export async function buildHttpsApp(options: AppOptions, published: PublishedOpt
   authorityRoutes(app, rest.authorities);
   auditRoutes(app, rest.audit);
   revocationEventRoutes(app, rest.events);
+  for (const door of rest.doors) door(app);
   publishedRoutes(app, published);
   await app.ready();
   return app;
@@ -63,7 +66,7 @@ export async function buildHttpApp(options: AppOptions, published: PublishedOpti
   const app = buildApp(options);
   publishedRoutes(app, published);
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  app.all('/v1/*', () => {
+  for (const path of ['/v1/*', '/acme/*']) app.all(path, () => {
     throw new Refused('tls-required', `This call is served over TLS only: ${httpsUrl()}. Nothing of it was used; a credential that was sent here in clear should be replaced.`);
   });
   await app.ready();

@@ -10,17 +10,18 @@ export interface RateLimit {
 }
 
 /**
- * So many calls a minute for each key, by a leaking bucket: a burst of a minute's worth passes, then the rate holds.
- * @param perMinute 0 for no limit
+ * So many calls a minute, or another window, for each key, by a leaking bucket: a burst of a window's worth passes, then the rate holds.
+ * @param most 0 for no limit
+ * @param window milliseconds
  */
-export function rateLimit(perMinute: number): RateLimit {
-  if (perMinute === 0) return { take: () => 0, wait: () => 0 };
-  const each = MINUTE / perMinute;
+export function rateLimit(most: number, window = MINUTE): RateLimit {
+  if (most === 0) return { take: () => 0, wait: () => 0 };
+  const each = window / most;
   /** When the key's bucket will be empty, milliseconds. */
   const emptyAt = new Map<string, number>();
   const level = (key: string, now: number): number => Math.max(emptyAt.get(key) ?? now, now);
   const wait = (key: string, now: number): number => {
-    const over = level(key, now) + each - now - MINUTE;
+    const over = level(key, now) + each - now - window;
     return over > 0 ? Math.ceil(over / 1000) : 0;
   };
   return {

@@ -5,6 +5,7 @@ import type { Profile } from '../policy/profile.ts';
 import type { CertificationRequest } from '../x509/csr.ts';
 import { X509Error } from '../x509/errors.ts';
 import { nameToText, textToName } from '../x509/general-name.ts';
+import type { IssueInput } from './input.ts';
 
 export interface Asked {
   readonly csr: CertificationRequest;
@@ -13,24 +14,27 @@ export interface Asked {
   /** Names given beside the CSR. */
   readonly names: readonly string[] | undefined;
   readonly validity: number | undefined;
+  readonly life?: IssueInput['life'];
 }
 
 /** A candidate and the common name that its certificate would have. */
 export interface NamedCandidate extends Candidate {
   readonly commonName: string | undefined;
+  /** Where exactly that was asked for. */
+  readonly life?: IssueInput['life'];
 }
 
 const COMMON_NAME_MOST = 64;
 
 /** What is asked for, with its names settled between the CSR, the call and the profile's rule for common names. */
-export function candidateFrom({ csr, profile, grant, names: texts, validity }: Asked): NamedCandidate {
+export function candidateFrom({ csr, profile, grant, names: texts, validity, life }: Asked): NamedCandidate {
   const faults: string[] = [];
   const bare = texts === undefined && csr.names.length === 0 && csr.commonName === undefined;
   // A renewal whose CSR only proves the new key: the names are those of the certificate presented.
   if (bare && grant.renewal !== undefined) return { profile, publicKey: csr.publicKey, nameFaults: [], extensions: csr.extensions, validity, grant, ...grant.renewal };
   const names = namesAsked(csr, texts, faults);
   const commonName = settleCommonName(csr.commonName, profile, names, faults);
-  return { profile, publicKey: csr.publicKey, names, nameFaults: faults, extensions: csr.extensions, validity, grant, commonName };
+  return { profile, publicKey: csr.publicKey, names, nameFaults: faults, extensions: csr.extensions, validity, grant, commonName, life };
 }
 
 /** The CSR's names, or those given beside it; where both are there they must say the same. */

@@ -9,7 +9,7 @@ import type { NamedCandidate } from './candidate.ts';
 import type { IssuingProfile } from './context.ts';
 
 /** What of a candidate is in the certificate's bytes. */
-export interface Certifiable extends Pick<NamedCandidate, 'publicKey' | 'names' | 'commonName' | 'validity'> {
+export interface Certifiable extends Pick<NamedCandidate, 'publicKey' | 'names' | 'commonName' | 'validity' | 'life'> {
   readonly grant: Pick<Grant, 'maxValidity'>;
 }
 
@@ -31,12 +31,12 @@ export interface ToBeSigned extends Life {
  * began. Never outside the issuer's.
  * @param now milliseconds since the epoch
  */
-export function lifeOf({ profile, authority }: IssuingProfile, { validity, grant }: Pick<Certifiable, 'validity' | 'grant'>, now: number): Life {
+export function lifeOf({ profile, authority }: IssuingProfile, { validity, grant, life: asked = {} }: Pick<Certifiable, 'validity' | 'grant' | 'life'>, now: number): Life {
   const seconds = Math.floor(now / 1000);
   const life = validity ?? Math.min(profile.lifetime, mostValidity({ profile, grant }));
   return {
-    notBefore: Math.max(seconds - profile.backdate, authority.certificate.notBefore),
-    notAfter: Math.min(seconds + life - 1, authority.certificate.notAfter),
+    notBefore: Math.max(asked.notBefore ?? seconds - profile.backdate, authority.certificate.notBefore),
+    notAfter: Math.min(asked.notAfter ?? (asked.notBefore ?? seconds) + life - 1, authority.certificate.notAfter),
   };
 }
 

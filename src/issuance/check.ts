@@ -34,7 +34,7 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
   }
   try {
     const csr = parseCertificationRequest(input.csr);
-    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, validity: input.validity });
+    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, validity: validityOf(context, input), life: input.life });
     // A key of absurd size or exponent never reaches the verification; the key step refuses it.
     const possessionProved = cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0;
     if (possessionProved) verifyPossession(csr);
@@ -44,6 +44,11 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
     const code = error.code === 'bad-signature' ? 'csr-possession' : 'csr-malformed';
     throw new Refused(code, `The CSR is refused: ${error.detail}`, { cause: error, faults: [{ code: error.code, detail: error.detail, at: 'csr' }] });
   }
+}
+
+/** Seconds asked for, in whichever way. */
+function validityOf({ clock }: IssuanceContext, { validity, life }: IssueInput): number | undefined {
+  return life?.notAfter === undefined ? validity : life.notAfter + 1 - (life.notBefore ?? Math.floor(clock() / 1000));
 }
 
 /** The one profile that the identity may ask for, or the deployment's default. */

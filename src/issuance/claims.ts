@@ -1,5 +1,5 @@
 import { sha256 } from '../digest.ts';
-import { requesterKey } from '../identity/identity.ts';
+import { type Identity, requesterKey } from '../identity/identity.ts';
 import type { Claim } from '../store/store.ts';
 import { lifeOf } from './certify.ts';
 import type { Checked } from './check.ts';
@@ -12,6 +12,10 @@ const IDEMPOTENCY_SECONDS = 86_400;
 export const csrDigest = ({ issuing, candidate, keyHash }: Checked): string =>
   sha256(JSON.stringify([issuing.profile.name, keyHash, candidate.names.map(({ kind, value }) => `${kind}:${value}`).sort()]));
 
+/** The claim's key for an Idempotency-Key of a requester. */
+export const claimsKeyOf = (requester: Pick<Identity, 'kind' | 'name'>, idempotencyKey: string): string =>
+  `idempotency/request/${sha256(`${requesterKey(requester)}\n${idempotencyKey}`)}`;
+
 /** Retry is safe: the same requester with the same CSR, and a call repeated with its Idempotency-Key, find the first request. */
 export function claimsOf(input: IssueInput, checked: Checked, now: number): Claim[] {
   const seconds = Math.floor(now / 1000);
@@ -19,11 +23,12 @@ export function claimsOf(input: IssueInput, checked: Checked, now: number): Clai
   const claims: Claim[] = [];
   // First, so that a key used again for something else is told as that.
   if (input.idempotencyKey !== undefined) {
-    const key = sha256(`${requesterKey(input.identity)}\n${input.idempotencyKey}`);
-    claims.push({ key: `idempotency/request/${key}`, fingerprint: digest, expires: seconds + IDEMPOTENCY_SECONDS, livesWithRequest: false });
+    const expires = seconds + (input.idempotencyFor ?? IDEMPOTENCY_SECONDS);
+    claims.push({ key: claimsKeyOf(input.identity, input.idempotencyKey), fingerprint: digest, expires, livesWithRequest: false });
   }
-  // A token keeps its own uses. For all others the claim ends where a renewal becomes due.
-  if (input.identity.grant.token === undefined) {
+  // A token keeps its own uses, and each ACME order is a request of its own, also for the same key again.
+  // For all others the claim ends where a renewal becomes due.
+  if (input.identity.grant.token === undefined && input.identity.kind !== 'acme') {
     const key = sha256(`${requesterKey(input.identity)}\n${digest}`);
     const left = lifeOf(checked.issuing, checked.candidate, now).notAfter + 1 - seconds;
     claims.push({ key: `csr/${key}`, fingerprint: digest, expires: seconds + Math.floor(left * SAME_CSR_SHARE), livesWithRequest: true });

@@ -11,4 +11,8 @@ export interface IssueInput {
   readonly validity?: number | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly idempotencyKey?: string | undefined;
+  /** Seconds for which the key stands; a day where absent. */
+  readonly idempotencyFor?: number | undefined;
+  /** Seconds since the epoch: exactly when the certificate is to begin and end. The profile's rules hold for its length. */
+  readonly life?: { readonly notBefore?: number; readonly notAfter?: number } | undefined;
 }

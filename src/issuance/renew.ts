@@ -25,6 +25,8 @@ export async function renew(context: IssuanceContext, { renewed, ...input }: Ren
   if (issuing === undefined || !issuing.profile.renewable || renewed.certificate === undefined) {
     throw new Refused('renewal-refused', `Certificates of profile ${renewed.profile} cannot be renewed by their holder; ask for a new one.`);
   }
+  // Control of its names was shown for a time, not for ever.
+  if (renewed.requester.kind === 'acme') throw new Refused('renewal-refused', 'A certificate by ACME is renewed by ACME, where control of its names is shown anew.');
   const { profile } = issuing;
   // Never longer than the first certificate was allowed to live, however often it is renewed.
   const limit = renewed.maxValidity === undefined ? {} : { maxValidity: renewed.maxValidity };

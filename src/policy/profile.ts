@@ -83,6 +83,8 @@ const COMMON = {
 /** The profiles that are there without a line of configuration. */
 const BUILT_IN: Readonly<Record<string, RawProfile>> = {
   server: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'] } },
+  // For names that were shown to be controlled, one by one.
+  acme: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'], wildcards: true } },
   client: { extendedKeyUsage: ['clientAuth'], commonNameOnly: true, names: { kinds: ['dns', 'ip', 'email', 'uri', 'text'] } },
   node: { extendedKeyUsage: ['serverAuth', 'clientAuth'], names: { kinds: ['dns', 'ip', 'uri'] } },
   operator: {

@@ -2,6 +2,7 @@ import type { AuditDraft, AuditEntry } from '../audit/entry.ts';
 import type { RequestRecord, RequestState, Revocation } from '../issuance/request.ts';
 import type { Scope } from '../identity/identity.ts';
 import type { CrlStore, EncodeEntry } from './crl-store.ts';
+import type { ObjectStore } from './objects.ts';
 
 /**
  * The store's contract, with that of revocations and CRLs in `crl-store.ts`. Its obligations, the same for every implementation (test/contracts/store.ts proves them):
@@ -22,9 +23,10 @@ export interface Store {
   readonly audit: AuditStore;
   readonly leases: LeaseStore;
   readonly blockedKeys: BlockedKeyStore;
+  readonly objects: ObjectStore;
   /** Throws StoreUnavailable when the store cannot take writes now. */
   ping(): Promise<void>;
-  /** Removes what has ended: records after their retention, claims, tokens, quota windows. Bounded work; true when more is left. */
+  /** Removes what has ended: records after their retention, claims, tokens, quota windows, objects. Bounded work; true when more is left. */
   sweep(now: number, limits: { readonly retainEnded: number; readonly most: number }): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -47,6 +47,12 @@ interface Requested {
   readonly extensions: readonly Extension[];
 }
 
+/**
+ * There is only v1, the number 0 (RFC 2986 4.1). Programs in Ruby, its ACME client among them, write the number of a certificate of
+ * version 3 instead. It is signed, and says nothing that anybody acts upon.
+ */
+const VERSION_BY_MISTAKE = 2;
+
 const NOTHING: Requested = { names: [], extensions: [] };
 
 /** Reads a CSR strictly, all but its signature. Throws an `X509Error` that names the first fault. */
@@ -60,7 +66,7 @@ export function parseCertificationRequest(der: Uint8Array): CertificationRequest
   const info = request.sequence('CertificationRequestInfo');
   const tbs = der.subarray(start, request.offset);
   const version = info.smallInteger('version');
-  if (version !== 0) info.fail('unsupported-version', `the version is ${version}; only v1 (0) exists (RFC 2986 4.1)`);
+  if (version !== 0 && version !== VERSION_BY_MISTAKE) info.fail('unsupported-version', `the version is ${version}; only v1 (0) exists (RFC 2986 4.1)`);
   const subject = readDistinguishedName(info, 'subject');
   const publicKey = readSubjectPublicKeyInfo(info);
   const requested = readAttributes(info);

@@ -50,7 +50,7 @@ export const OID = {
   microsoftEnrolmentCsp: '1.3.6.1.4.1.311.13.2.2',
   microsoftRequestClientInfo: '1.3.6.1.4.1.311.21.20',
 
-  // Extensions (RFC 5280 4.2 and 5.2, RFC 6960)
+  // Extensions (RFC 5280 4.2 and 5.2, RFC 6960, RFC 8737)
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
@@ -68,6 +68,7 @@ export const OID = {
   extendedKeyUsage: '2.5.29.37',
   freshestCRL: '2.5.29.46',
   authorityInformationAccess: '1.3.6.1.5.5.7.1.1',
+  acmeIdentifier: '1.3.6.1.5.5.7.1.31',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
 
   // OCSP (RFC 6960 4.2.1, 4.4)

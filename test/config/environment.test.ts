@@ -14,6 +14,7 @@ t.teardown(() => rmSync(folder, { recursive: true }));
 t.test('every value has a variable, named for its path', async (t) => {
   t.equal(variableName(['publicUrl', 'https']), 'CHANCERY_PUBLIC_URL__HTTPS');
   t.equal(variableName(['profiles', 'docker-node', 'names', 'allow']), 'CHANCERY_PROFILES__DOCKER_NODE__NAMES__ALLOW');
+  t.equal(variableName(['acme', 'http01Port']), 'CHANCERY_ACME__HTTP01_PORT');
   const paths = [...leavesOf(schema)].map(({ path }) => path.map((part) => (part === '<name>' ? 'docker-node' : part)));
   const env = Object.fromEntries(paths.map((path) => [variableName(path), 'x']));
   t.equal(Object.keys(env).length, paths.length, 'no two share a variable');
@@ -28,6 +29,11 @@ t.test('texts become what the setting wants', async (t) => {
     CHANCERY_ELIGIBILITY: '[key, {step: quota, limit: 5}]', CHANCERY_LIMITS__BODY: '0x10', CHANCERY_AUTHORITY__VERIFY_SIGNATURES: 'constructor',
   });
   t.same(overrides.map(({ value }) => value), [4, true, ['a.example.com', '10.0.0.1'], '7d', ['key', { step: 'quota', limit: 5 }], '0x10', 'constructor']);
+});
+
+t.test('where a word ends is a matter of taste', async (t) => {
+  const written = ['CHANCERY_HOST_NAMES', 'CHANCERY_HOSTNAMES', 'CHANCERY_HO_ST_NAMES'];
+  t.same(written.flatMap((name) => readEnvironment(schema, { [name]: 'a.example.com' }).overrides.map(({ path }) => path.join())), ['hostNames', 'hostNames', 'hostNames']);
 });
 
 t.test('an empty variable is not set', async (t) => {

@@ -60,6 +60,12 @@ t.test('without a file and variables everything is at its default', async (t) =>
     keys: { block: [], debianBlockLists: [] },
     limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, eventStreams: 2000, eventStreamsPerAddress: 100, failuresPerAddress: 120 },
     log: { level: 'info', requests: false },
+    httpsCertificate: {},
+    acme: {
+      enabled: false, profile: 'acme', profiles: [], deny: [], externalAccount: 'optional', challenges: ['http-01', 'dns-01', 'tls-alpn-01'],
+      http01Port: 80, tlsAlpn01Port: 443, permitNetworks: [], caaIdentities: [], privateZones: [], orderLifetime: 604_800, authorizationLifetime: 2_592_000,
+      attempts: 3, attemptTimeout: 10, limits: { accountsPerAddress: 100, ordersPerAccount: 1000, ordersPerName: 60, failuresPerName: 30 }, refuseNonces: 0, authorities: {},
+    },
     workers: 1,
   });
 });
@@ -167,7 +173,7 @@ workers: 2
       '3:3: limits.connections is "many"; expected a whole number, at least 1',
       '4:7: crl.lifetime is "1 week"; expected a duration such as 90s, 15m, 12h, 30d or 1y (a plain number is seconds)',
       '5:29: hostNames[1] is "bad_name"; expected a host name or an IP address',
-      '6:1: lgo is unknown (did you mean log?); expected one of data, runtime, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
+      '6:1: lgo is unknown (did you mean log?); expected one of data, runtime, listen, publicUrl, hostNames, httpsCertificate, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, acme, workers',
       '8:1: Map keys must be unique; expected each name once',
       'CHANCERY_LISTEN__HTTPS: listen.https is "8443"; expected host:port, such as 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:0, or off',
       'CHANCERY_LOG__LEVEL: log.level is "inof" (did you mean info?); expected one of fatal, error, warn, info, debug, trace, silent',
@@ -201,7 +207,7 @@ t.test('what is wrong with a value is said in words', async (t) => {
     'store: {url: "redis:/:secret@host"}': `1:9: store.url is no address of a store; expected ${STORE_ADDRESSES}`,
     'store: {url: 5}': `1:9: store.url is not of the form; expected ${STORE_ADDRESSES}`,
     'authority: {passphrase: [secret]}': '1:13: authority.passphrase is not of the form; expected text',
-    '- a': '1:1: is a list; expected a group of data, runtime, listen, publicUrl, hostNames, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, workers',
+    '- a': '1:1: is a list; expected a group of data, runtime, listen, publicUrl, hostNames, httpsCertificate, store, authority, crl, ocsp, profiles, defaultProfile, eligibility, keys, limits, log, acme, workers',
   };
   for (const [yaml, expected] of Object.entries(cases)) t.same(faults({ yaml }), [expected], yaml);
 });
@@ -217,6 +223,10 @@ t.test('values that do not go together are told', async (t) => {
     'listen: {https: off, http: off}': '1:1: listen turns both https and http off; expected one of them',
     'listen: {http: "127.0.0.1:8443"}': '1:10: listen.http is the address of listen.https too; expected an address of its own',
     'crl: {lifetime: 5d}': '1:1: crl.renewBefore is 5d; expected less than crl.lifetime (5d)',
+    'acme: {allow: ["a b/c*"]}': '1:16: acme.allow[0] is "a b/c*"; expected a name pattern: a name, *.domain, **.domain, an address or network, or *',
+    'acme: {permitNetworks: ["10.0.0.1/8"]}': '1:25: acme.permitNetworks[0] is "10.0.0.1/8"; expected a network without bits behind its prefix, such as 10.0.0.0/8 or fd00::/8',
+    'acme: {resolver: "dns.example"}': '1:8: acme.resolver is "dns.example"; expected the address of a resolver, with its port: 10.0.0.53:53, [fd00::53]:53',
+    'httpsCertificate: {cert: /a.pem}': '1:1: httpsCertificate has a cert and no key; expected both, or none',
     'crl: {renewBefore: 1m, coalesce: 2m}': '1:24: crl.coalesce is 2m; expected at most crl.renewBefore (1m)',
     'crl: {rootLifetime: 0}': '1:7: crl.rootLifetime is no time at all; expected at least 1s',
     'ocsp: {lifetime: 59, maxAge: 20}': '1:8: ocsp.lifetime is 59s; expected at least 1m',
@@ -225,13 +235,13 @@ t.test('values that do not go together are told', async (t) => {
     'profiles: {ocsp: {approval: true}}': '1:19: profiles.ocsp.approval has the service wait for approval of the certificates that sign its OCSP answers; expected no approval for profile ocsp, or ocsp.serve: false',
     'limits: {requestTime: 0}': '1:10: limits.requestTime is no time at all; expected at least 1s',
     'store: {retainEnded: 13d}': '1:9: store.retainEnded is 13d; expected at least 2 times crl.lifetime (14d)',
-    'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which there is not (did you mean server?); expected one of server, client, …',
+    'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which there is not (did you mean server?); expected one of server, acme, …',
     'eligibility: [names, profile]': '1:1: eligibility leaves out the check key; expected key, names and profile among the checks',
     'eligibility: [key, names, key, profile]': '1:27: eligibility[2] is the check key again; expected each check once',
-    'eligibility: [key, names, profile, {step: approval, profiles: [nodes]}]': '1:64: eligibility[3].profiles[0] names the profile "nodes", which there is not (did you mean node?); expected one of server, client, …',
+    'eligibility: [key, names, profile, {step: approval, profiles: [nodes]}]': '1:64: eligibility[3].profiles[0] names the profile "nodes", which there is not (did you mean node?); expected one of server, acme, …',
     'profiles: {server: {approval: true}}\neligibility: [key, names, profile]': '1:21: profiles.server.approval asks for approval, which is not among the checks of eligibility; expected approval in eligibility',
   };
-  const withFewProfiles = (fault: string): string => fault.replace(/one of server, client, .*$/, 'one of server, client, …');
+  const withFewProfiles = (fault: string): string => fault.replace(/one of server, acme, .*$/, 'one of server, acme, …');
   for (const [yaml, expected] of Object.entries(cases)) t.same(faults({ yaml }).map(withFewProfiles), [expected], yaml);
 });
 

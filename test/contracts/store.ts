@@ -5,6 +5,7 @@ import { credentialsContract } from './store/credentials.ts';
 import { crlsContract } from './store/crls.ts';
 import { leasesContract } from './store/leases.ts';
 import { listingsContract } from './store/listings.ts';
+import { objectsContract } from './store/objects.ts';
 import { racesContract } from './store/races.ts';
 import { requestsContract } from './store/requests.ts';
 import { retryContract } from './store/retry.ts';
@@ -15,7 +16,7 @@ import type { OpenStore } from './store/harness.ts';
 export function storeContract(name: string, open: OpenStore): void {
   const parts = {
     requests: requestsContract, retry: retryContract, listings: listingsContract, certificates: certificatesContract, crls: crlsContract,
-    credentials: credentialsContract, audit: auditContract, leases: leasesContract, sweep: sweepContract, races: racesContract,
+    credentials: credentialsContract, audit: auditContract, leases: leasesContract, objects: objectsContract, sweep: sweepContract, races: racesContract,
   };
   for (const [part, run] of Object.entries(parts)) {
     t.test(`${name}: ${part}`, async (t) => {

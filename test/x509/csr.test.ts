@@ -88,6 +88,8 @@ t.test('the other parts have one form', async (t) => {
     ['the same again', sequence(info, algorithm, signature), 'ok'],
     ['nothing', new Uint8Array(), 'truncated'],
     ['version 1', makeCsr({ version: integer(1) }), 'unsupported-version'],
+    ['version 2, as programs in Ruby write it', makeCsr({ version: integer(2) }), 'ok'],
+    ['version 3', makeCsr({ version: integer(3) }), 'unsupported-version'],
     ['no version', sequence(sequence(subject, key, contextExplicit(0)), algorithm, signature), 'unexpected-tag'],
     ['no attributes at all, which only their emptiness may say', sequence(sequence(version, subject, key), algorithm, signature), 'truncated'],
     ['more behind the attributes', sequence(sequence(version, subject, key, contextExplicit(0), nullValue()), algorithm, signature), 'trailing-bytes'],

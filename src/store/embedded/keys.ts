@@ -10,6 +10,8 @@ import { name } from '../name.ts';
  * | requests | id (the serial's octets) | place, record (`record-codec.ts`) |
  * | catalogue | place | what listings ask for, and the marks of claims and token uses (`catalogue.ts`) |
  * | states | state, place | nothing: the requests in every state but `issued` |
+ * | objects | octets of kind and id (`object-key.ts`) | a small versioned object (`objects.ts`) |
+ * | objectIndex | name(index), order, key of the object | nothing: it is listed there |
  * | ends | kind, end, key | what ends by itself, in the order in which it does: for requests how many from that place on (`ends.ts`) |
  * | claims | name(kind, key) | a claim on a token or API key, and its id (`claims.ts`) |
  * | tokens, apiKeys | 0, place | id (JSON) |
@@ -31,7 +33,7 @@ import { name } from '../name.ts';
  * requesters have none: listings walk the catalogue, which is small, in bounded steps.
  */
 export const TABLES = [
-  'meta', 'requests', 'catalogue', 'states', 'ends', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'feed', 'revoked', 'crls', 'audit', 'leases',
+  'meta', 'requests', 'catalogue', 'states', 'ends', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'feed', 'revoked', 'crls', 'audit', 'leases', 'objects', 'objectIndex',
 ] as const;
 export type TableName = (typeof TABLES)[number];
 
@@ -106,7 +108,7 @@ export const credentialKey = (id: string): Buffer => Buffer.concat([Buffer.of(1)
 export const quotaKey = (end: number, window: number, key: string): Buffer => Buffer.concat([ordinal(end), ordinal(window), name(key)]);
 
 /** What `ends` holds, each kind with the key that follows the time. */
-export const ENDS = { request: 0, token: 1, claim: 2 } as const;
+export const ENDS = { request: 0, token: 1, claim: 2, object: 3 } as const;
 
 /** `end`: milliseconds since the epoch. `key`: the place of a request, the key of a token or claim in its table. */
 export function endKey(kind: number, end: number, key: Buffer): Buffer {

@@ -9,6 +9,7 @@ import { Hints } from './hints.ts';
 import { META } from './keys.ts';
 import { leaseStore } from './leases.ts';
 import { MarkIndex } from './mark-index.ts';
+import { objectStore } from './objects.ts';
 import { replicaStore } from './replicas.ts';
 import { requestStore } from './request-store.ts';
 import { isBlocked } from './requests.ts';
@@ -55,6 +56,7 @@ export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Pr
     crls: crlStore(environment, batches, hints),
     audit: auditStore(environment, batches),
     leases: leaseStore(batches),
+    objects: objectStore(environment, batches),
     replicas: replicaStore(environment, batches),
     transfer: transferStore(environment, batches),
     blockedKeys: {

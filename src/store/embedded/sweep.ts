@@ -8,6 +8,7 @@ import { placesOf } from './ends.ts';
 import { isInFeed } from './feed.ts';
 import { ENDS, STATES, credentialPlaceKey, endKey, endedKey, idKey, ordinal, stateKey } from './keys.ts';
 import type { TableName } from './keys.ts';
+import { removeEndedObject } from './objects.ts';
 import { readStored } from './requests.ts';
 
 /** Removals in one step: a few milliseconds. */
@@ -39,6 +40,7 @@ const PHASES: readonly Phase[] = [
   { table: 'ends', range: ({ now, retainEnded }) => endsBefore(ENDS.request, now - retainEnded), remove: removeRequests },
   { table: 'ends', range: ({ now, retainEnded }) => endsBefore(ENDS.token, now - retainEnded), remove: removeToken },
   { table: 'ends', range: ({ now }) => endsBefore(ENDS.claim, now + 1), remove: removeClaim },
+  { table: 'ends', range: ({ now }) => endsBefore(ENDS.object, now + 1), remove: removeEndedObject },
   { table: 'quotas', range: ({ now }) => ({ start: ordinal(0), end: ordinal(now + 1) }), remove: removeQuota },
 ];
 

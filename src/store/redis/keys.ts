@@ -28,6 +28,9 @@ import { name } from '../name.ts';
  * | f:<authority> | zset | serials by the revision of their latest change |
  * | fc:<authority> | hash | serial -> the change (`feed.ts`) |
  * | d:<authority><document><generation> | string | a document's DER; it ends by itself until its head names it |
+ * | o:<octets of kind and id> | string | a small versioned object (`objects.ts`) |
+ * | oi:<name of an index> | zset | order (6 octets) and key of each object in it, all with score 0: in the order of their octets |
+ * | object-ends | zset | keys of objects by their end |
  * | leases | hash | name -> end, fence, holder |
  * | replicas | hash | id -> when it was seen, entry (JSON) |
  *
@@ -58,6 +61,9 @@ export const KEYS = {
   feed: 'f:',
   changes: 'fc:',
   document: 'd:',
+  object: 'o:',
+  objectIndex: 'oi:',
+  objectEnds: 'object-ends',
   leases: 'leases',
   replicas: 'replicas',
 } as const;

@@ -68,7 +68,7 @@ export const listRecords = (engine: Engine, listing: string, test: Test, page: P
 const cursorKeys = new WeakMap<Engine, Buffer>();
 
 /** The store's own key for its cursors; it never changes. */
-async function cursorKey(engine: Engine): Promise<Buffer> {
+export async function cursorKey(engine: Engine): Promise<Buffer> {
   const known = cursorKeys.get(engine);
   if (known !== undefined) return known;
   const [reply] = await engine.read(['HGET', engine.keys.meta, META.cursorKey]);

@@ -13,6 +13,7 @@ import type { RedisLink } from './link/link.ts';
 import { rebuildIndexes } from './rebuild.ts';
 import { replicaStore } from './replicas.ts';
 import { requestStore } from './request-store.ts';
+import { objectStore } from './objects.ts';
 import { prepareScript } from './scripts/prepare.ts';
 import { sweeper } from './sweep.ts';
 import { transferStore } from './transfer.ts';
@@ -47,6 +48,7 @@ export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOp
     crls: crlStore(engine, hints),
     audit,
     leases: leaseStore(engine),
+    objects: objectStore(engine),
     replicas: replicaStore(engine),
     transfer: transferStore(engine, audit),
     blockedKeys: {

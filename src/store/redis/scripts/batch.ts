@@ -4,6 +4,7 @@ import { common } from './common.ts';
 import { credentialOperations } from './credentials.ts';
 import { crlOperations } from './crls.ts';
 import { leaseOperations } from './leases.ts';
+import { objectOperations } from './objects.ts';
 import { smallOperations } from './small.ts';
 import { loadOperations } from './transfer.ts';
 import { transitionOperations } from './transition.ts';
@@ -56,7 +57,7 @@ local function ends(finish, id)
   end
   list[#list + 1] = id
 end
-${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${smallOperations}${loadOperations}
+${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${objectOperations}${smallOperations}${loadOperations}
 local FAILED = ${FAILED}
 local replies, written, all = {}, {}, cmsgpack.unpack(ARGV[2])
 look_for_blocked(all)

@@ -1,5 +1,6 @@
 import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
+import { objectFunctions } from './objects.ts';
 
 /**
  * Removes some of the requests that have ended, with all that the indexes have of them.
@@ -95,13 +96,13 @@ return { removed, revoked }
 };
 
 /**
- * Removes some of the tokens, claims on tokens and API keys, and windows of quotas that have ended.
- * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: tokens that ended before this (ms). ARGV[3]: claims and windows that ended up to this (ms).
+ * Removes some of the tokens, claims on tokens and API keys, objects, and windows of quotas that have ended.
+ * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: tokens that ended before this (ms). ARGV[3]: claims, objects and windows that ended up to this (ms).
  * ARGV[4]: how many at most. Reply: how many.
  */
 export const sweepRestScript: Script = {
   name: 'sweep-rest',
-  source: `${common}
+  source: `${common}${objectFunctions}
 local left = tonumber(ARGV[4])
 local function each(ends, last, remove)
   local found = call('ZRANGEBYSCORE', ends, '-inf', last, 'LIMIT', 0, left)
@@ -116,6 +117,11 @@ each(K.tokenEnds, '(' .. ARGV[2], function(name)
   call('ZREM', K.tokens, name)
 end)
 if left > 0 then each(K.credentialClaimEnds, ARGV[3], function(name) call('HDEL', K.credentialClaims, name) end) end
+if left > 0 then each(K.objectEnds, ARGV[3], function(key)
+  local value = call('GET', K.object .. key)
+  if value then leave_indexes(key, value) end
+  call('UNLINK', K.object .. key)
+end) end
 if left > 0 then each(K.quotas, ARGV[3], function(window) call('UNLINK', K.quota .. window) end) end
 return tonumber(ARGV[4]) - left
 `,

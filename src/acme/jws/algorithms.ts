@@ -1,0 +1,31 @@
+import { constants, type KeyObject, verify } from 'node:crypto';
+import type { KeyType } from '../../x509/algorithms.ts';
+
+/** A signature algorithm of RFC 7518 3 or RFC 8037 with the one kind of key that it goes with. */
+export interface JwsAlgorithm {
+  readonly key: KeyType;
+  /** Octets of a signature; undefined: as many as the modulus has. */
+  readonly octets: number | undefined;
+  readonly verify: (input: Uint8Array, key: KeyObject, signature: Uint8Array) => boolean;
+}
+
+/** Whatever node:crypto throws over a signature means that it is none. */
+const quietly = (check: JwsAlgorithm['verify']): JwsAlgorithm['verify'] => (input, key, signature) => {
+  try {
+    return check(input, key, signature);
+  } catch {
+    return false;
+  }
+};
+
+const ecdsa = (hash: string): JwsAlgorithm['verify'] => quietly((input, key, signature) => verify(hash, input, { key, dsaEncoding: 'ieee-p1363' }, signature));
+
+/** All that is taken, and nothing else: no `none`, nothing symmetric, no SHA-1 (RFC 8555 6.2). */
+export const JWS_ALGORITHMS: Readonly<Record<string, JwsAlgorithm>> = {
+  ES256: { key: 'P-256', octets: 64, verify: ecdsa('sha256') },
+  ES384: { key: 'P-384', octets: 96, verify: ecdsa('sha384') },
+  EdDSA: { key: 'Ed25519', octets: 64, verify: quietly((input, key, signature) => verify(null, input, key, signature)) },
+  RS256: { key: 'RSA', octets: undefined, verify: quietly((input, key, signature) => verify('sha256', input, { key, padding: constants.RSA_PKCS1_PADDING }, signature)) },
+  // RFC 7518 3.5: the salt is as long as the hash.
+  PS256: { key: 'RSA', octets: undefined, verify: quietly((input, key, signature) => verify('sha256', input, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }, signature)) },
+};

@@ -1,0 +1,94 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { RandomBytes } from '../identity/credential.ts';
+import type { ObjectStore } from '../store/objects.ts';
+import { decodeBase64Url } from './jws/base64url.ts';
+
+/** Anti-replay nonces (RFC 8555 6.5): each good until it was used, once. */
+export interface Nonces {
+  readonly issue: () => string;
+  /** True for one caller alone. */
+  readonly use: (nonce: string) => Promise<boolean>;
+}
+
+const TAG_BYTES = 12;
+const BODY_BYTES = 16;
+
+const tagOf = (key: Uint8Array, body: Uint8Array): Buffer => createHmac('sha256', key).update(body).digest().subarray(0, TAG_BYTES);
+const seal = (key: Uint8Array, body: Uint8Array): string => Buffer.concat([body, tagOf(key, body)]).toString('base64url');
+
+function open(key: Uint8Array, nonce: string): Buffer | undefined {
+  const bytes = decodeBase64Url(nonce);
+  if (bytes?.length !== BODY_BYTES + TAG_BYTES) return undefined;
+  const body = bytes.subarray(0, BODY_BYTES);
+  return timingSafeEqual(bytes.subarray(BODY_BYTES), tagOf(key, body)) ? body : undefined;
+}
+
+/** Nonces that one process remembers: one bit for each, 4 MiB. */
+const REMEMBERED = 2 ** 25;
+const START_BYTES = 10;
+const COUNTER_BYTES = 6;
+
+/**
+ * Nonces of a process that is alone with its store: a number, and a bit for each that was used. They end with the process, after which
+ * clients are given new ones; the oldest of very many ends when its bit is needed.
+ */
+export function nonceCounter(random: RandomBytes): Nonces {
+  const key = random(32);
+  const start = Buffer.from(random(START_BYTES));
+  const used = new Uint8Array(REMEMBERED / 8);
+  let last = 0;
+  return {
+    issue: () => {
+      last += 1;
+      const at = last % REMEMBERED;
+      used[at >>> 3] = (used[at >>> 3] ?? 0) & ~(1 << (at & 7));
+      const body = Buffer.allocUnsafe(BODY_BYTES);
+      start.copy(body);
+      body.writeUIntBE(last, START_BYTES, COUNTER_BYTES);
+      return seal(key, body);
+    },
+    use: (nonce) => {
+      const number = open(key, nonce)?.readUIntBE(START_BYTES, COUNTER_BYTES);
+      if (number === undefined || number <= last - REMEMBERED) return Promise.resolve(false);
+      const at = number % REMEMBERED;
+      const bit = 1 << (at & 7);
+      if (((used[at >>> 3] ?? 0) & bit) !== 0) return Promise.resolve(false);
+      used[at >>> 3] = (used[at >>> 3] ?? 0) | bit;
+      return Promise.resolve(true);
+    },
+  };
+}
+
+/** Milliseconds in which a nonce of several processes must be used: so long its use is remembered. */
+const LIFETIME = 2 * 3_600_000;
+const TIME_BYTES = 6;
+const KIND = 'acme-nonce';
+
+/**
+ * Nonces that any process with the same secret takes: a time and random octets under a MAC; that one was used is written into the store.
+ * @param clock milliseconds since the epoch
+ */
+export function sharedNonces(objects: Pick<ObjectStore, 'write'>, master: Uint8Array, random: RandomBytes, clock: () => number): Nonces {
+  const key = createHmac('sha256', master).update('acme-nonce').digest();
+  return {
+    issue: () => {
+      const body = Buffer.allocUnsafe(BODY_BYTES);
+      body.writeUIntBE(clock(), 0, TIME_BYTES);
+      body.set(random(BODY_BYTES - TIME_BYTES), TIME_BYTES);
+      return seal(key, body);
+    },
+    use: async (nonce) => {
+      const body = open(key, nonce);
+      if (body === undefined) return false;
+      const ends = body.readUIntBE(0, TIME_BYTES) + LIFETIME;
+      if (ends <= clock()) return false;
+      // The mark outlives the nonce, so that no sweep brings it back.
+      const mark = { kind: KIND, id: body.toString('hex'), expected: 0, put: { value: null, expires: ends + 60_000, indexes: [] } };
+      return (await objects.write([mark], [])).outcome === 'stored';
+    },
+  };
+}
+
+/** The same, but some good nonces are refused (and so used up): clients must try again (RFC 8555 6.5). For tests. @param share 0 to 1 */
+export const unreliable = (nonces: Nonces, share: number, chance: () => number): Nonces =>
+  (share === 0 ? nonces : { issue: nonces.issue, use: async (nonce) => await nonces.use(nonce) && chance() >= share });

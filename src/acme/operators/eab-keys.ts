@@ -1,0 +1,108 @@
+import { type Static, Type } from 'typebox';
+import { parseDuration } from '../../config/duration.ts';
+import { type Fault, Refused } from '../../errors.ts';
+import type { App } from '../../http/app.ts';
+import { bearer, closed, DurationText, IdParameter, NameList, pageOf, pageQuery, PageView, problems, Time } from '../../http/rest/schemas.ts';
+import { newCredential } from '../../identity/credential.ts';
+import { requesterKey } from '../../identity/identity.ts';
+import { compileNamePattern, PatternError } from '../../policy/name-pattern.ts';
+import { sealSecret } from '../external-account.ts';
+import { type EabKey, INDEX } from '../state/model.ts';
+import { fresh, type Held, put } from '../state/records.ts';
+import { isoTime } from '../times.ts';
+import type { OperatorContext } from './operator-context.ts';
+
+const TTL_DEFAULT = 7 * 86_400;
+const TTL_MOST = 10 * 366 * 86_400;
+const SECRET_BYTES = 32;
+
+const EabBody = Type.Object({
+  authority: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The only authority whose accounts it may bind; any where absent' })),
+  uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Accounts that it may bind; 1 where absent' })),
+  ttl: Type.Optional(DurationText),
+  names: Type.Optional(Type.Intersect([NameList, Type.Unsafe<string[]>({ minItems: 1 })], { description: 'Preauthorized: names (patterns) for which its accounts need no challenge' })),
+  note: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+}, closed);
+
+export const EabKeyView = Type.Object({
+  id: Type.String({ description: 'The key id (kid)' }),
+  hmac: Type.Optional(Type.String({ description: 'The key itself in base64url: shown once, when it is made' })),
+  authority: Type.Optional(Type.String()),
+  uses: Type.Integer(),
+  accounts: Type.Array(Type.String(), { description: 'Accounts that it has bound' }),
+  names: Type.Optional(Type.Array(Type.String())),
+  note: Type.Optional(Type.String()),
+  createdAt: Time,
+  createdBy: Type.String(),
+  expiresAt: Time,
+  revokedAt: Type.Optional(Time),
+}, { ...closed, $id: 'EabKey' });
+
+/** `/v1/acme/eab-keys`: keys for external account binding (RFC 8555 7.3.4). */
+export function eabKeyRoutes(app: App, { acme, authentication }: OperatorContext): void {
+  const { records, clock, random, master, directories } = acme;
+  const reply = { description: 'The key', content: { 'application/json': { schema: { $ref: 'EabKey#' } } } };
+
+  app.post('/v1/acme/eab-keys', {
+    schema: { operationId: 'createEabKey', summary: 'Make a key for external account binding', tags: ['acme'], security: bearer, body: EabBody, response: { 201: reply, ...problems(400, 401, 403) } },
+  }, async (request, answer) => {
+    const operator = await authentication.operator(request, 'token');
+    const { authority, uses = 1, names, note, ...body } = request.body as Static<typeof EabBody>;
+    const ttl = checked({ authority, names, ...body }, new Set(directories.keys()));
+    const now = clock();
+    const { id } = newCredential(random);
+    const secret = Buffer.from(random(SECRET_BYTES));
+    const key = fresh<EabKey>(id, {
+      sealed: sealSecret(master, id, secret, random), uses, accounts: [], createdAt: now, createdBy: requesterKey(operator), expiresAt: now + ttl * 1000,
+      ...(authority === undefined ? {} : { authority }), ...(names === undefined ? {} : { names }), ...(note === undefined ? {} : { note }),
+    });
+    const details = { uses, expiresAt: isoTime(key.value.expiresAt), ...(authority === undefined ? {} : { authority }), ...(names === undefined ? {} : { names }) };
+    await records.write([put.eab(key)], [{ time: now, event: 'eab-key.created', actor: requesterKey(operator), subject: id, details }]);
+    return answer.code(201).header('cache-control', 'no-store').send({ ...view(key), hmac: secret.toString('base64url') });
+  });
+
+  app.get('/v1/acme/eab-keys', {
+    schema: { operationId: 'listEabKeys', summary: 'The keys for external account binding', tags: ['acme'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('EabKey#'), ...problems(400, 401, 403) } },
+  }, async (request) => {
+    await authentication.operator(request, 'token');
+    const page = await records.list<EabKey>(INDEX.eab, pageOf(request.query as { limit?: string; cursor?: string }), true);
+    return { ...page, items: page.items.map(view) };
+  });
+
+  app.delete('/v1/acme/eab-keys/:id', {
+    schema: { operationId: 'revokeEabKey', summary: 'Revoke a key for external account binding', description: 'Accounts that it has bound stay', tags: ['acme'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
+  }, async (request) => {
+    const operator = await authentication.operator(request, 'token');
+    const { id } = request.params as { id: string };
+    for (;;) {
+      const found = await records.eab(id);
+      if (found === undefined) throw new Refused('not-found', `There is no EAB key ${JSON.stringify(id)}.`);
+      if (found.value.revokedAt !== undefined) return view(found);
+      const now = clock();
+      const revoked = { ...found, value: { ...found.value, revokedAt: now } };
+      if (await records.write([put.eab(revoked)], [{ time: now, event: 'eab-key.revoked', actor: requesterKey(operator), subject: id }])) return view(revoked);
+    }
+  });
+}
+
+/** What the schema cannot say. @returns seconds */
+function checked({ authority, names = [], ttl: text }: Pick<Static<typeof EabBody>, 'ttl'> & { readonly authority: string | undefined; readonly names: readonly string[] | undefined }, authorities: ReadonlySet<string>): number {
+  const faults: Fault[] = [];
+  if (authority !== undefined && !authorities.has(authority)) faults.push({ code: 'authority-unknown', at: '/authority', detail: `there is no ACME for ${JSON.stringify(authority)}; expected one of ${[...authorities].join(', ')}` });
+  names.forEach((name, index) => {
+    try {
+      compileNamePattern(name);
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      faults.push({ code: 'pattern', at: `/names/${index}`, detail: error.message });
+    }
+  });
+  const ttl = text === undefined ? TTL_DEFAULT : (parseDuration(text) ?? 0);
+  if (ttl < 1 || ttl > TTL_MOST) faults.push({ code: 'ttl', at: '/ttl', detail: `expected 1 s to ${TTL_MOST / 86_400} d` });
+  if (faults.length > 0) throw new Refused('body-invalid', `The EAB key is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
+  return ttl;
+}
+
+function view({ id, value: { sealed: _sealed, createdAt, expiresAt, revokedAt, ...rest } }: Held<EabKey>): object {
+  return { id, ...rest, createdAt: isoTime(createdAt), expiresAt: isoTime(expiresAt), ...(revokedAt === undefined ? {} : { revokedAt: isoTime(revokedAt) }) };
+}

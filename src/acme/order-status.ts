@@ -1,0 +1,91 @@
+import { sha256 } from '../digest.ts';
+import type { RequestRecord } from '../issuance/request.ts';
+import type { AcmeContext } from './context.ts';
+import { type AcmeProblem, problemIn } from './problem.ts';
+import { type Authorization, authorizationStatus, nameOf, type Order } from './state/model.ts';
+import { type Held, put } from './state/records.ts';
+
+/** What a client sees of an order's state (RFC 8555 7.1.6). */
+export interface OrderStanding {
+  readonly status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
+  readonly error: AcmeProblem | undefined;
+  /** The order as it is now: settled, where its request has ended meanwhile. */
+  readonly order: Held<Order>;
+  readonly authorizations: readonly (Held<Authorization> | undefined)[];
+}
+
+/** Where an order stands. @param now milliseconds since the epoch */
+export async function statusOfOrder(context: AcmeContext, order: Held<Order>, now: number): Promise<OrderStanding> {
+  const { value } = order;
+  const as = (status: OrderStanding['status'], error = value.error, authorizations: OrderStanding['authorizations'] = []): OrderStanding => ({ status, error, order, authorizations });
+  if (value.status === 'valid' || value.status === 'invalid') return as(value.status);
+  if (value.status === 'processing') return processing(context, order);
+  const authorizations = await context.records.authorizations(value.authorizations);
+  const statuses = authorizations.map((one) => (one === undefined ? 'expired' : authorizationStatus(one.value, now)));
+  const lost = statuses.findIndex((status) => status !== 'valid' && status !== 'pending');
+  if (lost >= 0) return as('invalid', lostProblem(authorizations[lost], statuses[lost] ?? ''), authorizations);
+  if (value.expires <= now) return as('invalid', problemIn('malformed', 'The order was not finalized in time.'));
+  return as(statuses.includes('pending') ? 'pending' : 'ready', undefined, authorizations);
+}
+
+function lostProblem(authorization: Held<Authorization> | undefined, status: string): AcmeProblem {
+  const name = authorization === undefined ? 'a name' : nameOf(authorization.value);
+  const error = authorization?.value.challenges.find((one) => one.status === 'invalid')?.error;
+  return error ?? problemIn('unauthorized', `The authorization for ${name} is ${status}.`);
+}
+
+/** Whether the request that waited has ended. */
+async function processing(context: AcmeContext, order: Held<Order>): Promise<OrderStanding> {
+  const record = order.value.request === undefined ? undefined : await context.store.requests.get(order.value.request);
+  if (record === undefined || record.state === 'pending' || record.state === 'approved') return { status: 'processing', error: undefined, order, authorizations: [] };
+  const settled = await settle(context, order, record);
+  return { status: settled.value.status === 'valid' ? 'valid' : 'invalid', error: settled.value.error, order: settled, authorizations: [] };
+}
+
+/** Writes what became of the order's one request. Done twice, it comes to the same. */
+export async function settle(context: AcmeContext, order: Held<Order>, record: RequestRecord): Promise<Held<Order>> {
+  const settled = settledBy(order, record);
+  const replaced = settled.value.status === 'valid' ? await replacedBy(context, settled) : undefined;
+  const stored = replaced !== undefined && await context.records.write([put.order(settled), replaced]);
+  // Another order may have replaced the same certificate in the same moment: this one is no worse for that.
+  if (!stored) await context.records.write([put.order(settled)]);
+  return settled;
+}
+
+/** The order as its one request makes it. */
+function settledBy(order: Held<Order>, record: RequestRecord): Held<Order> {
+  const value: Order = record.state === 'issued'
+    ? { ...order.value, status: 'valid', request: record.id }
+    : record.state === 'pending' || record.state === 'approved'
+      ? { ...order.value, status: 'processing', request: record.id }
+      : { ...order.value, status: 'invalid', request: record.id, error: problemIn('unauthorized', `The request was ${record.state}: ${record.refusal?.detail ?? 'an operator denied it'}`) };
+  return { ...order, value };
+}
+
+/**
+ * The same without waiting for the write, where nobody depends on it: the certificate is durable with its claim, by which an order that
+ * does not know of it finds it (`recovered`). What a replaced certificate learns is not found that way.
+ */
+export async function settleSoon(context: AcmeContext, order: Held<Order>, record: RequestRecord): Promise<Held<Order>> {
+  if (record.state !== 'issued' || order.value.replaces !== undefined) return settle(context, order, record);
+  // If it fails, whoever asks for the order next writes it.
+  settle(context, order, record).catch(() => undefined);
+  return settledBy(order, record);
+}
+
+async function replacedBy({ store, records }: AcmeContext, { id, value }: Held<Order>): Promise<ReturnType<typeof put.replaced> | undefined> {
+  const serial = value.replaces === undefined ? undefined : replacedSerial(value.replaces);
+  if (serial === undefined || await records.isReplaced(serial)) return undefined;
+  const record = await store.certificates.get(serial);
+  return record && put.replaced(serial, id, (record.notAfter ?? 0) * 1000);
+}
+
+/** The serial in a certificate's identifier for renewal information (RFC 9773 4.1), hex, without the octet that only keeps it positive. */
+export function replacedSerial(certId: string): string | undefined {
+  const [, serial = '', ...more] = certId.split('.');
+  const hex = Buffer.from(serial, 'base64url').toString('hex').replace(/^00(?=[89a-f])/, '');
+  return more.length > 0 || hex === '' ? undefined : hex;
+}
+
+/** Under what the cycle of issuance keeps the order's one request (invariant: an order yields at most one certificate). */
+export const orderClaim = (order: string): string => sha256(`acme-order ${order}`);

@@ -1,0 +1,83 @@
+import { connect, type Socket } from 'node:net';
+import { parseIpAddress } from '../../x509/ip-address.ts';
+import type { AddressGuard } from './address-guard.ts';
+import { CallFailed } from './call-failed.ts';
+import { TimeUp, within } from './deadline.ts';
+import type { Resolver } from './resolver.ts';
+
+/** Addresses that are tried, one after the other, and the time for each, milliseconds. */
+const MOST_ADDRESSES = 4;
+const CONNECT = 3_000;
+
+/** Opens a connection to a host, a name or an address, at a port. Throws CallFailed, and what `signal` says when it fires. */
+export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Socket>;
+
+/**
+ * The one place from which connections to strangers are opened. A name is looked up once; what is checked are the addresses that came
+ * back, and the connection goes to one of those very addresses: no second lookup could tell another one. Proxies are not asked.
+ */
+export const makeDial = (resolver: Resolver, guard: AddressGuard): Dial => async (host, port, signal) => {
+  const addresses = parseIpAddress(host) === undefined ? await lookUp(resolver, host, signal) : [host];
+  const refused = addresses.map((address) => ({ address, why: guard(address) }));
+  const callable = alternate(refused.filter(({ why }) => why === undefined).map(({ address }) => address)).slice(0, MOST_ADDRESSES);
+  if (callable.length === 0) {
+    const [{ address, why } = { address: host, why: 'refused' }] = refused;
+    throw new CallFailed('connection', `${nameAddress(host, address)} is not called: it is ${why}`);
+  }
+  const failures: CallFailed[] = [];
+  for (const address of callable) {
+    try {
+      return await open(host, address, port, signal);
+    } catch (error) {
+      if (!(error instanceof CallFailed)) throw error;
+      failures.push(error);
+    }
+  }
+  throw new CallFailed('connection', failures.map(({ message }) => message).join('; '), { cause: failures[0], again: true });
+};
+
+async function lookUp(resolver: Resolver, name: string, signal: AbortSignal): Promise<readonly string[]> {
+  const addresses = await resolver.addresses(name, signal);
+  if (addresses.length === 0) throw new CallFailed('dns', `${name} has no address: no A and no AAAA record`, { again: true });
+  return addresses;
+}
+
+/** One of each family in turn, IPv6 first (RFC 8305 4): a family that does not work costs one try at a time. */
+function alternate(addresses: readonly string[]): string[] {
+  const v6 = addresses.filter((address) => address.includes(':'));
+  const v4 = addresses.filter((address) => !address.includes(':'));
+  return Array.from({ length: Math.max(v6.length, v4.length) }, (_, i) => [v6[i], v4[i]]).flat().filter((address) => address !== undefined);
+}
+
+const nameAddress = (host: string, address: string): string => host === address ? address : `${address}, address of ${host},`;
+
+const open = (host: string, address: string, port: number, signal: AbortSignal): Promise<Socket> => within(CONNECT, signal, (inner) => new Promise((resolve, reject) => {
+  // An address in place of a name: nothing is looked up here.
+  const socket = connect({ host: address, port });
+  // Whoever gets it may be done with it before the other side is: what goes wrong then is nobody's fault.
+  socket.on('error', () => undefined);
+  const fail = (error: Error & { readonly code?: string }): void => {
+    socket.destroy();
+    if (signal.aborted) return reject(signal.reason as Error);
+    const why = error instanceof TimeUp ? 'no answer in time' : REASONS[error.code ?? ''] ?? 'it failed';
+    reject(new CallFailed('connection', `connecting to ${host === address ? '' : `${host} at `}${address} port ${port}: ${why}`, { cause: error, again: true }));
+  };
+  const stop = (): void => fail(inner.reason as Error);
+  inner.addEventListener('abort', stop, { once: true });
+  if (inner.aborted) stop();
+  socket.once('error', fail);
+  socket.once('connect', () => {
+    inner.removeEventListener('abort', stop);
+    socket.off('error', fail);
+    socket.setNoDelay(true);
+    resolve(socket);
+  });
+}));
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ETIMEDOUT: 'no answer in time',
+};

@@ -1,0 +1,57 @@
+import { isIP } from 'node:net';
+import { normaliseDnsName } from '../../x509/dns-name.ts';
+import { CallFailed } from './call-failed.ts';
+import type { Dial } from './dial.ts';
+import { excerpt } from './excerpt.ts';
+import { DEFAULT_PORTS, type Got, httpGet, isRedirect } from './http-get.ts';
+
+/** Redirects that are followed, and characters of an address. */
+const MOST_REDIRECTS = 10;
+const MOST_URL = 2_000;
+
+export interface Followed extends Got {
+  /** The last address. */
+  readonly url: URL;
+}
+
+/**
+ * GETs an address and follows redirects: to http and https, at the given ports, without user or password in them. Each one is looked
+ * up, checked and connected to like the first. Throws CallFailed, and what `signal` says when it fires.
+ */
+export async function httpFollow(dial: Dial, start: URL, options: { readonly ports: readonly number[]; readonly mostBody: number }, signal: AbortSignal): Promise<Followed> {
+  const seen = new Set<string>();
+  let url = start;
+  for (;;) {
+    seen.add(url.href);
+    const got = await httpGet(dial, url, options.mostBody, signal);
+    if (!isRedirect(got) || got.location === undefined) return { ...got, url };
+    if (seen.size > MOST_REDIRECTS) throw new CallFailed('connection', `${start.href} leads to more than ${MOST_REDIRECTS} redirects`);
+    url = nextUrl(url, got.location, options.ports);
+    if (seen.has(url.href)) throw new CallFailed('connection', `${start.href} leads in a circle of redirects, back to ${url.href}`);
+  }
+}
+
+/** Where a redirect leads (RFC 9110 10.2.2). The URL parser's form of the host decides: `http://0x7f.1/` is 127.0.0.1 here, and is checked as that. */
+function nextUrl(from: URL, location: string, ports: readonly number[]): URL {
+  const refuse = (why: string): never => {
+    throw new CallFailed('connection', `the redirect of ${from.href} to ${excerpt(location)} ${why}`);
+  };
+  if (location.length > MOST_URL || !URL.canParse(location, from)) return refuse('is no address');
+  const url = new URL(location, from);
+  if (DEFAULT_PORTS[url.protocol] === undefined) return refuse('leads to neither http nor https');
+  if (url.username !== '' || url.password !== '') return refuse('has a user in it');
+  if (!ports.includes(Number(url.port === '' ? DEFAULT_PORTS[url.protocol] : url.port))) return refuse(`leads to another port than ${ports.join(' or ')}`);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(host) === 0 && !isDnsName(host)) return refuse('leads to a host that is no name');
+  url.hash = '';
+  return url;
+}
+
+function isDnsName(host: string): boolean {
+  try {
+    normaliseDnsName(host, false);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,20 @@
+import { parseCidr } from '../../x509/ip-address.ts';
+
+/** A block of addresses of one family. */
+export interface Network {
+  readonly text: string;
+  /** 4 or 16 octets each. */
+  readonly address: Uint8Array;
+  readonly mask: Uint8Array;
+}
+
+/** From `10.0.0.0/8` or `fd00::/8`; undefined for text of another form, and for an address with bits behind the prefix. */
+export function parseNetwork(text: string): Network | undefined {
+  const octets = parseCidr(text);
+  if (octets === undefined) return undefined;
+  return { text, address: octets.subarray(0, octets.length / 2), mask: octets.subarray(octets.length / 2) };
+}
+
+/** Whether the address, 4 or 16 octets, lies in the block. An IPv4 address never lies in an IPv6 block, nor the other way round. */
+export const isWithin = (octets: Uint8Array, { address, mask }: Network): boolean =>
+  octets.length === address.length && address.every((octet, i) => octet === (octets[i]! & mask[i]!));

@@ -1,0 +1,58 @@
+import { isIP, type Socket } from 'node:net';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { CallFailed } from './call-failed.ts';
+
+export interface TlsOptions {
+  /** For the other side's choice of certificate (RFC 6066 3); none is sent for an address. */
+  readonly serverName: string;
+  readonly protocols: readonly string[];
+}
+
+/**
+ * TLS over an open connection. Who answers is not checked: a validation is there to find out, and gives no secret away.
+ * Throws CallFailed `tls`, and what `signal` says when it fires.
+ */
+export const openTls = (socket: Socket, { serverName, protocols }: TlsOptions, signal: AbortSignal): Promise<TLSSocket> => new Promise((resolve, reject) => {
+  const options: ConnectionOptions = {
+    socket, ALPNProtocols: [...protocols], rejectUnauthorized: false, checkServerIdentity: () => undefined, minVersion: 'TLSv1.2',
+    ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+  };
+  const secure = connect(options);
+  secure.disableRenegotiation();
+  const stop = (): void => settle(() => reject(signal.reason as Error));
+  const fail = (error?: Error & { readonly code?: string }): void =>
+    settle(() => reject(new CallFailed('tls', `TLS with ${serverName}: ${reason(error)}`, { cause: error, again: error?.code === undefined || error.code === 'ECONNRESET' })));
+  const settle = (how: () => void): void => {
+    signal.removeEventListener('abort', stop);
+    how();
+    socket.destroy();
+    secure.destroy();
+  };
+  secure.on('error', fail);
+  secure.once('close', () => fail());
+  if (signal.aborted) return stop();
+  signal.addEventListener('abort', stop, { once: true });
+  secure.once('secureConnect', () => {
+    signal.removeEventListener('abort', stop);
+    secure.removeAllListeners('close');
+    secure.off('error', fail);
+    secure.on('error', () => undefined);
+    resolve(secure);
+  });
+});
+
+/** OpenSSL's own words are for us; these are for the other side. */
+function reason(error: (Error & { readonly code?: string }) | undefined): string {
+  const alert = /(?:ssl|tls)(?:v[0-9.]+)? alert ([a-z ]+)/i.exec(error?.message ?? '')?.[1];
+  if (alert !== undefined) return `the server sent the alert "${alert.trim()}"`;
+  return REASONS[error?.code ?? ''] ?? 'the handshake failed';
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  '': 'the server closed the connection during the handshake',
+  ECONNRESET: 'the server closed the connection during the handshake',
+  EPROTO: 'what the server sent is no TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what the server sent is no TLS',
+  ERR_SSL_NO_APPLICATION_PROTOCOL: 'the server did not take the protocol',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'the server did not take the protocol',
+};

@@ -1,0 +1,11 @@
+/** RFC 3339 in UTC, whole seconds. */
+export const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, 'Z');
+
+const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** Seconds since the epoch; undefined for a text that is no date and time of RFC 3339. */
+export function parseTime(text: unknown): number | undefined {
+  if (typeof text !== 'string' || !RFC_3339.test(text)) return undefined;
+  const milliseconds = Date.parse(text);
+  return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000);
+}

@@ -1,0 +1,54 @@
+import type { AuditDraft } from '../audit/entry.ts';
+
+/** What JSON can say. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [member: string]: Json | undefined };
+
+/** Where an object is listed: in the index of this name, in ascending `order` (a whole number from 0 to 2^48 - 1, commonly a time). */
+export interface IndexEntry {
+  readonly index: string;
+  readonly order: number;
+}
+
+/** A thing with a life of its own, small and JSON: an account, an order. What it means is its kind's affair. */
+export interface StoredObject {
+  readonly kind: string;
+  readonly id: string;
+  /** 1 for the first, and one more with each write. */
+  readonly version: number;
+  readonly value: Json;
+  /** Milliseconds since the epoch: at some time after that `sweep` removes it. Until then it is there; who reads it looks at this. */
+  readonly expires: number;
+}
+
+export interface ObjectChange {
+  readonly kind: string;
+  readonly id: string;
+  /** The version that it must have for the change to happen; 0: it must not be there. */
+  readonly expected: number;
+  /** What it is to be, whole; undefined: removed. */
+  readonly put: { readonly value: Json; readonly expires: number; readonly indexes: readonly IndexEntry[] } | undefined;
+}
+
+export type ObjectKey = Pick<StoredObject, 'kind' | 'id'>;
+
+export type WriteOutcome =
+  | { readonly outcome: 'stored' }
+  /** Another one was faster: this one has another version than was expected. Nothing was written. */
+  | { readonly outcome: 'conflict'; readonly of: ObjectKey };
+
+/** An `expires` for what stays until it is removed. */
+export const NEVER = 2 ** 48 - 1;
+
+/**
+ * Small versioned objects. The obligations of `Store` hold; in particular `write` is one atomic step over all its changes and the audit
+ * drafts, durable when it resolves. Ids in lower-case hex that begin with the time are stored side by side, which is fast; any other text is as good.
+ */
+export interface ObjectStore {
+  get(kind: string, id: string): Promise<StoredObject | undefined>;
+  /** In the order asked for, each as it was at one and the same moment. */
+  getAll(keys: readonly ObjectKey[]): Promise<readonly (StoredObject | undefined)[]>;
+  write(changes: readonly ObjectChange[], audit: readonly AuditDraft[]): Promise<WriteOutcome>;
+  /** The objects in an index in ascending order, or descending with `newestFirst`; `upTo`: whose order is not above this. A page may be short while `next` is set. */
+  list(index: string, page: { readonly limit: number; readonly cursor?: string }, options?: { readonly upTo?: number; readonly newestFirst?: boolean }):
+    Promise<{ readonly items: readonly StoredObject[]; readonly next?: string }>;
+}
