@@ -69,7 +69,7 @@ export class AcmeError extends Error {
   }
 }
 
-export const statusOf = (type: AcmeErrorType): number => STATUS[type];
+const statusOf = (type: AcmeErrorType): number => STATUS[type];
 
 /** A problem as an object of the protocol holds it. */
 export const problemIn = (type: AcmeErrorType, detail: string, more: Pick<AcmeProblem, 'identifier' | 'subproblems'> = {}): AcmeProblem =>
