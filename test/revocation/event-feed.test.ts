@@ -304,3 +304,22 @@ t.test('a store that does not answer for a while loses nothing, and is told of o
   await until(() => watcher.seen.length === 1);
   t.same(revocations(watcher), [`${serial} revoked`]);
 });
+
+t.test('who leaves while the store does not answer is waited for no longer', async (t) => {
+  const store = await open(t);
+  const feed = revocationFeed({
+    store: { ...store.crls, standing: () => Promise.reject(new Error('no answer')) },
+    authorities: AUTHORITIES, urlOf: () => '', failed: () => {}, sent: () => {},
+  });
+  t.teardown(() => feed.stop());
+  const told: string[] = [];
+  const follower: Follower = { push: (text) => told.push(text), write: (text) => Promise.resolve(told.push(text) > 0), ended: () => false };
+  let over = false;
+  const following = feed.follow(follower, undefined).then(() => { over = true; });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.notOk(over);
+  feed.leave(follower);
+  await until(() => over, 1000);
+  await following;
+  t.same(told, []);
+});

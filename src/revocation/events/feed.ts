@@ -162,15 +162,16 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     wake();
   });
 
-  /** Resolves when the reader stands somewhere. */
-  const started = async (): Promise<void> => {
+  /** Resolves when the reader stands somewhere, or the follower has left: without anybody who waits the reader may never stand. */
+  const started = async (follower: Follower): Promise<void> => {
     reading ??= run();
-    while (!stopped && !authorities.every((name) => read?.has(name))) await pause(10);
+    while (!stopped && waiting.has(follower) && !authorities.every((name) => read?.has(name))) await pause(10);
   };
 
   const follow = async (follower: Follower, lastEventId: string | undefined): Promise<void> => {
     waiting.add(follower);
-    await started();
+    await started(follower);
+    if (!waiting.has(follower)) return;
     let at = await begin(follower, lastEventId);
     while (!follower.ended() && !stopped) {
       const goal = read;
