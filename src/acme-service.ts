@@ -10,7 +10,7 @@ import { recordsIn } from './acme/state/records.ts';
 import { makeValidators } from './acme/validators/make-validators.ts';
 import type { Authority } from './authority/authority.ts';
 import type { Config } from './config/config.ts';
-import type { Core, Issuance } from './core.ts';
+import type { Core } from './core.ts';
 import type { App } from './http/app.ts';
 import type { Authentication } from './http/authentication.ts';
 import { readMaster } from './identity/master-secret.ts';
@@ -24,7 +24,6 @@ export interface AcmeServiceOptions {
   readonly core: Core;
   readonly issuance: IssuanceContext;
   readonly revocation: RevocationContext;
-  readonly publishedAt: Issuance['publishedAt'];
   /** Of the service's own certificate. */
   readonly hostNames: readonly string[];
   readonly authentication: Authentication;
@@ -49,7 +48,7 @@ const OFF: AcmeService = { doors: [], look: () => Promise.resolve(), stop: () =>
  * Puts ACME together, where it is turned on.
  * @throws ProfileError where a profile or a pattern of the configuration is none
  */
-export function acmeService({ core, issuance, revocation, publishedAt, hostNames, authentication, httpsUrl, log }: AcmeServiceOptions): AcmeService {
+export function acmeService({ core, issuance, revocation, hostNames, authentication, httpsUrl, log }: AcmeServiceOptions): AcmeService {
   const { config, store, clock } = core;
   const { acme } = config;
   if (!acme.enabled) return OFF;
@@ -82,7 +81,6 @@ export function acmeService({ core, issuance, revocation, publishedAt, hostNames
     records, store, issuance, revocation, validators, scheduler, limits, clock, random: randomBytes, master,
     nonces: unreliable(nonces, acme.refuseNonces / 100, Math.random),
     baseUrl: baseUrlOf(config, hostNames, httpsUrl),
-    issuerUrl: (authority) => publishedAt(authority).issuers[0],
   };
   return { doors: [(app) => acmeRoutes(app, context), (app) => operatorRoutes(app, { acme: context, authentication })], look: scheduler.look, stop: scheduler.stop };
 }

@@ -55,6 +55,4 @@ export interface AcmeContext {
   readonly master: Uint8Array;
   /** Where a client reaches this service, by the Host header that it sent: scheme and authority, perhaps a path. */
   readonly baseUrl: (host: string | undefined) => string;
-  /** Of an authority's certificate, DER; undefined where nobody serves it. */
-  readonly issuerUrl: (authority: string) => string | undefined;
 }

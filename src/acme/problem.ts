@@ -69,8 +69,6 @@ export class AcmeError extends Error {
   }
 }
 
-const statusOf = (type: AcmeErrorType): number => STATUS[type];
-
 /** A problem as an object of the protocol holds it. */
 export const problemIn = (type: AcmeErrorType, detail: string, more: Pick<AcmeProblem, 'identifier' | 'subproblems'> = {}): AcmeProblem =>
   ({ type: `${ACME_ERROR}${type}`, detail, status: STATUS[type], ...more });
