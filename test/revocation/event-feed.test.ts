@@ -315,7 +315,7 @@ t.test('who leaves while the store does not answer is waited for no longer', asy
   const told: string[] = [];
   const follower: Follower = { push: (text) => told.push(text), write: (text) => Promise.resolve(told.push(text) > 0), ended: () => false };
   let over = false;
-  const following = feed.follow(follower, undefined).then(() => { over = true; });
+  const following = feed.follow(follower, undefined).finally(() => { over = true; });
   await new Promise((resolve) => setTimeout(resolve, 100));
   t.notOk(over);
   feed.leave(follower);
