@@ -45,10 +45,12 @@ export async function backup(options: BackupOptions): Promise<BackupEnd & { read
   const there = existsSync(partial);
   const handle = await open(partial, there ? 'r+' : 'wx', MODE);
   try {
+    const { size } = await handle.stat();
     const standing = there ? await takeUp(source, partial) : undefined;
+    await refuseOther(handle, partial, size);
     const begun = standing ?? await begin(options, handle);
     await handle.truncate(begun.place.offset);
-    const write = frameWriter(handle, begun.place);
+    const write = frameWriter(handle, partial, begun.place);
     let { position, tally } = begun;
     for await (const portion of contentOf(source, position)) {
       tally = counted(tally, portion);
@@ -61,6 +63,7 @@ export async function backup(options: BackupOptions): Promise<BackupEnd & { read
     const end: BackupEnd = { finishedAt: clock(), head: position.head, ...tally };
     const bytes = await write({ kind: 'end', json: end });
     await handle.sync();
+    await refuseOther(handle, partial, bytes);
     await rename(partial, file);
     await syncFolder(dirname(file));
     return { ...end, resumed: standing !== undefined, bytes };
@@ -92,11 +95,12 @@ async function takeUp(source: Source, partial: string): Promise<Begun | undefine
 }
 
 /** Appends frames; gives the length of the file. */
-function frameWriter(handle: FileHandle, from: Place): (frame: Frame) => Promise<number> {
+function frameWriter(handle: FileHandle, path: string, from: Place): (frame: Frame) => Promise<number> {
   let { offset, digest } = from;
   let unsynced = 0;
   return async (frame) => {
     const bytes = encodeFrame(digest, frame);
+    await refuseOther(handle, path, offset);
     await writeAll(handle, bytes, offset);
     offset += bytes.length;
     unsynced += bytes.length;
@@ -107,6 +111,17 @@ function frameWriter(handle: FileHandle, from: Place): (frame: Frame) => Promise
     }
     return offset;
   };
+}
+
+/**
+ * Where the same command was given twice, the second would write into what the first has written, or even finished.
+ * @param size as it is if nobody else has written
+ * @throws TransferError
+ */
+async function refuseOther(handle: FileHandle, path: string, size: number): Promise<void> {
+  const [held, named] = [await handle.stat(), statSync(path, { throwIfNoEntry: false })];
+  if (held.size === size && held.ino === named?.ino && held.dev === named.dev) return;
+  throw new TransferError('in-use', `another backup writes ${path}, or has finished it`, 'wait for it; where it was stopped, give the same command again: it goes on where that one stopped');
 }
 
 async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {

@@ -58,6 +58,8 @@ export async function restoreFile(path: string, options: RestoreOptions): Promis
   const here = await target.audit.head();
   const backup = await verifyBackup(path, progress, here.sequence);
   const mark = parseMark(await target.transfer.mark());
+  // Reading a large backup takes minutes, in which a service may have been started.
+  await refuseRunning(target, options.clock());
   await refuseOtherLog(target, here, backup.end.head, backup.hashAt);
   const resumed = mark?.of === backup.head.id;
   const older = mark === undefined && here.sequence >= backup.end.head.sequence && backup.end.head.sequence > 0;
