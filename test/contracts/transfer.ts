@@ -337,6 +337,19 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     t.same((await byId()).map(({ id }) => id), ['c']);
   });
 
+  t.test(`${name}: a service that is started while a backup is checked keeps it from being restored`, async (t) => {
+    const [{ store: from }, { store: to }] = [await openFrom(t), await openTo(t)];
+    const file = join(folder(t), 'store.backup');
+    await backup({ source: { store: from, authorities: [] }, file, program: 'test', id: 'one', clock: () => NOW, progress: quiet });
+    let asked = 0;
+    const started = { id: 'r1', name: 'host/1', startedAt: NOW, seenAt: NOW + HOUR, parts: {} };
+    const { transfer, audit, crls } = to;
+    const target = { transfer, audit, crls, replicas: { list: () => Promise.resolve(asked++ === 0 ? [] : [started]), announce: () => Promise.resolve(), leave: () => Promise.resolve() } };
+    await t.rejects(restoreFile(file, { ...bring(to), target }), { code: 'in-use' });
+    t.equal(await to.transfer.mark(), undefined);
+    await restoreFile(file, bring(to));
+  });
+
   t.test(`${name}: restoring a file that is no backup`, async (t) => {
     const { store } = await openTo(t);
     await t.rejects(restoreFile(new URL(import.meta.url).pathname, bring(store)), { code: 'not-a-backup' });
