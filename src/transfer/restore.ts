@@ -44,6 +44,8 @@ const SPARE = 3600n;
 const REVISIONS_SPARE = 2 ** 30;
 /** A process that serves says so every ten seconds. */
 export const SERVES_WITHIN = 35_000;
+/** Of what is older nothing is taken: a hold in it may have been released, and that been forgotten. */
+const NOTHING = { added: 0, advanced: 0, kept: 0, lines: 0 } as const;
 /** In place of a backup's id. */
 const STRAIGHT = 'store';
 
@@ -64,7 +66,7 @@ export async function restoreFile(path: string, options: RestoreOptions): Promis
   const resumed = mark?.of === backup.head.id;
   const older = mark === undefined && here.sequence >= backup.end.head.sequence && backup.end.head.sequence > 0;
   const from: Place = resumed && mark.place !== undefined ? { offset: mark.place.offset, digest: Buffer.from(mark.place.digest, 'hex') } : FIRST_PLACE;
-  const counts = await load(target, resumed ? mark : { of: backup.head.id }, async function* () {
+  const counts = older ? NOTHING : await load(target, resumed ? mark : { of: backup.head.id }, async function* () {
     for await (const { frame, place } of readFrames(path, from)) {
       if (frame.kind !== 'portion') continue;
       const { entries, items } = contentOfPortion(frame);
@@ -90,7 +92,7 @@ export async function restoreStore(source: Source & { readonly store: Pick<Whole
   const resumed = mark?.position !== undefined && await continues(source, mark.position);
   let position = resumed && mark?.position !== undefined ? mark.position : await beginning(source);
   const madeAt = clock();
-  const counts = await load(target, { of: STRAIGHT, position }, async function* () {
+  const counts = older ? NOTHING : await load(target, { of: STRAIGHT, position }, async function* () {
     for await (const portion of contentOf(source, position)) {
       ({ position } = portion);
       const { begun: { sequence: lines }, head: { sequence }, requests } = position;
@@ -98,7 +100,7 @@ export async function restoreStore(source: Source & { readonly store: Pick<Whole
       yield { ...portion, mark: { of: STRAIGHT, position } };
     }
   });
-  return finish(options, { counts, head: position.head, madeAt, authorities: position.authorities, older, resumed, of: STRAIGHT });
+  return finish(options, { counts, head: older ? there : position.head, madeAt, authorities: position.authorities, older, resumed, of: STRAIGHT });
 }
 
 /** How far a loading is: kept in the store that is loaded. */
