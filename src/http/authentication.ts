@@ -1,9 +1,8 @@
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import { Refused } from '../errors.ts';
-import { identifyByApiKey, isApiKey } from '../identity/api-key.ts';
+import { type BearerReader, readerOf } from '../identity/bearer.ts';
 import { identifyByClientCertificate } from '../identity/client-certificate.ts';
-import { identifyByEnrolmentToken, isEnrolmentToken } from '../identity/enrolment-token.ts';
 import { type Identity, mayAct, requesterKey, type Scope } from '../identity/identity.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { Store } from '../store/store.ts';
@@ -11,7 +10,8 @@ import { type RateLimit, rateLimit } from './rate-limit.ts';
 
 export interface AuthenticationOptions {
   readonly store: Pick<Store, 'tokens' | 'apiKeys' | 'certificates'>;
-  readonly rootDigest: string;
+  /** Kinds of bearer credentials that are taken. */
+  readonly bearers: readonly BearerReader[];
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /** Calls a minute; 0 for no limit. */
@@ -39,18 +39,19 @@ export interface Authentication {
   readonly attempt: <T>(request: FastifyRequest, work: () => Promise<T>) => Promise<T>;
 }
 
-const BEARER = /^Bearer +([!-~]{1,4096})$/i;
+/** RFC 6750 2.1. A token of an issuer that lists a person's groups has a few thousand characters. */
+const BEARER = /^Bearer +([!-~]{1,12288})$/i;
 
-export function authentication({ store, rootDigest, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
+export function authentication({ store, bearers, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
   const calls = rateLimit(perIdentity);
   const failures = rateLimit(failuresPerAddress);
 
   const byHeader = (header: string, now: number): Promise<Identity> => {
     const [, credential] = BEARER.exec(header) ?? [];
     if (credential === undefined) throw new Refused('unauthenticated', 'The Authorization header is malformed; expected "Bearer <credential>".');
-    if (isEnrolmentToken(credential)) return identifyByEnrolmentToken(credential, { rootDigest, get: (id) => store.tokens.get(id), now });
-    if (isApiKey(credential)) return identifyByApiKey(credential, { get: (id) => store.apiKeys.get(id), now });
-    throw new Refused('unauthenticated', 'The bearer credential is of no known kind; expected an enrolment token (CHYTKN-1-…) or an API key (CHYKEY-1-…).');
+    const reader = readerOf(bearers, credential);
+    if (reader === undefined) throw new Refused('unauthenticated', `The bearer credential is of no known kind; expected ${bearers.map(({ expected }) => expected).join(' or ')}.`);
+    return reader.identify(credential, { tokens: store.tokens, apiKeys: store.apiKeys, now });
   };
 
   const byCertificate = async (request: FastifyRequest, now: number): Promise<Holder | undefined> => {
