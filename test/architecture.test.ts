@@ -56,15 +56,17 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],
   'prom-client': ['metrics.ts', 'serve.ts'],
+  tldts: ['policy'],
   typebox: ['config', 'http', 'http/rest', 'http/published', 'acme'],
   yaml: ['config'],
 };
 
-/** What pure rooms may use of Node: computation, no input or output. */
+/** What pure rooms may use of Node, and of packages: computation, no input or output. */
 const PURE_NODE: Readonly<Record<string, readonly string[]>> = {
   'node:crypto': ['createHash', 'createPublicKey', 'createVerify', 'verify', 'timingSafeEqual', 'KeyObject', 'SignKeyObjectInput', 'constants', 'checkPrimeSync', 'JsonWebKey', 'hash'],
   'node:net': ['isIP', 'isIPv4', 'isIPv6'],
   'node:url': ['domainToASCII', 'domainToUnicode'],
+  tldts: ['getPublicSuffix'],
 };
 const PURE_ROOMS = ['x509', 'policy'];
 
