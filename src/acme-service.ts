@@ -17,6 +17,7 @@ import { readMaster } from './identity/master-secret.ts';
 import type { IssuanceContext, IssuingProfile } from './issuance/context.ts';
 import { compileNamePattern } from './policy/name-pattern.ts';
 import { ProfileError } from './policy/profile.ts';
+import { renewalAdviser } from './renewal-service.ts';
 import type { Log } from './log.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
 
@@ -78,6 +79,7 @@ export function acmeService({ core, issuance, revocation, hostNames, authenticat
       orderLifetime: acme.orderLifetime * SECOND, authorizationLifetime: acme.authorizationLifetime * SECOND,
     },
     directories: directoriesOf(core, issuance),
+    adviceOn: renewalAdviser(core),
     records, store, issuance, revocation, validators, scheduler, limits, clock, random: randomBytes, master,
     nonces: unreliable(nonces, acme.refuseNonces / 100, Math.random),
     baseUrl: baseUrlOf(config, hostNames, httpsUrl),

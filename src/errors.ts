@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'already-revoked'
   | 'not-held'
   | 'not-revocable'
+  | 'too-many-campaigns'
   | 'body-too-large'
   | 'headers-too-large'
   | 'uri-too-long'

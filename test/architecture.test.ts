@@ -27,15 +27,16 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The core.
   issuance: ['x509', 'policy', 'identity', 'authority', 'audit'],
   revocation: ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance/serial.ts'],
+  renewal: ['x509', 'identity'],
   config: ['x509', 'policy'],
   // Doors.
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],
-  'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'config', 'http'],
+  'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
   // The only way out to addresses that strangers name, and what is asked there.
   outgoing: ['x509'],
   'acme/validators': ['x509', 'outgoing'],
-  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
+  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'renewal', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],

@@ -43,6 +43,23 @@ export interface CertificateReply {
   readonly chain?: readonly string[];
 }
 
+/** `GET /v1/certificates/{serial}/renewal-info`. */
+export interface RenewalInfoReply {
+  readonly suggestedWindow: { readonly start: string; readonly end: string };
+  readonly explanation?: string;
+}
+
+export interface RenewalCampaignReply {
+  readonly id: string;
+  readonly authority?: string;
+  readonly profile?: string;
+  readonly requester?: string;
+  readonly reason: string;
+  readonly startedAt: string;
+  readonly endsAt: string;
+  readonly createdBy: string;
+}
+
 export interface TokenReply {
   readonly id: string;
   /** The token's text: only in the answer to its creation. */

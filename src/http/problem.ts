@@ -37,6 +37,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'already-revoked': [409, 'Already revoked'],
   'not-held': [409, 'Not on hold'],
   'not-revocable': [409, 'Cannot be revoked here'],
+  'too-many-campaigns': [409, 'Too many campaigns'],
   'body-too-large': [413, 'The body is too large'],
   'uri-too-long': [414, 'The path is too long'],
   'media-type-unsupported': [415, 'Unsupported media type'],
