@@ -4,7 +4,7 @@ import fastify, { type FastifyBaseLogger, type FastifyHttpsOptions, type Fastify
 import { Refused } from '../errors.ts';
 import { errorHandler, PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts';
 import { rateLimit } from './rate-limit.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { parseStrictJson } from '../strict-json.ts';
 
 export interface AppLimits {
   /** Bytes of a body. */

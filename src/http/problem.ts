@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, type Fault, Refused } from '../errors.ts';
 import { BadCursor, StoreUnavailable } from '../store/store.ts';
-import { JsonError } from './strict-json.ts';
+import { JsonError } from '../strict-json.ts';
 
 /** RFC 9457, with every fault that was found. */
 export interface Problem {

@@ -1,4 +1,4 @@
-import { JsonError, parseStrictJson } from '../../http/strict-json.ts';
+import { JsonError, parseStrictJson } from '../../strict-json.ts';
 import { malformed } from '../problem.ts';
 import { decodeBase64Url } from './base64url.ts';
 
