@@ -65,6 +65,7 @@ export interface TokenReply {
   /** The token's text: only in the answer to its creation. */
   readonly token?: string;
   readonly profile: string;
+  readonly profiles: readonly string[];
   readonly names: readonly string[];
   readonly uses: number;
   readonly used?: number;

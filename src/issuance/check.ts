@@ -22,7 +22,7 @@ export interface Checked {
 
 /**
  * Reads the CSR and proves that whoever sent it holds its key.
- * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`
+ * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`, `profile-missing`
  */
 export function check(context: IssuanceContext, input: IssueInput): Checked {
   // Whoever may ask for nothing leaves no record behind.
@@ -51,9 +51,15 @@ function validityOf({ clock }: IssuanceContext, { validity, life }: IssueInput):
   return life?.notAfter === undefined ? validity : life.notAfter + 1 - (life.notBefore ?? Math.floor(clock() / 1000));
 }
 
-/** The one profile that the identity may ask for, or the deployment's default. */
+/** The one profile that the identity may ask for, or the deployment's default. Of a token for several, the holder says which. */
 function defaultProfile(context: IssuanceContext, { grant }: Identity): string {
   const [only, ...others] = grant.profiles === 'any' ? [] : grant.profiles;
+  if (only !== undefined && others.length > 0 && grant.token !== undefined) {
+    const profiles = [only, ...others];
+    throw new Refused('profile-missing', `The enrolment token is for several profiles; expected one of ${profiles.join(', ')}.`, {
+      faults: profiles.map((profile) => ({ code: 'profile', detail: profile, at: '/profile' })),
+    });
+  }
   return only !== undefined && others.length === 0 ? only : context.defaultProfile;
 }
 
