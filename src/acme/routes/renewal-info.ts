@@ -4,7 +4,7 @@ import { parseCertificate } from '../../x509/certificate.ts';
 import { decodeAuthorityKeyIdentifier } from '../../x509/extensions.ts';
 import { OID } from '../../x509/oids.ts';
 import type { AcmeContext, Directory } from '../context.ts';
-import { decodeBase64Url } from '../jws/base64url.ts';
+import { decodeBase64Url } from '../../base64url.ts';
 import { replacedSerial } from '../order-status.ts';
 import { malformed, notFound } from '../problem.ts';
 import { directoryOf } from '../signed-request.ts';
