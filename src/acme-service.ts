@@ -16,6 +16,7 @@ import type { Authentication } from './http/authentication.ts';
 import { readMaster } from './identity/master-secret.ts';
 import type { IssuanceContext, IssuingProfile } from './issuance/context.ts';
 import { compileNamePattern } from './policy/name-pattern.ts';
+import { isPublicName } from './policy/public-suffix.ts';
 import { ProfileError } from './policy/profile.ts';
 import { renewalAdviser } from './renewal-service.ts';
 import type { Log } from './log.ts';
@@ -61,7 +62,7 @@ export function acmeService({ core, issuance, revocation, hostNames, authenticat
     resolver: acme.resolver, http01Port: acme.http01Port, tlsAlpn01Port: acme.tlsAlpn01Port, permitNetworks: networksOf(acme.permitNetworks), timeout: acme.attemptTimeout,
     caa: {
       identities: acme.caaIdentities.map((identity) => identity.toLowerCase()),
-      applies: (name) => acme.caaIdentities.length > 0 && !privateZones.some(({ matches }) => matches({ kind: 'dns', value: name })),
+      applies: (name) => (acme.caaIdentities.length > 0 || isPublicName(name)) && !privateZones.some(({ matches }) => matches({ kind: 'dns', value: name })),
     },
   }, clock);
   const scheduler = createScheduler({
