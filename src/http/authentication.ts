@@ -1,4 +1,3 @@
-import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import { Refused } from '../errors.ts';
 import { type BearerReader, readerOf } from '../identity/bearer.ts';
@@ -6,6 +5,7 @@ import { identifyByClientCertificate } from '../identity/client-certificate.ts';
 import { type Identity, mayAct, requesterKey, type Scope } from '../identity/identity.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { Store } from '../store/store.ts';
+import { peerCertificate } from './peer-certificate.ts';
 import { type RateLimit, rateLimit } from './rate-limit.ts';
 
 export interface AuthenticationOptions {
@@ -55,7 +55,7 @@ export function authentication({ store, bearers, clock, perIdentity, failuresPer
   };
 
   const byCertificate = async (request: FastifyRequest, now: number): Promise<Holder | undefined> => {
-    const presented = clientCertificate(request);
+    const presented = peerCertificate(request);
     if (presented === undefined) return undefined;
     const record = await store.certificates.get(presented.serial);
     const identity = identifyByClientCertificate(presented.der, record, now);
@@ -123,21 +123,3 @@ function takeCall(calls: RateLimit, identity: Identity, now: number): void {
 }
 
 const tooMany = (detail: string, retryAfter: number): Refused => new Refused('rate-limited', detail, { retryAfter });
-
-interface Presented {
-  readonly der: Uint8Array;
-  readonly serial: string;
-}
-
-/** Of a connection, not of a call: TLS asks once. Whether it still counts is asked at each call. */
-const presentedBySocket = new WeakMap<object, Presented | 'none'>();
-
-function clientCertificate(request: FastifyRequest): Presented | undefined {
-  const socket = request.raw.socket as Partial<TLSSocket> & object;
-  const known = presentedBySocket.get(socket);
-  if (known !== undefined) return known === 'none' ? undefined : known;
-  const certificate = socket.getPeerX509Certificate?.();
-  const presented = certificate === undefined ? undefined : { der: new Uint8Array(certificate.raw), serial: certificate.serialNumber.toLowerCase() };
-  presentedBySocket.set(socket, presented ?? 'none');
-  return presented;
-}

@@ -8,9 +8,12 @@ import type { IssueInput } from './input.ts';
 const SAME_CSR_SHARE = 2 / 3;
 const IDEMPOTENCY_SECONDS = 86_400;
 
-/** Same key, names and profile: the same request. */
-export const csrDigest = ({ issuing, candidate, keyHash }: Checked): string =>
-  sha256(JSON.stringify([issuing.profile.name, keyHash, candidate.names.map(({ kind, value }) => `${kind}:${value}`).sort()]));
+/** Same key, names, profile, and organization where one was asked for: the same request. */
+export function csrDigest({ issuing, candidate, keyHash }: Checked): string {
+  const { names, organization, organizationalUnit } = candidate;
+  const within = organization === undefined && organizationalUnit === undefined ? [] : [{ organization, organizationalUnit }];
+  return sha256(JSON.stringify([issuing.profile.name, keyHash, names.map(({ kind, value }) => `${kind}:${value}`).sort(), ...within]));
+}
 
 /** The claim's key for an Idempotency-Key of a requester. */
 export const claimsKeyOf = (requester: Pick<Identity, 'kind' | 'name'>, idempotencyKey: string): string =>

@@ -117,8 +117,9 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
   switch (outcomeOf(steps)) {
     case 'denied': return denied({ ...request, state: 'denied' });
     case 'pending': {
-      const { names, commonName } = candidate;
-      return { ...request, state: 'pending', csr: input.csr, subject: { names, ...(commonName === undefined ? {} : { commonName }) } };
+      const { names, commonName, organization, organizationalUnit } = candidate;
+      const given = Object.entries({ commonName, organization, organizationalUnit }).filter(([, value]) => value !== undefined);
+      return { ...request, state: 'pending', csr: input.csr, subject: { names, ...Object.fromEntries(given) } };
     }
     case 'issued':
       try {
