@@ -53,7 +53,7 @@ export function decide(rules: readonly Rule[], attributes: Attributes): Decision
   for (const [index, { settings, templates }] of rules.entries()) {
     const failing = Object.entries(settings.when).filter(([attribute, patterns]) => !(attributes.get(attribute) ?? []).some((value) => patterns.some((pattern) => matchesText(pattern, value))));
     if (failing.length > 0) {
-      missed.push(`rule ${index + 1} wants another ${failing.map(([attribute]) => attribute).join(', ')}`);
+      missed.push(`rule ${index + 1} wants ${failing.map(([attribute, patterns]) => wanted(attribute, patterns, attributes.get(attribute) ?? [])).join(' and ')}`);
       continue;
     }
     try {
@@ -64,5 +64,17 @@ export function decide(rules: readonly Rule[], attributes: Attributes): Decision
       return { allowed: false, reason: `rule ${index + 1}: ${error.message}` };
     }
   }
-  return { allowed: false, reason: `no rule allows anything: ${missed.join('; ') || 'there is none'}` };
+  const more = missed.length > MOST_TOLD ? `; and ${missed.length - MOST_TOLD} more rules` : '';
+  return { allowed: false, reason: `no rule allows anything: ${missed.slice(0, MOST_TOLD).join('; ') || 'there is none'}${more}` };
+}
+
+/** Rules, and values of each, that are told of. */
+const MOST_TOLD = 10;
+const MOST_VALUES = 3;
+const MOST_TEXT = 100;
+
+/** `ref to be "refs/heads/main", not "refs/heads/dev"`. */
+function wanted(attribute: string, patterns: readonly string[], values: readonly string[]): string {
+  const texts = (list: readonly string[]): string => `${list.slice(0, MOST_VALUES).map((text) => JSON.stringify(text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text)).join(' or ')}${list.length > MOST_VALUES ? ' or others' : ''}`;
+  return `${attribute} to be ${texts(patterns)}, ${values.length === 0 ? 'which is not known here' : `not ${texts(values)}`}`;
 }

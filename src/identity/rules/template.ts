@@ -23,7 +23,18 @@ export interface Template {
 const MOST_NAMES = 100;
 const MOST_VALUE = 512;
 const PLACE = /\{\{([^{}]*)\}\}/;
-const ASKED = /^ *([A-Za-z0-9][A-Za-z0-9_./:-]{0,127}) *(?:\| *(lower|path) *)?$/;
+const ASKED = /^ *([A-Za-z0-9][A-Za-z0-9_./:-]{0,127}) *((?:\| *[a-z]+ *)*)$/;
+
+/** What may be done to a value before it is put in. `first` and `last` take a part of `a/b/c`: whoever may choose the others is for the rule to say. */
+const FILTERS = {
+  lower: (value: string) => value.toLowerCase(),
+  first: (value: string) => value.slice(0, (value.indexOf('/') + 1 || value.length + 1) - 1),
+  last: (value: string) => value.slice(value.lastIndexOf('/') + 1),
+  /** Several segments of a URI are taken. */
+  path: (value: string) => value,
+};
+type Filter = keyof typeof FILTERS;
+const isFilter = (name: string): name is Filter => Object.hasOwn(FILTERS, name);
 
 /** Where a value stands decides what it may be: nothing that would end the part of the name in which it stands, or make a pattern of it. */
 const PARTS: Readonly<Record<'label' | 'segment' | 'mailbox', { readonly fits: (value: string) => boolean; readonly expected: string }>> = {
@@ -36,14 +47,15 @@ interface Place {
   readonly attribute: string;
   /** Undefined: the value is the whole name. */
   readonly part: keyof typeof PARTS | undefined;
-  readonly filter: 'lower' | 'path' | undefined;
+  readonly filters: readonly Filter[];
 }
 
 /**
  * Compiles a template: a name pattern (`policy/name-pattern.ts`) in which `{{attribute}}` stands for a value. Alone it stands for a whole
  * name; within one for a label of a DNS name, a segment of a URI, or the local part of a mail address, and any value that is
  * more than that is refused: nothing is replaced or left out, for two who differ must never become the same name. `{{a|lower}}`
- * takes the value in lower case; `{{a|path}}` takes several segments of a URI.
+ * takes the value in lower case; `{{a|first}}` and `{{a|last}}` what is before the first or behind the last slash of it; `{{a|path}}` takes
+ * several segments of a URI.
  * @throws TemplateError
  */
 export function compileTemplate(text: string): Template {
@@ -70,11 +82,14 @@ export function compileTemplate(text: string): Template {
 }
 
 function placeOf(text: string, asked: string, before: string): Place {
-  const [, attribute, filter] = ASKED.exec(asked) ?? [];
-  if (attribute === undefined) throw new TemplateError(`${JSON.stringify(text)}: {{${asked}}} names no attribute; expected {{attribute}}, {{attribute|lower}} or {{attribute|path}}`);
+  const [, attribute, chain = ''] = ASKED.exec(asked) ?? [];
+  const filters = chain.split('|').slice(1).map((name) => name.trim());
+  if (attribute === undefined || !filters.every(isFilter)) {
+    throw new TemplateError(`${JSON.stringify(text)}: {{${asked}}} names no attribute; expected {{attribute}}, or {{attribute|…}} with ${Object.keys(FILTERS).join(', ')}`);
+  }
   const part = partAt(text, before);
-  if (filter === 'path' && part !== 'segment') throw new TemplateError(`${JSON.stringify(text)}: "path" is for the path of a URI`);
-  return { attribute, part, filter: filter as Place['filter'] };
+  if (filters.includes('path') && part !== 'segment') throw new TemplateError(`${JSON.stringify(text)}: "path" is for the path of a URI`);
+  return { attribute, part, filters };
 }
 
 /** What kind of part follows `before`. */
@@ -87,15 +102,15 @@ function partAt(text: string, before: string): keyof typeof PARTS {
   return text.includes('@') && !before.includes('@') ? 'mailbox' : 'label';
 }
 
-function valuesOf(text: string, { attribute, part, filter }: Place, attributes: Attributes): readonly string[] {
+function valuesOf(text: string, { attribute, part, filters }: Place, attributes: Attributes): readonly string[] {
   const values = attributes.get(attribute) ?? [];
   if (values.length === 0) throw new TemplateError(`${JSON.stringify(text)} asks for ${attribute}, which is not known here`);
   return values.map((value) => {
-    const taken = filter === 'lower' ? value.toLowerCase() : value;
+    const taken = filters.reduce((text, filter) => FILTERS[filter](text), value);
     if (taken.length > MOST_VALUE) throw new TemplateError(`${attribute} has ${taken.length} characters, too many for a name`);
     if (part === undefined) return wholeName(attribute, taken);
     const { fits, expected } = PARTS[part];
-    const good = filter === 'path' ? taken.split('/').every(fits) : fits(taken);
+    const good = filters.includes('path') ? taken.split('/').every(fits) : fits(taken);
     if (!good) throw new TemplateError(`${attribute} is ${JSON.stringify(taken.slice(0, 80))}, which cannot stand in ${JSON.stringify(text)}; expected ${expected}`);
     return taken;
   });

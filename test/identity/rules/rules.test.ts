@@ -28,6 +28,7 @@ t.test('a template is filled in', async (t) => {
   t.same(fill('*.{{id}}.example.com'), ['*.i-0abc.example.com']);
   t.same(fill('spiffe://example.com/aws/{{id}}'), ['spiffe://example.com/aws/i-0abc']);
   t.same(fill('spiffe://example.com/{{repository|path}}/{{owner}}'), ['spiffe://example.com/octo-org/site/Octo-Org']);
+  t.same(fill('{{repository|last}}.{{repository|first}}.{{owner|first|lower}}.example.com'), ['site.octo-org.octo-org.example.com']);
   t.same(fill('{{mail}}@example.com'), ['ops.team@example.com']);
   t.same(fill('{{names}}'), ['a.example.com', '10.0.0.7']);
   t.same(fill('10.0.0.0/8'), ['10.0.0.0/8']);
@@ -55,8 +56,9 @@ t.test('the first rule that matches decides, and without one nothing is allowed'
   ].map(compileRule);
   t.same(decide(rules, attributes), { allowed: true, rule: 2, grant: { profiles: ['node'], names: ['i-0abc.example.com'], maxValidity: 3600 } });
   t.match(decide(rules, new Map([['region', ['eu-west-1']]])), { allowed: true, rule: 3 });
-  t.match(decide(rules.slice(0, 2), new Map()), { allowed: false, reason: 'no rule allows anything: rule 1 wants another region; rule 2 wants another region, id' });
+  t.match(decide(rules.slice(0, 2), new Map()), { allowed: false, reason: 'no rule allows anything: rule 1 wants region to be "us-*", which is not known here; rule 2 wants region to be "eu-*" or "ap-*", which is not known here and id to be "i-*", which is not known here' });
   t.match(decide([], attributes), { allowed: false });
+  t.match(decide([compileRule({ when: { ref: ['refs/tags/*'] }, profile: 'node', names: ['a'] })], attributes), { reason: 'no rule allows anything: rule 1 wants ref to be "refs/tags/*", not "refs/heads/main"' });
   t.match(decide([compileRule({ when: {}, profile: 'node', names: ['{{dotted}}.example.com'] }), ...rules], attributes), { allowed: false, reason: /^rule 1: dotted is "a\.b"/ }, 'a later rule is not asked');
   t.same(faultsOfRule({ when: { colour: ['x'] }, profile: 'node', names: ['{{id}}.example.com', '{{colour}}', '{{'] }, ['id']).map(({ at }) => at.join('.')), ['when.colour', 'names.1', 'names.2']);
 });
