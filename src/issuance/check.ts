@@ -26,7 +26,7 @@ export interface Checked {
  */
 export function check(context: IssuanceContext, input: IssueInput): Checked {
   // Whoever may ask for nothing leaves no record behind.
-  if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not ask for certificates; expected an enrolment token or scope admin.`);
+  if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not ask for certificates: ${input.identity.refusal ?? 'expected an enrolment token or scope admin'}.`);
   const profileName = input.profile ?? defaultProfile(context, input.identity);
   const issuing = context.profiles.get(profileName);
   if (issuing === undefined) {

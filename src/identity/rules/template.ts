@@ -28,7 +28,7 @@ const ASKED = /^ *([A-Za-z0-9][A-Za-z0-9_./:-]{0,127}) *((?:\| *[a-z]+ *)*)$/;
 /** What may be done to a value before it is put in. `first` and `last` take a part of `a/b/c`: whoever may choose the others is for the rule to say. */
 const FILTERS = {
   lower: (value: string) => value.toLowerCase(),
-  first: (value: string) => value.slice(0, (value.indexOf('/') + 1 || value.length + 1) - 1),
+  first: (value: string) => value.replace(/\/.*$/s, ''),
   last: (value: string) => value.slice(value.lastIndexOf('/') + 1),
   /** Several segments of a URI are taken. */
   path: (value: string) => value,
