@@ -22,6 +22,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'store/redis': ['x509', 'policy', 'audit', 'store'],
   identity: ['x509', 'policy', 'authority/durable-file.ts'],
   'identity/rules': ['x509', 'policy'],
+  // How nodes prove what they are.
+  'identity/attestation': ['x509', 'policy', 'identity', 'identity/rules', 'identity/oidc', 'authority/errors.ts', 'authority/trust-path.ts', 'authority/ca-extensions.ts'],
   authority: ['x509', 'policy'],
   // Content on its way from one store to another.
   transfer: ['x509', 'audit', 'store'],
@@ -29,10 +31,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   issuance: ['x509', 'policy', 'identity', 'authority', 'audit'],
   revocation: ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance/serial.ts'],
   renewal: ['x509', 'identity'],
-  config: ['x509', 'policy', 'identity/rules'],
+  config: ['x509', 'policy', 'identity/rules', 'identity/attestation/attributes.ts'],
   // Doors.
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],
-  'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
+  'http/rest': ['x509', 'policy', 'identity', 'identity/attestation', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
   // The only way out to addresses that strangers name, and what is asked there.
   outgoing: ['x509'],
