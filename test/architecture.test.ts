@@ -22,6 +22,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'store/redis': ['x509', 'policy', 'audit', 'store'],
   identity: ['x509', 'policy', 'authority/durable-file.ts'],
   'identity/rules': ['x509', 'policy'],
+  'identity/oidc': ['x509', 'policy', 'identity', 'identity/rules', 'outgoing'],
   // How nodes prove what they are.
   'identity/attestation': ['x509', 'policy', 'identity', 'identity/rules', 'identity/oidc', 'authority/errors.ts', 'authority/trust-path.ts', 'authority/ca-extensions.ts'],
   authority: ['x509', 'policy'],
@@ -31,7 +32,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   issuance: ['x509', 'policy', 'identity', 'authority', 'audit'],
   revocation: ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance/serial.ts'],
   renewal: ['x509', 'identity'],
-  config: ['x509', 'policy', 'identity/rules', 'identity/attestation/attributes.ts'],
+  config: ['x509', 'policy', 'identity/rules', 'identity/oidc/algorithms.ts', 'identity/attestation/attributes.ts'],
   // Doors.
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],
   'http/rest': ['x509', 'policy', 'identity', 'identity/attestation', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
@@ -56,6 +57,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   asn1js: ['authority'],
   commander: ['cli'],
   fastify: ['http', 'http/rest', 'http/published', 'acme'],
+  jose: ['identity/oidc'],
   ioredis: ['store/redis'],
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],
