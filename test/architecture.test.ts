@@ -44,7 +44,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
-  cli: ['x509', 'config', 'client', 'agent', 'audit', 'authority', 'transfer', 'initialise.ts', 'move.ts', 'rebuild-indexes.ts', 'serve.ts'],
+  // An authorization plugin of a Docker Engine.
+  docker: ['x509', 'policy', 'config', 'client', 'agent', 'authority/durable-file.ts', 'identity/rules'],
+  cli: ['x509', 'config', 'client', 'agent', 'docker', 'audit', 'authority', 'transfer', 'initialise.ts', 'move.ts', 'rebuild-indexes.ts', 'serve.ts'],
 };
 
 /** The files that put the parts together may import any room, but only open-store.ts names an implementation of the store. */
@@ -63,7 +65,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['log.ts', 'service.ts', 'serve.ts'],
   'prom-client': ['metrics.ts', 'serve.ts'],
   tldts: ['policy'],
-  typebox: ['config', 'http', 'http/rest', 'http/published', 'acme'],
+  typebox: ['config', 'docker', 'http', 'http/rest', 'http/published', 'acme'],
   yaml: ['config'],
 };
 
