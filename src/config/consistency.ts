@@ -3,18 +3,9 @@ import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { formatDuration } from './duration.ts';
-import type { Path } from './faults.ts';
+import type { Inconsistency, Path } from './faults.ts';
 import { oidcInconsistencies } from './oidc-consistency.ts';
 import { nearestName } from './near-name.ts';
-
-/** Two values that do not go together, or one that refers to nothing. */
-export interface Inconsistency {
-  readonly path: Path;
-  /** Other values that it hangs on. */
-  readonly about?: readonly Path[];
-  readonly problem: string;
-  readonly expected: string;
-}
 
 /** What no value shows by itself. */
 export const inconsistencies = (config: Config): readonly Inconsistency[] => RULES.flatMap((rule) => rule(config));

@@ -2,21 +2,19 @@ import { faultsOfRule, type RuleSettings } from '../identity/rules/rule.ts';
 import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
 import type { Config } from './config.ts';
-import type { Inconsistency } from './consistency.ts';
 import { formatDuration } from './duration.ts';
+import type { Inconsistency } from './faults.ts';
 import { type IssuerSettings, issuersOf } from './oidc-issuers.ts';
 import { ruleOf } from './rule-schema.ts';
 
 /** Further apart, clocks are wrong, and a token lives on for as long after its end. */
 const MOST_SKEW = 300;
 
-type Fault = Inconsistency;
-
 /** What is wrong with `oidc` that no value shows by itself. */
 export function oidcInconsistencies(config: Config): readonly Inconsistency[] {
   const { oidc } = config;
   const issuers = issuersOf(config);
-  const faults: Fault[] = [];
+  const faults: Inconsistency[] = [];
   if (oidc.refreshKeys < 10) faults.push({ path: ['oidc', 'refreshKeys'], problem: `is ${formatDuration(oidc.refreshKeys)}`, expected: 'at least 10s' });
   if (oidc.keepKeys < oidc.refreshKeys) {
     faults.push({ path: ['oidc', 'keepKeys'], about: [['oidc', 'refreshKeys']], problem: `is ${formatDuration(oidc.keepKeys)}`, expected: `at least oidc.refreshKeys (${formatDuration(oidc.refreshKeys)})` });
@@ -35,11 +33,11 @@ export function oidcInconsistencies(config: Config): readonly Inconsistency[] {
   return faults;
 }
 
-function issuerFaults(issuer: IssuerSettings): readonly Fault[] {
+function issuerFaults(issuer: IssuerSettings): readonly Inconsistency[] {
   const given = (['jwks', 'jwksFile', 'jwksUri'] as const).filter((name) => issuer[name] !== undefined);
   const fetches = issuer.jwks === undefined && issuer.jwksFile === undefined;
   const addresses = fetches ? [[issuer.jwksUri === undefined ? 'issuer' : 'jwksUri', issuer.jwksUri ?? issuer.issuer] as const] : [];
-  const faults: readonly (Fault | undefined)[] = [
+  const faults: readonly (Inconsistency | undefined)[] = [
     issuer.issuer === undefined ? (issuer.preset === 'azure' ? missing('tenant', 'the number of the directory, or the issuer') : missing('issuer', 'the issuer as in its tokens (iss), or a preset')) : undefined,
     issuer.tenant !== undefined && issuer.preset !== 'azure' ? { path: ['tenant'], problem: 'is set', expected: 'preset azure with it' } : undefined,
     issuer.audience.length === 0 ? missing('audience', 'for whom tokens must be: publicUrl.https, or an audience here') : undefined,
@@ -56,7 +54,7 @@ function issuerFaults(issuer: IssuerSettings): readonly Fault[] {
   return faults.filter((fault) => fault !== undefined);
 }
 
-const missing = (name: string, expected: string): Fault => ({ path: [name], problem: 'is missing', expected });
+const missing = (name: string, expected: string): Inconsistency => ({ path: [name], problem: 'is missing', expected });
 
 function isAddress(text: string, allowHttp: boolean): boolean {
   if (!URL.canParse(text)) return false;
@@ -64,8 +62,8 @@ function isAddress(text: string, allowHttp: boolean): boolean {
   return (protocol === 'https:' || (allowHttp && protocol === 'http:')) && username + password + search + hash === '';
 }
 
-function ruleFaults(rule: RuleSettings, { owners }: IssuerSettings, profiles: ReadonlySet<string> | undefined): readonly Fault[] {
-  const faults: Fault[] = faultsOfRule(rule).map(({ at, problem }) => ({ path: at, problem, expected: 'a claim, or a template of names' }));
+function ruleFaults(rule: RuleSettings, { owners }: IssuerSettings, profiles: ReadonlySet<string> | undefined): readonly Inconsistency[] {
+  const faults: Inconsistency[] = faultsOfRule(rule).map(({ at, problem }) => ({ path: at, problem, expected: 'a claim, or a template of names' }));
   const conditions = Object.entries(rule.when);
   if (conditions.length === 0) faults.push({ path: ['when'], problem: 'has no condition', expected: 'at least one claim that must match' });
   const fixed = owners === undefined || conditions.some(([claim, patterns]) => Object.hasOwn(owners, claim) && patterns.every((pattern) => owners[claim]?.test(pattern)));
