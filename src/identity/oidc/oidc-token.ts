@@ -1,26 +1,19 @@
-import { compactVerify, errors } from 'jose';
 import { sha256 } from '../../digest.ts';
 import { Refused } from '../../errors.ts';
 import { NO_GRANT } from '../../policy/grant.ts';
 import type { BearerReader } from '../bearer.ts';
 import type { Identity } from '../identity.ts';
 import { decide, type Rule } from '../rules/rule.ts';
-import { type Algorithm, isAlgorithm } from './algorithms.ts';
 import { attributesOf } from './attributes.ts';
-import { keysFor } from './key-set.ts';
-import { KeysUnavailable, type KeySource } from './key-source.ts';
 import { RefusedToken, shown } from './refused-token.ts';
 import { checkRegistered, type ClaimRules, type Registered } from './registered-claims.ts';
+import { type Signers, verifySignature } from './signature.ts';
 import { isJwt, parseToken, type UnverifiedToken } from './token.ts';
 
 /** Somebody whose tokens are believed. */
-export interface Issuer extends ClaimRules {
-  /** As the configuration calls it. */
-  readonly name: string;
+export interface Issuer extends ClaimRules, Signers {
   /** Exactly as in its tokens. */
   readonly issuer: string;
-  readonly algorithms: readonly Algorithm[];
-  readonly keys: KeySource;
   /** Whether a token with a number (`jti`) is good for one certificate alone. */
   readonly singleUse: boolean;
   readonly rules: readonly Rule[];
@@ -77,29 +70,4 @@ async function identify(token: UnverifiedToken, issuer: Issuer, now: number): Pr
 /** RFC 7519 4.1.7: the number is the issuer's own. Remembered until no clock takes the token for a living one. */
 function singleUse({ id, expires }: Registered, { issuer, singleUse: wanted, clockSkew }: Issuer): Pick<Identity['grant'], 'once'> {
   return id === undefined || !wanted ? {} : { once: { key: `oidc/${sha256(JSON.stringify([issuer, id]))}`, expires: Math.ceil(expires) + 2 * clockSkew } };
-}
-
-async function verifySignature({ text, alg, kid }: UnverifiedToken, { name, algorithms, keys }: Issuer): Promise<void> {
-  if (!isAlgorithm(alg) || !algorithms.includes(alg)) throw new RefusedToken('algorithm', `it is signed by ${alg === undefined ? 'no algorithm' : shown(alg)}; expected ${algorithms.join(', ')}`, 'alg');
-  const [key, another] = await keysOf(name, keys, kid, alg);
-  const named = kid === undefined ? `names no key ("kid"), and issuer ${name}` : `is signed with key ${shown(kid)}, and issuer ${name}`;
-  if (key === undefined) throw new RefusedToken('key', `it ${named} has none for ${alg}; a new one is seen within 10 s`, 'kid');
-  // OpenID Connect Core 10.1: with several keys the token says which.
-  if (another !== undefined) throw new RefusedToken('key', `it ${named} has several for ${alg}`, 'kid');
-  try {
-    await compactVerify(text, key.key, { algorithms: [alg] });
-  } catch (error) {
-    // Anything but a wrong signature is a fault of the token too; of what jose says, nothing is passed on.
-    if (!(error instanceof errors.JOSEError)) throw error;
-    throw new RefusedToken('signature', `its signature is not one of issuer ${name}`);
-  }
-}
-
-async function keysOf(name: string, source: KeySource, kid: string | undefined, alg: Algorithm): ReturnType<KeySource['keys']> {
-  try {
-    return keysFor(await source.keys((keys) => keysFor(keys, kid, alg).length > 0), kid, alg);
-  } catch (error) {
-    if (!(error instanceof KeysUnavailable)) throw error;
-    throw new Refused('unavailable', `The keys of issuer ${name} cannot be had now, so its tokens cannot be checked; ask again.`, { retryAfter: error.wait, cause: error });
-  }
 }
