@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { acmeService } from './acme-service.ts';
+import { attestationDoor } from './attestation-service.ts';
 import { loadAuthorities } from './authority/load.ts';
 import { bearerCredentials } from './bearer-credentials.ts';
 import { readBlockLists } from './block-lists.ts';
@@ -171,7 +172,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
-    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, renewalDoor(core, restParts.requests.authentication)] };
+    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,

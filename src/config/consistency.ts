@@ -1,6 +1,7 @@
 import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
 import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
+import { attestationInconsistencies } from './attestation-consistency.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { formatDuration } from './duration.ts';
 import type { Inconsistency, Path } from './faults.ts';
@@ -115,6 +116,7 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   })),
   oidcInconsistencies,
   faultsOfProfiles,
+  attestationInconsistencies,
   (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
   ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {
     path: ['eligibility'], problem: `leaves out the check ${name}`, expected: 'key, names and profile among the checks',

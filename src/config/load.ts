@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { X509Error } from '../x509/errors.ts';
 import { normaliseDnsName } from '../x509/dns-name.ts';
+import { withFiles } from './attestation-schema.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { inconsistencies } from './consistency.ts';
 import { type Override, readCommandLine, readEnvironment, variableName } from './environment.ts';
@@ -130,6 +131,7 @@ function complete(settings: Settings, file: string | undefined, folder: string, 
       tls: { ...Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(folder, path)])), ...(serverName === undefined ? {} : { serverName }) },
     },
     oidc: absoluteFiles(settings.oidc, (path) => resolve(folder, path)),
+    attestation: withFiles(settings.attestation, (path) => resolve(folder, path)),
     eligibility: settings.eligibility.map(toEligibility),
     keys: { ...settings.keys, debianBlockLists: settings.keys.debianBlockLists.map((path) => resolve(folder, path)) },
   };
