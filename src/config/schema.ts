@@ -37,6 +37,7 @@ const ProfileSchema = Type.Object(
       }, closed)),
     policies: optional(Texts('Certificate policy OIDs', { item: Type.String({ pattern: '^[0-2](\\.(0|[1-9][0-9]*))+$', description: 'a dotted OID' }) })),
     crlDistributionPoint: optional(Flag('Whether certificates carry the CRL address')),
+    freshestCrl: optional(Flag('Whether certificates carry the address of the delta CRL too; the full CRL says it anyway')),
     authorityInformationAccess: optional(Flag('Whether certificates carry the issuer address, and the OCSP address where there is one')),
     operatorsOnly: optional(Flag('Whether only operators with scope admin may ask for it, and no enrolment token may be made for it')),
     approval: optional(Flag('Whether an operator must approve each request')),

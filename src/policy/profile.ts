@@ -24,6 +24,7 @@ export interface RawProfile {
   };
   readonly policies?: readonly string[];
   readonly crlDistributionPoint?: boolean;
+  readonly freshestCrl?: boolean;
   readonly authorityInformationAccess?: boolean;
   readonly operatorsOnly?: boolean;
   readonly approval?: boolean;
@@ -57,6 +58,8 @@ export interface Profile {
   readonly mostNames: number;
   readonly policies: readonly string[];
   readonly crlDistributionPoint: boolean;
+  /** True where certificates name the delta CRL (RFC 5280 4.2.1.15). */
+  readonly freshestCrl: boolean;
   readonly authorityInformationAccess: boolean;
   readonly operatorsOnly: boolean;
   readonly approval: boolean;
@@ -164,6 +167,7 @@ function compileProfile(name: string, raw: RawProfile, faults: string[]): Profil
     mostNames: raw.names?.most ?? 100,
     policies: raw.policies ?? [],
     crlDistributionPoint: raw.crlDistributionPoint ?? true,
+    freshestCrl: raw.freshestCrl ?? false,
     authorityInformationAccess: raw.authorityInformationAccess ?? true,
     operatorsOnly: raw.operatorsOnly ?? false,
     approval: raw.approval ?? false,
