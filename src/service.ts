@@ -7,6 +7,7 @@ import { loadAuthorities } from './authority/load.ts';
 import { bearerCredentials } from './bearer-credentials.ts';
 import { readBlockLists } from './block-lists.ts';
 import { ownLease } from './by-one-process.ts';
+import { cfsslDoors } from './cfssl-service.ts';
 import type { Config } from './config/config.ts';
 import type { Core, Issuance } from './core.ts';
 import type { AppOptions } from './http/app.ts';
@@ -173,7 +174,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
-    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
+    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, ...cfsslDoors({ core, issuance, revocation: restParts.certificates.revocation, crls, authentication: restParts.requests.authentication }), renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,

@@ -2,6 +2,7 @@ import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
 import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
 import { attestationInconsistencies } from './attestation-consistency.ts';
+import { cfsslInconsistencies } from './cfssl-consistency.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { formatDuration } from './duration.ts';
 import type { Inconsistency, Path } from './faults.ts';
@@ -119,6 +120,7 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   })),
   oidcInconsistencies,
   faultsOfProfiles,
+  cfsslInconsistencies,
   attestationInconsistencies,
   (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
   ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {

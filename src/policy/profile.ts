@@ -95,6 +95,8 @@ const BUILT_IN: Readonly<Record<string, RawProfile>> = {
   acme: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'], wildcards: true } },
   client: { extendedKeyUsage: ['clientAuth'], commonNameOnly: true, names: { kinds: ['dns', 'ip', 'email', 'uri', 'text'] } },
   node: { extendedKeyUsage: ['serverAuth', 'clientAuth'], names: { kinds: ['dns', 'ip', 'uri'] } },
+  // Nodes of a Docker swarm: role and node id, and swarm-ca of a manager.
+  swarm: { extendedKeyUsage: ['serverAuth', 'clientAuth'], lifetime: 90 * DAY, maxLifetime: 90 * DAY, renewable: false, names: { kinds: ['dns'], most: 3 } },
   operator: {
     extendedKeyUsage: ['clientAuth'], commonNameOnly: true, operatorsOnly: true, lifetime: 365 * DAY,
     names: { kinds: ['dns', 'email', 'text'] },
