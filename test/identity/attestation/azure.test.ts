@@ -16,7 +16,7 @@ const issuing = outsideIntermediate(folder, root, 'issuing');
 const SERVER = ['basicConstraints=', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth,clientAuth'];
 const RSA = ['rsa:2048'];
 const signer = outsideNode(folder, issuing, { key: RSA, extensions: [...SERVER, 'subjectAltName=DNS:metadata.azure.com'] });
-const regional = outsideNode(folder, issuing, { key: RSA, extensions: [...SERVER, 'subjectAltName=DNS:westeurope.metadata.azure.com'] });
+const regional = outsideNode(folder, issuing, { extensions: [...SERVER, 'subjectAltName=DNS:westeurope.metadata.azure.com'] });
 
 const settings = { trust: { anchors: read(root.pem), intermediates: read(issuing.pem), purpose: OID.serverAuth }, signers: ['metadata.azure.com', '*.metadata.azure.com'] };
 const azure = azureAttestor(settings);
@@ -57,7 +57,7 @@ t.test('what is no proof', async (t) => {
   const elsewhere = temporaryFolder('azure-elsewhere');
   const stranger = outsideRoot(elsewhere, 'root', { algorithm: 'RSA' });
   const extensions = [...SERVER, 'subjectAltName=DNS:metadata.azure.com'];
-  const named = (san: string) => outsideNode(folder, issuing, { key: RSA, extensions: [...SERVER, `subjectAltName=DNS:${san}`] });
+  const named = (san: string) => outsideNode(folder, issuing, { extensions: [...SERVER, `subjectAltName=DNS:${san}`] });
   for (const [name, proof, why] of [
     ['nothing', {}, /lacks "signature"/],
     ['another challenge', { signature: sign(documentFor(newChallenge())) }, /another challenge/],
@@ -67,12 +67,12 @@ t.test('what is no proof', async (t) => {
     ['to come', signed({ timeStamp: { createdOn: time(7200), expiresOn: time(14_400) } }), /to come/],
     ['no times', signed({ timeStamp: {} }), /lacks createdOn/], ['times of another form', signed({ timeStamp: { createdOn: '2026-01-01', expiresOn: '2099-01-01' } }), /lacks createdOn/],
     ['no machine', signed({ vmId: 'x' }), /"vmId" is missing, or not/],
-    ['a certificate of another root', { signature: sign(good, outsideNode(elsewhere, stranger, { key: RSA, extensions })) }, /another identifier|no way leads|signature/],
+    ['a certificate of another root', { signature: sign(good, outsideNode(elsewhere, stranger, { extensions })) }, /another identifier|no way leads|signature/],
     ['a certificate of somebody else under the same root', { signature: sign(good, named('www.example.com')) }, /signed by www\.example\.com, not by/],
     ['a name with ours in it', { signature: sign(good, named('metadata.azure.com.example.com')) }, /not by metadata/],
     ['a deeper name', { signature: sign(good, named('a.b.metadata.azure.com')) }, /not by metadata/],
-    ['no server\'s certificate', { signature: sign(good, outsideNode(folder, issuing, { key: RSA, extensions: [...SERVER.slice(0, 2), 'extendedKeyUsage=clientAuth', 'subjectAltName=DNS:metadata.azure.com'] })) }, /lacks the extended key usage serverAuth/],
-    ['an expired certificate', { signature: sign(good, outsideNode(folder, issuing, { key: RSA, extensions, more: ['-days', '-1'] })) }, /ended at/],
+    ['no server\'s certificate', { signature: sign(good, outsideNode(folder, issuing, { extensions: [...SERVER.slice(0, 2), 'extendedKeyUsage=clientAuth', 'subjectAltName=DNS:metadata.azure.com'] })) }, /lacks the extended key usage serverAuth/],
+    ['an expired certificate', { signature: sign(good, outsideNode(folder, issuing, { extensions, more: ['-days', '-1'] })) }, /ended at/],
     ['no certificate', { signature: sign(good, signer, '-nocerts') }, /does not carry the certificate of its signer/],
     ['no content', { signature: Buffer.from(sign(good, signer), 'base64').subarray(0, 40).toString('base64') }, /truncated|ends|octets/],
     ['another\'s certificate beside', { signature: sign(good, named('www.example.com'), '-certfile', signer.certificate) }, /signed by www\.example\.com/],
