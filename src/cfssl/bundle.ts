@@ -28,8 +28,9 @@ const PARTS: Readonly<Record<string, string>> = {
  */
 export function bundleOf(der: Uint8Array, authorities: readonly Authority[]): object {
   const certificate = read(der);
+  if (compareBytes(certificate.issuer, certificate.subject) === 0) throw new CfsslRefusal(CODE.certificateSelfSigned, 'Certificate is self signed');
   const issuer = authorities.find((authority) => hasSigned(authority, certificate));
-  if (issuer === undefined) throw new CfsslRefusal(isSelfSigned(certificate) ? 1100 : CODE.certificateVerify + 20, isSelfSigned(certificate) ? 'Certificate is self signed' : 'x509: certificate signed by unknown authority');
+  if (issuer === undefined) throw new CfsslRefusal(CODE.certificateUnknownAuthority, 'x509: certificate signed by unknown authority');
   const chain = [der, ...issuer.leafChain];
   const ocsp = access(certificate).ocsp;
   const crls = valueOf(certificate, OID.cRLDistributionPoints, decodeCrlDistributionPoints) ?? [];
@@ -75,7 +76,6 @@ function hasSigned({ certificate }: Authority, child: Certificate): boolean {
   }
 }
 
-const isSelfSigned = ({ issuer, subject }: Certificate): boolean => compareBytes(issuer, subject) === 0;
 /** cfssl ends none of these with a line feed. */
 const pem = (der: Uint8Array): string => encodePem('CERTIFICATE', der).trimEnd();
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');

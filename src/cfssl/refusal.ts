@@ -21,7 +21,8 @@ export class CfsslRefusal extends Error {
 export const CODE = {
   certificateDecode: 1002,
   certificateParse: 1003,
-  certificateVerify: 1200,
+  certificateSelfSigned: 1100,
+  certificateUnknownAuthority: 1220,
   policyViolation: 5300,
   unknownProfile: 5400,
   csrDecode: 9002,

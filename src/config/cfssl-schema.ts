@@ -33,7 +33,7 @@ export const CfsslSchema = Type.Object(
   {
     enabled: Flag('Whether /api/v1/cfssl/ is served: sign, authsign, info, revoke, crl, bundle', { default: false }),
     keys: Type.Unsafe<Record<string, Static<typeof KeySchema>>>(Type.Record(Type.String({ pattern: NAME }), KeySchema, {
-      ...closed, description: 'Who may ask by authsign: holders of a key', examples: [{ builds: { key: '…', profiles: ['server'], names: ['**.example.com'] } }],
+      ...closed, description: 'Who may ask by authsign: holders of a key',
     })),
     clients: Type.Unsafe<Record<string, Static<typeof ClientSchema>>>(Type.Record(Type.String({ pattern: NAME }), ClientSchema, {
       ...closed, description: 'Who may ask by sign: holders of a client certificate. Without one nobody may, and operators with scope admin always', examples: [{ nodes: { profile: 'node', holders: ['*.build.example.com'], profiles: ['server'], names: ['**.example.com'] } }],
