@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Config } from '../../src/config/config.ts';
+import { ConfigSchema } from '../../src/config/schema.ts';
 import { ConfigError } from '../../src/config/faults.ts';
 import { type LoadOptions, loadConfig } from '../../src/config/load.ts';
 import { STORE_ADDRESSES } from '../../src/config/store-address.ts';
