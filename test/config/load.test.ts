@@ -64,6 +64,7 @@ t.test('without a file and variables everything is at its default', async (t) =>
     limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, eventStreams: 2000, eventStreamsPerAddress: 100, failuresPerAddress: 120 },
     log: { level: 'info', requests: false },
     httpsCertificate: {},
+    attestation: { challengeLifetime: 300, tokenLifetime: 3600, claimLifetime: 31_536_000 },
     acme: {
       enabled: false, profile: 'acme', profiles: [], deny: [], externalAccount: 'optional', challenges: ['http-01', 'dns-01', 'tls-alpn-01'],
       http01Port: 80, tlsAlpn01Port: 443, permitNetworks: [], caaIdentities: [], privateZones: [], orderLifetime: 604_800, authorizationLifetime: 2_592_000,
