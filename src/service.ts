@@ -216,7 +216,7 @@ function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>,
 function restOptions({ config, store, authorities, metrics, clock, standing }: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events' | 'doors'> {
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
-  const authentication = createAuthentication({ store, rootDigest, clock, perIdentity, failuresPerAddress });
+  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, rootDigest, clock, perIdentity, failuresPerAddress });
   const revocation: RevocationContext = { store: store.certificates, clock, revoked: (authority, reason) => {
     metrics.revoked(reason);
     keeper.due(authority);

@@ -51,5 +51,6 @@ export async function identifyByEnrolmentToken(
       ...(record.maxValidity === undefined ? {} : { maxValidity: record.maxValidity }),
     },
     scopes: [],
+    credential: { kind: 'token', id: record.id },
   };
 }

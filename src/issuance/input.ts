@@ -1,8 +1,17 @@
-import type { Identity } from '../identity/identity.ts';
+import type { CredentialRecord, Identity } from '../identity/identity.ts';
+
+/** That the identity comes from a record that was read a while ago. */
+export interface Kept {
+  /** The record, to which the write is held. */
+  readonly credential: CredentialRecord;
+  /** Who it is by the record as it is now. @throws Refused `unauthenticated` */
+  readonly afresh: () => Promise<Identity>;
+}
 
 /** What every door hands in, whatever its protocol. */
 export interface IssueInput {
   readonly identity: Identity;
+  readonly kept?: Kept | undefined;
   /** DER. */
   readonly csr: Uint8Array;
   readonly profile?: string | undefined;

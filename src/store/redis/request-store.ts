@@ -1,3 +1,4 @@
+import type { CredentialRecord } from '../../identity/identity.ts';
 import { TRANSITIONS } from '../../issuance/request.ts';
 import type { RequestState } from '../../issuance/request.ts';
 import { claimName, name, quotaName, useName } from '../name.ts';
@@ -62,7 +63,7 @@ export function requestStore(engine: Engine): RequestStore {
 }
 
 /** @throws TypeError for an id that is no serial; RangeError for a request that begins as failed */
-function acceptOperation({ record, claims, token, quota, audit, now }: Acceptance): readonly Packable[] {
+function acceptOperation({ record, claims, token, quota, guard, audit, now }: Acceptance): readonly Packable[] {
   if (record.state === 'failed') throw new RangeError('a request cannot begin as failed');
   const id = recordId(record.id);
   const counts = record.state !== 'denied';
@@ -72,8 +73,18 @@ function acceptOperation({ record, claims, token, quota, audit, now }: Acceptanc
   const { state, end, value } = encodeStored(record, counts ? marks : []);
   return [
     'accept', id, { bulk: value, placeAt: PLACE_AT }, state, end, lookups, token === undefined ? '' : name(token.id), counts ? 1 : 0,
-    digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now, auditLines(audit),
+    digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now,
+    guard === undefined ? 0 : guardOperand(guard), auditLines(audit),
   ];
+}
+
+/** The letter of a record's keys, and what follows it. */
+function guardOperand({ kind, id }: CredentialRecord): readonly Packable[] {
+  switch (kind) {
+    case 'certificate': return ['r', idOctets(id) ?? ''];
+    case 'token': return ['t', name(id)];
+    case 'api-key': return ['k', name(id)];
+  }
 }
 
 const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly Packable[] => [String(windowEnd(window, now)), fieldOf(key, window), limit];
@@ -99,6 +110,7 @@ function acceptOutcome(reply: Reply, { claims, quota, now }: Acceptance): Accept
     case 4: return { outcome: 'quota-exceeded', retryAfter: quota === undefined ? 1 : Math.max(1, Math.ceil((windowEnd(quota.window, now) - now) / 1000)) };
     case 5: return { outcome: 'key-blocked' };
     case 6: return { outcome: 'serial-taken' };
+    case 7: return { outcome: 'identity-gone' };
     default: {
       const [kind, what] = listOf(reply);
       return kind === 2 ? { outcome: 'conflict', claim: claims[Number(what)]?.key ?? '' } : { outcome: 'exists', record: recordOf(told(what)) };

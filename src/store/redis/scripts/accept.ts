@@ -1,8 +1,10 @@
 /**
- * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), audit }
+ * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), guard or 0, audit }
  *
  * lookups: { name, fingerprint } for the token's use, where there is one, and then for each claim. quota: { end of its window (text), field, limit }.
- * Reply: 0 stored; { 1, value } exists; { 2, which claim } conflict; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken.
+ * guard: { 't', 'k' or 'r', name or id } of the token, API key or certificate by which the requester was known.
+ * Reply: 0 stored; { 1, value } exists; { 2, which claim } conflict; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken;
+ * 7 the guard's record is gone, revoked or over.
  */
 export const acceptOperation = `
 -- Counts of quotas as they are with this batch, and what it adds: mostly many requests of one requester.
@@ -47,10 +49,36 @@ local function block(digest)
   return call('SADD', K.blocked, digest)
 end
 
+-- When each guard's record is over, 0 where it stands no more: mostly many requests by one.
+local guarded = {}
+
+local function over_at(kind, name)
+  if kind == 'r' then
+    local head = call('GETRANGE', K.record .. name, 0, 6)
+    return (head == '' or byte(head, STATE) ~= 0) and 0 or u48(head, ENDED) + 1
+  end
+  local head = call('GETRANGE', CREDENTIALS[kind].key .. name, 0, 19)
+  if head == '' or u48(head, REVOKED) ~= 0 then return 0 end
+  local finish = u48(head, EXPIRES)
+  -- An API key may have no end.
+  return finish == 0 and kind == 'k' and math.huge or finish
+end
+
+local function stands(guard, now)
+  local name = guard[1] .. guard[2]
+  local finish = guarded[name]
+  if not finish then
+    finish = over_at(guard[1], guard[2])
+    guarded[name] = finish
+  end
+  return finish > now
+end
+
 function operations.accept(o)
   predicted = predicted + 1
-  local id, state, lookups, token, counts, quota, now = o[2], o[4], o[6], o[7], o[8] == 1, o[10], o[11]
+  local id, state, lookups, token, counts, quota, now, guard = o[2], o[4], o[6], o[7], o[8] == 1, o[10], o[11], o[12]
   local uses = token ~= ''
+  if guard ~= 0 and not stands(guard, now) then return 7 end
   -- 1. Asked before? A token's use by the same CSR needs no comparison.
   for at, lookup in ipairs(lookups) do
     local use = uses and at == 1
@@ -90,7 +118,7 @@ function operations.accept(o)
       added[3] = added[3] + 1
     end
   end
-  audit(o[12])
+  audit(o[13])
   return 0
 end
 `;
