@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RandomBytes } from '../identity/credential.ts';
-import type { ObjectStore } from '../store/objects.ts';
+import type { ObjectChange, ObjectStore } from '../store/objects.ts';
 import { decodeBase64Url } from './jws/base64url.ts';
 
 /** Anti-replay nonces (RFC 8555 6.5): each good until it was used, once. */
@@ -83,7 +83,7 @@ export function sharedNonces(objects: Pick<ObjectStore, 'write'>, master: Uint8A
       const ends = body.readUIntBE(0, TIME_BYTES) + LIFETIME;
       if (ends <= clock()) return false;
       // The mark outlives the nonce, so that no sweep brings it back.
-      const mark = { kind: KIND, id: body.toString('hex'), expected: 0, put: { value: null, expires: ends + 60_000, indexes: [] } };
+      const mark: ObjectChange = { kind: KIND, id: body.toString('hex'), expected: 0, put: { value: null, expires: ends + 60_000, indexes: [], momentary: true } };
       return (await objects.write([mark], [])).outcome === 'stored';
     },
   };

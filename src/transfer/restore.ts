@@ -3,7 +3,7 @@ import type { ChainHead } from '../audit/chain.ts';
 import type { CrlDocument } from '../store/crl-store.ts';
 import type { LoadCounts, PortableItem, WholeStore } from '../store/transfer.ts';
 import type { Progress } from './backup.ts';
-import { beginning, contentOf, continues } from './content.ts';
+import { beginning, contentOf, continues, takenUp } from './content.ts';
 import type { Position, Source } from './content.ts';
 import { TransferError } from './errors.ts';
 import { contentOfPortion } from './frames.ts';
@@ -64,7 +64,7 @@ export async function restoreFile(path: string, options: RestoreOptions): Promis
   const resumed = mark?.of === backup.head.id;
   const older = mark === undefined && here.sequence >= backup.end.head.sequence && backup.end.head.sequence > 0;
   const from: Place = resumed && mark.place !== undefined ? { offset: mark.place.offset, digest: Buffer.from(mark.place.digest, 'hex') } : FIRST_PLACE;
-  const counts = await load(target, resumed ? mark : { of: backup.head.id }, async function* () {
+  const counts = await load(options, resumed ? mark : { of: backup.head.id }, async function* () {
     for await (const { frame, place } of readFrames(path, from)) {
       if (frame.kind !== 'portion') continue;
       const { entries, items } = contentOfPortion(frame);
@@ -88,9 +88,9 @@ export async function restoreStore(source: Source & { readonly store: Pick<Whole
   const mark = parseMark(await target.transfer.mark());
   const older = mark === undefined && here.sequence >= there.sequence && there.sequence > 0;
   const resumed = mark?.position !== undefined && await continues(source, mark.position);
-  let position = resumed && mark?.position !== undefined ? mark.position : await beginning(source);
+  let position = resumed && mark?.position !== undefined ? takenUp(mark.position) : await beginning(source);
   const madeAt = clock();
-  const counts = await load(target, { of: STRAIGHT, position }, async function* () {
+  const counts = await load(options, { of: STRAIGHT, position }, async function* () {
     for await (const portion of contentOf(source, position)) {
       ({ position } = portion);
       const { begun: { sequence: lines }, head: { sequence }, requests } = position;
@@ -116,13 +116,14 @@ interface Loadable {
   readonly mark: Mark;
 }
 
-async function load({ transfer }: Target, before: Mark, portions: () => AsyncIterable<Loadable>): Promise<LoadCounts & { readonly lines: number }> {
+async function load({ target: { transfer }, clock }: RestoreOptions, before: Mark, portions: () => AsyncIterable<Loadable>): Promise<LoadCounts & { readonly lines: number }> {
   const sums = { added: 0, advanced: 0, kept: 0, lines: 0 };
   let done = JSON.stringify(before);
   for await (const { items, entries, mark } of portions()) {
     const now = JSON.stringify(mark);
+    const time = clock();
     // The lines last: a log that has them has what they speak of.
-    const { added, advanced, kept } = await transfer.load(items, entries.length === 0 ? now : done);
+    const { added, advanced, kept } = await transfer.load(items.filter((item) => !hasEnded(item, time)), entries.length === 0 ? now : done);
     sums.lines += entries.length === 0 ? 0 : await transfer.loadAudit(entries, now);
     done = now;
     sums.added += added;
@@ -131,6 +132,9 @@ async function load({ transfer }: Target, before: Mark, portions: () => AsyncIte
   }
   return sums;
 }
+
+/** What was swept here has ended, and with it every copy of it (`objects.ts`): it does not come back. */
+const hasEnded = (item: PortableItem, now: number): boolean => item.kind === 'object' && item.object.expires <= now;
 
 interface Loaded {
   readonly counts: LoadCounts & { readonly lines: number };

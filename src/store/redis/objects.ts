@@ -2,8 +2,9 @@ import { openCursor, sealCursor } from '../cursor.ts';
 import { name } from '../name.ts';
 import { objectKey } from '../object-key.ts';
 import { NEVER } from '../objects.ts';
-import type { IndexEntry, Json, ObjectStore, StoredObject } from '../objects.ts';
+import type { Json, ObjectStore, StoredObject } from '../objects.ts';
 import { BadCursor } from '../store.ts';
+import type { PortableObject } from '../transfer.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { KEYS, NAME_BYTES } from './keys.ts';
@@ -12,6 +13,8 @@ import { objectListScript } from './scripts/objects.ts';
 
 const ORDER_BYTES = 6;
 const COUNT_AT = 2 * ORDER_BYTES;
+const ENTRIES_AT = COUNT_AT + 1;
+const ENTRY_BYTES = NAME_BYTES + ORDER_BYTES;
 const MOST_ITEMS = 1000;
 
 const order = (number: number): Buffer => {
@@ -22,16 +25,35 @@ const order = (number: number): Buffer => {
 
 type Told = [kind: string, id: string, value: Json];
 
+interface Listed {
+  readonly name: Buffer;
+  readonly order: number;
+}
+
 /** All but the version, which the script puts in front (`scripts/objects.ts`). */
-function encode(kind: string, id: string, { value, expires, indexes }: { readonly value: Json; readonly expires: number; readonly indexes: readonly IndexEntry[] }): Buffer {
-  const entries = indexes.flatMap((entry) => [name(entry.index), order(entry.order)]);
+function encode(kind: string, id: string, { value, expires }: { readonly value: Json; readonly expires: number }, indexes: readonly Listed[]): Buffer {
+  const entries = indexes.flatMap((entry) => [entry.name, order(entry.order)]);
   return Buffer.concat([order(expires), Buffer.of(indexes.length), ...entries, Buffer.from(JSON.stringify([kind, id, value] satisfies Told))]);
 }
 
+const jsonAt = (bytes: Buffer): number => ENTRIES_AT + (bytes[COUNT_AT] ?? 0) * ENTRY_BYTES;
+
 function decode(bytes: Buffer): StoredObject {
-  const at = COUNT_AT + 1 + (bytes[COUNT_AT] ?? 0) * (NAME_BYTES + ORDER_BYTES);
-  const [kind, id, value] = JSON.parse(bytes.toString('utf8', at)) as Told;
+  const [kind, id, value] = JSON.parse(bytes.toString('utf8', jsonAt(bytes))) as Told;
   return { kind, id, value, version: bytes.readUIntBE(0, ORDER_BYTES), expires: bytes.readUIntBE(ORDER_BYTES, ORDER_BYTES) };
+}
+
+/** An object as it moves to another store. */
+export function objectItem(bytes: Buffer): PortableObject {
+  const entries = Array.from({ length: bytes[COUNT_AT] ?? 0 }, (_, number) => ENTRIES_AT + number * ENTRY_BYTES);
+  const indexes = entries.map((at) => ({ name: bytes.toString('hex', at, at + NAME_BYTES), order: bytes.readUIntBE(at + NAME_BYTES, ORDER_BYTES) }));
+  return { kind: 'object', object: decode(bytes), indexes };
+}
+
+/** The whole value of an object that comes from another store, and its key. */
+export function encodeItem({ object, indexes }: PortableObject): { readonly key: Buffer; readonly value: Buffer } {
+  const listed = indexes.map((entry) => ({ name: Buffer.from(entry.name, 'hex'), order: entry.order }));
+  return { key: objectKey(object.kind, object.id), value: Buffer.concat([order(object.version), encode(object.kind, object.id, object, listed)]) };
 }
 
 /** Small versioned objects. */
@@ -54,8 +76,9 @@ export function objectStore(engine: Engine): ObjectStore {
     },
 
     async write(changes, audit) {
-      const packed = changes.map(({ kind, id, expected, put }) => [objectKey(kind, id), expected, put === undefined ? 0 : encode(kind, id, put)]);
-      const lost = changes[Number(await submit('objects', packed, NEVER, auditLines(audit))) - 1];
+      const packed = changes.map(({ kind, id, expected, put }) =>
+        [objectKey(kind, id), expected, encode(kind, id, put, put.indexes.map((entry) => ({ name: name(entry.index), order: entry.order }))), put.momentary === true ? 1 : 0]);
+      const lost = changes[Number(await submit('objects', packed, auditLines(audit))) - 1];
       return lost === undefined ? { outcome: 'stored' } : { outcome: 'conflict', of: { kind: lost.kind, id: lost.id } };
     },
 

@@ -1,3 +1,4 @@
+import { NEVER } from '../../objects.ts';
 import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
@@ -17,13 +18,41 @@ end
 local function leave_indexes(key, value)
   each_index(key, value, function(index, member) call('ZREM', index, member) end)
 end
+
+local function remove_object(key)
+  local value = call('GET', K.object .. key)
+  if value then leave_indexes(key, value) end
+  call('UNLINK', K.object .. key)
+  call('ZREM', K.objectFeed, key)
+end
 `;
 
 /**
- * { 'objects', { { key, expected version, value behind the version, or 0: remove it }, … }, end that is none, audit }
+ * { 'objects', { { key, expected version, value behind the version, 1 if it is momentary }, … }, audit }
  * Reply: 0, or the number of the first change whose object has another version than was expected: then nothing is written.
+ *
+ * { 'load-object', key, seen, value }: an object of another store (`scripts/transfer.ts` says what `seen` is, and the reply).
  */
 export const objectOperations = `${objectFunctions}
+local NEVER = ${NEVER}
+
+local function put_object(key, value, old, momentary)
+  if old then
+    leave_indexes(key, old)
+    -- An end does not move nearer.
+    if u48(old, 7) > u48(value, 7) then value = sub(value, 1, 6) .. sub(old, 7, 12) .. sub(value, 13) end
+  end
+  call('SET', K.object .. key, value)
+  each_index(key, value, function(index, member) call('ZADD', index, 0, member) end)
+  local ended = u48(value, 7)
+  if ended < NEVER then call('ZADD', K.objectEnds, decimal(ended), key) else call('ZREM', K.objectEnds, key) end
+  if not momentary then
+    call('ZADD', K.objectFeed, decimal(call('HINCRBY', KEYS[1], META.objectChange, 1)), key)
+  elseif old then
+    call('ZREM', K.objectFeed, key)
+  end
+end
+
 function operations.objects(o)
   local before = {}
   for at, change in ipairs(o[2]) do
@@ -31,21 +60,8 @@ function operations.objects(o)
     if (value and u48(value, 1) or 0) ~= change[2] then return at end
     before[at] = value
   end
-  for at, change in ipairs(o[2]) do
-    local key, value, old = change[1], change[3], before[at]
-    if old then leave_indexes(key, old) end
-    if value == 0 then
-      call('UNLINK', K.object .. key)
-      call('ZREM', K.objectEnds, key)
-    else
-      value = pack('>I6', change[2] + 1) .. value
-      call('SET', K.object .. key, value)
-      each_index(key, value, function(index, member) call('ZADD', index, 0, member) end)
-      local ended = u48(value, 7)
-      if ended < o[3] then call('ZADD', K.objectEnds, decimal(ended), key) else call('ZREM', K.objectEnds, key) end
-    end
-  end
-  audit(o[4])
+  for at, change in ipairs(o[2]) do put_object(change[1], pack('>I6', change[2] + 1) .. change[3], before[at], change[4] == 1) end
+  audit(o[3])
   return 0
 end
 `;
