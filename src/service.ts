@@ -165,7 +165,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       leases: store.leases, lease: ownLease('service-certificate', config), clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
     };
     const restParts = restOptions(core, issuance, crls, chainOf, publishedAt);
-    const acme = acmeService({ core, issuance, revocation: restParts.certificates.revocation, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });
+    const acme = await acmeService({ core, issuance, revocation: restParts.certificates.revocation, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());

@@ -166,8 +166,8 @@ export function transferObjectsContract(name: string, openFrom: OpenWhole, openT
     const wrong: string[] = [];
     for (let at = 0; at < PAIRS; at += 1) {
       const [left, right] = await to.objects.getAll([{ kind: 'left', id: `${at}` }, { kind: 'right', id: `${at}` }]);
-      if (left === undefined || left.value !== right?.value || left.value !== left.version - 1) wrong.push(`${at}: ${String(left?.value)} and ${String(right?.value)}`);
-      if (at % 2 === 0 && told.get(`${at}`) !== left?.value) wrong.push(`${at}: ${String(left?.value)}, but the log says ${String(told.get(`${at}`))}`);
+      if (left === undefined || left.value !== right?.value || left.value !== left.version - 1) wrong.push(`${at}: ${JSON.stringify([left, right])}`);
+      if (at % 2 === 0 && told.get(`${at}`) !== left?.value) wrong.push(`${at}: ${JSON.stringify([left, told.get(`${at}`)])}`);
     }
     t.same(wrong, []);
   });
