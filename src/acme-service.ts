@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { AcmeContext, Directory } from './acme/context.ts';
 import { limitsOf } from './acme/limits.ts';
 import { nonceCounter, nonceKeyOf, sharedNonces, unreliable } from './acme/nonces.ts';
-import { type Network, parseNetwork } from './acme/outgoing/network.ts';
+import { type Network, parseNetwork } from './outgoing/network.ts';
 import { operatorRoutes } from './acme/operators/routes.ts';
 import { acmeRoutes } from './acme/plugin.ts';
 import { createScheduler } from './acme/scheduler.ts';

@@ -33,8 +33,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'config', 'http'],
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
   // The only way out to addresses that strangers name, and what is asked there.
-  'acme/outgoing': ['x509'],
-  'acme/validators': ['x509', 'acme/outgoing'],
+  outgoing: ['x509'],
+  'acme/validators': ['x509', 'outgoing'],
   acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],

@@ -102,14 +102,18 @@ export function errorHandler(error: unknown, request: FastifyRequest, reply: Fas
   void sendProblem(reply, refused);
 }
 
-const PLACES: Readonly<Record<string, ErrorCode>> = { body: 'body-invalid', querystring: 'query-invalid', headers: 'header-invalid', params: 'not-found' };
+const BODY = ['body-invalid', 'The body is'] as const;
+const PLACES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  body: BODY, querystring: ['query-invalid', 'The query is'], headers: ['header-invalid', 'The headers are'], params: ['not-found', 'The path is'],
+};
 
 function invalid(validation: NonNullable<FastifyError['validation']>, place = 'body'): Refused {
   const faults = validation.map(({ instancePath, keyword, message, params }): Fault => ({
     code: keyword, at: instancePath === '' ? '/' : instancePath, detail: `${message ?? 'is invalid'}${detailOf(params)}`,
   }));
   const said = faults.map(({ at, detail }) => `${at ?? ''} ${detail}`).join('; ');
-  return new Refused(PLACES[place] ?? 'body-invalid', `The ${place === 'querystring' ? 'query' : place} is invalid: ${said}`, { faults });
+  const [code, subject] = PLACES[place] ?? BODY;
+  return new Refused(code, `${subject} invalid: ${said}`, { faults });
 }
 
 function detailOf(params: Record<string, unknown>): string {

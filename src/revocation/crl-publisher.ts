@@ -94,10 +94,11 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
   };
 
   const attempt = async (actor: string, force: boolean, again: boolean, breathe: Breathe): Promise<Publication | undefined> => {
-    const began = performance.now();
     const before = await look(again);
     // Times of HTTP and of CRLs count whole seconds: two CRLs of one second would be the same to `If-Modified-Since`.
     await secondAfter(Math.max(0, ...[...before.heads.values()].map(({ thisUpdate }) => thisUpdate)), clock);
+    // What the work takes, not the waiting: else a small full CRL would be held back for ten seconds.
+    const began = performance.now();
     view.widen(Math.max(0, ...before.generations.map(({ count }) => count)));
     const { oldest } = await view.follow(breathe, Math.max(0, ...[...before.heads.values()].map(({ revision }) => revision)));
     const now = Math.floor(clock() / 1000);

@@ -1,7 +1,7 @@
 import type { RequestRecord } from '../issuance/request.ts';
 
 /**
- * A record as one value, the same in every store:
+ * A record as one value, in the embedded store and in backups (Redis, where memory is the cost, has a shorter form of its own):
  *
  *     octet 0        version, 1
  *     octets 1..4    length of the header, big-endian

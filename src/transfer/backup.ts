@@ -119,7 +119,8 @@ function frameWriter(handle: FileHandle, path: string, from: Place): (frame: Fra
  * @throws TransferError
  */
 async function refuseOther(handle: FileHandle, path: string, size: number): Promise<void> {
-  const [held, named] = [await handle.stat(), statSync(path, { throwIfNoEntry: false })];
+  const held = await handle.stat();
+  const named = statSync(path, { throwIfNoEntry: false });
   if (held.size === size && held.ino === named?.ino && held.dev === named.dev) return;
   throw new TransferError('in-use', `another backup writes ${path}, or has finished it`, 'wait for it; where it was stopped, give the same command again: it goes on where that one stopped');
 }

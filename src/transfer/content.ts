@@ -47,6 +47,11 @@ export async function beginning({ store, authorities }: Source): Promise<Positio
   return { phase: 'request', head: EMPTY_CHAIN, begun: await store.audit.head(), authorities: [...new Set(authorities)].sort(), objects: 0, requests: 0 };
 }
 
+/** Where a reading begins that is about objects: all else that it gives out is behind this head. */
+export async function objectsAlone(source: Source, head: ChainHead): Promise<Position> {
+  return { ...await beginning(source), phase: 'changes', head };
+}
+
 /** Whether the store's log still has the head at which this reading began: else it is another store, or was put back. */
 export async function continues({ store }: Source, { begun }: Position): Promise<boolean> {
   if (begun.sequence === 0) return true;

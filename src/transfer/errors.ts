@@ -14,7 +14,7 @@ export type TransferErrorCode =
   | 'other-store'
   /** The log here and the log in the backup are not one. */
   | 'other-log'
-  /** A service is running on the store. */
+  /** A service is running on the store, or another backup writes the file. */
   | 'in-use'
   /** A restore into this store was begun and not finished. */
   | 'unfinished';

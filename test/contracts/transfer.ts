@@ -180,10 +180,21 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     t.equal((await to.certificates.get(good))?.revocation?.reason, 'superseded');
     t.same((await to.certificates.get(revoked))?.revocation, { at: TODAY, reason: 'keyCompromise' });
     t.equal((await to.certificates.get(released))?.revocation?.reason, 'cessationOfOperation');
+    t.equal((await to.certificates.get(held))?.revocation, undefined, 'a hold that was released meanwhile does not come back');
     t.strictSame(plain(await to.crls.changes('issuing', 0, 100)), plain(feed), 'the feed is as it was');
     t.equal(await to.crls.lastNumber('issuing', 'full'), numbers);
     t.same([(await to.tokens.get(spent.id))?.used, (await to.tokens.get(spent.id))?.revokedAt], [2, NOW + 1]);
     t.equal(await to.requests.quotaUsed(QUOTA.key, QUOTA.window, NOW), 2);
+  });
+
+  t.test(`${name}: of a store that is older nothing is taken`, async (t) => {
+    const [{ store: from }, { store: to }] = [await openFrom(t), await openTo(t)];
+    const { held } = await fill(from);
+    await restoreStore({ store: from, authorities: AUTHORITIES }, bring(to));
+    await to.certificates.release(held, TODAY + 9, entryFor(held), [draft('certificate.released', held)]);
+    const before = await content(to);
+    t.match(await restoreStore({ store: from, authorities: AUTHORITIES }, bring(to, false)), { older: true, added: 0, advanced: 0, lines: 0, head: await from.audit.head() });
+    t.same(await content(to), before);
   });
 
   t.test(`${name}: lines of a log are taken as they are, once, and no others`, async (t) => {
@@ -339,6 +350,19 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
   });
 
   transferObjectsContract(name, openFrom, openTo);
+
+  t.test(`${name}: a service that is started while a backup is checked keeps it from being restored`, async (t) => {
+    const [{ store: from }, { store: to }] = [await openFrom(t), await openTo(t)];
+    const file = join(folder(t), 'store.backup');
+    await backup({ source: { store: from, authorities: [] }, file, program: 'test', id: 'one', clock: () => NOW, progress: quiet });
+    let asked = 0;
+    const started = { id: 'r1', name: 'host/1', startedAt: NOW, seenAt: NOW + HOUR, parts: {} };
+    const { transfer, audit, crls } = to;
+    const target = { transfer, audit, crls, replicas: { list: () => Promise.resolve(asked++ === 0 ? [] : [started]), announce: () => Promise.resolve(), leave: () => Promise.resolve() } };
+    await t.rejects(restoreFile(file, { ...bring(to), target }), { code: 'in-use' });
+    t.equal(await to.transfer.mark(), undefined);
+    await restoreFile(file, bring(to));
+  });
 
   t.test(`${name}: restoring a file that is no backup`, async (t) => {
     const { store } = await openTo(t);

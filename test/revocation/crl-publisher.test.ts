@@ -100,6 +100,18 @@ t.test('full and delta that are issued together share their number, the full CRL
   t.ok(delta.base !== undefined && delta.base <= first.number && delta.base < delta.number);
 });
 
+t.test('a publication that waits for the next second does not hold the next full CRL back', async (t) => {
+  const of = await revocations(t, { delta: DELTA });
+  await of.settle();
+  await of.revoke(await of.issue(), 'superseded');
+  // In the second of the last one: it waits for the next.
+  await of.publisher.publish('test');
+  await of.revoke(await of.issue(), 'superseded');
+  of.pass(1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  t.ok((await of.publisher.publish('test')).documents.has('full'));
+});
+
 t.test('who has a full CRL no older than the reach can always apply the delta', async (t) => {
   const of = await revocations(t, { delta: DELTA });
   const kept: { readonly time: number; readonly number: bigint }[] = [];

@@ -7,26 +7,17 @@ import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
 import { beginning, contentOf } from '../../src/transfer/content.ts';
 import { otherProcess } from '../chaos/other-process.ts';
 import { TODAY, acceptance, record } from '../contracts/store/samples.ts';
-import { type OpenWhole, transferContract } from '../contracts/transfer.ts';
+import { transferContract } from '../contracts/transfer.ts';
+import { openEmbedded } from './open-embedded.ts';
 
-const open: OpenWhole = async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'chancery-transfer-'));
-  const store = await openEmbeddedStore({ path: join(folder, 'store') });
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return { store };
-};
-
-transferContract('embedded to embedded', open, open);
+transferContract('embedded to embedded', openEmbedded, openEmbedded);
 
 t.test('another process writes at full speed while this one reads: what arrives is the store at one head of its log', { timeout: 60_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'chancery-transfer-'));
   const path = join(folder, 'store');
   const from = await openEmbeddedStore({ path });
   const other = await otherProcess(`embedded:${path}`);
-  const { store: to } = await open(t);
+  const { store: to } = await openEmbedded(t);
   t.teardown(async () => {
     await other.end();
     await from.close();

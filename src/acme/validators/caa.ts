@@ -1,5 +1,5 @@
-import { excerpt } from '../outgoing/excerpt.ts';
-import type { CaaRecord, Resolver } from '../outgoing/resolver.ts';
+import { excerpt } from '../../outgoing/excerpt.ts';
+import type { CaaRecord, Resolver } from '../../outgoing/resolver.ts';
 import { parameterValues, parseIssueValue } from './issue-value.ts';
 import type { ValidationRequest } from './validator.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { excerpt } from '../outgoing/excerpt.ts';
-import type { Resolver } from '../outgoing/resolver.ts';
+import { excerpt } from '../../outgoing/excerpt.ts';
+import type { Resolver } from '../../outgoing/resolver.ts';
 import { invalid, VALID } from './outcome.ts';
 import type { ValidationOutcome, ValidationRequest } from './validator.ts';
 

@@ -1,4 +1,4 @@
-import type { Resolver } from '../outgoing/resolver.ts';
+import type { Resolver } from '../../outgoing/resolver.ts';
 import { parameterValues, parseIssueValue } from './issue-value.ts';
 import { invalid, VALID } from './outcome.ts';
 import type { ValidationOutcome, ValidationRequest } from './validator.ts';

@@ -1,7 +1,7 @@
-import type { Dial } from '../outgoing/dial.ts';
-import { excerpt } from '../outgoing/excerpt.ts';
-import { DEFAULT_PORTS } from '../outgoing/http-get.ts';
-import { httpFollow } from '../outgoing/http-follow.ts';
+import type { Dial } from '../../outgoing/dial.ts';
+import { excerpt } from '../../outgoing/excerpt.ts';
+import { DEFAULT_PORTS } from '../../outgoing/http-get.ts';
+import { httpFollow } from '../../outgoing/http-follow.ts';
 import { invalid, VALID } from './outcome.ts';
 import type { ValidationOutcome, ValidationRequest } from './validator.ts';
 

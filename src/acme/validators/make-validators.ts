@@ -1,8 +1,8 @@
-import { makeAddressGuard } from '../outgoing/address-guard.ts';
-import { CallFailed } from '../outgoing/call-failed.ts';
-import { TimeUp, within } from '../outgoing/deadline.ts';
-import { makeDial } from '../outgoing/dial.ts';
-import { makeResolver } from '../outgoing/resolver.ts';
+import { makeAddressGuard } from '../../outgoing/address-guard.ts';
+import { CallFailed } from '../../outgoing/call-failed.ts';
+import { TimeUp, within } from '../../outgoing/deadline.ts';
+import { makeDial } from '../../outgoing/dial.ts';
+import { makeResolver } from '../../outgoing/resolver.ts';
 import { forbidden, relevantRecords } from './caa.ts';
 import { validateDns01, validateDnsAccount01 } from './dns-01.ts';
 import { validateDnsPersist01 } from './dns-persist-01.ts';

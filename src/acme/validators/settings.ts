@@ -1,4 +1,4 @@
-import type { Network } from '../outgoing/network.ts';
+import type { Network } from '../../outgoing/network.ts';
 
 /** How identifiers are validated: from the configuration, checked. */
 export interface ValidationSettings {

@@ -1,7 +1,7 @@
 import { createHash, type X509Certificate } from 'node:crypto';
 import { parseIpAddress } from '../../x509/ip-address.ts';
-import type { Dial } from '../outgoing/dial.ts';
-import { openTls } from '../outgoing/open-tls.ts';
+import type { Dial } from '../../outgoing/dial.ts';
+import { openTls } from '../../outgoing/open-tls.ts';
 import { readAlpnCertificate } from './alpn-certificate.ts';
 import { invalid, VALID } from './outcome.ts';
 import type { Identifier, ValidationOutcome, ValidationRequest } from './validator.ts';

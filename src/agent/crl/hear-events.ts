@@ -48,6 +48,8 @@ export async function hearEvents({ service, agent, call, published, mostPause }:
       // Polling goes on, and tells its own failures: once is enough.
       if (!quiet) tell('warn', 'disconnected', `no events: ${error.message}; looking again and again all the same`);
       quiet = true;
+      // Perhaps it is the id that is refused. Without one nothing is lost: the look at the next opening finds it.
+      if (opened === undefined) lastEventId = '';
     }
     failures = opened !== undefined && now() - opened > LASTED ? 1 : failures + 1;
     await sleep(backOff(failures, mostPause, random), undefined, { signal }).catch(() => {});

@@ -1,3 +1,4 @@
+import { followsOn, type StoredHead } from '../crl-head.ts';
 import { setImmediate } from 'node:timers/promises';
 import type { AuditDraft } from '../../audit/entry.ts';
 import { revise } from '../revise.ts';
@@ -6,9 +7,9 @@ import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, RevocationChange,
 import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
 import {
-  PIECE, followsOn, newPieces, pieceKey, putHead, putPieces, putSequence, readAllStored, readSequence, readStored, removeHead, stalePieces,
+  PIECE, newPieces, pieceKey, piecesOf, putHead, putPieces, putSequence, readAllStored, readSequence, readStored, removeHead, stalePieces,
 } from './documents.ts';
-import type { Pieces, StoredHead } from './documents.ts';
+import type { Pieces } from './documents.ts';
 import type { Environment } from './environment.ts';
 import { putChange, putStanding, readChange, readChanges, readStanding, removeChange } from './feed.ts';
 import type { Hints } from './hints.ts';
@@ -105,7 +106,7 @@ async function current(environment: Environment, authority: string, document: Cr
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {
     const stored = await environment.read((tables) => readStored(tables, authority, document));
     if (stored === undefined) return undefined;
-    const der = await readDer(environment, { authority, document, generation: stored.generation }, stored);
+    const der = await readDer(environment, piecesOf(authority, stored), stored);
     if (der !== undefined) return { ...stored.head, der };
   }
   throw new Error(`the CRL ${document} of ${authority} was replaced ${TRIES} times while it was read`);
@@ -134,7 +135,7 @@ async function readDer(environment: Environment, pieces: Pieces, { size }: Store
 async function publish(
   environment: Environment, batches: Batches, authority: string, documents: ReadonlyMap<CrlDocument, PublishedCrl>, audit: readonly AuditDraft[],
 ): Promise<'stored' | 'superseded'> {
-  if (!await environment.read((tables) => followsOn(tables, authority, documents))) return 'superseded';
+  if (!await environment.read((tables) => followsOn(documents, (document) => readSequence(tables, authority, document)))) return 'superseded';
   const written = Array.from(documents, ([document, crl]) => ({ document, crl, pieces: newPieces(authority, document, crl.number), ahead: crl.der.length > SLICE * PIECE }));
   for (const { crl: { der }, pieces, ahead } of written) {
     for (let at = 0; ahead && at * PIECE < der.length; at += SLICE) {
@@ -142,7 +143,7 @@ async function publish(
     }
   }
   const stored = await batches.submit((transaction) => {
-    if (!followsOn(transaction.tables, authority, documents)) return false;
+    if (!followsOn(documents, (document) => readSequence(transaction.tables, authority, document))) return false;
     for (const { document, crl, pieces, ahead } of written) {
       removePieces(transaction, authority, document);
       if (!ahead) putPieces(transaction, pieces, crl.der, 0, SLICE);
@@ -161,11 +162,11 @@ async function publish(
 function removePieces(transaction: Transaction, authority: string, document: CrlDocument): void {
   const before = readStored(transaction.tables, authority, document);
   if (before === undefined || before.size > SLICE * PIECE) return;
-  for (let at = 0; at * PIECE < before.size; at += 1) transaction.remove('crls', pieceKey({ authority, document, generation: before.generation }, at));
+  for (let at = 0; at * PIECE < before.size; at += 1) transaction.remove('crls', pieceKey(piecesOf(authority, before), at));
 }
 
 /** Removes the bytes of documents that are no longer the current ones, also those that a publisher left when it died. */
-async function removeStale(environment: Environment, batches: Batches, authority: string, document: string): Promise<void> {
+async function removeStale(environment: Environment, batches: Batches, authority: string, document: CrlDocument): Promise<void> {
   for (;;) {
     const keys = await environment.read((tables) => stalePieces(tables, authority, document, SLICE));
     if (keys.length === 0) return;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { name } from '../name.ts';
-import type { CrlBase, CrlDocument, CrlHead, PublishedCrl } from '../crl-store.ts';
+import { decodeHead, decodeNamedSequence, decodeSequence, encodeHead, encodeSequence, type Sequence, sequenceOf, type StoredHead } from '../crl-head.ts';
+import type { CrlDocument, PublishedCrl } from '../crl-store.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
 import { CRL_PARTS, behind, crlKey } from './keys.ts';
@@ -13,15 +14,18 @@ const GENERATION_BYTES = 16;
 /** A document's bytes as they lie in the files: its number and random octets keep those of two publishers apart. */
 export interface Pieces {
   readonly authority: string;
-  readonly document: string;
+  readonly document: CrlDocument;
   readonly generation: Buffer;
 }
 
-export const newPieces = (authority: string, document: string, number: bigint): Pieces => {
+export const newPieces = (authority: string, document: CrlDocument, number: bigint): Pieces => {
   const generation = randomBytes(GENERATION_BYTES);
   generation.writeBigUInt64BE(BigInt.asUintN(64, number));
   return { authority, document, generation };
 };
+
+/** Where the bytes are that a head names. */
+export const piecesOf = (authority: string, { document, generation }: StoredHead): Pieces => ({ authority, document, generation: Buffer.from(generation, 'hex') });
 
 const piecesKey = ({ authority, document, generation }: Pieces, ...rest: readonly Buffer[]): Buffer => crlKey(authority, CRL_PARTS.pieces, name(document), generation, ...rest);
 
@@ -39,102 +43,43 @@ export const putPieces = (transaction: Transaction, pieces: Pieces, der: Uint8Ar
 };
 
 /** Keys of pieces that no head names and no publisher is writing: of other generations, up to the number that stands. */
-export function stalePieces(tables: Reads, authority: string, document: string, most: number): Buffer[] {
+export function stalePieces(tables: Reads, authority: string, document: CrlDocument, most: number): Buffer[] {
   const prefix = crlKey(authority, CRL_PARTS.pieces, name(document));
   const next = Buffer.alloc(8);
   next.writeBigUInt64BE(BigInt.asUintN(64, readSequence(tables, authority, document).number + 1n));
   const end = Buffer.concat([prefix, next]);
   const head = readStored(tables, authority, document);
-  const current = head === undefined ? end : Buffer.concat([prefix, head.generation]);
+  const current = head === undefined ? end : Buffer.concat([prefix, Buffer.from(head.generation, 'hex')]);
   const stale = Array.from(tables.crls.getKeys({ start: prefix, end: current, limit: most }));
   if (head !== undefined && stale.length < most) stale.push(...tables.crls.getKeys({ start: behind(current), end, limit: most - stale.length }));
   return stale;
 }
 
-/** A head as it is stored: its number as text, with where its bytes lie and how many they are. */
-export interface StoredHead {
-  readonly document: CrlDocument;
-  readonly head: CrlHead;
-  readonly generation: Buffer;
-  readonly size: number;
-}
+export const putHead = (transaction: Transaction, { authority, document, generation }: Pieces, crl: PublishedCrl): void =>
+  transaction.put('crls', crlKey(authority, CRL_PARTS.head, name(document)), Buffer.from(encodeHead(document, crl, generation.toString('hex'))));
 
-interface BaseJson extends Omit<CrlBase, 'number'> {
-  readonly number: string;
-}
-
-interface HeadJson extends Omit<CrlHead, 'number' | 'bases'> {
-  readonly document: CrlDocument;
-  readonly number: string;
-  readonly bases?: readonly BaseJson[];
-  readonly generation: string;
-  readonly size: number;
-}
-
-export function putHead(transaction: Transaction, { authority, document, generation }: Pieces, { der, number, bases, ...rest }: PublishedCrl): void {
-  const json = {
-    document, ...rest, number: number.toString(),
-    ...(bases === undefined ? {} : { bases: bases.map((base) => ({ ...base, number: base.number.toString() })) }),
-    generation: generation.toString('hex'), size: der.length,
-  };
-  transaction.put('crls', crlKey(authority, CRL_PARTS.head, name(document)), Buffer.from(JSON.stringify(json)));
-}
-
-export function readStored(tables: Reads, authority: string, document: string): StoredHead | undefined {
+export function readStored(tables: Reads, authority: string, document: CrlDocument): StoredHead | undefined {
   const bytes = tables.crls.getBinary(crlKey(authority, CRL_PARTS.head, name(document)));
-  return bytes === undefined ? undefined : decodeHead(bytes);
+  return bytes === undefined ? undefined : decodeHead(bytes.toString());
 }
 
 export function readAllStored(tables: Reads, authority: string): StoredHead[] {
   const start = crlKey(authority, CRL_PARTS.head);
-  return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ value }) => decodeHead(value));
+  return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ value }) => decodeHead(value.toString()));
 }
 
-function decodeHead(bytes: Buffer): StoredHead {
-  const { document, generation, size, number, bases, ...rest } = JSON.parse(bytes.toString()) as HeadJson;
-  const head = { ...rest, number: BigInt(number), ...(bases === undefined ? {} : { bases: bases.map((base) => ({ ...base, number: BigInt(base.number) })) }) };
-  return { document, head, generation: Buffer.from(generation, 'hex'), size };
-}
+export const removeHead = (transaction: Transaction, authority: string, document: CrlDocument): void => transaction.remove('crls', crlKey(authority, CRL_PARTS.head, name(document)));
 
-export const removeHead = (transaction: Transaction, authority: string, document: string): void => transaction.remove('crls', crlKey(authority, CRL_PARTS.head, name(document)));
+const sequenceKey = (authority: string, document: CrlDocument): Buffer => crlKey(authority, CRL_PARTS.sequence, name(sequenceOf(document)));
 
-/** Where a sequence of documents stands. It is there after they have been retired, too. */
-export type Sequence = CrlBase;
+export const readSequence = (tables: Reads, authority: string, document: CrlDocument): Sequence =>
+  decodeSequence(tables.crls.getBinary(sequenceKey(authority, document))?.toString());
 
-const EMPTY: Sequence = { number: 0n, thisUpdate: 0, revision: 0 };
-
-/** Full and delta have one scope, so one sequence (RFC 5280 5.2.3). */
-const sequenceOf = (document: string): string => (document === 'delta' ? 'full' : document);
-
-const sequenceKey = (authority: string, document: string): Buffer => crlKey(authority, CRL_PARTS.sequence, name(sequenceOf(document)));
-
-export function readSequence(tables: Reads, authority: string, document: string): Sequence {
-  const bytes = tables.crls.getBinary(sequenceKey(authority, document));
-  if (bytes === undefined) return EMPTY;
-  const { number, thisUpdate, revision } = JSON.parse(bytes.toString()) as BaseJson;
-  return { number: BigInt(number), thisUpdate, revision };
-}
-
-export const putSequence = (transaction: Transaction, authority: string, document: string, { number, thisUpdate, revision }: Sequence): void =>
-  transaction.put('crls', sequenceKey(authority, document), Buffer.from(JSON.stringify({ document: sequenceOf(document), number: number.toString(), thisUpdate, revision })));
+export const putSequence = (transaction: Transaction, authority: string, document: CrlDocument, sequence: Sequence): void =>
+  transaction.put('crls', sequenceKey(authority, document), Buffer.from(encodeSequence(document, sequence)));
 
 /** Where every sequence stands, by the document that it is named for. */
 export function readAllSequences(tables: Reads, authority: string): ({ readonly document: CrlDocument } & Sequence)[] {
   const start = crlKey(authority, CRL_PARTS.sequence);
-  return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ value }) => {
-    const { number, ...rest } = JSON.parse(value.toString()) as BaseJson & { readonly document: CrlDocument };
-    return { ...rest, number: BigInt(number) };
-  });
-}
-
-/** Whether these documents come next, each in its sequence. */
-export function followsOn(tables: Reads, authority: string, documents: ReadonlyMap<string, PublishedCrl>): boolean {
-  const numbers = new Map<string, bigint>();
-  for (const [document, { number, thisUpdate, revision }] of documents) {
-    const last = readSequence(tables, authority, document);
-    if (number !== last.number + 1n || thisUpdate < last.thisUpdate || revision < last.revision) return false;
-    if ((numbers.get(sequenceOf(document)) ?? number) !== number) return false;
-    numbers.set(sequenceOf(document), number);
-  }
-  return true;
+  return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ value }) => decodeNamedSequence(value.toString()));
 }

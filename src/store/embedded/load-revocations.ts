@@ -1,6 +1,6 @@
 import type { RequestRecord } from '../../issuance/request.ts';
 import { widen } from '../shard-generation.ts';
-import type { ShardGeneration } from '../crl-store.ts';
+import type { CrlBase, CrlDocument, ShardGeneration } from '../crl-store.ts';
 import type { LoadCounts, PortableAuthority, PortableItem } from '../transfer.ts';
 import type { Transaction } from './batch-transaction.ts';
 import { PIECE, newPieces, putHead, putPieces, putSequence, readSequence, readStored as readDocument } from './documents.ts';
@@ -73,7 +73,7 @@ export function loadAuthority(transaction: Transaction, { authority, revision, f
   return advanced ? 'advanced' : 'kept';
 }
 
-function raiseSequence(transaction: Transaction, authority: string, document: string, { number, thisUpdate, revision }: { readonly number: bigint; readonly thisUpdate: number; readonly revision: number }): boolean {
+function raiseSequence(transaction: Transaction, authority: string, document: CrlDocument, { number, thisUpdate, revision }: CrlBase): boolean {
   const last = readSequence(transaction.tables, authority, document);
   const next = {
     number: number > last.number ? number : last.number, thisUpdate: Math.max(thisUpdate, last.thisUpdate), revision: Math.max(revision, last.revision),

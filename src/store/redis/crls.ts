@@ -2,12 +2,10 @@ import type { AuditDraft } from '../../audit/entry.ts';
 import { name } from '../name.ts';
 import { revise } from '../revise.ts';
 import { StoreUnavailable } from '../store.ts';
+import { decodeHead, decodeSequence, encodeHead, encodeSequence, followsOn, type Sequence, type StoredHead } from '../crl-head.ts';
 import type { AddOutcome, CrlDocument, CrlStore, PublishedCrl, ShardGeneration } from '../crl-store.ts';
 import { widen } from '../shard-generation.ts';
-import {
-  decodeHead, decodeSequence, documentKey, encodeHead, encodeSequence, followsOn, headField, newGeneration, sequenceField,
-} from './documents.ts';
-import type { Sequence, StoredHead } from './documents.ts';
+import { documentKey, headField, newGeneration, sequenceField } from './documents.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { encodeChange, readChange, readChanges } from './feed.ts';

@@ -2,7 +2,7 @@ import { name } from '../name.ts';
 import type { ShardGeneration } from '../crl-store.ts';
 import type { DumpPage, DumpedKind, PortableAuthority, PortableItem, PortableMark } from '../transfer.ts';
 import { decodeApiKey, decodeToken } from './credentials.ts';
-import { decodeNamedSequence } from './documents.ts';
+import { decodeNamedSequence } from '../crl-head.ts';
 import { bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { CHUNK, CRL_FIELDS, KEYS, NAME_BYTES } from './keys.ts';

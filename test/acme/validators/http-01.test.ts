@@ -2,7 +2,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { RequestListener } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { parseNetwork } from '../../../src/acme/outgoing/network.ts';
+import { parseNetwork } from '../../../src/outgoing/network.ts';
 import type { ValidationOutcome, ValidationRequest } from '../../../src/acme/validators/validator.ts';
 import { startDns } from '../../helpers/dns-server.ts';
 import { selfSigned } from './self-signed.ts';

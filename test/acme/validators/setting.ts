@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { parseNetwork } from '../../../src/acme/outgoing/network.ts';
+import { parseNetwork } from '../../../src/outgoing/network.ts';
 import { makeValidators } from '../../../src/acme/validators/make-validators.ts';
 import type { ValidationSettings } from '../../../src/acme/validators/settings.ts';
 import type { ValidationRequest, Validators } from '../../../src/acme/validators/validator.ts';

@@ -1,6 +1,6 @@
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import t, { type Test } from 'tap';
-import { parseNetwork } from '../../../src/acme/outgoing/network.ts';
+import { parseNetwork } from '../../../src/outgoing/network.ts';
 import { serverNameOf } from '../../../src/acme/validators/tls-alpn-01.ts';
 import type { ValidationOutcome } from '../../../src/acme/validators/validator.ts';
 import { integer, octetString } from '../../../src/x509/der/writer.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { normaliseDnsName } from '../../x509/dns-name.ts';
+import { normaliseDnsName } from '../x509/dns-name.ts';
 import { CallFailed } from './call-failed.ts';
 import type { Dial } from './dial.ts';
 import { excerpt } from './excerpt.ts';

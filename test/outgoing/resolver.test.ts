@@ -1,7 +1,7 @@
 import t from 'tap';
-import { CallFailed } from '../../../src/acme/outgoing/call-failed.ts';
-import { makeResolver } from '../../../src/acme/outgoing/resolver.ts';
-import { type Behaviour, startDns } from '../../helpers/dns-server.ts';
+import { CallFailed } from '../../src/outgoing/call-failed.ts';
+import { makeResolver } from '../../src/outgoing/resolver.ts';
+import { type Behaviour, startDns } from '../helpers/dns-server.ts';
 
 const { signal } = new AbortController();
 

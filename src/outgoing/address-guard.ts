@@ -1,4 +1,4 @@
-import { parseIpAddress } from '../../x509/ip-address.ts';
+import { parseIpAddress } from '../x509/ip-address.ts';
 import { isWithin, type Network } from './network.ts';
 import { specialPurpose } from './special-purpose.ts';
 

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { parseIpAddress } from '../../x509/ip-address.ts';
+import { parseIpAddress } from '../x509/ip-address.ts';
 import type { AddressGuard } from './address-guard.ts';
 import { CallFailed } from './call-failed.ts';
 import { TimeUp, within } from './deadline.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { makeAddressGuard } from '../../../src/acme/outgoing/address-guard.ts';
-import { type Network, parseNetwork } from '../../../src/acme/outgoing/network.ts';
+import { makeAddressGuard } from '../../src/outgoing/address-guard.ts';
+import { type Network, parseNetwork } from '../../src/outgoing/network.ts';
 
 const network = (text: string): Network => parseNetwork(text) ?? t.fail(text) as never;
 

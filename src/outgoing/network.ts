@@ -1,4 +1,4 @@
-import { parseCidr } from '../../x509/ip-address.ts';
+import { parseCidr } from '../x509/ip-address.ts';
 
 /** A block of addresses of one family. */
 export interface Network {
