@@ -1,6 +1,6 @@
 // Writes what is generated from the code into openapi/: `npm run schemas`. A test compares the two.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -15,11 +15,12 @@ const write = (/** @type {string} */ name, /** @type {object} */ content) =>
 
 write('config.schema.json', configJsonSchema());
 
-// The routes of a service that really runs.
+// The routes of a service that really runs, with every part on that a configuration may turn on.
+const everyPart = JSON.parse(readFileSync(new URL('every-part.json', import.meta.url), 'utf8'));
 const data = mkdtempSync(join(tmpdir(), 'chancery-schemas-'));
 try {
   const free = '127.0.0.1:0';
-  const config = loadConfig({ env: { CHANCERY_DATA: data, CHANCERY_LISTEN__HTTPS: free, CHANCERY_LISTEN__HTTP: free, CHANCERY_LISTEN__METRICS: 'off' }, folder: data });
+  const config = loadConfig({ env: { ...everyPart, CHANCERY_DATA: data, CHANCERY_LISTEN__HTTPS: free, CHANCERY_LISTEN__HTTP: free, CHANCERY_LISTEN__METRICS: 'off' }, folder: data });
   await initialise({ mode: 'internal' }, config, Date.now);
   const service = await startService({ config, log: createLogger('error', (line) => void process.stderr.write(line)) });
   write('chancery.v1.json', service.openApi());

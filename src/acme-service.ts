@@ -16,7 +16,9 @@ import type { Authentication } from './http/authentication.ts';
 import { readMaster } from './identity/master-secret.ts';
 import type { IssuanceContext, IssuingProfile } from './issuance/context.ts';
 import { compileNamePattern } from './policy/name-pattern.ts';
+import { isPublicName } from './policy/public-suffix.ts';
 import { ProfileError } from './policy/profile.ts';
+import { renewalAdviser } from './renewal-service.ts';
 import type { Log } from './log.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
 
@@ -60,7 +62,7 @@ export async function acmeService({ core, issuance, revocation, hostNames, authe
     resolver: acme.resolver, http01Port: acme.http01Port, tlsAlpn01Port: acme.tlsAlpn01Port, permitNetworks: networksOf(acme.permitNetworks), timeout: acme.attemptTimeout,
     caa: {
       identities: acme.caaIdentities.map((identity) => identity.toLowerCase()),
-      applies: (name) => acme.caaIdentities.length > 0 && !privateZones.some(({ matches }) => matches({ kind: 'dns', value: name })),
+      applies: (name) => (acme.caaIdentities.length > 0 || isPublicName(name)) && !privateZones.some(({ matches }) => matches({ kind: 'dns', value: name })),
     },
   }, clock);
   const scheduler = createScheduler({
@@ -78,6 +80,7 @@ export async function acmeService({ core, issuance, revocation, hostNames, authe
       orderLifetime: acme.orderLifetime * SECOND, authorizationLifetime: acme.authorizationLifetime * SECOND,
     },
     directories: directoriesOf(core, issuance),
+    adviceOn: renewalAdviser(core),
     records, store, issuance, revocation, validators, scheduler, limits, clock, random: randomBytes, master,
     nonces: unreliable(nonces, acme.refuseNonces / 100, Math.random),
     baseUrl: baseUrlOf(config, hostNames, httpsUrl),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { acmeService } from './acme-service.ts';
 import { loadAuthorities } from './authority/load.ts';
+import { bearerCredentials } from './bearer-credentials.ts';
 import { readBlockLists } from './block-lists.ts';
 import { ownLease } from './by-one-process.ts';
 import type { Config } from './config/config.ts';
@@ -30,6 +31,7 @@ import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
 import { authorityStanding } from './revocation/authority-standing.ts';
+import { renewalDoor } from './renewal-service.ts';
 import { replicaKeeper } from './replicas.ts';
 import { revocationEvents } from './revocation-events.ts';
 import { tellRevocations } from './revocation/tell-revocations.ts';
@@ -169,7 +171,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
-    const rest: RestOptions = { ...restParts, events, doors: acme.doors };
+    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, renewalDoor(core, restParts.requests.authentication)] };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
@@ -213,10 +215,11 @@ function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>,
   });
 }
 
-function restOptions({ config, store, authorities, metrics, clock, standing }: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events' | 'doors'> {
+function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events' | 'doors'> {
+  const { config, store, authorities, metrics, clock, standing } = core;
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
-  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, rootDigest, clock, perIdentity, failuresPerAddress });
+  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, bearers: bearerCredentials(core), clock, perIdentity, failuresPerAddress });
   const revocation: RevocationContext = { store: store.certificates, clock, revoked: (authority, reason) => {
     metrics.revoked(reason);
     keeper.due(authority);

@@ -6,7 +6,7 @@ import { type Import, importsOf, type SourceFile, sourceFiles } from './source-f
 
 /** What every room may import: the contracts between the rooms, and a few things that belong to none. */
 const CONTRACTS = [
-  'errors.ts', 'version.ts', 'digest.ts', 'breathe.ts', 'issuance/request.ts', 'store/store.ts', 'store/crl-store.ts', 'store/objects.ts', 'identity/identity.ts', 'audit/entry.ts', 'authority/authority.ts', 'authority/keys/signing-key.ts',
+  'errors.ts', 'version.ts', 'digest.ts', 'breathe.ts', 'strict-json.ts', 'base64url.ts', 'issuance/request.ts', 'store/store.ts', 'store/crl-store.ts', 'store/objects.ts', 'identity/identity.ts', 'audit/entry.ts', 'authority/authority.ts', 'authority/keys/signing-key.ts',
   'x509/revocation-reason.ts',
 ];
 
@@ -21,21 +21,23 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'store/embedded': ['x509', 'policy', 'audit', 'store'],
   'store/redis': ['x509', 'policy', 'audit', 'store'],
   identity: ['x509', 'policy', 'authority/durable-file.ts'],
+  'identity/rules': ['x509', 'policy'],
   authority: ['x509', 'policy'],
   // Content on its way from one store to another.
   transfer: ['x509', 'audit', 'store'],
   // The core.
   issuance: ['x509', 'policy', 'identity', 'authority', 'audit'],
   revocation: ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance/serial.ts'],
-  config: ['x509', 'policy'],
+  renewal: ['x509', 'identity'],
+  config: ['x509', 'policy', 'identity/rules'],
   // Doors.
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],
-  'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'config', 'http'],
+  'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
   // The only way out to addresses that strangers name, and what is asked there.
   outgoing: ['x509'],
   'acme/validators': ['x509', 'outgoing'],
-  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
+  acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'renewal', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
@@ -56,15 +58,17 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],
   'prom-client': ['metrics.ts', 'serve.ts'],
+  tldts: ['policy'],
   typebox: ['config', 'http', 'http/rest', 'http/published', 'acme'],
   yaml: ['config'],
 };
 
-/** What pure rooms may use of Node: computation, no input or output. */
+/** What pure rooms may use of Node, and of packages: computation, no input or output. */
 const PURE_NODE: Readonly<Record<string, readonly string[]>> = {
   'node:crypto': ['createHash', 'createPublicKey', 'createVerify', 'verify', 'timingSafeEqual', 'KeyObject', 'SignKeyObjectInput', 'constants', 'checkPrimeSync', 'JsonWebKey', 'hash'],
   'node:net': ['isIP', 'isIPv4', 'isIPv6'],
   'node:url': ['domainToASCII', 'domainToUnicode'],
+  tldts: ['getPublicSuffix'],
 };
 const PURE_ROOMS = ['x509', 'policy'];
 

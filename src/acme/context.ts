@@ -1,7 +1,9 @@
 import type { Authority } from '../authority/authority.ts';
 import type { RandomBytes } from '../identity/credential.ts';
 import type { IssuanceContext, IssuingProfile } from '../issuance/context.ts';
+import type { RequestRecord } from '../issuance/request.ts';
 import type { NamePattern } from '../policy/name-pattern.ts';
+import type { RenewalAdvice } from '../renewal/advice.ts';
 import type { RevocationContext } from '../revocation/revoke.ts';
 import type { Store } from '../store/store.ts';
 import type { Limits } from './limits.ts';
@@ -44,6 +46,8 @@ export interface AcmeContext {
   readonly store: Pick<Store, 'certificates' | 'requests'>;
   readonly issuance: IssuanceContext;
   readonly revocation: RevocationContext;
+  /** When a certificate is best renewed. */
+  readonly adviceOn: (record: RequestRecord) => Promise<RenewalAdvice>;
   readonly validators: Validators;
   readonly scheduler: Scheduler;
   readonly nonces: Nonces;

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RandomBytes } from '../identity/credential.ts';
 import { NEVER } from '../store/objects.ts';
 import type { ObjectChange, ObjectStore } from '../store/objects.ts';
-import { decodeBase64Url } from './jws/base64url.ts';
+import { decodeBase64Url } from '../base64url.ts';
 
 /** Anti-replay nonces (RFC 8555 6.5): each good until it was used, once. */
 export interface Nonces {

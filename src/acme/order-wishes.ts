@@ -1,5 +1,5 @@
 import type { IssuingProfile } from '../issuance/context.ts';
-import { decodeBase64Url } from './jws/base64url.ts';
+import { decodeBase64Url } from '../base64url.ts';
 import type { AcmeContext, Directory } from './context.ts';
 import { replacedSerial } from './order-status.ts';
 import { AcmeError, malformed, unauthorized } from './problem.ts';

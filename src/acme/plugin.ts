@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../http/app.ts';
-import { parseStrictJson } from '../http/strict-json.ts';
+import { parseStrictJson } from '../strict-json.ts';
 import type { AcmeContext } from './context.ts';
 import { replyError } from './error-reply.ts';
 import { AcmeError, notFound } from './problem.ts';

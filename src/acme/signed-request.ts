@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { AcmeContext, Directory } from './context.ts';
-import { decodeBase64Url } from './jws/base64url.ts';
+import { decodeBase64Url } from '../base64url.ts';
 import { type FlattenedJws, objectIn, parseFlattened } from './jws/flattened.ts';
 import { type JwsKey, parseJwk, storedJwk } from './jws/jwk.ts';
 import { algorithmOf, verifyJws } from './jws/verify.ts';

@@ -1,18 +1,19 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PUBLIC, SECRET } from '../authority/durable-file.ts';
 import { type KeyAlgorithm, type KeyPair, generateKeyPair } from '../authority/keys/generate.ts';
 import { openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
 import { fetchPinnedRoot } from '../client/pinned-root.ts';
+import { ProblemFailure } from '../client/problem.ts';
 import { parseEnrolmentToken } from '../identity/enrolment-token.ts';
 import { encodePem } from '../x509/pem.ts';
+import { bundleFiles, dockerHostBeside } from './bundle.ts';
 import { type AskedNames, buildCertificationRequest, sortNames } from './csr.ts';
 import { writeEnrolled } from './enrolled.ts';
 import { type Issued, checkIssued } from './issued.ts';
 import { exportKey, keyPairFrom, keyTypeOf, readKeyPair } from './key.ts';
-import { type Layout, filesBefore, filesFor } from './layout.ts';
-import { type Pending, dropPending, keepPending, pendingFile, readPending } from './pending.ts';
+import { type Layout, type LayoutFiles, filesBefore, filesFor, modesOf, profilesFor } from './layout.ts';
+import { type Pending, dropPending, keepPending, pendingFile, pendingLabels, readPending } from './pending.ts';
 import { replaceFiles } from './replace-files.ts';
 import { isFinal, settle } from './settle.ts';
 
@@ -25,6 +26,8 @@ export interface EnrollOptions {
   readonly profile?: string | undefined;
   readonly folder: string;
   readonly layout: Layout;
+  /** `tcp://host:port` of the Engine, for a bundle; beside the service where absent. */
+  readonly dockerHost?: string | undefined;
   readonly keyType: KeyAlgorithm;
   readonly validity?: string | undefined;
   /** Seconds to wait for an approval. */
@@ -51,82 +54,145 @@ export interface Enrolment extends Issued {
 
 const LABEL = 'enroll';
 
+/** One certificate of an enrolment: its profile, and under which name its question is kept. */
+interface Part {
+  readonly profile: string | undefined;
+  readonly label: string;
+}
+
 /**
  * Makes a key, asks for a certificate, and puts key, certificate and root in place. The key never leaves the node, and the
  * token is sent only to the service whose root it names. Run again after a crash or a wait, it goes on where it was.
+ * With a token for several profiles, and no word on which, it does so for each that the layout has a place for.
  * Throws Failure; ProblemFailure when the service refused.
  */
-export async function enroll(options: EnrollOptions, { now, onProgress }: Surroundings): Promise<Enrolment> {
-  const { folder, url, layout } = options;
+export async function enroll(options: EnrollOptions, surroundings: Surroundings): Promise<readonly Enrolment[]> {
+  const { profile, layout } = options;
+  const profiles = profile === undefined ? profilesUnderWay(options) : undefined;
+  if (profiles !== undefined) return enrollParts(options, partsOf(profiles), surroundings);
+  try {
+    return await enrollParts(options, [{ profile, label: LABEL }], surroundings);
+  } catch (error) {
+    const offered = offeredBy(error);
+    if (profile !== undefined || offered === undefined) throw error;
+    const wanted = profilesFor(layout, offered);
+    const [only] = wanted;
+    return wanted.length === 1 && only !== undefined ? enroll({ ...options, profile: only }, surroundings) : enrollParts(options, partsOf(wanted), surroundings);
+  }
+}
+
+const partsOf = (profiles: readonly string[]): Part[] => profiles.map((profile) => ({ profile, label: `${LABEL}-${profile}` }));
+
+/** The profiles that a token is for, where the service wants to know which. */
+const offeredBy = (error: unknown): readonly string[] | undefined =>
+  (error instanceof ProblemFailure && error.problemCode === 'profile-missing' ? error.problem.errors.map(({ detail }) => detail) : undefined);
+
+async function enrollParts(whole: EnrollOptions, parts: readonly Part[], { now, onProgress }: Surroundings): Promise<readonly Enrolment[]> {
+  const { folder, url, layout } = whole;
   // 1. Is the question a sensible one?
-  const token = parseEnrolmentToken(options.token);
+  const token = parseEnrolmentToken(whole.token);
   if (token === undefined) throw new Failure('usage', 'the enrolment token is malformed', { advice: 'expected CHYTKN-1-<root digest>-<id>-<secret>, as \'chancery token create\' printed it' });
-  const names = sortNames(options.names);
+  const names = sortNames(whole.names);
   // 2. Is it the same as one under way? If there is none, nothing may be in the way of the answer.
-  const before = filesBefore(layout, options.profile);
-  const underWay = unfinished(options);
-  if (underWay === undefined) refuseInTheWay(options, [...before.certificate, ...(options.reuseKey ? [] : before.key)]);
+  const all = parts.map(({ profile, label }) => {
+    const options = { ...whole, profile };
+    const before = filesBefore(layout, profile);
+    const question = questionOf(options, parts);
+    const underWay = unfinished(options, label, question);
+    if (underWay === undefined) refuseInTheWay(options, [...before.certificate, ...(options.reuseKey ? [] : before.key)]);
+    return { options, label, question, before, underWay };
+  });
   // 3. Trust: the root that the token names.
   onProgress(`asking ${url.origin} for its root`);
   const root = await fetchPinnedRoot(url, token.rootDigest);
-  if (underWay === undefined) refuseOtherRoot(options, root);
-  // 4. The key and the CSR are kept before anything is sent.
-  onProgress(`making a ${options.keyType} key`);
-  const pending = underWay ?? await begin(options, names, join(folder, before.key[0] ?? 'key.pem'));
-  const pair = keyPairFrom(pending.key, pendingFile(folder, LABEL));
+  if (all.some(({ underWay }) => underWay === undefined)) refuseOtherRoot(whole, root);
+  // 4. The keys and the CSRs are kept before anything is sent.
+  onProgress(`making a ${whole.keyType} key`);
+  const asking = [];
+  for (const { options, label, question, before, underWay } of all) {
+    const pending = underWay ?? await begin(options, names, { label, question, keyFile: join(folder, before.key[0] ?? 'key.pem') });
+    asking.push({ options, label, before, pending, resumed: underWay !== undefined, pair: keyPairFrom(pending.key, pendingFile(folder, label)) });
+  }
   // 5. Ask, over a connection that trusts this root alone.
   onProgress(`asking ${url.origin} for the certificate`);
-  const issued = checkIssued(await ask(options, root, pending, { now, onProgress }), pair.privateKey, root);
-  // 6. All into place; only then is the key's second copy let go.
-  const files = filesFor(layout, issued.extendedKeyUsage);
-  if (underWay === undefined) refuseInTheWay(options, files.certificate.filter((file) => !before.certificate.includes(file)));
+  const placed = [];
+  for (const { options, label, before, pending, resumed, pair } of asking) {
+    const issued = checkIssued(await ask(options, { root, label, pending }, { now, onProgress }), pair.privateKey, root);
+    const files = filesFor(layout, issued.extendedKeyUsage);
+    if (!resumed) refuseInTheWay(options, files.certificate.filter((file) => !before.certificate.includes(file)));
+    refuseSamePlace(issued.profile, files, placed);
+    placed.push({ issued, files, pending, keyType: keyTypeOf(pair) ?? whole.keyType });
+  }
+  // 6. All into place; only then are the keys' second copies let go.
   const inFolder = (file: string): string => join(folder, file);
+  const modes = modesOf(layout);
   replaceFiles([
-    ...files.key.map((file) => ({ path: inFolder(file), content: pending.key, mode: SECRET })),
-    ...files.certificate.map((file) => ({ path: inFolder(file), content: issued.pem, mode: PUBLIC })),
-    { path: inFolder(files.ca), content: root, mode: PUBLIC },
+    ...placed.flatMap(({ issued, files, pending }) => [
+      ...files.key.map((file) => ({ path: inFolder(file), content: pending.key, mode: modes.key })),
+      ...files.certificate.map((file) => ({ path: inFolder(file), content: issued.pem, mode: modes.certificate })),
+    ]),
+    { path: inFolder(filesBefore(layout, undefined).ca), content: root, mode: modes.certificate },
+    ...(layout === 'bundle' ? bundleFiles(folder, whole.dockerHost ?? dockerHostBeside(url)) : []),
   ]);
-  const { validity } = options;
-  const keyType = keyTypeOf(pair) ?? options.keyType;
-  writeEnrolled(folder, { url: url.href, profile: issued.profile, names: options.names, keyType, ...(validity === undefined ? {} : { validity }), ...files });
-  dropPending(folder, LABEL);
-  return { ...issued, key: files.key.map(inFolder), certificate: files.certificate.map(inFolder), ca: inFolder(files.ca) };
+  const { validity } = whole;
+  for (const { issued, files, keyType } of placed) writeEnrolled(folder, { url: url.href, profile: issued.profile, names: whole.names, keyType, ...(validity === undefined ? {} : { validity }), ...files });
+  for (const { label } of all) dropPending(folder, label);
+  return placed.map(({ issued, files }) => ({ ...issued, key: files.key.map(inFolder), certificate: files.certificate.map(inFolder), ca: inFolder(files.ca) }));
 }
 
-async function ask(options: EnrollOptions, root: string, { csr }: Pending, { now, onProgress }: Surroundings) {
+interface Question {
+  readonly root: string;
+  readonly label: string;
+  readonly pending: Pending;
+}
+
+async function ask(options: EnrollOptions, { root, label, pending: { csr } }: Question, { now, onProgress }: Surroundings) {
   const client = openClient({ url: options.url, roots: [root], credentials: { kind: 'bearer', secret: options.token } });
   const { profile, validity } = options;
   const question = { csr, ...(profile === undefined ? {} : { profile }), ...(validity === undefined ? {} : { validity }) };
   try {
     return await settle(client, () => client.createRequest(question), { wait: options.wait, now, onWaiting: (what) => onProgress(`waiting for ${what}`) });
   } catch (error) {
-    if (isFinal(error)) dropPending(options.folder, LABEL);
+    if (isFinal(error)) dropPending(options.folder, label);
     throw error;
   } finally {
     client.close();
   }
 }
 
-const questionOf = ({ profile, names, keyType, validity }: EnrollOptions): string =>
-  JSON.stringify({ profile, names: [...names].sort(), keyType, validity });
+/** Of several certificates, each is kept with the profiles of all: whoever goes on knows them. */
+const questionOf = ({ profile, names, keyType, validity }: EnrollOptions, parts: readonly Part[]): string =>
+  JSON.stringify({ profile, ...(parts.length === 1 ? {} : { profiles: parts.map((part) => part.profile) }), names: [...names].sort(), keyType, validity });
 
-function unfinished(options: EnrollOptions): Pending | undefined {
-  const pending = readPending(options.folder, LABEL);
-  if (pending === undefined || pending.question === questionOf(options)) return pending;
-  if (!options.force) {
-    throw new Failure('file', `an enrolment for something else is under way in ${options.folder}: ${pending.question}`, {
+function profilesUnderWay({ folder }: EnrollOptions): readonly string[] | undefined {
+  const labels = pendingLabels(folder).filter((label) => label.startsWith(`${LABEL}-`));
+  const [question] = labels.flatMap((label) => readPending(folder, label)?.question ?? []);
+  return question === undefined ? undefined : (JSON.parse(question) as { profiles?: string[] }).profiles;
+}
+
+function unfinished({ folder, force }: EnrollOptions, label: string, question: string): Pending | undefined {
+  const pending = readPending(folder, label);
+  if (pending === undefined || pending.question === question) return pending;
+  if (!force) {
+    throw new Failure('file', `an enrolment for something else is under way in ${folder}: ${pending.question}`, {
       advice: 'end it with the same command as it was begun, or leave it with --force',
     });
   }
-  dropPending(options.folder, LABEL);
+  dropPending(folder, label);
   return undefined;
 }
 
-async function begin(options: EnrollOptions, names: AskedNames, keyFile: string): Promise<Pending> {
+interface Beginning {
+  readonly label: string;
+  readonly question: string;
+  readonly keyFile: string;
+}
+
+async function begin(options: EnrollOptions, names: AskedNames, { label, question, keyFile }: Beginning): Promise<Pending> {
   mkdirSync(options.folder, { recursive: true });
   const pair: KeyPair = options.reuseKey ? readKeyPair(keyFile) : await generateKeyPair(options.keyType);
   const csr = encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, names));
-  return keepPending(options.folder, LABEL, { question: questionOf(options), key: exportKey(pair), csr });
+  return keepPending(options.folder, label, { question, key: exportKey(pair), csr });
 }
 
 function refuseInTheWay({ folder, force }: EnrollOptions, files: readonly string[]): void {
@@ -135,6 +201,13 @@ function refuseInTheWay({ folder, force }: EnrollOptions, files: readonly string
     throw new Failure('file', `${found.join(', ')} ${found.length === 1 ? 'is' : 'are'} in ${folder} already`, {
       advice: 'renew with \'chancery renew\', choose another folder with --out, or replace with --force',
     });
+  }
+}
+
+function refuseSamePlace(profile: string, { certificate }: LayoutFiles, placed: readonly { readonly issued: Issued; readonly files: LayoutFiles }[]): void {
+  const other = placed.find(({ files }) => files.certificate.some((file) => certificate.includes(file)));
+  if (other !== undefined) {
+    throw new Failure('usage', `the profiles ${other.issued.profile} and ${profile} yield certificates for one and the same file, ${certificate.join(', ')}`, { advice: 'say with --profile which of them is wanted' });
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECRET, writeDurably } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
@@ -62,3 +62,7 @@ export const keepAnswer = (folder: string, label: string, pending: Pending, answ
 export const dropPending = (folder: string, label: string): void => rmSync(pendingFile(folder, label), { force: true });
 
 export const pendingFile = (folder: string, label: string): string => join(folder, `chancery-${label}.pending.json`);
+
+/** The names under which something is under way. */
+export const pendingLabels = (folder: string): string[] =>
+  (existsSync(folder) ? readdirSync(folder) : []).flatMap((name) => /^chancery-(.+)\.pending\.json$/.exec(name)?.[1] ?? []);

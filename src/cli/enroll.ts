@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { dockerHost } from '../agent/bundle.ts';
 import { type Enrolment, enroll } from '../agent/enroll.ts';
 import { LAYOUTS, type Layout } from '../agent/layout.ts';
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts';
@@ -20,6 +21,7 @@ interface Options {
   readonly profile?: string;
   readonly out: string;
   readonly layout: Layout;
+  readonly dockerHost?: string;
   readonly keyType: KeyAlgorithm;
   readonly validity?: string;
   readonly wait: number;
@@ -35,12 +37,13 @@ Run again after an interruption, the same command goes on where it was: same key
 const LAYOUT_HELP = `
 Layouts (the certificate files hold the issuers too; ca.pem is the root):
   plain   key.pem  cert.pem  ca.pem
-  docker  what dockerd --tlsverify and DOCKER_CERT_PATH take, by what the certificate is for:
-          profile server   server-key.pem  server-cert.pem  ca.pem
-          profile client   key.pem  cert.pem  ca.pem
-          profile node     both pairs, with the same key and certificate
-          A token is for one profile. Apart is safer: a client's certificate then cannot pose as the daemon.
-          Run it twice into the same folder, with a token for server and one for client.
+  docker  what dockerd --tlsverify and DOCKER_CERT_PATH take; keys 0400, certificates 0444. By what the token is for:
+          profile server          server-key.pem  server-cert.pem  ca.pem
+          profile client          key.pem  cert.pem  ca.pem
+          profiles server client  both pairs, each with a key of its own: the daemon's certificate is no client's, and no client's is the daemon's
+          profile node            both pairs, with the same key and certificate
+  bundle  for a client of Docker: key.pem  cert.pem  ca.pem, and env.sh, env.ps1, env.cmd, which set DOCKER_HOST,
+          DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
 `;
 
 /** `enroll`: the first certificate of a node. */
@@ -55,6 +58,7 @@ export function addEnroll(parent: Command, context: Context): void {
     .option('--profile <profile>', 'what kind of certificate (the token\'s)')
     .option('--out <folder>', 'where to write', '.')
     .addOption(new Option('--layout <layout>', 'how the files are named').choices(LAYOUTS).default('plain'))
+    .option('--docker-host <address>', 'of layout bundle: the Engine that it is for (tcp://<host of the service>:2376)')
     .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_ALGORITHMS).default('P-256'))
     .option('--validity <duration>', 'how long the certificate shall live (the profile\'s)', durationArgument)
     .option('--wait <seconds>', 'how long to wait for an operator\'s approval', integerArgument(0, 604_800), 300)
@@ -64,13 +68,16 @@ export function addEnroll(parent: Command, context: Context): void {
     .action(async (options: Options) => {
       const progress = startProgress(context, 'beginning');
       try {
-        const enrolment = await enroll({
+        const { dockerHost: host } = options;
+        if (host !== undefined && options.layout !== 'bundle') throw new Failure('usage', '--docker-host goes with --layout bundle');
+        const enrolments = await enroll({
           url: addressOf(context, options),
           token: tokenOf(context, options),
           names: options.name,
           profile: options.profile,
           folder: resolve(options.out),
           layout: options.layout,
+          dockerHost: host === undefined ? undefined : dockerHost(host),
           keyType: options.keyType,
           validity: options.validity,
           wait: options.wait,
@@ -78,21 +85,23 @@ export function addEnroll(parent: Command, context: Context): void {
           reuseKey: options.reuseKey === true,
         }, { now: context.now, onProgress: telling(context, progress.update) });
         progress.end();
-        writeResult(context, options.json, resultOf(enrolment), (paint) => fields([
+        const results = enrolments.map(resultOf);
+        writeResult(context, options.json, { ...results[0], certificates: results }, (paint) => enrolments.map((enrolment) => fields([
           ['serial', enrolment.serial],
           ['profile', enrolment.profile],
           ['ends', showTimeFrom(context.now(), enrolment.notAfter)],
           ['key', enrolment.key.join(', ')],
           ['certificate', enrolment.certificate.join(', ')],
           ['root', enrolment.ca],
-        ], paint));
+        ], paint)).join('\n'));
       } finally {
         progress.end();
       }
     });
   withExamples(command, [
     ['a web server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --name example.com --out /etc/tls'],
-    ['a Docker daemon, with a token for profile server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name docker1.example.com --name 10.0.0.7 --layout docker --out /etc/docker/tls'],
+    ['a Docker daemon and its own client, with a token for the profiles server and client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name docker1.example.com --name 10.0.0.7 --layout docker --out /etc/docker/tls'],
+    ['somebody who uses that daemon, with a token for profile client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name "Alice Smith" --layout bundle --docker-host docker1.example.com --out ~/docker1'],
     ['an RSA key, a short life, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
   ]).addHelpText('after', LAYOUT_HELP);
 }

@@ -8,7 +8,9 @@ import { addBackup } from './backup/backup.ts';
 import { addAuthorityList } from './authority/list.ts';
 import { addAuthorityRevoke } from './authority/revoke.ts';
 import { addCertificatesList } from './certificates/list.ts';
+import { addCertificatesCampaigns } from './certificates/campaigns.ts';
 import { addCertificatesRelease } from './certificates/release.ts';
+import { addCertificatesRenewSoon } from './certificates/renew-soon.ts';
 import { addCertificatesRevoke } from './certificates/revoke.ts';
 import { addCertificatesShow } from './certificates/show.ts';
 import { addCrlPublish } from './crl/publish.ts';
@@ -49,7 +51,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
     about: 'requests for certificates: list, show, approve, deny',
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
-  { name: 'certificates', about: 'issued certificates: list, show, revoke, release', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease] },
+  { name: 'certificates', about: 'issued certificates: list, show, revoke, release, have renewed early', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease, addCertificatesRenewSoon, addCertificatesCampaigns] },
   { name: 'authority', about: 'the authorities: list, revoke', commands: [addAuthorityList, addAuthorityRevoke] },
   { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },

@@ -4,7 +4,7 @@ import { under } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
-import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RequestReply, TokenReply } from './replies.ts';
+import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, TokenReply } from './replies.ts';
 
 /** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
 export type Credentials =
@@ -27,6 +27,11 @@ export interface RequestQuestion {
   readonly validity?: string;
 }
 
+/** When a certificate is best renewed, and in how many seconds to ask again. */
+export interface RenewalInfo extends RenewalInfoReply {
+  readonly retryAfter: number | undefined;
+}
+
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** The native REST API, one method for each call. Every method throws Failure (connection, reply) or ProblemFailure (refusal). */
@@ -45,6 +50,11 @@ export interface ChanceryClient {
   /** `proof`: a CSR (PEM) by the certificate's own key, in place of credentials. */
   revokeCertificate(serial: string, reason: string | undefined, proof?: string): Promise<CertificateReply>;
   releaseCertificate(serial: string): Promise<CertificateReply>;
+  /** When a certificate is best renewed. */
+  renewalInfo(serial: string): Promise<RenewalInfo>;
+  createRenewalCampaign(campaign: object): Promise<RenewalCampaignReply>;
+  listRenewalCampaigns(): Promise<PageReply<RenewalCampaignReply>>;
+  endRenewalCampaign(id: string): Promise<RenewalCampaignReply>;
   createToken(token: object): Promise<TokenReply>;
   createEabKey(key: object): Promise<EabKeyReply>;
   listEabKeys(query: Query): Promise<PageReply<EabKeyReply>>;
@@ -107,15 +117,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     }
   }
 
-  async function json<T>(method: string, path: string, call: Call = {}): Promise<T> {
-    const reply = await send(method, path, call);
-    const body = parseJson(reply);
-    if (reply.status >= 200 && reply.status < 300) {
-      if (typeof body !== 'object' || body === null) throw notChancery(url, reply);
-      return body as T;
-    }
-    throw new ProblemFailure(toProblem(reply.status, body), retryAfter(reply));
-  }
+  const json = async <T>(method: string, path: string, call: Call = {}): Promise<T> => bodyOf<T>(url, await send(method, path, call));
 
   async function page<T extends PageReply<unknown>>(path: string, query: Query): Promise<T> {
     const reply = await json<T>('GET', path, { query, repeatable: true });
@@ -138,6 +140,13 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     revokeCertificate: (serial, reason, proof) =>
       json('POST', `/v1/certificates/${encodeURIComponent(serial)}/revoke`, { body: { ...(reason === undefined ? {} : { reason }), ...(proof === undefined ? {} : { proof }) } }),
     releaseCertificate: (serial) => json('POST', `/v1/certificates/${encodeURIComponent(serial)}/release`, { body: {} }),
+    renewalInfo: async (serial) => {
+      const reply = await send('GET', `/v1/certificates/${encodeURIComponent(serial)}/renewal-info`, { repeatable: true });
+      return { ...bodyOf<RenewalInfoReply>(url, reply), retryAfter: retryAfter(reply) };
+    },
+    createRenewalCampaign: (campaign) => json('POST', '/v1/renewal-campaigns', { body: campaign, repeatable: true }),
+    listRenewalCampaigns: () => page('/v1/renewal-campaigns', {}),
+    endRenewalCampaign: (id) => json('DELETE', `/v1/renewal-campaigns/${encodeURIComponent(id)}`),
     createToken: (token) => json('POST', '/v1/tokens', { body: token, repeatable: true }),
     listTokens: (query) => page('/v1/tokens', query),
     createEabKey: (key) => json('POST', '/v1/acme/eab-keys', { body: key }),
@@ -157,6 +166,16 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     listAudit: (query) => page('/v1/audit', query),
     close: () => agent.destroy(),
   };
+}
+
+/** What a good reply says; a refusal is thrown. */
+function bodyOf<T>(url: URL, reply: Reply): T {
+  const body = parseJson(reply);
+  if (reply.status >= 200 && reply.status < 300) {
+    if (typeof body !== 'object' || body === null) throw notChancery(url, reply);
+    return body as T;
+  }
+  throw new ProblemFailure(toProblem(reply.status, body), retryAfter(reply));
 }
 
 /** The certificate's serial. */

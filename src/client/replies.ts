@@ -43,11 +43,29 @@ export interface CertificateReply {
   readonly chain?: readonly string[];
 }
 
+/** `GET /v1/certificates/{serial}/renewal-info`. */
+export interface RenewalInfoReply {
+  readonly suggestedWindow: { readonly start: string; readonly end: string };
+  readonly explanation?: string;
+}
+
+export interface RenewalCampaignReply {
+  readonly id: string;
+  readonly authority?: string;
+  readonly profile?: string;
+  readonly requester?: string;
+  readonly reason: string;
+  readonly startedAt: string;
+  readonly endsAt: string;
+  readonly createdBy: string;
+}
+
 export interface TokenReply {
   readonly id: string;
   /** The token's text: only in the answer to its creation. */
   readonly token?: string;
   readonly profile: string;
+  readonly profiles: readonly string[];
   readonly names: readonly string[];
   readonly uses: number;
   readonly used?: number;

@@ -77,7 +77,7 @@ const PARSERS: Readonly<Record<NodeKind, Parser>> = {
     return Object.fromEntries(good.map((name) => [name, parseSettings(member, given[name], [...path, name], report) ?? {}]));
   },
   variant: (node, given, path, report) => {
-    const branches = (node.anyOf ?? []).filter((branch) => (kindOf(branch) === 'group') === isGroup(given));
+    const branches = (node.anyOf ?? []).filter((branch) => shapeOf(kindOf(branch)) === shapeOf(isGroup(given) ? 'group' : Array.isArray(given) ? 'list' : 'text'));
     const branch = branches.find((candidate) => isTagged(candidate, given)) ?? (branches.length === 1 ? branches[0] : undefined);
     return branch === undefined ? orFault(undefined, node, given, path, report) : PARSERS[kindOf(branch)](branch, given, path, report);
   },
@@ -93,6 +93,9 @@ function reportUnknown(name: string, members: readonly string[], path: Path, rep
 }
 
 const perhaps = (near: string | undefined): string => (near === undefined ? '' : ` (did you mean ${near}?)`);
+
+/** What a value looks like before it is known what it is. */
+const shapeOf = (kind: NodeKind): 'group' | 'list' | 'single' => (kind === 'group' || kind === 'table' ? 'group' : kind === 'list' ? 'list' : 'single');
 
 /** The group whose constant member (`step: quota`) is the one that was written. */
 const isTagged = (node: SchemaNode, given: unknown): boolean =>

@@ -27,9 +27,10 @@ const ProfileSchema = Type.Object(
     names: optional(Type.Object(
       {
         kinds: optional(Type.Array(Choice(NAME_KINDS), { minItems: 1, description: 'Kinds of names; text is a common name that is no host name' })),
-        allow: optional(Texts('Patterns, such as *.example.com (one label more), **.example.com (any below), 10.0.0.0/8, *@example.com; every name must match one')),
+        allow: optional(Texts('Patterns, such as *.example.com (one label more), **.example.com (any below), 10.0.0.0/8, *@example.com, spiffe://example.com/**; every name must match one')),
         deny: optional(Texts('Patterns of names that are refused')),
-        wildcards: optional(Flag('Whether a DNS name may be a wildcard')),
+        wildcards: optional(Flag('Whether a DNS name may be a wildcard; never one for a public suffix (*.co.uk, *.github.io)')),
+        privateZones: optional(Texts('Domains for which, and below which, a wildcard is allowed although they are public suffixes: they are yours alone')),
         most: optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Names in one certificate' })),
       }, closed)),
     policies: optional(Texts('Certificate policy OIDs', { item: Type.String({ pattern: '^[0-2](\\.(0|[1-9][0-9]*))+$', description: 'a dotted OID' }) })),

@@ -3,8 +3,8 @@ import type { Server, ServerOptions as TlsOptions } from 'node:https';
 import fastify, { type FastifyBaseLogger, type FastifyHttpsOptions, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import { Refused } from '../errors.ts';
 import { errorHandler, PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts';
-import { rateLimit } from './rate-limit.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { type RateLimit, rateLimit } from './rate-limit.ts';
+import { parseStrictJson } from '../strict-json.ts';
 
 export interface AppLimits {
   /** Bytes of a body. */
@@ -23,6 +23,8 @@ export interface AppOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly tls?: TlsOptions;
+  /** In place of one by `limits.perAddress`. */
+  readonly perAddress?: RateLimit;
   /** Told the status of every reply. */
   readonly replied?: (status: number) => void;
 }
@@ -37,7 +39,7 @@ const MOST_HEADER_BYTES = 16_384;
  * body, headers, parameters, time, connections. Fastify's own defaults would let a body stall for ever, drop unknown members
  * and coerce types.
  */
-export function buildApp({ limits, logger, logRequests, clock, tls, replied }: AppOptions): App {
+export function buildApp({ limits, logger, logRequests, clock, tls, perAddress = rateLimit(limits.perAddress), replied }: AppOptions): App {
   const options: FastifyServerOptions = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: !logRequests }),
@@ -69,7 +71,6 @@ export function buildApp({ limits, logger, logRequests, clock, tls, replied }: A
   });
   app.setErrorHandler(errorHandler);
   app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(app, request.method, request.url)));
-  const perAddress = rateLimit(limits.perAddress);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff').header('x-request-id', request.id);
     const seconds = perAddress.take(request.ip, clock());

@@ -1,20 +1,20 @@
-import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import { Refused } from '../errors.ts';
-import { identifyByApiKey, isApiKey } from '../identity/api-key.ts';
+import { type BearerReader, readerOf } from '../identity/bearer.ts';
 import { identifyByClientCertificate } from '../identity/client-certificate.ts';
-import { identifyByEnrolmentToken, isEnrolmentToken } from '../identity/enrolment-token.ts';
 import { type Identity, mayAct, requesterKey, type Scope } from '../identity/identity.ts';
 import { type CredentialSource, keptRecords } from '../identity/kept-records.ts';
 import type { Kept } from '../issuance/input.ts';
 import type { RequestRecord } from '../issuance/request.ts';
+import { peerCertificate } from './peer-certificate.ts';
 import { type RateLimit, rateLimit } from './rate-limit.ts';
 
 export interface AuthenticationOptions {
   readonly store: CredentialSource;
   /** Whether each look into the store is a round trip to another machine. */
   readonly looksAreDear: boolean;
-  readonly rootDigest: string;
+  /** Kinds of bearer credentials that are taken. */
+  readonly bearers: readonly BearerReader[];
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /** Calls a minute; 0 for no limit. */
@@ -47,23 +47,24 @@ export interface Authentication {
   readonly attempt: <T>(request: FastifyRequest, work: () => Promise<T>) => Promise<T>;
 }
 
-const BEARER = /^Bearer +([!-~]{1,4096})$/i;
+/** RFC 6750 2.1. A token of an issuer that lists a person's groups has a few thousand characters. */
+const BEARER = /^Bearer +([!-~]{1,12288})$/i;
 
-export function authentication({ store, looksAreDear, rootDigest, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
+export function authentication({ store, looksAreDear, bearers, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
   const calls = rateLimit(perIdentity);
   const failures = rateLimit(failuresPerAddress);
   const records = looksAreDear ? keptRecords(store, clock) : undefined;
 
   const byHeader = (source: CredentialSource, header: string, now: number): Promise<Identity> => {
-    const [, credential] = BEARER.exec(header) ?? [];
+    const credential = credentialIn(header);
     if (credential === undefined) throw new Refused('unauthenticated', 'The Authorization header is malformed; expected "Bearer <credential>".');
-    if (isEnrolmentToken(credential)) return identifyByEnrolmentToken(credential, { rootDigest, get: (id) => source.tokens.get(id), now });
-    if (isApiKey(credential)) return identifyByApiKey(credential, { get: (id) => source.apiKeys.get(id), now });
-    throw new Refused('unauthenticated', 'The bearer credential is of no known kind; expected an enrolment token (CHYTKN-1-…) or an API key (CHYKEY-1-…).');
+    const reader = readerOf(bearers, credential);
+    if (reader === undefined) throw new Refused('unauthenticated', `The bearer credential is of no known kind; expected ${bearers.map(({ expected }) => expected).join(' or ')}.`);
+    return reader.identify(credential, { tokens: source.tokens, apiKeys: source.apiKeys, now });
   };
 
   const byCertificate = async (source: CredentialSource, request: FastifyRequest, now: number): Promise<Holder | undefined> => {
-    const presented = clientCertificate(request);
+    const presented = peerCertificate(request);
     if (presented === undefined) return undefined;
     const record = await source.certificates.get(presented.serial);
     const identity = identifyByClientCertificate(presented.der, record, now);
@@ -100,11 +101,15 @@ export function authentication({ store, looksAreDear, rootDigest, clock, perIden
 
   const identify = async (request: FastifyRequest): Promise<Identity> => given(await identifyIfAny(request));
 
+  /** Whether one record tells who asks. */
+  const byRecord = ({ headers: { authorization } }: FastifyRequest): boolean =>
+    authorization === undefined || readerOf(bearers, credentialIn(authorization) ?? '')?.byRecord === true;
+
   /** Work by who asks, as a record says that is kept where there is one. */
   const perhapsKept = async <T extends Identity | Holder, R>(
     request: FastifyRequest, prove: (source: CredentialSource, now: number) => Promise<T>, work: (found: T, kept?: Kept) => Promise<R>,
   ): Promise<R> => {
-    if (records === undefined) return work(await limited(request, (now) => prove(store, now)));
+    if (records === undefined || !byRecord(request)) return work(await limited(request, (now) => prove(store, now)));
     const now = clock();
     const known = failures.wait(request.ip, now) > 0 ? undefined : await prove(records.known, now).catch(unlessRefused);
     const credential = known === undefined ? undefined : identityOf(known).credential;
@@ -143,6 +148,8 @@ export function authentication({ store, looksAreDear, rootDigest, clock, perIden
   };
 }
 
+const credentialIn = (header: string): string | undefined => BEARER.exec(header)?.[1];
+
 const identityOf = (found: Identity | Holder): Identity => ('identity' in found ? found.identity : found);
 
 function given(identity: Identity | undefined): Identity {
@@ -166,21 +173,3 @@ function takeCall(calls: RateLimit, identity: Identity, now: number): void {
 }
 
 const tooMany = (detail: string, retryAfter: number): Refused => new Refused('rate-limited', detail, { retryAfter });
-
-interface Presented {
-  readonly der: Uint8Array;
-  readonly serial: string;
-}
-
-/** Of a connection, not of a call: TLS asks once. Whether it still counts is asked at each call. */
-const presentedBySocket = new WeakMap<object, Presented | 'none'>();
-
-function clientCertificate(request: FastifyRequest): Presented | undefined {
-  const socket = request.raw.socket as Partial<TLSSocket> & object;
-  const known = presentedBySocket.get(socket);
-  if (known !== undefined) return known === 'none' ? undefined : known;
-  const certificate = socket.getPeerX509Certificate?.();
-  const presented = certificate === undefined ? undefined : { der: new Uint8Array(certificate.raw), serial: certificate.serialNumber.toLowerCase() };
-  presentedBySocket.set(socket, presented ?? 'none');
-  return presented;
-}

@@ -1,5 +1,7 @@
 import { Refused } from '../errors.ts';
 import { type App, type AppOptions, buildApp } from './app.ts';
+import { answerEarly, type EarlyOptions } from './early.ts';
+import { rateLimit } from './rate-limit.ts';
 import { type AuthorityRoutes, authorityRoutes, AuthorityView, CrlView } from './rest/authorities.ts';
 import { apiKeyRoutes, type ApiKeyRoutes, ApiKeyView } from './rest/api-keys.ts';
 import { auditRoutes, auditSchemas } from './rest/audit.ts';
@@ -12,9 +14,9 @@ import { requestRoutes, type RequestRoutes } from './rest/requests.ts';
 import { Problem } from './rest/schemas.ts';
 import { tokenRoutes, type TokenRoutes, TokenView } from './rest/tokens.ts';
 import { authorityCertificateRoutes } from './published/authority-certificates.ts';
-import { type CrlRoutes, crlRoutes } from './published/crls.ts';
+import { type CrlRoutes, crlRoutes, earlyCrls } from './published/crls.ts';
 import { healthRoutes, type Readiness } from './published/health.ts';
-import { ocspRoutes, type OcspRoutes } from './published/ocsp.ts';
+import { earlyOcsp, ocspRoutes, type OcspRoutes } from './published/ocsp.ts';
 import type { AuditStore } from '../store/store.ts';
 import type { Authentication } from './authentication.ts';
 import type { Authority } from '../authority/authority.ts';
@@ -43,7 +45,8 @@ export interface RestOptions {
 
 /** The https listener: everything. */
 export async function buildHttpsApp(options: AppOptions, published: PublishedOptions, rest: RestOptions): Promise<App> {
-  const app = buildApp(options);
+  const perAddress = rateLimit(options.limits.perAddress);
+  const app = buildApp({ ...options, perAddress });
   await openApi(app);
   for (const schema of [Problem, RequestView, OutlookView, CertificateView, TokenView, ApiKeyView, AuthorityView, CrlView, ...auditSchemas]) app.addSchema(schema);
   // Scopes of their own, since each may take other bodies.
@@ -56,15 +59,16 @@ export async function buildHttpsApp(options: AppOptions, published: PublishedOpt
   auditRoutes(app, rest.audit);
   revocationEventRoutes(app, rest.events);
   for (const door of rest.doors) door(app);
-  publishedRoutes(app, published);
+  publishedRoutes(app, published, { ...options, perAddress });
   await app.ready();
   return app;
 }
 
 /** The http listener: only what must be reachable without TLS. `httpsUrl` is asked when needed: a free port is known late. */
 export async function buildHttpApp(options: AppOptions, published: PublishedOptions, httpsUrl: () => string): Promise<App> {
-  const app = buildApp(options);
-  publishedRoutes(app, published);
+  const perAddress = rateLimit(options.limits.perAddress);
+  const app = buildApp({ ...options, perAddress });
+  publishedRoutes(app, published, { ...options, perAddress });
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   for (const path of ['/v1/*', '/acme/*']) app.all(path, () => {
     throw new Refused('tls-required', `This call is served over TLS only: ${httpsUrl()}. Nothing of it was used; a credential that was sent here in clear should be replaced.`);
@@ -73,9 +77,10 @@ export async function buildHttpApp(options: AppOptions, published: PublishedOpti
   return app;
 }
 
-function publishedRoutes(app: App, { crls, authorities, issuing, readiness, ocsp }: PublishedOptions): void {
+function publishedRoutes(app: App, { crls, authorities, issuing, readiness, ocsp }: PublishedOptions, options: AppOptions & EarlyOptions): void {
   crlRoutes(app, crls);
   authorityCertificateRoutes(app, { authorities, issuing });
   healthRoutes(app, readiness);
   if (ocsp.responders.size > 0) app.register((scope, _options, done) => { ocspRoutes(scope, ocsp); done(); });
+  if (!options.logRequests) answerEarly(app, [earlyOcsp(ocsp), earlyCrls(crls)], options);
 }

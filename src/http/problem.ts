@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, type Fault, Refused } from '../errors.ts';
 import { BadCursor, StoreUnavailable } from '../store/store.ts';
-import { JsonError } from './strict-json.ts';
+import { JsonError } from '../strict-json.ts';
 
 /** RFC 9457, with every fault that was found. */
 export interface Problem {
@@ -23,6 +23,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'query-invalid': [400, 'The query is invalid'],
   'header-invalid': [400, 'A header is invalid'],
   'profile-unknown': [400, 'The profile is unknown'],
+  'profile-missing': [400, 'The profile is missing'],
   unauthenticated: [401, 'Authentication failed'],
   forbidden: [403, 'Not allowed'],
   'request-refused': [403, 'The request is refused'],
@@ -36,6 +37,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'already-decided': [409, 'Already decided'],
   'already-revoked': [409, 'Already revoked'],
   'not-held': [409, 'Not on hold'],
+  'too-many-campaigns': [409, 'Too many campaigns'],
   'not-revocable': [409, 'Cannot be revoked here'],
   'body-too-large': [413, 'The body is too large'],
   'uri-too-long': [414, 'The path is too long'],

@@ -45,7 +45,7 @@ export async function identifyByEnrolmentToken(
     name: record.id,
     proof: `enrolment token ${record.id}, made by ${record.createdBy}`,
     grant: {
-      profiles: [record.profile],
+      profiles: record.profiles ?? [record.profile],
       names: record.names,
       token: { id: record.id, uses: record.uses },
       ...(record.maxValidity === undefined ? {} : { maxValidity: record.maxValidity }),

@@ -21,6 +21,8 @@ export interface Identity {
   /** How it was proved, in words, for the request's first step. */
   readonly proof: string;
   readonly grant: Grant;
+  /** Why the grant is empty, in words, where that is not plain from the kind. */
+  readonly refusal?: string;
   /** Empty for those who are no operators. */
   readonly scopes: readonly Scope[];
   /** Of the client certificate presented, where there was one. */

@@ -13,6 +13,7 @@ export interface Asked {
   readonly grant: Grant;
   /** Names given beside the CSR. */
   readonly names: readonly string[] | undefined;
+  readonly subject?: IssueInput['subject'];
   readonly validity: number | undefined;
   readonly life?: IssueInput['life'];
 }
@@ -20,6 +21,9 @@ export interface Asked {
 /** A candidate and the common name that its certificate would have. */
 export interface NamedCandidate extends Candidate {
   readonly commonName: string | undefined;
+  /** Where others were asked for than the profile's. */
+  readonly organization?: string | undefined;
+  readonly organizationalUnit?: string | undefined;
   /** Where exactly that was asked for. */
   readonly life?: IssueInput['life'];
 }
@@ -27,15 +31,19 @@ export interface NamedCandidate extends Candidate {
 const COMMON_NAME_MOST = 64;
 
 /** What is asked for, with its names settled between the CSR, the call and the profile's rule for common names. */
-export function candidateFrom({ csr, profile, grant, names: texts, validity, life }: Asked): NamedCandidate {
+export function candidateFrom({ csr, profile, grant, names: texts, subject, validity, life }: Asked): NamedCandidate {
   const faults: string[] = [];
+  const settled = { profile, publicKey: csr.publicKey, extensions: csr.extensions, validity, grant, ...organizationOf(subject) };
   const bare = texts === undefined && csr.names.length === 0 && csr.commonName === undefined;
   // A renewal whose CSR only proves the new key: the names are those of the certificate presented.
-  if (bare && grant.renewal !== undefined) return { profile, publicKey: csr.publicKey, nameFaults: [], extensions: csr.extensions, validity, grant, ...grant.renewal };
+  if (bare && grant.renewal !== undefined) return { ...settled, nameFaults: [], ...grant.renewal };
   const names = namesAsked(csr, texts, faults);
-  const commonName = settleCommonName(csr.commonName, profile, names, faults);
-  return { profile, publicKey: csr.publicKey, names, nameFaults: faults, extensions: csr.extensions, validity, grant, commonName, life };
+  const commonName = settleCommonName(subject?.commonName ?? csr.commonName, profile, names, faults);
+  return { ...settled, names, nameFaults: faults, commonName, life };
 }
+
+const organizationOf = ({ organization, organizationalUnit }: NonNullable<IssueInput['subject']> = {}): Pick<NamedCandidate, 'organization' | 'organizationalUnit'> =>
+  ({ ...(organization === undefined ? {} : { organization }), ...(organizationalUnit === undefined ? {} : { organizationalUnit }) });
 
 /** The CSR's names, or those given beside it; where both are there they must say the same. */
 function namesAsked(csr: CertificationRequest, texts: readonly string[] | undefined, faults: string[]): Name[] {

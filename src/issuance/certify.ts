@@ -9,7 +9,7 @@ import type { NamedCandidate } from './candidate.ts';
 import type { IssuingProfile } from './context.ts';
 
 /** What of a candidate is in the certificate's bytes. */
-export interface Certifiable extends Pick<NamedCandidate, 'publicKey' | 'names' | 'commonName' | 'validity' | 'life'> {
+export interface Certifiable extends Pick<NamedCandidate, 'publicKey' | 'names' | 'commonName' | 'organization' | 'organizationalUnit' | 'validity' | 'life'> {
   readonly grant: Pick<Grant, 'maxValidity'>;
 }
 
@@ -50,8 +50,8 @@ export function certify(issuing: IssuingProfile, candidate: Certifiable, serial:
   checkStands(issuing);
   const { notBefore, notAfter } = lifeOf(issuing, candidate, now);
   if (notAfter < Math.floor(now / 1000)) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
-  const { names, commonName, publicKey } = candidate;
-  const tbs = template({ serial, notBefore, notAfter, commonName, names, publicKey });
+  const { names, commonName, organization, organizationalUnit, publicKey } = candidate;
+  const tbs = template({ serial, notBefore, notAfter, commonName, organization, organizationalUnit, names, publicKey });
   // Told what was granted, the lints also hold the bytes to it: this key, these names, nothing else.
   const linted = lint(tbs, { issuer: authority.certificate, publicKey: publicKey.der, names: names.filter((name): name is GeneralName => name.kind !== 'text') });
   return { tbs: linted.bytes, notBefore, notAfter, sign: () => signLinted(authority, linted) };

@@ -22,11 +22,11 @@ export interface Checked {
 
 /**
  * Reads the CSR and proves that whoever sent it holds its key.
- * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`
+ * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`, `profile-missing`
  */
 export function check(context: IssuanceContext, input: IssueInput): Checked {
   // Whoever may ask for nothing leaves no record behind.
-  if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not ask for certificates; expected an enrolment token or scope admin.`);
+  if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not ask for certificates: ${input.identity.refusal ?? 'expected an enrolment token or scope admin'}.`);
   const profileName = input.profile ?? defaultProfile(context, input.identity);
   const issuing = context.profiles.get(profileName);
   if (issuing === undefined) {
@@ -34,7 +34,7 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
   }
   try {
     const csr = parseCertificationRequest(input.csr);
-    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, validity: validityOf(context, input), life: input.life });
+    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, subject: input.subject, validity: validityOf(context, input), life: input.life });
     // A key of absurd size or exponent never reaches the verification; the key step refuses it.
     const possessionProved = cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0;
     if (possessionProved) verifyPossession(csr);
@@ -51,9 +51,15 @@ function validityOf({ clock }: IssuanceContext, { validity, life }: IssueInput):
   return life?.notAfter === undefined ? validity : life.notAfter + 1 - (life.notBefore ?? Math.floor(clock() / 1000));
 }
 
-/** The one profile that the identity may ask for, or the deployment's default. */
+/** The one profile that the identity may ask for, or the deployment's default. Of a token for several, the holder says which. */
 function defaultProfile(context: IssuanceContext, { grant }: Identity): string {
   const [only, ...others] = grant.profiles === 'any' ? [] : grant.profiles;
+  if (only !== undefined && others.length > 0 && grant.token !== undefined) {
+    const profiles = [only, ...others];
+    throw new Refused('profile-missing', `The enrolment token is for several profiles; expected one of ${profiles.join(', ')}.`, {
+      faults: profiles.map((profile) => ({ code: 'profile', detail: profile, at: '/profile' })),
+    });
+  }
   return only !== undefined && others.length === 0 ? only : context.defaultProfile;
 }
 

@@ -1,5 +1,6 @@
 import { sha256 } from '../digest.ts';
 import { type Identity, requesterKey } from '../identity/identity.ts';
+import type { Grant } from '../policy/grant.ts';
 import type { Claim } from '../store/store.ts';
 import { lifeOf } from './certify.ts';
 import type { Checked } from './check.ts';
@@ -8,13 +9,19 @@ import type { IssueInput } from './input.ts';
 const SAME_CSR_SHARE = 2 / 3;
 const IDEMPOTENCY_SECONDS = 86_400;
 
-/** Same key, names and profile: the same request. */
-export const csrDigest = ({ issuing, candidate, keyHash }: Checked): string =>
-  sha256(JSON.stringify([issuing.profile.name, keyHash, candidate.names.map(({ kind, value }) => `${kind}:${value}`).sort()]));
+/** Same key, names, profile, and organization where one was asked for: the same request. */
+export function csrDigest({ issuing, candidate, keyHash }: Checked): string {
+  const { names, organization, organizationalUnit } = candidate;
+  const within = organization === undefined && organizationalUnit === undefined ? [] : [{ organization, organizationalUnit }];
+  return sha256(JSON.stringify([issuing.profile.name, keyHash, names.map(({ kind, value }) => `${kind}:${value}`).sort(), ...within]));
+}
 
 /** The claim's key for an Idempotency-Key of a requester. */
 export const claimsKeyOf = (requester: Pick<Identity, 'kind' | 'name'>, idempotencyKey: string): string =>
   `idempotency/request/${sha256(`${requesterKey(requester)}\n${idempotencyKey}`)}`;
+
+/** The claim's key for a credential that is good for one certificate. */
+export const onceKeyOf = ({ key }: NonNullable<Grant['once']>): string => `once/${key}`;
 
 /** Retry is safe: the same requester with the same CSR, and a call repeated with its Idempotency-Key, find the first request. */
 export function claimsOf(input: IssueInput, checked: Checked, now: number): Claim[] {
@@ -26,6 +33,8 @@ export function claimsOf(input: IssueInput, checked: Checked, now: number): Clai
     const expires = seconds + (input.idempotencyFor ?? IDEMPOTENCY_SECONDS);
     claims.push({ key: claimsKeyOf(input.identity, input.idempotencyKey), fingerprint: digest, expires, livesWithRequest: false });
   }
+  const { once } = input.identity.grant;
+  if (once !== undefined) claims.push({ key: onceKeyOf(once), fingerprint: digest, expires: once.expires, livesWithRequest: false });
   // A token keeps its own uses, and each ACME order is a request of its own, also for the same key again.
   // For all others the claim ends where a renewal becomes due.
   if (input.identity.grant.token === undefined && input.identity.kind !== 'acme') {

@@ -133,7 +133,8 @@ const settled = (steps: readonly Step[], decision: Step): Step[] => [...steps.fi
 /** What was settled when it was asked for: the approval adds nothing to it. */
 function certifiable({ csr, subject, validity, maxValidity }: RequestRecord): Certifiable {
   const { publicKey } = parseCertificationRequest(csr ?? new Uint8Array());
-  return { publicKey, names: subject?.names ?? [], commonName: subject?.commonName, validity, grant: maxValidity === undefined ? {} : { maxValidity } };
+  const { names = [], commonName, organization, organizationalUnit } = subject ?? {};
+  return { publicKey, names, commonName, organization, organizationalUnit, validity, grant: maxValidity === undefined ? {} : { maxValidity } };
 }
 
 function withoutIntent({ csr: _csr, tbs: _tbs, subject: _subject, ...record }: RequestRecord): RequestRecord {

@@ -8,6 +8,13 @@ export interface Kept {
   readonly afresh: () => Promise<Identity>;
 }
 
+/** Parts of a subject, each as one attribute. */
+export interface AskedSubject {
+  readonly commonName?: string;
+  readonly organization?: string;
+  readonly organizationalUnit?: string;
+}
+
 /** What every door hands in, whatever its protocol. */
 export interface IssueInput {
   readonly identity: Identity;
@@ -16,6 +23,8 @@ export interface IssueInput {
   readonly csr: Uint8Array;
   readonly profile?: string | undefined;
   readonly names?: readonly string[] | undefined;
+  /** What the certificate's subject is to say, as the door has allowed it: in place of the CSR's common name, and of the profile's organization. */
+  readonly subject?: AskedSubject | undefined;
   /** Seconds. */
   readonly validity?: number | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;

@@ -6,7 +6,7 @@ import { type Quota, secondsLeft } from '../policy/steps/quota.ts';
 import type { AcceptOutcome, Claim } from '../store/store.ts';
 import { certify } from './certify.ts';
 import { BLOCKED, type Checked, check, stepsFor } from './check.ts';
-import { claimsOf, csrDigest } from './claims.ts';
+import { claimsOf, csrDigest, onceKeyOf } from './claims.ts';
 import type { IssuanceContext } from './context.ts';
 import type { IssueInput } from './input.ts';
 import type { RequestRecord, Step } from './request.ts';
@@ -57,7 +57,7 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
   // A key outside of the process signs nothing that may be a repetition.
   if (!looks && checked.issuing.authority.signingKey?.outside === true) return undefined;
   const first = looks ? await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now) : undefined;
-  if (first !== undefined) return firstRequest(first.record, first.fingerprint, claims);
+  if (first !== undefined) return firstRequest(context, input.identity, first, claims, now);
   // 3. May they? Every step runs and is recorded.
   const steps = await stepsFor(context, input.identity, checked, now, looks);
   const checkedAt = performance.now();
@@ -75,7 +75,7 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
   // 7. Only now may the door answer.
   if (stored.outcome === 'exists') return stored.record;
   if (!looks && LOOKED_INTO.has(stored.outcome)) return undefined;
-  if (stored.outcome !== 'stored') throw notStored(stored);
+  if (stored.outcome !== 'stored') throw notStored(stored, input.identity);
   context.counted(record.state, record.profile);
   if (record.state === 'denied') throw refusal(record, context.quota && { quota: context.quota, now });
   return record;
@@ -123,8 +123,9 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
   switch (outcomeOf(steps)) {
     case 'denied': return denied({ ...request, state: 'denied' });
     case 'pending': {
-      const { names, commonName } = candidate;
-      return { ...request, state: 'pending', csr: input.csr, subject: { names, ...(commonName === undefined ? {} : { commonName }) } };
+      const { names, commonName, organization, organizationalUnit } = candidate;
+      const given = Object.entries({ commonName, organization, organizationalUnit }).filter(([, value]) => value !== undefined);
+      return { ...request, state: 'pending', csr: input.csr, subject: { names, ...Object.fromEntries(given) } };
     }
     case 'issued':
       try {
@@ -158,9 +159,10 @@ function quotaClaim({ quota }: IssuanceContext, identity: Identity): { readonly 
   return quota === undefined || identity.grant.operator === true ? {} : { quota: { key: requesterKey(identity), ...quota } };
 }
 
-function firstRequest(record: RequestRecord, fingerprint: string, claims: readonly Claim[]): RequestRecord {
-  if (claims.some((claim) => claim.fingerprint !== fingerprint)) throw keyReused();
-  return record;
+async function firstRequest({ store }: IssuanceContext, { grant: { once } }: Identity, first: NonNullable<Awaited<ReturnType<IssuanceContext['store']['find']>>>, claims: readonly Claim[], now: number): Promise<RequestRecord> {
+  if (claims.every(({ fingerprint }) => fingerprint === first.fingerprint)) return first.record;
+  const used = once === undefined ? undefined : await store.find({ claims: [onceKeyOf(once)] }, now);
+  throw used !== undefined && claims.some(({ fingerprint }) => fingerprint !== used.fingerprint) ? usedUp() : keyReused();
 }
 
 function auditOf(record: RequestRecord, identity: Identity, now: number): AuditDraft[] {
@@ -184,10 +186,10 @@ export function refusal(record: RequestRecord, counting?: { readonly quota: Quot
 }
 
 /** What the store found when it looked once more, in the same step as the write. */
-function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' }>): Refused {
+function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' }>, { grant: { once } }: Identity): Refused {
   switch (outcome.outcome) {
     case 'identity-gone': return new Refused('unauthenticated', 'The credentials do not count any more.');
-    case 'conflict': return keyReused();
+    case 'conflict': return once !== undefined && outcome.claim === onceKeyOf(once) ? usedUp() : keyReused();
     case 'token-exhausted': return new Refused('token-exhausted', 'The enrolment token has no use left for another CSR.');
     case 'quota-exceeded': return stepRefused('quota', 'the requester\'s quota is used up', outcome.retryAfter);
     case 'key-blocked': return stepRefused('block-list', BLOCKED);
@@ -200,5 +202,7 @@ export const stepRefused = (step: string, detail: string, retryAfter?: number): 
   new Refused('request-refused', `The request is refused: ${step}: ${detail}`, {
     faults: [{ code: `step-${step}`, detail, at: step }], ...(retryAfter === undefined ? {} : { retryAfter }),
   });
+
+const usedUp = (): Refused => new Refused('token-exhausted', 'The token was used before, for another CSR; ask its issuer for a new one.');
 
 const keyReused = (): Refused => new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another request; expected a new key, or the same request.');

@@ -7,8 +7,9 @@ import { mostValidity } from '../policy/steps/profile.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { commonNameOf } from '../x509/distinguished-name.ts';
 import { certificateNames } from '../x509/extensions.ts';
+import { OID } from '../x509/oids.ts';
 import type { IssuanceContext } from './context.ts';
-import type { IssueInput } from './input.ts';
+import type { AskedSubject, IssueInput } from './input.ts';
 import { issue } from './issue.ts';
 import type { RequestRecord } from './request.ts';
 
@@ -33,15 +34,27 @@ export async function renew(context: IssuanceContext, { renewed, kept, ...input 
   const limit = renewed.maxValidity === undefined ? {} : { maxValidity: renewed.maxValidity };
   const grant: Grant = { profiles: [profile.name], names: 'any', renewal: namesOf(renewed.certificate), ...limit };
   const validity = input.validity ?? longerThanUsual(renewed, profile, grant);
+  const subject = organizationOf(renewed.certificate, profile);
   const granted = (identity: Identity): Identity => ({ ...identity, grant });
   return issue(context, {
-    ...input, identity: granted(input.identity), kept: kept && { ...kept, afresh: async () => granted(await kept.afresh()) }, profile: profile.name, validity,
+    ...input, identity: granted(input.identity), kept: kept && { ...kept, afresh: async () => granted(await kept.afresh()) }, profile: profile.name, validity, subject,
   });
 }
 
 /** Seconds: a life above the profile's usual one that was granted before stays, within what is allowed today; undefined for the usual one. */
 const longerThanUsual = ({ validity }: RequestRecord, profile: Profile, grant: Grant): number | undefined =>
   validity !== undefined && validity > profile.lifetime ? Math.min(validity, mostValidity({ profile, grant })) : undefined;
+
+/** What the certificate says of an organization, where that is not what its profile says of all: it was granted to this one, and stays. */
+function organizationOf(der: Uint8Array, { subject }: Profile): AskedSubject | undefined {
+  const { subjectName } = parseCertificate(der);
+  const [organization, organizationalUnit] = [OID.organizationName, OID.organizationalUnitName].map((wanted) => subjectName.find(({ type }) => type === wanted)?.value);
+  const other = {
+    ...(organization === undefined || subject.organization !== undefined ? {} : { organization }),
+    ...(organizationalUnit === undefined || subject.organizationalUnit !== undefined ? {} : { organizationalUnit }),
+  };
+  return Object.keys(other).length === 0 ? undefined : other;
+}
 
 /** Every name of a certificate; a common name that is not among the SANs counts as a text. */
 function namesOf(der: Uint8Array): NonNullable<Grant['renewal']> {

@@ -71,7 +71,7 @@ export interface RequestRecord {
   /** While waiting: the CSR, DER. */
   readonly csr?: Uint8Array;
   /** While waiting: what the certificate is to say, as it was settled when it was asked for. */
-  readonly subject?: { readonly names: readonly Name[]; readonly commonName?: string };
+  readonly subject?: { readonly names: readonly Name[]; readonly commonName?: string; readonly organization?: string; readonly organizationalUnit?: string };
   /** While approved: the exact TBSCertificate. */
   readonly tbs?: Uint8Array;
   /** When issued: the certificate, DER. */

@@ -27,6 +27,9 @@ export interface LeafFields {
   readonly notBefore: number;
   readonly notAfter: number;
   readonly commonName: string | undefined;
+  /** In place of the profile's. */
+  readonly organization?: string | undefined;
+  readonly organizationalUnit?: string | undefined;
   readonly names: readonly Name[];
   readonly publicKey: PublicKey;
 }
@@ -41,12 +44,10 @@ export function compileTemplate(profile: Profile, authority: Authority, at: Publ
     other: [keyUsage(keyUsages(profile, false)), ...usageExtensions(profile)],
   };
   const after = tails(profile, authority, at);
-  const fixedSubject = [
-    ...(profile.subject.organization === undefined ? [] : [{ type: OID.organizationName, value: profile.subject.organization }]),
-    ...(profile.subject.organizationalUnit === undefined ? [] : [{ type: OID.organizationalUnitName, value: profile.subject.organizationalUnit }]),
-  ];
-  return ({ serial, notBefore, notAfter, commonName, names, publicKey }) => {
-    const subject = commonName === undefined ? fixedSubject : [...fixedSubject, { type: OID.commonName, value: commonName }];
+  const fixedSubject = organizationAttributes(profile.subject);
+  return ({ serial, notBefore, notAfter, commonName, organization, organizationalUnit, names, publicKey }) => {
+    const above = organization === undefined && organizationalUnit === undefined ? fixedSubject : organizationAttributes({ ...profile.subject, ...(organization && { organization }), ...(organizationalUnit && { organizationalUnit }) });
+    const subject = commonName === undefined ? above : [...above, { type: OID.commonName, value: commonName }];
     const inSan = names.filter((name): name is GeneralName => name.kind !== 'text');
     return encodeTbsCertificate({
       serial,
@@ -65,6 +66,13 @@ export function compileTemplate(profile: Profile, authority: Authority, at: Publ
       ],
     });
   };
+}
+
+function organizationAttributes({ organization, organizationalUnit }: Pick<LeafFields, 'organization' | 'organizationalUnit'>): { readonly type: string; readonly value: string }[] {
+  return [
+    ...(organization === undefined ? [] : [{ type: OID.organizationName, value: organization }]),
+    ...(organizationalUnit === undefined ? [] : [{ type: OID.organizationalUnitName, value: organizationalUnit }]),
+  ];
 }
 
 /** RFC 5280 4.2.1.3; keyEncipherment only where RSA key transport is possible (BR 7.1.2.7.11). */

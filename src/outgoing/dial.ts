@@ -5,6 +5,9 @@ import { CallFailed } from './call-failed.ts';
 import { TimeUp, within } from './deadline.ts';
 import type { Resolver } from './resolver.ts';
 
+/** The part of a resolver that is needed to connect. */
+export type AddressLookup = Pick<Resolver, 'addresses'>;
+
 /** Addresses that are tried, one after the other, and the time for each, milliseconds. */
 const MOST_ADDRESSES = 4;
 const CONNECT = 3_000;
@@ -16,7 +19,7 @@ export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<
  * The one place from which connections to strangers are opened. A name is looked up once; what is checked are the addresses that came
  * back, and the connection goes to one of those very addresses: no second lookup could tell another one. Proxies are not asked.
  */
-export const makeDial = (resolver: Resolver, guard: AddressGuard): Dial => async (host, port, signal) => {
+export const makeDial = (resolver: AddressLookup, guard: AddressGuard): Dial => async (host, port, signal) => {
   const addresses = parseIpAddress(host) === undefined ? await lookUp(resolver, host, signal) : [host];
   const refused = addresses.map((address) => ({ address, why: guard(address) }));
   const callable = alternate(refused.filter(({ why }) => why === undefined).map(({ address }) => address)).slice(0, MOST_ADDRESSES);
@@ -36,7 +39,7 @@ export const makeDial = (resolver: Resolver, guard: AddressGuard): Dial => async
   throw new CallFailed('connection', failures.map(({ message }) => message).join('; '), { cause: failures[0], again: true });
 };
 
-async function lookUp(resolver: Resolver, name: string, signal: AbortSignal): Promise<readonly string[]> {
+async function lookUp(resolver: AddressLookup, name: string, signal: AbortSignal): Promise<readonly string[]> {
   const addresses = await resolver.addresses(name, signal);
   if (addresses.length === 0) throw new CallFailed('dns', `${name} has no address: no A and no AAAA record`, { again: true });
   return addresses;

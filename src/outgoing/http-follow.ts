@@ -23,7 +23,7 @@ export async function httpFollow(dial: Dial, start: URL, options: { readonly por
   let url = start;
   for (;;) {
     seen.add(url.href);
-    const got = await httpGet(dial, url, options.mostBody, signal);
+    const got = await httpGet(dial, url, { mostBody: options.mostBody, headers: { 'user-agent': 'chancery-acme' } }, signal);
     if (!isRedirect(got) || got.location === undefined) return { ...got, url };
     if (seen.size > MOST_REDIRECTS) throw new CallFailed('connection', `${start.href} leads to more than ${MOST_REDIRECTS} redirects`);
     url = nextUrl(url, got.location, options.ports);

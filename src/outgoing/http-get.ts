@@ -15,19 +15,29 @@ export interface Got {
   readonly body: Buffer;
 }
 
+export interface GetOptions {
+  /** Bytes of the body. One more may come: it shows that there is more. */
+  readonly mostBody: number;
+  /** As in `openTls`. */
+  readonly trust?: { readonly ca: string | undefined };
+  /** Beside those that every call has. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 const REDIRECTS = [301, 302, 303, 307, 308];
 export const isRedirect = ({ status }: Pick<Got, 'status'>): boolean => REDIRECTS.includes(status);
 
 /**
- * GETs one address over a connection of its own: no redirect is followed, no cookie or credential sent, no compression taken, no proxy
- * asked. At most `mostBody` bytes are read. Throws CallFailed, and what `signal` says when it fires.
+ * GETs one address over a connection of its own: no redirect is followed, no cookie or credential sent but what `headers` says, no
+ * compression taken, no proxy asked. Throws CallFailed, and what `signal` says when it fires.
  */
-export async function httpGet(dial: Dial, url: URL, mostBody: number, signal: AbortSignal): Promise<Got> {
+export async function httpGet(dial: Dial, url: URL, options: GetOptions, signal: AbortSignal): Promise<Got> {
+  const { trust } = options;
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const isSecure = url.protocol === 'https:';
   const socket = await dial(host, Number(url.port === '' ? DEFAULT_PORTS[url.protocol] : url.port), signal);
   try {
-    return await read(isSecure ? await openTls(socket, { serverName: host, protocols: ['http/1.1'] }, signal) : socket, url, mostBody, signal);
+    return await read(isSecure ? await openTls(socket, { serverName: host, protocols: ['http/1.1'], ...(trust && { trust }) }, signal) : socket, url, options, signal);
   } finally {
     socket.destroy();
   }
@@ -35,10 +45,10 @@ export async function httpGet(dial: Dial, url: URL, mostBody: number, signal: Ab
 
 export const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
 
-const read = (socket: Socket, url: URL, mostBody: number, signal: AbortSignal): Promise<Got> => new Promise((resolve, reject) => {
+const read = (socket: Socket, url: URL, { mostBody, headers }: GetOptions, signal: AbortSignal): Promise<Got> => new Promise((resolve, reject) => {
   const call = request({
     createConnection: () => socket, method: 'GET', path: `${url.pathname}${url.search}`, setHost: false, maxHeaderSize: MOST_HEAD, signal,
-    headers: { host: url.host, accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'chancery-acme', connection: 'close' },
+    headers: { host: url.host, accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'chancery', connection: 'close', ...headers },
   });
   const fail = (why: string, options: ErrorOptions & { readonly again?: boolean } = {}): void => {
     reject(signal.aborted ? signal.reason as Error : new CallFailed('connection', `${url.href}: ${why}`, options));

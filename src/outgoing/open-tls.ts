@@ -6,15 +6,18 @@ export interface TlsOptions {
   /** For the other side's choice of certificate (RFC 6066 3); none is sent for an address. */
   readonly serverName: string;
   readonly protocols: readonly string[];
+  /** Where set, whoever answers must show a certificate for the name, or address, under one of these roots; those of the system where `ca` is undefined. */
+  readonly trust?: { readonly ca: string | undefined };
 }
 
 /**
- * TLS over an open connection. Who answers is not checked: a validation is there to find out, and gives no secret away.
+ * TLS over an open connection. Without `trust` it is not checked who answers: a validation is there to find out, and gives no secret away.
  * Throws CallFailed `tls`, and what `signal` says when it fires.
  */
-export const openTls = (socket: Socket, { serverName, protocols }: TlsOptions, signal: AbortSignal): Promise<TLSSocket> => new Promise((resolve, reject) => {
+export const openTls = (socket: Socket, { serverName, protocols, trust }: TlsOptions, signal: AbortSignal): Promise<TLSSocket> => new Promise((resolve, reject) => {
   const options: ConnectionOptions = {
-    socket, ALPNProtocols: [...protocols], rejectUnauthorized: false, checkServerIdentity: () => undefined, minVersion: 'TLSv1.2',
+    socket, ALPNProtocols: [...protocols], minVersion: 'TLSv1.2',
+    ...(trust === undefined ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : { rejectUnauthorized: true, host: serverName, ...(trust.ca === undefined ? {} : { ca: trust.ca }) }),
     ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
   };
   const secure = connect(options);
@@ -55,4 +58,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'what the server sent is no TLS',
   ERR_SSL_NO_APPLICATION_PROTOCOL: 'the server did not take the protocol',
   ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'the server did not take the protocol',
+  ...Object.fromEntries(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT']
+    .map((code) => [code, 'the server\'s certificate leads to none of the roots that are trusted'])),
+  CERT_HAS_EXPIRED: 'the server\'s certificate has expired',
+  CERT_NOT_YET_VALID: 'the server\'s certificate is not valid yet',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'the server\'s certificate is for other names',
 };

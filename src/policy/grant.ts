@@ -9,6 +9,11 @@ export interface Grant {
   readonly maxValidity?: number;
   /** Where set, each certificate counts as a use of this token, and the same CSR is answered with its first request. */
   readonly token?: { readonly id: string; readonly uses: number };
+  /**
+   * Where set, what proved the identity is good for one certificate, and the same CSR is answered with that: its unique name, and until when it is
+   * remembered, seconds since the epoch.
+   */
+  readonly once?: { readonly key: string; readonly expires: number };
   /** Where set, exactly what the certificate presented has: its names, no more and no fewer, and (for a CSR without names) its common name. */
   readonly renewal?: { readonly names: readonly Name[]; readonly commonName: string | undefined };
   /** True for operators with scope admin: profiles kept for operators, and no quota. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { GeneralName } from '../x509/general-name.ts';
+import { isSpiffe, spiffeFault } from '../x509/spiffe-id.ts';
 
 /** A name that somebody wants certified: one of the SAN's kinds, or a plain text that is only a common name. */
 export type Name = GeneralName | { readonly kind: 'text'; readonly value: string };
@@ -30,7 +31,10 @@ const PATTERN_MOST = 1024;
  * | `**.example.com` | one label more, or several |
  * | `10.0.0.7`, `10.0.0.0/8`, `2001:db8::/32` | that address, addresses of that network |
  * | `ops@example.com`, `*@example.com` | that mailbox, every mailbox of that host |
+ * | `*@*.example.com`, `*@**.example.com` | every mailbox of hosts one label below, of hosts any labels below |
  * | `spiffe://example.com/ci`, `…/*`, `…/**` | that URI, one path segment more, every URI below |
+ * | `spiffe://example.com/ns/*` + `/sa/web` | any one segment in the place of the `*` |
+ * | `spiffe://*.example.com/ci` | that path in trust domains one label below; `**.` for any labels below |
  * | `*` | every name |
  *
  * @throws PatternError
@@ -39,7 +43,7 @@ export function compileNamePattern(text: string): NamePattern {
   if (text.length === 0 || text.length > PATTERN_MOST) throw new PatternError(`a name pattern has 1 to ${PATTERN_MOST} characters`);
   const form = FORMS.find((candidate) => candidate.is(text));
   if (form === undefined) {
-    throw new PatternError(`"${text}" is no name pattern: expected a name, *.domain, **.domain, an address or network, *@host, a URI (ending in /* or /**), or *`);
+    throw new PatternError(`"${text}" is no name pattern: expected a name, *.domain, **.domain, an address or network, *@host, a URI (with * for a segment of its path, ** for the rest of it), or *`);
   }
   const matches = form.compile(text);
   return { text, matches };
@@ -55,7 +59,7 @@ const FORMS: readonly Form[] = [
   { is: (text) => text.includes('://'), compile: compileUri },
   { is: (text) => isNetwork(text), compile: compileNetwork },
   { is: (text) => isIP(text) !== 0, compile: (text) => compileNetwork(`${text}/${isIP(text) === 4 ? 32 : 128}`) },
-  { is: (text) => text.startsWith('*@') && DOMAIN.test(text.slice(2).toLowerCase()), compile: compileMailHost },
+  { is: (text) => text.startsWith('*@') && DOMAIN.test(text.slice(2).replace(/^\*\*?\./, '').toLowerCase()), compile: compileMailHost },
   { is: (text) => /^\*\*?\./.test(text) && DOMAIN.test(text.replace(/^\*\*?\./, '').toLowerCase()), compile: compileBelow },
   { is: (text) => !/[*/]/.test(text) && !hasControl(text), compile: compileExact },
 ];
@@ -77,22 +81,55 @@ function compileBelow(text: string): (name: Name) => boolean {
 }
 
 function compileMailHost(text: string): (name: Name) => boolean {
-  const host = text.slice(1).toLowerCase();
-  return (name) => name.kind === 'email' && name.value.toLowerCase().endsWith(host) && name.value.indexOf('@') === name.value.length - host.length;
+  const below = /^\*\*?\./.test(text.slice(2)) ? compileBelow(text.slice(2)) : undefined;
+  const exact = text.slice(2).toLowerCase();
+  return (name) => {
+    if (name.kind !== 'email') return false;
+    const at = name.value.indexOf('@');
+    // The host behind the only @: an address has no other one outside of quotes, which are not taken.
+    const host = name.value.slice(at + 1).toLowerCase();
+    return at > 0 && !host.includes('@') && (below === undefined ? host === exact : below({ kind: 'dns', value: host }));
+  };
 }
 
+const TRUST_DOMAIN_BELOW = /^spiffe:\/\/(\*\*?\.[^/]+)\//;
+
+/**
+ * A URI: `*` stands for one whole segment of the path, `**` at the end for one or more. Of a SPIFFE ID, whose trust domain has no port
+ * and no user to hide behind, the trust domain may begin with `*.` or `**.` too.
+ */
 function compileUri(text: string): (name: Name) => boolean {
-  const tail = /\/\*\*?$/.exec(text)?.[0];
-  const base = tail === undefined ? text : text.slice(0, text.length - tail.length + 1);
-  if (base.includes('*')) throw new PatternError(`"${text}": a URI pattern has its * at the end, after a /`);
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+/.test(base)) throw new PatternError(`"${text}": a URI pattern begins with a scheme and a host`);
-  if (tail === undefined) return (name) => name.kind === 'uri' && name.value === base;
+  const below = TRUST_DOMAIN_BELOW.exec(text)?.[1];
+  const [, start, path = ''] = /^([a-z][a-z0-9+.-]*:\/\/[^/\s*]+|spiffe:\/\/\*\*?\.[^/\s*]+)(\/.*)?$/.exec(text) ?? [];
+  if (start === undefined) throw new PatternError(`"${text}": a URI pattern begins with a scheme and a host without *`);
+  const segments = path.split('/').slice(1);
+  const wrong = segments.find((segment, at) => segment.includes('*') && segment !== '*' && !(segment === '**' && at === segments.length - 1));
+  if (wrong !== undefined) throw new PatternError(`"${text}": in a URI pattern * stands for one whole segment of the path, and ** for the rest of it, at the end`);
+  if (below === undefined && !path.includes('*')) {
+    if (isSpiffe(text)) refuseBadSpiffe(text, text);
+    return (name) => name.kind === 'uri' && name.value === text;
+  }
+  if (isSpiffe(text)) refuseBadSpiffe(text, `spiffe://${(below ?? start.slice('spiffe://'.length)).replace(/^\*+\./, '')}${path.replaceAll('*', 'a')}`);
+  const matchesHost = below === undefined ? undefined : compileBelow(below);
+  const deep = segments.at(-1) === '**';
+  const fixed = deep ? segments.slice(0, -1) : segments;
   return (name) => {
-    if (name.kind !== 'uri' || !name.value.startsWith(base)) return false;
-    const rest = name.value.slice(base.length);
-    // Dot segments would climb out of the base in whoever resolves them (RFC 3986 5.2.4).
-    return rest.length > 0 && (tail === '/**' || !rest.includes('/')) && !rest.split('/').some((segment) => segment === '.' || segment === '..');
+    if (name.kind !== 'uri') return false;
+    const at = name.value.indexOf('/', name.value.indexOf('://') + 3);
+    const host = at < 0 ? name.value : name.value.slice(0, at);
+    if (matchesHost === undefined ? host !== start : !host.startsWith('spiffe://') || !matchesHost({ kind: 'dns', value: host.slice('spiffe://'.length) })) return false;
+    const given = at < 0 ? [] : name.value.slice(at + 1).split('/');
+    if (deep ? given.length <= fixed.length : given.length !== fixed.length) return false;
+    // A query or fragment belongs to no segment; dot segments would climb out in whoever resolves them (RFC 3986 5.2.4).
+    const plain = given.every((segment, index) => segment === fixed[index] || !(segment === '.' || segment === '..' || /[?#]/.test(segment)));
+    return plain && given.at(-1) !== '' && fixed.every((segment, index) => (segment === '*' ? given[index] !== '' : given[index] === segment));
   };
+}
+
+/** @param sample the pattern, with something in the place of each `*` */
+function refuseBadSpiffe(text: string, sample: string): void {
+  const fault = spiffeFault(sample);
+  if (fault !== undefined) throw new PatternError(`"${text}" ${fault} (a SPIFFE ID)`);
 }
 
 function isNetwork(text: string): boolean {

@@ -1,3 +1,5 @@
+import { normaliseDnsName } from '../x509/dns-name.ts';
+import { X509Error } from '../x509/errors.ts';
 import { OID } from '../x509/oids.ts';
 import { compileNamePattern, type NameKind, type NamePattern, PatternError } from './name-pattern.ts';
 
@@ -17,6 +19,7 @@ export interface RawProfile {
     readonly allow?: readonly string[];
     readonly deny?: readonly string[];
     readonly wildcards?: boolean;
+    readonly privateZones?: readonly string[];
     readonly most?: number;
   };
   readonly policies?: readonly string[];
@@ -49,6 +52,8 @@ export interface Profile {
   readonly allow: readonly NamePattern[] | undefined;
   readonly deny: readonly NamePattern[];
   readonly wildcards: boolean;
+  /** Domains, in normal form, for which a wildcard is allowed though the Public Suffix List has them, or what is above them. */
+  readonly privateZones: readonly string[];
   readonly mostNames: number;
   readonly policies: readonly string[];
   readonly crlDistributionPoint: boolean;
@@ -155,6 +160,7 @@ function compileProfile(name: string, raw: RawProfile, faults: string[]): Profil
     allow: raw.names?.allow === undefined ? undefined : patterns(raw.names.allow, fault),
     deny: patterns(raw.names?.deny ?? [], fault),
     wildcards: raw.names?.wildcards ?? false,
+    privateZones: zones(raw.names?.privateZones ?? [], fault),
     mostNames: raw.names?.most ?? 100,
     policies: raw.policies ?? [],
     crlDistributionPoint: raw.crlDistributionPoint ?? true,
@@ -174,6 +180,18 @@ function usages(names: readonly string[], fault: (text: string) => void): string
     if (oid === undefined || !/^[0-2](\.(0|[1-9][0-9]*))+$/.test(oid)) fault(`extendedKeyUsage "${name}" is unknown; expected ${Object.keys(EXTENDED_KEY_USAGES).join(', ')} or a dotted OID`);
     if (oid === OID.anyExtendedKeyUsage) fault('anyExtendedKeyUsage is never issued');
     return oid ?? '';
+  });
+}
+
+function zones(texts: readonly string[], fault: (text: string) => void): string[] {
+  return texts.flatMap((text) => {
+    try {
+      return [normaliseDnsName(text, false)];
+    } catch (error) {
+      if (!(error instanceof X509Error)) throw error;
+      fault(`names.privateZones: ${error.detail}; expected a domain such as github.io`);
+      return [];
+    }
   });
 }
 

@@ -186,6 +186,8 @@ export interface TokenRecord {
   /** SHA-256 of the secret, hex. */
   readonly secretHash: string;
   readonly profile: string;
+  /** All of them, where it is for several; `profile` is the first. */
+  readonly profiles?: readonly string[];
   readonly names: readonly string[];
   /** Certificates it may yield. */
   readonly uses: number;

@@ -1,5 +1,6 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { X509Error } from './errors.ts';
+import { disallowedIn } from './idna.ts';
 
 /** RFC 1035 2.3.4. */
 const MAX_NAME = 253;
@@ -37,7 +38,7 @@ export function normaliseDnsName(text: string, wildcard: boolean): string {
     const code = i < text.length ? text.charCodeAt(i) : DOT;
     if (code !== DOT) {
       const lower = code < 128 ? LDH[code]! : 0;
-      if (lower === 0) fail(code === 0x2a ? 'has a wildcard that is not its leftmost label' : 'has characters other than letters, digits and hyphens in a label');
+      if (lower === 0) fail(code === 0x2a ? 'has a wildcard that is not its leftmost label' : `has characters other than letters, digits and hyphens in a label${inAscii(text, code)}`);
       if (lower !== code) upper = true;
       continue;
     }
@@ -54,12 +55,23 @@ export function normaliseDnsName(text: string, wildcard: boolean): string {
   return name;
 }
 
+/** How a name in another script than ASCII is to be written. */
+function inAscii(text: string, code: number): string {
+  const ascii = code < 128 ? '' : domainToASCII(text.replace(/^\*\./, ''));
+  return ascii === '' ? '' : `; written in ASCII it is ${text.startsWith('*.') ? '*.' : ''}${ascii}`;
+}
+
 /** RFC 5890 2.3.1: of labels with hyphens in places three and four only A-labels are in use, and those must decode. */
 function checkReservedLabel(label: string, fail: (why: string) => never): void {
   if (label.charCodeAt(2) !== HYPHEN || label.charCodeAt(3) !== HYPHEN) return;
   if (label.charCodeAt(0) !== LOWER_X || label.charCodeAt(1) !== LOWER_N) fail(`has the reserved label ${label}`);
+  const unicode = domainToUnicode(label);
   // UTS 46: what does not decode comes back empty; what has a shorter spelling comes back as that.
-  if (domainToASCII(domainToUnicode(label)) !== label) fail(`has ${label}, which is not a valid A-label`);
+  if (domainToASCII(unicode) !== label) fail(`has ${label}, which is not a valid A-label`);
+  const disallowed = disallowedIn(unicode);
+  if (disallowed !== undefined) {
+    fail(`has ${label}, in which U+${(disallowed.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')} is no character of a host name (IDNA2008, RFC 5892)`);
+  }
 }
 
 /** Address parsers (WHATWG URL, `inet_aton`) read a name whose last label is a number as an IPv4 address. */

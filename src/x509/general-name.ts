@@ -4,6 +4,7 @@ import { contextPrimitive, ia5Bytes } from './der/writer.ts';
 import { normaliseDnsName } from './dns-name.ts';
 import { X509Error } from './errors.ts';
 import { formatIpAddress, isV4Mapped, parseIpAddress } from './ip-address.ts';
+import { isSpiffe, spiffeFault } from './spiffe-id.ts';
 
 export type NameKind = 'dns' | 'ip' | 'email' | 'uri';
 
@@ -111,7 +112,7 @@ function normaliseEmail(text: string): string {
 
 /**
  * An absolute URI with a host (RFC 5280 4.2.1.6), or a URN, of the characters of RFC 3986 2; scheme and host in lower
- * case. Path and query stay as they are: other programs compare them octet for octet.
+ * case. Path and query stay as they are: other programs compare them octet for octet. A SPIFFE ID keeps the rules of its own.
  */
 function normaliseUri(text: string): string {
   const fail = (why: string): never => {
@@ -119,6 +120,11 @@ function normaliseUri(text: string): string {
   };
   if (text.length > MAX_URI) fail(`has ${text.length} characters; at most ${MAX_URI} are taken`);
   if (!/^([\w.~:/?#[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*$/.test(text)) fail('has characters that a URI may not have, or an unfinished %');
+  if (isSpiffe(text)) {
+    const id = text.replace(/^[a-z]+:\/\/[^/]*/i, (start) => start.toLowerCase());
+    const fault = spiffeFault(id);
+    return fault === undefined ? id : fail(`${fault} (a SPIFFE ID)`);
+  }
   if (/^urn:[a-z0-9][a-z0-9-]{0,30}[a-z0-9]:[^#]+$/i.test(text)) return `urn${text.slice(3)}`;
 
   const [, scheme, user, bracketed, host, port, rest] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#@]*@)?(?:\[([^\]]*)\]|([^/?#@:[\]]*))(:[0-9]{1,5})?([/?#][^[\]]*)?$/i.exec(text) ?? [];

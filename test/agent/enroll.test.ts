@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { dockerHost, dockerHostBeside } from '../../src/agent/bundle.ts';
 import { type EnrollOptions, enroll } from '../../src/agent/enroll.ts';
 import { type Asked, type FakeService, requestReply, startFakeService } from './fake-service.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -29,14 +30,14 @@ const withService = (work: (service: FakeService) => Promise<void>) => async ():
 
 t.test('writes key, certificate and root, and what renew needs', (t) => withService(async (service) => {
   const options = optionsFor(service);
-  const enrolment = await enroll(options, surroundings);
+  const [enrolment] = await enroll(options, surroundings);
   const file = (name: string): string => join(options.folder, name);
   t.same(readdirSync(options.folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'key.pem'], 'nothing else is left');
   t.equal(mode(file('key.pem')), 0o600);
   t.equal(mode(file('cert.pem')), 0o644);
   const certificate = new X509Certificate(readFileSync(file('cert.pem')));
   t.ok(certificate.checkPrivateKey(createPrivateKey(readFileSync(file('key.pem')))));
-  t.equal(enrolment.serial, certificate.serialNumber.toLowerCase());
+  t.equal(enrolment?.serial, certificate.serialNumber.toLowerCase());
   t.match(execFileSync('openssl', ['verify', '-CAfile', file('ca.pem'), '-untrusted', file('cert.pem'), file('cert.pem')], { encoding: 'utf8' }), 'OK');
   t.match(JSON.parse(readFileSync(file('chancery.json'), 'utf8')), {
     version: 1,
@@ -184,7 +185,8 @@ for (const [usage, files] of DOCKER) {
     const options = optionsFor(service, { layout: 'docker' });
     await enroll(options, surroundings);
     t.same(readdirSync(options.folder).sort(), files);
-    for (const key of files.filter((name) => name.endsWith('key.pem'))) t.equal(mode(join(options.folder, key)), 0o600);
+    for (const key of files.filter((name) => name.endsWith('key.pem'))) t.equal(mode(join(options.folder, key)), 0o400);
+    for (const file of files.filter((name) => /cert|ca\.pem/.test(name))) t.equal(mode(join(options.folder, file)), 0o444);
   })());
 }
 
@@ -196,6 +198,81 @@ t.test('layout docker takes server and client one after the other into the same 
   t.same(readdirSync(options.folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'key.pem', 'server-cert.pem', 'server-key.pem']);
   t.equal((JSON.parse(readFileSync(join(options.folder, 'chancery.json'), 'utf8')) as { certificates: unknown[] }).certificates.length, 2);
 })());
+
+/** A service whose token is for several profiles. */
+function forSeveral(service: FakeService, usages: Readonly<Record<string, string>>): void {
+  service.behaviour.answer = (asked) => {
+    const profile = String(asked.body['profile'] ?? '');
+    const usage = usages[profile];
+    if (usage !== undefined) {
+      const reply = service.issue(asked, { usage });
+      return { ...reply, body: { ...reply.body, profile } };
+    }
+    return { status: 400, body: { type: 'urn:chancery:error:profile-missing', title: 'The profile is missing', status: 400, detail: 'several', errors: Object.keys(usages).map((detail) => ({ code: 'profile', detail, at: '/profile' })) } };
+  };
+}
+
+t.test('layout docker makes both pairs with one token for both profiles, each with a key of its own', (t) => withService(async (service) => {
+  forSeveral(service, { server: 'serverAuth', client: 'clientAuth' });
+  const options = optionsFor(service, { layout: 'docker' });
+  const enrolments = await enroll(options, surroundings);
+  t.same(enrolments.map(({ profile, certificate }) => [profile, certificate]), [['server', [join(options.folder, 'server-cert.pem')]], ['client', [join(options.folder, 'cert.pem')]]]);
+  t.same(readdirSync(options.folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'key.pem', 'server-cert.pem', 'server-key.pem']);
+  const read = (name: string): string => readFileSync(join(options.folder, name), 'latin1');
+  t.not(read('key.pem'), read('server-key.pem'));
+  for (const [certificate, key, usage] of [['cert.pem', 'key.pem', '1.3.6.1.5.5.7.3.2'], ['server-cert.pem', 'server-key.pem', '1.3.6.1.5.5.7.3.1']] as const) {
+    t.ok(new X509Certificate(read(certificate)).checkPrivateKey(createPrivateKey(read(key))));
+    t.same(new X509Certificate(read(certificate)).keyUsage, [usage], 'no other extended key usage');
+  }
+  t.same((JSON.parse(read('chancery.json')) as { certificates: { profile: string }[] }).certificates.map(({ profile }) => profile), ['server', 'client']);
+})());
+
+t.test('both pairs are asked for with the same keys again after an interruption', (t) => withService(async (service) => {
+  forSeveral(service, { server: 'serverAuth', client: 'clientAuth' });
+  const good = service.behaviour.answer;
+  service.behaviour.answer = (asked) => (asked.body['profile'] === 'client' ? { status: 503, body: {} } : good(asked));
+  const options = optionsFor(service, { layout: 'docker' });
+  await t.rejects(enroll(options, surroundings), { code: 'refused', status: 503 });
+  t.notOk(existsSync(join(options.folder, 'server-cert.pem')), 'all or nothing');
+  const before = service.asked.map(({ csr }) => csr);
+  service.behaviour.answer = good;
+  await enroll(options, surroundings);
+  t.same(service.asked.slice(before.length).map(({ csr }) => csr), before.slice(1), 'the same CSRs, and no question which profiles');
+  t.same(readdirSync(options.folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'key.pem', 'server-cert.pem', 'server-key.pem']);
+})());
+
+t.test('of a token for several profiles another layout must say which, and a file has room for one certificate', (t) => withService(async (service) => {
+  forSeveral(service, { server: 'serverAuth', web: 'serverAuth' });
+  await t.rejects(enroll(optionsFor(service), surroundings), { code: 'usage', message: 'the token is for the profiles server, web', advice: /--profile/ });
+  await t.rejects(enroll(optionsFor(service, { layout: 'docker' }), surroundings), { code: 'usage', message: /server and web .* server-cert\.pem/ });
+})());
+
+t.test('layout bundle sets up a shell from wherever it lies, by the client\'s profile', (t) => withService(async (service) => {
+  forSeveral(service, { server: 'serverAuth', client: 'clientAuth' });
+  const options = optionsFor(service, { layout: 'bundle', names: ['Alice Smith'], dockerHost: 'tcp://docker1.example.com:2376', folder: join(newFolder(), 'it\'s a bundle') });
+  await enroll(options, surroundings);
+  t.same(readdirSync(options.folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'env.cmd', 'env.ps1', 'env.sh', 'key.pem']);
+  t.equal(mode(join(options.folder, 'key.pem')), 0o400);
+  const settings = (shell: string, line: string, cwd = '/'): string =>
+    execFileSync(shell, ['-c', `${line}; echo "$DOCKER_HOST $DOCKER_TLS_VERIFY \${DOCKER_CONTEXT-none} $DOCKER_CERT_PATH"`], { cwd, encoding: 'utf8', env: { PATH: process.env['PATH'], DOCKER_CONTEXT: 'other' } });
+  const expected = (folder: string): string => `tcp://docker1.example.com:2376 1 none ${folder}\n`;
+  t.equal(settings('bash', `. "${options.folder}/env.sh"`), expected(options.folder));
+  t.equal(settings('sh', `. "${options.folder}/env.sh"`), expected(options.folder), 'in a shell that does not tell a script its place');
+  const moved = join(newFolder(), 'moved');
+  renameSync(options.folder, moved);
+  t.equal(settings('bash', '. ../moved/env.sh', moved), expected(moved));
+  t.equal(settings('sh', 'eval "$(cat env.sh)"', moved), expected(moved));
+  t.match(readFileSync(join(moved, 'env.ps1'), 'utf8'), /^\$Env:DOCKER_HOST = "tcp:\/\/docker1\.example\.com:2376"\r$/m);
+  t.match(readFileSync(join(moved, 'env.cmd'), 'utf8'), /^@set "DOCKER_HOST=tcp:\/\/docker1\.example\.com:2376"\r$/m);
+  service.behaviour.answer = (asked) => service.issue(asked);
+  await t.rejects(enroll(optionsFor(service, { layout: 'bundle' }), surroundings), { code: 'usage', message: /for servers alone/ });
+})());
+
+t.test('the address of an Engine', async (t) => {
+  for (const [text, host] of [['docker1', 'tcp://docker1:2376'], ['tcp://10.0.0.7:2375', 'tcp://10.0.0.7:2375'], ['[2001:db8::1]:99/', 'tcp://[2001:db8::1]:99'], ['tcp://[::1]', 'tcp://[::1]:2376']] as const) t.equal(dockerHost(text), host);
+  for (const text of ['', 'unix:///run/docker.sock', 'http://x', 'a b', 'x:0', 'x:70000', '[::zz]', 'a$(id)', 'x"y']) t.throws(() => dockerHost(text), { code: 'usage' }, text);
+  t.equal(dockerHostBeside(new URL('https://[::1]:8443')), 'tcp://[::1]:2376');
+});
 
 t.test('names are sorted into what a CSR can carry', (t) => withService(async (service) => {
   await enroll(optionsFor(service, { names: ['Alice Smith'] }), surroundings);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { JsonError, parseStrictJson } from '../../src/http/strict-json.ts';
+import { JsonError, parseStrictJson } from '../../src/strict-json.ts';
 
 const refuses = (t: Test, text: string, name: string): void => void t.throws(() => parseStrictJson(text), { name: 'JsonError' }, name);
 

@@ -19,6 +19,13 @@ const CASES: readonly (readonly [string, NameKind, readonly string[], readonly s
   ['spiffe://example.com/ci', 'uri', ['spiffe://example.com/ci'], ['spiffe://example.com/ci/x', 'spiffe://example.com/']],
   ['spiffe://example.com/*', 'uri', ['spiffe://example.com/a'], ['spiffe://example.com/a/b', 'spiffe://example.com/', 'spiffe://example.com.evil/a', 'spiffe://example.com/..']],
   ['spiffe://example.com/**', 'uri', ['spiffe://example.com/a', 'spiffe://example.com/a/b'], ['spiffe://example.org/a', 'spiffe://example.com/a/../b']],
+  ['spiffe://example.com/ns/*/sa/web', 'uri', ['spiffe://example.com/ns/shop/sa/web'], ['spiffe://example.com/ns/shop/sa/db', 'spiffe://example.com/ns/a/b/sa/web', 'spiffe://example.com/ns//sa/web', 'spiffe://example.com/ns/shop/sa/web/x', 'spiffe://example.com/ns/../sa/web']],
+  ['spiffe://example.com/ns/*/**', 'uri', ['spiffe://example.com/ns/a/b', 'spiffe://example.com/ns/a/b/c'], ['spiffe://example.com/ns/a', 'spiffe://example.com/ns/a/']],
+  ['spiffe://*.example.com/ci', 'uri', ['spiffe://a.example.com/ci'], ['spiffe://example.com/ci', 'spiffe://a.b.example.com/ci', 'spiffe://a.example.com/x', 'spiffe://aexample.com/ci', 'https://a.example.com/ci', 'spiffe://a.example.com.evil/ci']],
+  ['spiffe://**.example.com/**', 'uri', ['spiffe://a.b.example.com/x/y'], ['spiffe://example.com/x', 'spiffe://a.example.com']],
+  ['https://example.com/*', 'uri', ['https://example.com/a'], ['https://example.com/a?b', 'https://example.com/a#b', 'https://example.com:444/a', 'https://example.com']],
+  ['*@*.example.com', 'email', ['a@b.example.com'], ['a@example.com', 'a@c.b.example.com', 'a@b.example.com.evil.org']],
+  ['*@**.example.com', 'email', ['a@c.b.example.com'], ['a@example.com', 'a@evilexample.com']],
   ['alice', 'text', ['alice'], ['Alice', 'bob']],
 ];
 
@@ -38,7 +45,7 @@ t.test('a domain pattern matches no other kind', (t) => {
 });
 
 t.test('what says nothing sensible is refused', (t) => {
-  for (const text of ['', '**', '*foo', 'a.*.example.com', '*.', '*.-a', '***.example.com', '10.0.0.1/8', '10.0.0.0/8/8', 'a*@example.com', '*@', 'spiffe://', 'spiffe://a*/b', 'spiffe://a/*/b', 'a\nb', 'a\u0000', 'x'.repeat(2000)]) {
+  for (const text of ['', '**', '*foo', 'a.*.example.com', '*.', '*.-a', '***.example.com', '10.0.0.1/8', '10.0.0.0/8/8', 'a*@example.com', '*@', 'spiffe://', 'spiffe://a*/b', 'spiffe://a/b*/c', 'spiffe://a/**/b', 'spiffe://*/b', 'spiffe://A/b', 'spiffe://a:1/*', 'spiffe://a//b', 'spiffe://a/b/', 'spiffe://a/%41/*', 'https://*.example.com/a', 'https://*/a', '*@*', '*@***.a', 'a@*.example.com', 'a\nb', 'a\u0000', 'x'.repeat(2000)]) {
     t.throws(() => compileNamePattern(text), PatternError, JSON.stringify(text.slice(0, 30)));
   }
   t.end();

@@ -1,6 +1,6 @@
-import { JsonError, parseStrictJson } from '../../http/strict-json.ts';
+import { JsonError, parseStrictJson } from '../../strict-json.ts';
 import { malformed } from '../problem.ts';
-import { decodeBase64Url } from './base64url.ts';
+import { decodeBase64Url } from '../../base64url.ts';
 
 /** A JWS in flattened JSON serialization, taken apart and not verified yet. */
 export interface FlattenedJws {

@@ -4,7 +4,7 @@ import { keyFaults } from '../../policy/key-strength.ts';
 import { X509Error } from '../../x509/errors.ts';
 import { parseSubjectPublicKeyInfo, type PublicKey } from '../../x509/public-key.ts';
 import { badPublicKey } from '../problem.ts';
-import { decodeBase64Url } from './base64url.ts';
+import { decodeBase64Url } from '../../base64url.ts';
 
 /** A public key as it came in a JWK: checked, ready to verify with. */
 export interface JwsKey {

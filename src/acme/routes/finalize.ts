@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AcmeContext } from '../context.ts';
 import { finalizeOrder } from '../finalize.ts';
-import { decodeBase64Url } from '../jws/base64url.ts';
+import { decodeBase64Url } from '../../base64url.ts';
 import { AcmeError } from '../problem.ts';
 import { byAccount, payloadOf } from '../signed-request.ts';
 import { ownOrder, send } from './orders.ts';

@@ -7,7 +7,7 @@ import { parseCertificate } from '../../x509/certificate.ts';
 import { X509Error } from '../../x509/errors.ts';
 import { REVOCATION_REASONS, type RevocationReason } from '../../x509/revocation-reason.ts';
 import type { AcmeContext } from '../context.ts';
-import { decodeBase64Url } from '../jws/base64url.ts';
+import { decodeBase64Url } from '../../base64url.ts';
 import { AcmeError, malformed, unauthorized } from '../problem.ts';
 import { byAnyKey, payloadOf, type SignedRequest } from '../signed-request.ts';
 import type { Account } from '../state/model.ts';

@@ -7,7 +7,7 @@ import { fields, printable, showTimeFrom } from '../text.ts';
 
 interface Options extends ConnectionOptions {
   readonly name: readonly string[];
-  readonly profile: string;
+  readonly profile: readonly string[];
   readonly uses?: number;
   readonly ttl?: string;
   readonly maxValidity?: string;
@@ -18,20 +18,20 @@ interface Options extends ConnectionOptions {
 export function addTokenCreate(parent: Command, context: Context): void {
   const command = parent.command('create')
     .summary('make an enrolment token')
-    .description('Make an enrolment token: who holds it may ask for certificates of one profile, for the names it allows.\nIts text is shown once; only a hash of it is kept.')
+    .description('Make an enrolment token: who holds it may ask for certificates of a profile, for the names it allows.\nIts text is shown once; only a hash of it is kept.')
     .requiredOption('--name <pattern...>', 'a name that its certificates may have: node1.example.com, *.example.com (one label), 10.0.0.0/8')
-    .option('--profile <profile>', 'the profile of its certificates', 'server')
-    .option('--uses <n>', 'how many certificates it may yield (1)', integerArgument(1, 1_000_000))
+    .option('--profile <profile...>', 'the profile of its certificates; of several, its holder says which with each request', ['server'])
+    .option('--uses <n>', 'how many certificates it may yield (one for each profile)', integerArgument(1, 1_000_000))
     .option('--ttl <duration>', 'how long it can be used (24h)', durationArgument)
     .option('--max-validity <duration>', 'the longest life of its certificates (the profile\'s)', durationArgument)
     .option('--note <text>', 'what it is for')
     .action(async (options: Options) => {
       const { name, profile, uses, ttl, maxValidity, note } = options;
-      const question = Object.fromEntries(Object.entries({ profile, names: name, uses, ttl, maxValidity, note }).filter(([, value]) => value !== undefined));
+      const question = Object.fromEntries(Object.entries({ profile: profile.length === 1 ? profile[0] : profile, names: name, uses, ttl, maxValidity, note }).filter(([, value]) => value !== undefined));
       const token = await withClient(context, options, (client) => client.createToken(question));
       writeResult(context, options.json, token, (paint) => `${paint('bold', printable(token.token ?? ''))}\n\n${fields([
         ['id', token.id],
-        ['profile', token.profile],
+        [token.profiles.length === 1 ? 'profile' : 'profiles', token.profiles.join(', ')],
         ['names', token.names.join(', ')],
         ['uses', String(token.uses)],
         ['ends', showTimeFrom(context.now(), token.expiresAt)],
@@ -41,6 +41,7 @@ export function addTokenCreate(parent: Command, context: Context): void {
   withExamples(withConnection(command), [
     ['one node, one certificate, usable for a day', 'chancery token create --name node1.example.com'],
     ['fifty workers of a cluster, within an hour', 'chancery token create --profile node --name "*.swarm.example.com" --uses 50 --ttl 1h'],
+    ['a Docker Engine: a certificate for the daemon, and one for clients of it', 'chancery token create --profile server client --name docker1.example.com 10.0.0.7'],
     ['just the token, for a script', 'chancery token create --name node1.example.com --json | jq -r .token'],
   ]);
 }

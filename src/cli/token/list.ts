@@ -17,7 +17,7 @@ export function addTokenList(parent: Command, context: Context): void {
       writePage(context, options.json, page, [
         { head: 'ID', cell: ({ id }) => id },
         { head: 'STATE', cell: (token) => tokenState(token, context.now()) },
-        { head: 'PROFILE', cell: ({ profile }) => profile },
+        { head: 'PROFILE', cell: ({ profiles }) => profiles.join(', ') },
         { head: 'USED', cell: ({ used, uses }) => `${used ?? 0}/${uses}` },
         { head: 'ENDS', cell: ({ expiresAt }) => showTime(expiresAt) },
         { head: 'NAMES', cell: ({ names }) => names.join(', ') },

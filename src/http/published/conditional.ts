@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface Validators {
@@ -19,11 +20,17 @@ export function isNotModified(request: FastifyRequest, reply: FastifyReply, vali
 }
 
 /** The same for who sets the validators by themselves. */
-export function isUnchanged(request: FastifyRequest, { etag, lastModified, secondIsShared = false }: Validators): boolean {
+export function isUnchanged(request: { readonly headers: IncomingHttpHeaders }, { etag, lastModified, secondIsShared = false }: Validators): boolean {
   const noneMatch = request.headers['if-none-match'];
   if (noneMatch !== undefined) return noneMatch.trim() === '*' || noneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
   const since = request.headers['if-modified-since'];
   if (since === undefined || secondIsShared) return false;
   const time = Date.parse(since);
   return !Number.isNaN(time) && lastModified * 1000 <= time;
+}
+
+/** Sets headers that are listed as name, value, name, value. */
+export function setHeaders(reply: FastifyReply, headers: readonly string[]): FastifyReply {
+  for (let at = 0; at + 1 < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
+  return reply;
 }

@@ -7,7 +7,8 @@ import type { CrlShelf } from '../../revocation/crl-shelf.ts';
 import { shardIn } from '../../revocation/revocation-view.ts';
 import type { CrlDocument, CrlHead } from '../../store/crl-store.ts';
 import type { App } from '../app.ts';
-import { isNotModified } from './conditional.ts';
+import type { EarlyRoute } from '../early.ts';
+import { isUnchanged, setHeaders, type Validators } from './conditional.ts';
 
 export interface CrlRoutes {
   readonly authorities: readonly Pick<Authority, 'name' | 'canSign'>[];
@@ -48,10 +49,10 @@ export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRo
   };
 
   /** True where the caller has it: then 304 says all. */
-  const isKnown = (request: FastifyRequest, reply: FastifyReply, { etag, thisUpdate, nextUpdate }: CrlHead, pem: boolean): boolean => {
-    const { cacheControl, expires } = caching(nextUpdate);
-    reply.header('cache-control', cacheControl).header('expires', expires);
-    return isNotModified(request, reply, { etag: pem ? etag.replace(/"$/, '-pem"') : etag, lastModified: thisUpdate });
+  const isKnown = (request: FastifyRequest, reply: FastifyReply, head: CrlHead, pem: boolean): boolean => {
+    const validators = validatorsOf(head, pem);
+    setHeaders(reply, [...caching(head), 'etag', validators.etag]);
+    return isUnchanged(request, validators);
   };
 
   const send = async (request: FastifyRequest, reply: FastifyReply, authority: string, document: CrlDocument, pem: boolean): Promise<FastifyReply> => {
@@ -94,21 +95,45 @@ function* pieces(body: Buffer): Generator<Buffer> {
   for (let from = 0; from < body.length; from += PIECE) yield body.subarray(from, from + PIECE);
 }
 
+const validatorsOf = ({ etag, thisUpdate }: CrlHead, pem: boolean): Validators => ({ etag: pem ? etag.replace(/"$/, '-pem"') : etag, lastModified: thisUpdate });
+
+/** The same for the DER that is in memory, if it is not so large that it must be sent in pieces. */
+export function earlyCrls({ shelf, clock, polled }: CrlRoutes): EarlyRoute {
+  const caching = cacheHeaders(clock);
+  return (request) => {
+    const [, authority, document = 'full'] = request.method === 'GET' ? DER_PATH.exec(request.url ?? '') ?? [] : [];
+    const shelved = authority === undefined ? undefined : shelf.get(authority, document as CrlDocument);
+    if (authority === undefined || shelved === undefined) return undefined;
+    const { head, der } = shelved;
+    const isKnown = isUnchanged(request, validatorsOf(head, false));
+    if (!isKnown && (der === undefined || der.length > LARGE)) return undefined;
+    return () => {
+      polled?.(authority, request.socket.remoteAddress ?? '');
+      const headers = [...caching(head), 'etag', head.etag];
+      return isKnown || der === undefined ? { status: 304, headers } : { status: 200, headers: [...headers, 'content-type', DER], body: der };
+    };
+  };
+}
+
+const DER_PATH = /^\/crl\/([a-z0-9-]{1,64})(?:\/(?!full\.)([a-z0-9-]{1,16}))?\.crl$/;
+
 /**
  * What caches are told: a new CRL may come at any time, so they ask again at once, and get 304; only when nobody answers may they go on
- * until the end. Made once a second for each end, of which there are few.
+ * until the end. Made once a second for each document, of which there are few.
  */
-function cacheHeaders(clock: () => number): (nextUpdate: number) => { readonly cacheControl: string; readonly expires: string } {
+function cacheHeaders(clock: () => number): (head: CrlHead) => readonly string[] {
   let second = 0;
-  const made = new Map<number, { readonly cacheControl: string; readonly expires: string }>();
-  return (nextUpdate) => {
+  const made = new Map<string, readonly string[]>();
+  return ({ thisUpdate, nextUpdate }) => {
     const now = Math.floor(clock() / 1000);
     if (now !== second) made.clear();
     second = now;
-    let headers = made.get(nextUpdate);
+    const key = `${thisUpdate}-${nextUpdate}`;
+    let headers = made.get(key);
     if (headers === undefined) {
-      headers = { cacheControl: `public, max-age=${Math.max(0, nextUpdate - now)}, no-cache`, expires: new Date(nextUpdate * 1000).toUTCString() };
-      made.set(nextUpdate, headers);
+      const [expires, lastModified] = [new Date(nextUpdate * 1000).toUTCString(), new Date(thisUpdate * 1000).toUTCString()];
+      headers = ['cache-control', `public, max-age=${Math.max(0, nextUpdate - now)}, no-cache`, 'expires', expires, 'last-modified', lastModified];
+      made.set(key, headers);
     }
     return headers;
   };

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { Type } from 'typebox';
 import { Refused } from '../../errors.ts';
@@ -6,7 +7,8 @@ import { MAX_OCSP_REQUEST } from '../../x509/ocsp-request.ts';
 import { decodeBase64 } from '../../x509/pem.ts';
 import { X509Error } from '../../x509/errors.ts';
 import type { App } from '../app.ts';
-import { isUnchanged } from './conditional.ts';
+import type { EarlyReply, EarlyRoute } from '../early.ts';
+import { isUnchanged, setHeaders } from './conditional.ts';
 
 export interface OcspRoutes {
   /** By the authority's name. */
@@ -31,16 +33,17 @@ const response = { 200: { description: 'The OCSPResponse (RFC 6960), also where 
  * `/ocsp/{authority}`: RFC 6960 by POST (A.1.1), and by GET for caches (RFC 5019 5). Faults of HTTP get their status and a problem; what
  * the OCSP request itself lacks is said by an OCSPResponse with status 200.
  */
-export function ocspRoutes(app: App, { responders, maxAge, clock }: OcspRoutes): void {
+export function ocspRoutes(app: App, options: OcspRoutes): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(REQUEST, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   const responderOf = (request: FastifyRequest): OcspResponder => {
     const { authority } = request.params as { authority: string };
-    const responder = responders.get(authority);
+    const responder = options.responders.get(authority);
     if (responder === undefined) throw new Refused('not-found', `There is no OCSP responder of an authority ${JSON.stringify(authority)} here.`);
     return responder;
   };
+  const send = (reply: FastifyReply, { status, headers, body }: EarlyReply): FastifyReply => setHeaders(reply.code(status), headers).send(body);
 
   app.post('/ocsp/:authority', {
     schema: {
@@ -48,25 +51,10 @@ export function ocspRoutes(app: App, { responders, maxAge, clock }: OcspRoutes):
       body: { content: { [REQUEST]: { schema: {} } } }, response,
     },
     bodyLimit: MAX_OCSP_REQUEST,
-  }, (request, reply) => {
-    const send = ({ der }: OcspAnswer): FastifyReply => reply.header('content-type', RESPONSE).header('cache-control', 'no-store').send(der);
-    return then(responderOf(request).answer(Buffer.isBuffer(request.body) ? request.body : NOTHING), send);
-  });
+  }, (request, reply) => then(responderOf(request).answer(Buffer.isBuffer(request.body) ? request.body : NOTHING), (answer) => send(reply, replyToPost(answer))));
 
-  const get: RouteHandlerMethod = (request, reply) => {
-    const responder = responderOf(request);
-    return then(responder.answer(requestInPath(request.url)), (answer) => {
-      const { der, validity } = answer;
-      reply.header('content-type', RESPONSE);
-      if (validity === undefined) return reply.header('cache-control', 'no-store').send(der);
-      const { etag, thisUpdate, nextUpdate, secondIsShared, expires, lastModified } = validity;
-      // RFC 5019 6.2. A cache that knows Cache-Control asks again after max-age; only older ones go by Expires.
-      const age = Math.max(0, Math.min(maxAge, nextUpdate - Math.floor(clock() / 1000)));
-      reply.header('cache-control', `max-age=${age}, public, no-transform, must-revalidate`).header('expires', expires)
-        .header('etag', etag).header('last-modified', lastModified);
-      return isUnchanged(request, { etag, lastModified: thisUpdate, secondIsShared }) ? reply.code(304).send() : reply.send(der);
-    });
-  };
+  const get: RouteHandlerMethod = (request, reply) =>
+    then(responderOf(request).answer(requestInPath(request.url)), (answer) => send(reply, replyToGet(answer, request, options)));
   app.get('/ocsp/:authority/:request(^[\\w%=+-]{1,1024}$)', {
     schema: {
       operationId: 'getOcsp', summary: 'Ask whether a certificate is revoked, by way of caches', tags: ['published'], security: [], params: GetParameters,
@@ -75,6 +63,43 @@ export function ocspRoutes(app: App, { responders, maxAge, clock }: OcspRoutes):
   }, get);
   // The same, however long it is and with whatever slashes: those of base64 that no one has encoded, and more.
   app.get('/ocsp/:authority/*', { schema: { hide: true } }, get);
+}
+
+/** The same for whatever an OCSP responder answers by itself. */
+export function earlyOcsp(options: OcspRoutes): EarlyRoute {
+  return (request) => {
+    const { method, url = '', headers } = request;
+    if (!url.startsWith(FOLDER)) return undefined;
+    const end = url.indexOf('/', FOLDER.length);
+    const responder = options.responders.get(url.slice(FOLDER.length, end < 0 ? undefined : end));
+    if (responder === undefined) return undefined;
+    if (end < 0) {
+      const length = Number(headers['content-length']);
+      const isPlain = method === 'POST' && headers['content-type'] === REQUEST && length > 0 && length <= MAX_OCSP_REQUEST;
+      return isPlain ? () => bodyOf(request).then((body) => responder.answer(body)).then(replyToPost) : undefined;
+    }
+    const asked = method === 'GET' && url.length <= MAX_GET ? requestInPath(url) : NOTHING;
+    return asked === NOTHING ? undefined : () => then(responder.answer(asked), (answer) => replyToGet(answer, request, options));
+  };
+}
+
+const FOLDER = '/ocsp/';
+
+const bodyOf = (request: IncomingMessage): Promise<Buffer> => new Promise((resolve) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve(chunks.length === 1 ? chunks[0] as Buffer : Buffer.concat(chunks)));
+});
+
+const replyToPost = ({ der }: OcspAnswer): EarlyReply => ({ status: 200, headers: ['content-type', RESPONSE, 'cache-control', 'no-store'], body: der });
+
+function replyToGet(answer: OcspAnswer, request: { readonly headers: IncomingHttpHeaders }, { clock, maxAge }: OcspRoutes): EarlyReply {
+  const { der, validity } = answer;
+  if (validity === undefined) return replyToPost(answer);
+  const { etag, thisUpdate, nextUpdate, secondIsShared, expires, lastModified } = validity;
+  // RFC 5019 6.2. A cache that knows Cache-Control asks again after max-age; only older ones go by Expires.
+  const age = Math.max(0, Math.min(maxAge, nextUpdate - Math.floor(clock() / 1000)));
+  const headers = ['content-type', RESPONSE, 'cache-control', `max-age=${age}, public, no-transform, must-revalidate`, 'expires', expires, 'etag', etag, 'last-modified', lastModified];
+  return isUnchanged(request, { etag, lastModified: thisUpdate, secondIsShared }) ? { status: 304, headers } : { status: 200, headers, body: der };
 }
 
 /** What is kept is answered at once, without a turn of the event loop. */

@@ -8,6 +8,7 @@ const TAGS: Readonly<Record<string, string>> = {
   certificates: 'What was issued: search, fetch, revoke',
   tokens: 'Enrolment tokens, for nodes',
   'api-keys': 'What operators\' programs authenticate with',
+  acme: 'Accounts, orders and external account keys of ACME, for operators; where `acme.enabled` is set',
   authorities: 'Who signs here',
   audit: 'The chained log of every act',
   published: 'What everybody may read, also without TLS',

@@ -29,10 +29,13 @@ export interface TokenRoutes {
 const TTL_DEFAULT = 86_400;
 const TTL_MOST = 366 * 86_400;
 
+const PROFILES_MOST = 8;
+const ProfileName = Type.String({ minLength: 1, maxLength: 64 });
+
 const TokenBody = Type.Object({
-  profile: Type.String({ minLength: 1, maxLength: 64 }),
+  profile: Type.Union([ProfileName, Type.Array(ProfileName, { minItems: 1, maxItems: PROFILES_MOST, uniqueItems: true })], { description: 'One, or a list: its holder then says with each request which' }),
   names: Type.Intersect([NameList, Type.Unsafe<string[]>({ minItems: 1 })], { description: 'Names that certificates may have: exact, or patterns such as `*.example.com`, `10.0.0.0/8`, `*`' }),
-  uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Certificates it may yield; 1 where absent' })),
+  uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Certificates it may yield; where absent, one for each profile' })),
   ttl: Type.Optional(DurationText),
   maxValidity: Type.Optional(DurationText),
   note: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
@@ -43,7 +46,8 @@ type TokenBody = Static<typeof TokenBody>;
 export const TokenView = Type.Object({
   id: Type.String(),
   token: Type.Optional(Type.String({ description: 'The token itself: shown once, when it is made' })),
-  profile: Type.String(),
+  profile: Type.String({ description: 'The first of its profiles' }),
+  profiles: Type.Array(Type.String()),
   names: Type.Array(Type.String()),
   uses: Type.Integer(),
   used: Type.Integer(),
@@ -64,7 +68,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   }, async (request, answer) => {
     const operator = await authentication.operator(request, 'token');
     const body = request.body as TokenBody;
-    const { ttl, maxValidity } = checkedToken(body, profiles);
+    const { wanted, ttl, maxValidity } = checkedToken(body, profiles);
     const now = clock();
     const expiresAt = now + ttl * 1000;
     const actor = requesterKey(operator);
@@ -72,11 +76,11 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
       random, master, actor, what: 'token', idempotencyKey: idempotencyKey(request), asked: body, now, expires: Math.ceil(expiresAt / 1000),
     });
     const record: TokenRecord = {
-      id: credential.id, secretHash: secretHash(credential.secret), profile: body.profile, names: body.names, uses: body.uses ?? 1, used: 0,
+      id: credential.id, secretHash: secretHash(credential.secret), profile: wanted[0], names: body.names, uses: body.uses ?? wanted.length, used: 0,
       createdAt: now, expiresAt, createdBy: actor,
-      ...(maxValidity === undefined ? {} : { maxValidity }), ...(body.note === undefined ? {} : { note: body.note }),
+      ...(wanted.length === 1 ? {} : { profiles: wanted }), ...(maxValidity === undefined ? {} : { maxValidity }), ...(body.note === undefined ? {} : { note: body.note }),
     };
-    const details = { profile: record.profile, names: record.names, uses: record.uses, expiresAt: millisecondsToIso(expiresAt) };
+    const details = { profile: wanted.join(', '), names: record.names, uses: record.uses, expiresAt: millisecondsToIso(expiresAt) };
     const stored = await store.create(record, claim, [{ time: now, event: 'token.created', actor, subject: record.id, details }], now);
     if (stored.outcome === 'conflict') throw new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another token.');
     const [made, shown] = stored.outcome === 'exists' ? [stored.token, again(stored.token)] : [record, credential];
@@ -115,11 +119,16 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
 }
 
 /** What the schema cannot say. Every fault is told. */
-function checkedToken({ profile, names, ttl: ttlText, maxValidity: maxText }: TokenBody, profiles: TokenRoutes['profiles']): { readonly ttl: number; readonly maxValidity: number | undefined } {
+function checkedToken(
+  { profile: asked, names, ttl: ttlText, maxValidity: maxText }: TokenBody, profiles: TokenRoutes['profiles'],
+): { readonly wanted: readonly [string, ...string[]]; readonly ttl: number; readonly maxValidity: number | undefined } {
   const faults: Fault[] = [];
-  const found = profiles.get(profile)?.profile;
-  if (found === undefined) faults.push({ code: 'profile-unknown', at: '/profile', detail: `there is no profile ${JSON.stringify(profile)}; expected one of ${[...profiles.keys()].join(', ')}` });
-  else if (found.operatorsOnly) faults.push({ code: 'profile-operators-only', at: '/profile', detail: `profile ${profile} is kept for operators; no enrolment token is made for it` });
+  const wanted = (typeof asked === 'string' ? [asked] : asked) as [string, ...string[]];
+  for (const profile of wanted) {
+    const found = profiles.get(profile)?.profile;
+    if (found === undefined) faults.push({ code: 'profile-unknown', at: '/profile', detail: `there is no profile ${JSON.stringify(profile)}; expected one of ${[...profiles.keys()].join(', ')}` });
+    else if (found.operatorsOnly) faults.push({ code: 'profile-operators-only', at: '/profile', detail: `profile ${profile} is kept for operators; no enrolment token is made for it` });
+  }
   names.forEach((name, index) => {
     try {
       compileNamePattern(name);
@@ -133,12 +142,12 @@ function checkedToken({ profile, names, ttl: ttlText, maxValidity: maxText }: To
   const maxValidity = maxText === undefined ? undefined : (parseDuration(maxText) ?? 0);
   if (maxValidity !== undefined && maxValidity < 1) faults.push({ code: 'max-validity', at: '/maxValidity', detail: 'expected at least 1 s' });
   if (faults.length > 0) throw new Refused('body-invalid', `The token is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
-  return { ttl, maxValidity };
+  return { wanted, ttl, maxValidity };
 }
 
-function tokenView({ id, profile, names, uses, used, createdAt, createdBy, expiresAt, maxValidity, note, revokedAt }: TokenRecord): object {
+function tokenView({ id, profile, profiles = [profile], names, uses, used, createdAt, createdBy, expiresAt, maxValidity, note, revokedAt }: TokenRecord): object {
   return {
-    id, profile, names, uses, used, createdBy, createdAt: millisecondsToIso(createdAt), expiresAt: millisecondsToIso(expiresAt),
+    id, profile, profiles, names, uses, used, createdBy, createdAt: millisecondsToIso(createdAt), expiresAt: millisecondsToIso(expiresAt),
     ...(maxValidity === undefined ? {} : { maxValidity }),
     ...(note === undefined ? {} : { note }),
     ...(revokedAt === undefined ? {} : { revokedAt: millisecondsToIso(revokedAt) }),

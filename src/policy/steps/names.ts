@@ -1,6 +1,8 @@
 import { type Candidate, type EligibilityStep, failed, passed } from '../eligibility.ts';
 import { type Grant, grantsName } from '../grant.ts';
 import type { Name } from '../name-pattern.ts';
+import { isPublicSuffix } from '../public-suffix.ts';
+import { isSpiffe, splitSpiffeId } from '../../x509/spiffe-id.ts';
 
 interface NameFault {
   readonly code: string;
@@ -21,26 +23,55 @@ export const namesStep: EligibilityStep = {
     } else {
       for (const name of names) nameFaults(name, candidate, faults);
     }
+    if (names.some(({ kind }) => kind === 'uri')) spiffeFaults(names, faults);
     if (grant.renewal !== undefined) renewalFaults(names, grant.renewal.names, faults);
     return faults.length > 0 ? failed(faults) : passed(reason(names, grant));
   },
 };
 
-function nameFaults(name: Name, { profile, grant }: Candidate, faults: NameFault[]): void {
+function nameFaults(name: Name, candidate: Candidate, faults: NameFault[]): void {
+  const { profile, grant } = candidate;
   const shown = JSON.stringify(name.value);
   if (!profile.nameKinds.has(name.kind)) {
     faults.push({ code: 'name-kind', detail: `${shown} is a name of kind ${name.kind}; profile ${profile.name} allows ${[...profile.nameKinds].join(', ')}` });
   }
-  if (name.kind === 'dns' && name.value.startsWith('*.') && !profile.wildcards) {
-    faults.push({ code: 'name-wildcard', detail: `${shown} is a wildcard; profile ${profile.name} allows none` });
-  }
+  if (name.kind === 'dns' && name.value.startsWith('*.')) wildcardFault(name.value.slice(2), candidate, faults);
   if (profile.allow !== undefined && !profile.allow.some((pattern) => pattern.matches(name))) {
-    faults.push({ code: 'name-profile', detail: `${shown} matches none of the names of profile ${profile.name}` });
+    faults.push({ code: 'name-profile', detail: `${shown} matches none of the names of profile ${profile.name}: ${listed(profile.allow.map(({ text }) => text))}` });
   }
   const denied = profile.deny.find((pattern) => pattern.matches(name));
   if (denied !== undefined) faults.push({ code: 'name-denied', detail: `${shown} matches ${denied.text}, denied by profile ${profile.name}` });
   if (!grantsName(grant, name)) {
-    faults.push({ code: 'name-not-allowed', detail: `${shown} is not allowed to this requester; allowed: ${grant.names === 'any' ? 'any' : grant.names.join(', ') || 'none'}` });
+    faults.push({ code: 'name-not-allowed', detail: `${shown} is not allowed to this requester; allowed: ${grant.names === 'any' ? 'any' : listed(grant.names)}` });
+  }
+}
+
+const MOST_LISTED = 10;
+
+/** The first of a list's members, as many as a reader reads. */
+function listed(texts: readonly string[]): string {
+  if (texts.length === 0) return 'none';
+  const more = texts.length - MOST_LISTED;
+  return `${texts.slice(0, MOST_LISTED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** @param domain what is behind the asterisk */
+function wildcardFault(domain: string, { profile }: Candidate, faults: NameFault[]): void {
+  const shown = JSON.stringify(`*.${domain}`);
+  if (!profile.wildcards) {
+    faults.push({ code: 'name-wildcard', detail: `${shown} is a wildcard; profile ${profile.name} allows none` });
+  } else if (isPublicSuffix(domain) && !profile.privateZones.some((zone) => domain === zone || domain.endsWith(`.${zone}`))) {
+    faults.push({ code: 'name-public-suffix', detail: `${shown} is a wildcard for a public suffix, below which names are of different owners; expected a domain of one owner, or ${domain} among names.privateZones of profile ${profile.name}` });
+  }
+}
+
+/** X509-SVID 2: a SPIFFE ID is the only URI of its certificate. X509-SVID 3.1: that of a leaf has a path. */
+function spiffeFaults(names: readonly Name[], faults: NameFault[]): void {
+  const uris = names.filter(({ kind }) => kind === 'uri');
+  const ids = uris.filter(({ value }) => isSpiffe(value));
+  if (ids.length > 0 && uris.length > 1) faults.push({ code: 'name-spiffe', detail: `a SPIFFE ID is the only URI of a certificate; here are ${uris.map(({ value }) => JSON.stringify(value)).join(', ')}` });
+  for (const { value } of ids) {
+    if (splitSpiffeId(value).path === '') faults.push({ code: 'name-spiffe', detail: `${JSON.stringify(value)} is a trust domain alone; expected a SPIFFE ID with a path` });
   }
 }
 
@@ -55,6 +86,6 @@ const without = (names: readonly Name[], others: readonly Name[]): string[] =>
   names.filter(({ kind, value }) => !others.some((other) => other.kind === kind && other.value === value)).map(({ value }) => JSON.stringify(value));
 
 function reason(names: readonly Name[], grant: Grant): string {
-  const by = grant.names === 'any' ? 'every name is allowed to this requester' : `allowed: ${grant.names.join(', ')}`;
+  const by = grant.names === 'any' ? 'every name is allowed to this requester' : `allowed: ${listed(grant.names)}`;
   return `${names.length === 1 ? '1 name' : `${names.length} names`}; ${by}`;
 }

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { writePage, writeResult } from '../result.ts';
+import { showTime } from '../text.ts';
+import { showCampaign } from './renew-soon.ts';
+
+interface Options extends ConnectionOptions {
+  readonly end?: string;
+}
+
+/** `certificates campaigns`: what `renew-soon` began. */
+export function addCertificatesCampaigns(parent: Command, context: Context): void {
+  const command = parent.command('campaigns')
+    .summary('list what renew-soon began, or end one')
+    .description('List the campaigns that have certificates renewed early, newest first. Each stands for 30 days after its time')
+    .option('--end <id>', 'end this one: what was not renewed yet is renewed at its age')
+    .action(async (options: Options) => {
+      const { end } = options;
+      if (end !== undefined) {
+        const ended = await withClient(context, options, (client) => client.endRenewalCampaign(end));
+        return writeResult(context, options.json, ended, (paint) => `The campaign is ended.\n\n${showCampaign(ended, context.now(), paint)}`);
+      }
+      const page = await withClient(context, options, (client) => client.listRenewalCampaigns());
+      writePage(context, options.json, page, [
+        { head: 'CAMPAIGN', cell: ({ id }) => id },
+        { head: 'FOR', cell: ({ authority, profile, requester }) => Object.entries({ authority, profile, requester }).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`])).join(', ') || 'all' },
+        { head: 'BEGUN', cell: ({ startedAt }) => showTime(startedAt) },
+        { head: 'DONE', cell: ({ endsAt }) => showTime(endsAt) },
+        { head: 'REASON', cell: ({ reason }) => reason },
+      ], 'No certificates are to be renewed early.');
+    });
+  withExamples(withConnection(command), [['end one', 'chancery certificates campaigns --end 0f4c1b9a6d2e8f7055aa31c2d4e6f810']]);
+}

@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import type { RenewalCampaignReply } from '../../client/replies.ts';
+import { Failure } from '../../client/failure.ts';
+import { durationArgument, withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { writeResult } from '../result.ts';
+import { type Style, fields, showTime, showTimeFrom } from '../text.ts';
+
+interface Options extends ConnectionOptions {
+  readonly authority?: string;
+  readonly profile?: string;
+  readonly requester?: string;
+  readonly all?: boolean;
+  readonly within: string;
+  readonly reason: string;
+}
+
+const ABOUT = `Have certificates renewed before their time: after a compromise, before an authority goes, or for a rehearsal.
+Nothing is revoked. Nodes that run 'chancery renew --daemon', and ACME clients that know renewal information, hear of it when they ask
+next, within six hours; each renews at a moment of its own within the time given. Whoever comes later renews at once, for 30 days.`;
+
+/** `certificates renew-soon`: begins a campaign. */
+export function addCertificatesRenewSoon(parent: Command, context: Context): void {
+  const command = parent.command('renew-soon')
+    .summary('have certificates renewed early')
+    .description(ABOUT)
+    .option('--authority <name>', 'those of this authority')
+    .option('--profile <profile>', 'those of this profile')
+    .option('--requester <name>', 'those of this requester')
+    .option('--all', 'all of them')
+    .requiredOption('--within <span>', 'how long it may take: they are spread over it', durationArgument)
+    .requiredOption('--reason <text>', 'why, as whoever renews is told')
+    .action(async (options: Options) => {
+      const { authority, profile, requester, all, within, reason } = options;
+      const chosen = Object.fromEntries(Object.entries({ authority, profile, requester }).filter(([, value]) => value !== undefined));
+      if ((Object.keys(chosen).length > 0) === (all === true)) {
+        throw new Failure('usage', all === true ? '--all is given with a choice' : 'nothing is chosen', { advice: 'give --authority, --profile or --requester, or --all alone' });
+      }
+      const campaign = await withClient(context, options, (client) => client.createRenewalCampaign({ ...chosen, ...(all === true ? { all } : {}), within, reason }));
+      writeResult(context, options.json, campaign, (paint) => `The certificates will be renewed.\n\n${showCampaign(campaign, context.now(), paint)}\n'chancery certificates campaigns --end ${campaign.id}' takes it back for those that were not renewed yet.\n`);
+    });
+  withExamples(withConnection(command), [
+    ['before an authority is replaced', 'chancery certificates renew-soon --authority issuing --within 24h --reason "the issuing authority is replaced on Friday"'],
+    ['a machine image held keys', 'chancery certificates renew-soon --profile node --within 2h --reason "keys in image 2026-11"'],
+  ]);
+}
+
+/** A campaign as people read it. */
+export const showCampaign = (campaign: RenewalCampaignReply, now: number, paint: (style: Style, text: string) => string): string => fields([
+  ['campaign', campaign.id],
+  ['authority', campaign.authority],
+  ['profile', campaign.profile],
+  ['requester', campaign.requester],
+  ['reason', campaign.reason],
+  ['begun', showTime(campaign.startedAt)],
+  ['done', showTimeFrom(now, campaign.endsAt)],
+  ['by', campaign.createdBy],
+], paint);

@@ -1,0 +1,125 @@
+import { type Static, Type } from 'typebox';
+import { parseDuration } from '../../config/duration.ts';
+import { type Fault, Refused } from '../../errors.ts';
+import { requesterKey } from '../../identity/identity.ts';
+import type { RequestRecord } from '../../issuance/request.ts';
+import { normaliseSerial } from '../../issuance/serial.ts';
+import type { RenewalAdvice } from '../../renewal/advice.ts';
+import { type Campaign, WITHIN } from '../../renewal/campaign.ts';
+import type { Campaigns } from '../../renewal/campaigns.ts';
+import type { CertificateStore } from '../../store/store.ts';
+import type { App } from '../app.ts';
+import type { Authentication } from '../authentication.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { millisecondsToIso, secondsToIso } from './request-view.ts';
+import { bearer, closed, DurationText, IdParameter, nobody, problems, SerialParameter, Time } from './schemas.ts';
+
+export interface RenewalInfoRoutes {
+  readonly store: Pick<CertificateStore, 'get'>;
+  readonly adviceOn: (record: RequestRecord) => Promise<RenewalAdvice>;
+  readonly campaigns: Campaigns;
+  /** Names of authorities and profiles that there are. */
+  readonly known: { readonly authority: ReadonlySet<string>; readonly profile: ReadonlySet<string> };
+  readonly authentication: Authentication;
+}
+
+/** How long a cache may hold an answer, seconds: short beside the time after which a node asks again. */
+const FRESH = 60;
+
+const RenewalInfo = Type.Object({
+  suggestedWindow: Type.Object({ start: Time, end: Time }, { ...closed, description: 'Renew at a moment of this time, drawn by chance; at once where it is over' }),
+  explanation: Type.Optional(Type.String({ description: 'Why before its time, in words' })),
+}, { ...closed, $id: 'RenewalInfo' });
+
+const scope = {
+  authority: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Only certificates of this authority' })),
+  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Only certificates of this profile' })),
+  requester: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'Only certificates of this requester: its name, or `kind:name`' })),
+};
+
+const CampaignBody = Type.Object({
+  ...scope,
+  all: Type.Optional(Type.Boolean({ description: 'True where no other member chooses: all certificates' })),
+  within: DurationText,
+  reason: Type.String({ minLength: 1, maxLength: 512, pattern: '^[^\\u0000-\\u001f\\u007f]*$', description: 'Told to those who renew' }),
+}, closed);
+
+const CampaignView = Type.Object({
+  id: Type.String(), ...scope, reason: Type.String(), startedAt: Time,
+  endsAt: Type.String({ format: 'date-time', description: 'Until then the certificates are spread; those that come later are to be renewed at once' }),
+  createdBy: Type.String(),
+}, { ...closed, $id: 'RenewalCampaign' });
+
+/** When to renew: `/v1/certificates/{serial}/renewal-info` for everybody, and `/v1/renewal-campaigns` for those who make the fleet renew early. */
+export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known, authentication }: RenewalInfoRoutes): void {
+  for (const schema of [RenewalInfo, CampaignView]) app.addSchema(schema);
+  const reply = { description: 'The campaign', content: { 'application/json': { schema: { $ref: 'RenewalCampaign#' } } } };
+
+  app.get('/v1/certificates/:serial/renewal-info', {
+    schema: {
+      operationId: 'getRenewalInfo', summary: 'When a certificate is best renewed', description: 'Ask again after `Retry-After`: the answer moves when an operator wants certificates renewed early. The same is served to ACME clients (RFC 9773)',
+      tags: ['certificates'], security: nobody, params: SerialParameter,
+      response: { 200: { description: 'The time for its renewal', content: { 'application/json': { schema: { $ref: 'RenewalInfo#' } } } }, ...problems(404) },
+    },
+  }, async (request, answer) => {
+    const serial = normaliseSerial((request.params as { serial: string }).serial);
+    const record = serial === undefined ? undefined : await store.get(serial);
+    if (record?.certificate === undefined) throw new Refused('not-found', 'No certificate with this serial was issued here.');
+    const { start, end, explanation, askAgain } = await adviceOn(record);
+    answer.header('retry-after', String(askAgain)).header('cache-control', `public, max-age=${FRESH}`);
+    return { suggestedWindow: { start: secondsToIso(start), end: secondsToIso(end) }, ...(explanation === undefined ? {} : { explanation }) };
+  });
+
+  app.post('/v1/renewal-campaigns', {
+    schema: {
+      operationId: 'createRenewalCampaign', summary: 'Have certificates renewed soon', description: 'Those that were asked for before now and fit every member given; spread over `within`, each at a moment of its own. It stands for 30 days after that. By an operator with scope admin',
+      tags: ['certificates'], security: bearer, body: CampaignBody, response: { 201: reply, ...problems(400, 401, 403, 409, 422) },
+    },
+  }, async (request, answer) => {
+    const operator = await authentication.operator(request, 'admin');
+    const { all: _all, within, reason, ...chosen } = checked(request.body as Static<typeof CampaignBody>, known);
+    const campaign = await campaigns.begin({ scope: chosen, reason, within }, requesterKey(operator), idempotencyKey(request));
+    return answer.code(201).send(view(campaign));
+  });
+
+  app.get('/v1/renewal-campaigns', {
+    schema: {
+      operationId: 'listRenewalCampaigns', summary: 'The campaigns that stand', tags: ['certificates'], security: bearer,
+      response: { 200: { description: 'All of them, the newest first', content: { 'application/json': { schema: Type.Object({ items: Type.Array(Type.Ref('RenewalCampaign#')) }, closed) } } }, ...problems(401, 403) },
+    },
+  }, async (request) => {
+    await authentication.operator(request, 'read');
+    return { items: (await campaigns.standing()).map(view) };
+  });
+
+  app.delete('/v1/renewal-campaigns/:id', {
+    schema: {
+      operationId: 'endRenewalCampaign', summary: 'End a campaign', description: 'Certificates that were not renewed yet are renewed at their age. By an operator with scope admin', tags: ['certificates'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) },
+    },
+  }, async (request) => {
+    const operator = await authentication.operator(request, 'admin');
+    const { id } = request.params as { id: string };
+    const campaign = await campaigns.end(id, requesterKey(operator));
+    if (campaign === undefined) throw new Refused('not-found', `There is no campaign ${JSON.stringify(id)}.`);
+    return view(campaign);
+  });
+}
+
+/** What the schema cannot say; `within` in seconds. @throws Refused `body-invalid` */
+function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['known']): Omit<Static<typeof CampaignBody>, 'within'> & { readonly within: number } {
+  const faults: Fault[] = [];
+  for (const part of ['authority', 'profile'] as const) {
+    const name = body[part];
+    if (name !== undefined && !known[part].has(name)) faults.push({ code: `${part}-unknown`, at: `/${part}`, detail: `there is no ${part} ${JSON.stringify(name)}; expected one of ${[...known[part]].join(', ')}` });
+  }
+  const chooses = [body.authority, body.profile, body.requester].some((part) => part !== undefined);
+  // All certificates of a deployment must be meant, not left over where a member was forgotten.
+  if (chooses === (body.all === true)) faults.push({ code: 'scope', at: '/', detail: 'expected authority, profile or requester, or else all to be true' });
+  const within = parseDuration(body.within) ?? 0;
+  if (within < WITHIN.least || within > WITHIN.most) faults.push({ code: 'within', at: '/within', detail: `expected ${WITHIN.least} s to ${WITHIN.most / 86_400} d` });
+  if (faults.length > 0) throw new Refused('body-invalid', `The campaign is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
+  return { ...body, within };
+}
+
+const view = ({ id, scope: chosen, reason, startedAt, endsAt, createdBy }: Campaign): object =>
+  ({ id, ...chosen, reason, startedAt: millisecondsToIso(startedAt), endsAt: millisecondsToIso(endsAt), createdBy });

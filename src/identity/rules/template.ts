@@ -1,0 +1,140 @@
+import { compileNamePattern } from '../../policy/name-pattern.ts';
+import { X509Error } from '../../x509/errors.ts';
+import { textToName } from '../../x509/general-name.ts';
+
+/** What is known of somebody: each attribute with its values. */
+export type Attributes = ReadonlyMap<string, readonly string[]>;
+
+/** A template of names cannot be used, or cannot be filled in. `message` is for people. */
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError';
+}
+
+/** A pattern of names with places to be filled in: `{{instanceId}}.nodes.example.com`. */
+export interface Template {
+  readonly text: string;
+  /** Attributes that it asks for. */
+  readonly asks: readonly string[];
+  /** The name patterns that it becomes: one for each value, or combination of values. @throws TemplateError */
+  readonly fill: (attributes: Attributes) => readonly string[];
+}
+
+/** Names that one template may become. */
+const MOST_NAMES = 100;
+const MOST_VALUE = 512;
+const PLACE = /\{\{([^{}]*)\}\}/;
+const ASKED = /^ *([A-Za-z0-9][A-Za-z0-9_./:-]{0,127}) *((?:\| *[a-z]+ *)*)$/;
+
+/** What may be done to a value before it is put in. `first` and `last` take a part of `a/b/c`: whoever may choose the others is for the rule to say. */
+const FILTERS = {
+  lower: (value: string) => value.toLowerCase(),
+  first: (value: string) => value.replace(/\/.*$/s, ''),
+  last: (value: string) => value.slice(value.lastIndexOf('/') + 1),
+  /** Several segments of a URI are taken. */
+  path: (value: string) => value,
+};
+type Filter = keyof typeof FILTERS;
+const isFilter = (name: string): name is Filter => Object.hasOwn(FILTERS, name);
+
+/** Where a value stands decides what it may be: nothing that would end the part of the name in which it stands, or make a pattern of it. */
+const PARTS: Readonly<Record<'label' | 'segment' | 'mailbox', { readonly fits: (value: string) => boolean; readonly expected: string }>> = {
+  label: { fits: (value) => /^[a-z0-9-]{1,63}$/.test(value), expected: 'lower-case letters, digits and dashes, as they stand between two dots of a DNS name' },
+  segment: { fits: (value) => /^[A-Za-z0-9._~-]{1,255}$/.test(value) && !/^\.+$/.test(value), expected: 'letters, digits, and . _ ~ -, as they stand between two slashes of a URI' },
+  mailbox: { fits: (value) => /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(value) && value.length <= 64, expected: 'letters, digits, and . _ -, as they stand before the @ of a mail address' },
+};
+
+interface Place {
+  readonly attribute: string;
+  /** Undefined: the value is the whole name. */
+  readonly part: keyof typeof PARTS | undefined;
+  readonly filters: readonly Filter[];
+}
+
+/**
+ * Compiles a template: a name pattern (`policy/name-pattern.ts`) in which `{{attribute}}` stands for a value. Alone it stands for a whole
+ * name; within one for a label of a DNS name, a segment of a URI, or the local part of a mail address, and any value that is
+ * more than that is refused: nothing is replaced or left out, for two who differ must never become the same name. `{{a|lower}}`
+ * takes the value in lower case; `{{a|first}}` and `{{a|last}}` what is before the first or behind the last slash of it; `{{a|path}}` takes
+ * several segments of a URI.
+ * @throws TemplateError
+ */
+export function compileTemplate(text: string): Template {
+  const pieces = text.split(PLACE);
+  const literals = pieces.filter((_, index) => index % 2 === 0);
+  const places = pieces.flatMap((piece, index) => (index % 2 === 1 ? [placeOf(text, piece, literals.slice(0, (index + 1) / 2).join('x'))] : []));
+  if (literals.some((literal) => /[{}]/.test(literal))) throw new TemplateError(`${JSON.stringify(text)}: a brace that is no part of {{attribute}}`);
+  const alone = text.replace(PLACE, '') === '' && places.length === 1;
+  if (!alone) checkPattern(text, literals.join('x'));
+  return {
+    text,
+    asks: places.map(({ attribute }) => attribute),
+    fill: (attributes) => {
+      let names: string[] = [literals[0] ?? ''];
+      for (const [index, place] of places.entries()) {
+        const values = valuesOf(text, alone ? { ...place, part: undefined } : place, attributes);
+        names = names.flatMap((name) => values.map((value) => `${name}${value}${literals[index + 1] ?? ''}`));
+        if (names.length > MOST_NAMES) throw new TemplateError(`${JSON.stringify(text)} becomes more than ${MOST_NAMES} names`);
+      }
+      if (!alone) for (const name of names) checkPattern(text, name);
+      return [...new Set(names)];
+    },
+  };
+}
+
+function placeOf(text: string, asked: string, before: string): Place {
+  const [, attribute, chain = ''] = ASKED.exec(asked) ?? [];
+  const filters = chain.split('|').slice(1).map((name) => name.trim());
+  if (attribute === undefined || !filters.every(isFilter)) {
+    throw new TemplateError(`${JSON.stringify(text)}: {{${asked}}} names no attribute; expected {{attribute}}, or {{attribute|…}} with ${Object.keys(FILTERS).join(', ')}`);
+  }
+  const part = partAt(text, before);
+  if (filters.includes('path') && part !== 'segment') throw new TemplateError(`${JSON.stringify(text)}: "path" is for the path of a URI`);
+  return { attribute, part, filters };
+}
+
+/** What kind of part follows `before`. */
+function partAt(text: string, before: string): keyof typeof PARTS {
+  const scheme = text.indexOf('://');
+  if (scheme >= 0) {
+    if (before.indexOf('://') < 0) throw new TemplateError(`${JSON.stringify(text)}: the scheme of a URI cannot be filled in`);
+    return before.indexOf('/', before.indexOf('://') + 3) >= 0 ? 'segment' : 'label';
+  }
+  return text.includes('@') && !before.includes('@') ? 'mailbox' : 'label';
+}
+
+function valuesOf(text: string, { attribute, part, filters }: Place, attributes: Attributes): readonly string[] {
+  const values = attributes.get(attribute) ?? [];
+  if (values.length === 0) throw new TemplateError(`${JSON.stringify(text)} asks for ${attribute}, which is not known here`);
+  return values.map((value) => {
+    const taken = filters.reduce((text, filter) => FILTERS[filter](text), value);
+    if (taken.length > MOST_VALUE) throw new TemplateError(`${attribute} has ${taken.length} characters, too many for a name`);
+    if (part === undefined) return wholeName(attribute, taken);
+    const { fits, expected } = PARTS[part];
+    const good = filters.includes('path') ? taken.split('/').every(fits) : fits(taken);
+    if (!good) throw new TemplateError(`${attribute} is ${JSON.stringify(taken.slice(0, 80))}, which cannot stand in ${JSON.stringify(text)}; expected ${expected}`);
+    return taken;
+  });
+}
+
+/** A value that is a name by itself, in its normal form; never a pattern for many. */
+function wholeName(attribute: string, value: string): string {
+  try {
+    const name = textToName(value);
+    if (!/[*\s]/.test(name.value)) return name.value;
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+  }
+  throw new TemplateError(`${attribute} is ${JSON.stringify(value.slice(0, 80))}, which is no name; expected a DNS name, an address, a mail address or a URI`);
+}
+
+/** A pattern must be one, and what it has beside its stars in the form of a name: `**.` alone would stand for more than was meant. */
+function checkPattern(text: string, pattern: string): void {
+  try {
+    compileNamePattern(pattern);
+    const exact = pattern.replace(/^\*\*?[.@]/, (stars) => (stars.endsWith('@') ? 'x@' : '')).replace(/\/\*\*?$/, '/x').replace(/\/\d{1,3}$/, '');
+    if (pattern !== '*') textToName(exact);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new TemplateError(`${JSON.stringify(text)}${text === pattern ? '' : ` would be ${JSON.stringify(pattern.slice(0, 128))}, which`} is no name pattern: ${error instanceof X509Error ? error.detail : error.message}`);
+  }
+}

@@ -1,0 +1,91 @@
+import { sha256 } from '../digest.ts';
+import { Refused } from '../errors.ts';
+import type { RandomBytes } from '../identity/credential.ts';
+import { isOver } from '../store/objects.ts';
+import type { Json, ObjectStore, StoredObject } from '../store/objects.ts';
+import { type Campaign, MOST_CAMPAIGNS, type Scope, STANDS } from './campaign.ts';
+
+export interface Wish {
+  readonly scope: Scope;
+  readonly reason: string;
+  /** Seconds over which the certificates are spread. */
+  readonly within: number;
+}
+
+/** The campaigns of a deployment. */
+export interface Campaigns {
+  /**
+   * Begins one. With an Idempotency-Key the same call finds the first one.
+   * @throws Refused `too-many-campaigns`, `idempotency-key-reused`
+   */
+  readonly begin: (wish: Wish, actor: string, idempotencyKey?: string) => Promise<Campaign>;
+  /** Those that stand, the newest first. */
+  readonly standing: () => Promise<readonly Campaign[]>;
+  /** Ends one before its time: certificates that were not renewed yet are renewed at their age. Undefined where there is none. */
+  readonly end: (id: string, actor: string) => Promise<Campaign | undefined>;
+}
+
+const KIND = 'renewal-campaign';
+const INDEX = 'renewal-campaigns';
+
+export interface CampaignsOptions {
+  readonly objects: ObjectStore;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly random: RandomBytes;
+}
+
+export function campaignsIn({ objects, clock, random }: CampaignsOptions): Campaigns {
+  const standing = async (): Promise<readonly Campaign[]> => {
+    const found: Campaign[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await objects.list(INDEX, { limit: MOST_CAMPAIGNS, ...(cursor === undefined ? {} : { cursor }) }, { newestFirst: true });
+      found.push(...page.items.filter(({ expires }) => expires > clock()).map(campaignOf));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return found;
+  };
+
+  return {
+    standing,
+    begin: async ({ scope, reason, within }, actor, idempotencyKey) => {
+      const startedAt = clock();
+      const id = idempotencyKey === undefined ? Buffer.from(random(16)).toString('hex') : sha256(`${actor}\n${idempotencyKey}`).slice(0, 32);
+      const campaign: Campaign = { id, scope, reason, startedAt, endsAt: startedAt + within * 1000, createdBy: actor };
+      for (;;) {
+        const before = await objects.get(KIND, id);
+        if (before !== undefined && before.expires > startedAt) return same(campaignOf(before), campaign);
+        if ((await standing()).length >= MOST_CAMPAIGNS) throw new Refused('too-many-campaigns', `${MOST_CAMPAIGNS} campaigns stand already; end one that is done.`);
+        const { outcome } = await objects.write([{
+          kind: KIND, id, expected: before?.version ?? 0,
+          put: { value: campaign as unknown as Json, expires: campaign.endsAt + STANDS, indexes: [{ index: INDEX, order: startedAt }] },
+        }], [{ time: startedAt, event: 'renewal-campaign.started', actor, subject: id, details: { ...scope, reason, endsAt: new Date(campaign.endsAt).toISOString() } }]);
+        if (outcome === 'stored') return campaign;
+      }
+    },
+    end: async (id, actor) => {
+      for (;;) {
+        const found = await objects.get(KIND, id);
+        if (found === undefined || found.expires <= clock() || isOver(found)) return undefined;
+        const campaign = campaignOf(found);
+        // In no list any more; but there, so that no older copy brings it back.
+        const over = { value: { ...campaign, revokedAt: clock() } as unknown as Json, expires: found.expires, indexes: [] };
+        const { outcome } = await objects.write([{ kind: KIND, id, expected: found.version, put: over }], [{ time: clock(), event: 'renewal-campaign.ended', actor, subject: id }]);
+        if (outcome === 'stored') return campaign;
+      }
+    },
+  };
+}
+
+function campaignOf({ value }: StoredObject): Campaign {
+  const { revokedAt: _, ...campaign } = value as unknown as Campaign & { readonly revokedAt?: number };
+  return campaign;
+}
+
+/** @throws Refused `idempotency-key-reused` */
+function same(first: Campaign, again: Campaign): Campaign {
+  const asked = ({ scope, reason, startedAt, endsAt }: Campaign): string => JSON.stringify([scope.authority, scope.profile, scope.requester, reason, endsAt - startedAt]);
+  if (asked(first) !== asked(again)) throw new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another campaign.');
+  return first;
+}
