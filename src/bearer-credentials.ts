@@ -2,10 +2,22 @@ import type { Core } from './core.ts';
 import { identifyByApiKey, isApiKey } from './identity/api-key.ts';
 import type { BearerReader } from './identity/bearer.ts';
 import { identifyByEnrolmentToken, isEnrolmentToken } from './identity/enrolment-token.ts';
+import { oidcTokens } from './identity/oidc/oidc-token.ts';
+import type { Log } from './log.ts';
+import { oidcIssuers } from './oidc-issuers.ts';
 
-/** Every kind of bearer credential that this deployment takes. */
-export function bearerCredentials({ authorities }: Core): readonly BearerReader[] {
+/**
+ * Every kind of bearer credential that this deployment takes.
+ * @throws the file system's error, BadKeySet: for files of the configuration
+ */
+export function bearerCredentials({ config, clock, authorities, metrics }: Core, log: Log): readonly BearerReader[] {
   const { rootDigest } = authorities.issuing;
+  const issuers = oidcIssuers(config, clock, {
+    fetched: (issuer, err) => {
+      metrics.oidcKeys(issuer, err === undefined);
+      if (err !== undefined) log.warn({ issuer, err }, 'the keys of an issuer of tokens could not be fetched');
+    },
+  });
   return [
     {
       expected: 'an enrolment token (CHYTKN-1-…)', reads: isEnrolmentToken, byRecord: true,
@@ -15,5 +27,6 @@ export function bearerCredentials({ authorities }: Core): readonly BearerReader[
       expected: 'an API key (CHYKEY-1-…)', reads: isApiKey, byRecord: true,
       identify: (credential, { apiKeys, now }) => identifyByApiKey(credential, { get: (id) => apiKeys.get(id), now }),
     },
+    ...(issuers.length === 0 ? [] : [oidcTokens({ issuers, counted: metrics.oidcToken })]),
   ];
 }

@@ -21,6 +21,10 @@ export interface Metrics {
   readonly eventsSent: (event: string, count: number) => void;
   /** What an OCSP request was answered, and whether with an answer that was kept. */
   readonly ocspAnswered: (outcome: string, kept: boolean) => void;
+  /** What became of a token of an issuer: accepted, or why it was refused. */
+  readonly oidcToken: (issuer: string, outcome: string) => void;
+  /** Whether the keys of an issuer could be fetched. */
+  readonly oidcKeys: (issuer: string, fetched: boolean) => void;
   /** When the certificate ends that signs an authority's OCSP answers, seconds since the epoch. */
   readonly ocspResponder: (authority: string, notAfter: number) => void;
 }
@@ -58,6 +62,8 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
   const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
   const responders = new Gauge({ name: 'chancery_ocsp_responder_end_seconds', help: 'When the certificate ends that signs OCSP answers, seconds since the epoch', labelNames: ['authority'], aggregator: 'min', registers });
+  const oidcTokens = new Counter({ name: 'chancery_oidc_tokens_total', help: 'Tokens of OpenID Connect issuers: accepted, or why they were refused', labelNames: ['issuer', 'outcome'], registers });
+  const oidcKeys = new Counter({ name: 'chancery_oidc_key_fetches_total', help: 'Fetches of the keys of OpenID Connect issuers', labelNames: ['issuer', 'outcome'], registers });
   const ocspCounters = new Map<string, { inc: () => void }>();
   const streams = new Gauge({ name: 'chancery_event_streams', help: 'Clients that follow the revocations now', registers });
   const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by why: client, slow, stopped, failed', labelNames: ['why'], registers });
@@ -114,6 +120,8 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
     eventStream: (change) => streams.inc(change),
     eventStreamEnded: (why) => streamsEnded.inc({ why }),
     eventsSent: (event, count) => eventsSent.inc({ event }, count),
+    oidcToken: (issuer, outcome) => oidcTokens.inc({ issuer, outcome }),
+    oidcKeys: (issuer, fetched) => oidcKeys.inc({ issuer, outcome: fetched ? 'fetched' : 'failed' }),
     ocspResponder: (authority, notAfter) => responders.set({ authority }, notAfter),
     ocspAnswered: (outcome, kept) => {
       // Looked up by labels once: that would cost as much as the answer.

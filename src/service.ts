@@ -166,7 +166,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const own: OwnCertificateOptions = {
       leases: store.leases, lease: ownLease('service-certificate', config), clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
     };
-    const restParts = restOptions(core, issuance, crls, chainOf, publishedAt);
+    const restParts = restOptions(core, issuance, crls, chainOf, publishedAt, log);
     const acme = await acmeService({ core, issuance, revocation: restParts.certificates.revocation, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
@@ -215,11 +215,11 @@ function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>,
   });
 }
 
-function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt']): Omit<RestOptions, 'events' | 'doors'> {
+function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt'], log: Logger): Omit<RestOptions, 'events' | 'doors'> {
   const { config, store, authorities, metrics, clock, standing } = core;
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
-  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, bearers: bearerCredentials(core), clock, perIdentity, failuresPerAddress });
+  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, bearers: bearerCredentials(core, log), clock, perIdentity, failuresPerAddress });
   const revocation: RevocationContext = { store: store.certificates, clock, revoked: (authority, reason) => {
     metrics.revoked(reason);
     keeper.due(authority);

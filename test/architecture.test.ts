@@ -22,6 +22,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'store/redis': ['x509', 'policy', 'audit', 'store'],
   identity: ['x509', 'policy', 'authority/durable-file.ts'],
   'identity/rules': ['x509', 'policy'],
+  'identity/oidc': ['x509', 'policy', 'identity', 'identity/rules', 'outgoing'],
+  // How nodes prove what they are.
+  'identity/attestation': ['x509', 'policy', 'identity', 'identity/rules', 'identity/oidc', 'authority/errors.ts', 'authority/trust-path.ts', 'authority/ca-extensions.ts'],
   authority: ['x509', 'policy'],
   // Content on its way from one store to another.
   transfer: ['x509', 'audit', 'store'],
@@ -29,10 +32,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   issuance: ['x509', 'policy', 'identity', 'authority', 'audit'],
   revocation: ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance/serial.ts'],
   renewal: ['x509', 'identity'],
-  config: ['x509', 'policy', 'identity/rules'],
+  config: ['x509', 'policy', 'identity/rules', 'identity/oidc/algorithms.ts', 'identity/attestation/attributes.ts'],
   // Doors.
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],
-  'http/rest': ['x509', 'policy', 'identity', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
+  'http/rest': ['x509', 'policy', 'identity', 'identity/attestation', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
   // The only way out to addresses that strangers name, and what is asked there.
   outgoing: ['x509'],
@@ -41,7 +44,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
-  cli: ['x509', 'config', 'client', 'agent', 'audit', 'authority', 'transfer', 'initialise.ts', 'move.ts', 'rebuild-indexes.ts', 'serve.ts'],
+  // An authorization plugin of a Docker Engine.
+  docker: ['x509', 'policy', 'config', 'client', 'agent', 'authority/durable-file.ts', 'identity/rules'],
+  cli: ['x509', 'config', 'client', 'agent', 'docker', 'audit', 'authority', 'transfer', 'initialise.ts', 'move.ts', 'oidc-issuers.ts', 'rebuild-indexes.ts', 'serve.ts'],
 };
 
 /** The files that put the parts together may import any room, but only open-store.ts names an implementation of the store. */
@@ -54,12 +59,13 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   asn1js: ['authority'],
   commander: ['cli'],
   fastify: ['http', 'http/rest', 'http/published', 'acme'],
+  jose: ['identity/oidc'],
   ioredis: ['store/redis'],
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],
   'prom-client': ['metrics.ts', 'serve.ts'],
   tldts: ['policy'],
-  typebox: ['config', 'http', 'http/rest', 'http/published', 'acme'],
+  typebox: ['config', 'docker', 'http', 'http/rest', 'http/published', 'acme'],
   yaml: ['config'],
 };
 

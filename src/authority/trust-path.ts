@@ -3,6 +3,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
+import type { GeneralName } from '../x509/general-name.ts';
 import { certificateNames, decodeAuthorityKeyIdentifier, decodeBasicConstraints, decodeKeyUsage } from '../x509/extensions.ts';
 import { decodeNameConstraints } from '../x509/name-constraints.ts';
 import { OID, oidName } from '../x509/oids.ts';
@@ -34,6 +35,24 @@ export function checkTrustPath(path: readonly Certificate[], faults: Faults, now
     if (parent !== undefined) guard(() => checkLink(certificate, parent, faults));
     if (now !== undefined) checkTime(certificate, faults, now);
   }
+}
+
+/**
+ * Checks a certificate that is no CA's against the path above it, from its issuer up: the link, critical extensions, the constraints of each
+ * on `names`, which are all that anybody will read from it, and that it is valid at `now` (seconds). The path itself is `checkTrustPath`'s.
+ */
+export function checkEndEntity(leaf: Certificate, path: readonly Certificate[], names: readonly GeneralName[], faults: Faults, now: number): void {
+  const [issuer] = path;
+  unreadable(leaf, faults, () => checkCritical(leaf, faults));
+  if (issuer !== undefined) unreadable(leaf, faults, () => checkLink(leaf, issuer, faults));
+  for (const authority of path) {
+    unreadable(authority, faults, () => {
+      const constraints = valueOf(authority, OID.nameConstraints, decodeNameConstraints);
+      const violations = constraints === undefined ? [] : constraintViolations(constraints, names);
+      for (const violation of violations) faults.add('name-constraints-violated', `${violation} of ${called(authority)} (RFC 5280 4.2.1.10)`, called(leaf));
+    });
+  }
+  checkTime(leaf, faults, now);
 }
 
 /** A certificate names itself as its issuer. Such ones do not count for path lengths (RFC 5280 6.1). */

@@ -16,6 +16,7 @@ import { addCertificatesShow } from './certificates/show.ts';
 import { addCrlPublish } from './crl/publish.ts';
 import { addCrlShow } from './crl/show.ts';
 import { addCrlWatch } from './crl/watch.ts';
+import { addDockerAuthz } from './docker-authz.ts';
 import { addDoctor } from './doctor/doctor.ts';
 import { addEabCreate } from './eab/create.ts';
 import { addEabList } from './eab/list.ts';
@@ -58,7 +59,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
 ];
 
 // `chancery revoke SERIAL`: the short form of what is wanted in a hurry.
-const LAST: readonly Add[] = [addCertificatesRevoke, addBackup, addRestore, addDoctor];
+const LAST: readonly Add[] = [addDockerAuthz, addCertificatesRevoke, addBackup, addRestore, addDoctor];
 
 /** The whole command line. Nothing runs and nothing is read until it is parsed. */
 export function buildProgram(context: Context): Command {

@@ -1,6 +1,7 @@
 import type { RawProfile } from '../policy/profile.ts';
 import type { AcmeConfig } from './acme-schema.ts';
 import type { Listener } from './forms.ts';
+import type { OidcConfig } from './oidc-schema.ts';
 import type { StoreLocation } from './store-address.ts';
 
 /** The configuration, checked and complete: defaults filled in, paths absolute, durations in seconds. Frozen. */
@@ -100,6 +101,7 @@ export interface Config {
   };
   readonly log: { readonly level: LogLevel; readonly requests: boolean };
   readonly acme: AcmeConfig;
+  readonly oidc: OidcConfig;
   readonly workers: number;
 }
 

@@ -3,17 +3,9 @@ import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { formatDuration } from './duration.ts';
-import type { Path } from './faults.ts';
+import type { Inconsistency, Path } from './faults.ts';
+import { oidcInconsistencies } from './oidc-consistency.ts';
 import { nearestName } from './near-name.ts';
-
-/** Two values that do not go together, or one that refers to nothing. */
-export interface Inconsistency {
-  readonly path: Path;
-  /** Other values that it hangs on. */
-  readonly about?: readonly Path[];
-  readonly problem: string;
-  readonly expected: string;
-}
 
 /** What no value shows by itself. */
 export const inconsistencies = (config: Config): readonly Inconsistency[] => RULES.flatMap((rule) => rule(config));
@@ -121,6 +113,7 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   ({ store: { url, ...store } }) => FOR_REDIS.flatMap(({ path, set, kind, has }) => when(set(store) && !has(url), {
     path: ['store', ...path], about: [['store', 'url']], problem: `is set, which is for ${kind}`, expected: `store.url with ${kind}`,
   })),
+  oidcInconsistencies,
   faultsOfProfiles,
   (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
   ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {

@@ -40,3 +40,12 @@ export class ConfigError extends Error {
     this.faults = sorted;
   }
 }
+
+/** Two values that do not go together, or one that refers to nothing. */
+export interface Inconsistency {
+  readonly path: Path;
+  /** Other values that it hangs on. */
+  readonly about?: readonly Path[];
+  readonly problem: string;
+  readonly expected: string;
+}

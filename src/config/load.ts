@@ -7,6 +7,7 @@ import type { Config, EligibilitySetting } from './config.ts';
 import { inconsistencies } from './consistency.ts';
 import { type Override, readCommandLine, readEnvironment, variableName } from './environment.ts';
 import { ConfigError, type ConfigFault, type Origin, type Path, pathText, type Report } from './faults.ts';
+import { absoluteFiles } from './oidc-issuers.ts';
 import { parseSettings } from './parse-settings.ts';
 import { ConfigSchema, type Settings } from './schema.ts';
 import { leavesOf, type SchemaNode } from './schema-node.ts';
@@ -128,6 +129,7 @@ function complete(settings: Settings, file: string | undefined, folder: string, 
       url: url.kind === 'embedded' ? { ...url, folder: resolve(folder, url.folder) } : url,
       tls: { ...Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(folder, path)])), ...(serverName === undefined ? {} : { serverName }) },
     },
+    oidc: absoluteFiles(settings.oidc, (path) => resolve(folder, path)),
     eligibility: settings.eligibility.map(toEligibility),
     keys: { ...settings.keys, debianBlockLists: settings.keys.debianBlockLists.map((path) => resolve(folder, path)) },
   };

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import type { RawProfile } from '../policy/profile.ts';
 import { MOST_SHARDS } from '../x509/crl-shard.ts';
 import { AcmeSchema } from './acme-schema.ts';
+import { OidcSchema } from './oidc-schema.ts';
 import { Address, Choice, closed, Count, Duration, File, Flag, formed, optional, Secret, Texts } from './schema-parts.ts';
 import type { StoreLocation } from './store-address.ts';
 
@@ -173,6 +174,7 @@ export const ConfigSchema = Type.Object(
         requests: Flag('Whether each call is logged', { default: false }),
       }, { ...closed, description: 'The log' }),
     acme: AcmeSchema,
+    oidc: OidcSchema,
     workers: Count('Processes that share the listeners and the store', 1, { minimum: 1, maximum: 64 }),
   },
   { ...closed, $id: 'https://chancery.invalid/config.schema.json', title: 'Chancery configuration' },

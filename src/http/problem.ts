@@ -27,7 +27,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   unauthenticated: [401, 'Authentication failed'],
   forbidden: [403, 'Not allowed'],
   'request-refused': [403, 'The request is refused'],
-  'token-exhausted': [403, 'The enrolment token is used up'],
+  'token-exhausted': [403, 'The token is used up'],
   'renewal-refused': [403, 'The renewal is refused'],
   'tls-required': [403, 'TLS is required'],
   'not-found': [404, 'Not found'],

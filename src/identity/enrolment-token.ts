@@ -40,15 +40,18 @@ export async function identifyByEnrolmentToken(
   if (token.rootDigest !== rootDigest) {
     throw new Refused('unauthenticated', 'The enrolment token names another root; ask the operator for a new one.');
   }
+  const { attested } = record;
   return {
-    kind: 'enrolment-token',
-    name: record.id,
-    proof: `enrolment token ${record.id}, made by ${record.createdBy}`,
+    // Who proved what they are stay the same one with each token that they earn.
+    ...(attested === undefined
+      ? { kind: 'enrolment-token', name: record.id, proof: `enrolment token ${record.id}, made by ${record.createdBy}` }
+      : { kind: 'attestation', name: attested.name, proof: attested.proof }),
     grant: {
       profiles: record.profiles ?? [record.profile],
       names: record.names,
       token: { id: record.id, uses: record.uses },
       ...(record.maxValidity === undefined ? {} : { maxValidity: record.maxValidity }),
+      ...(attested === undefined ? {} : { key: attested.keyHash }),
     },
     scopes: [],
     credential: { kind: 'token', id: record.id },

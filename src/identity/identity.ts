@@ -5,7 +5,7 @@ export const SCOPES = ['read', 'approve', 'revoke', 'token', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** How the requester proved who they are. */
-export type IdentityKind = 'enrolment-token' | 'api-key' | 'client-certificate' | 'oidc' | 'acme' | 'cfssl' | 'est' | 'service';
+export type IdentityKind = 'enrolment-token' | 'attestation' | 'api-key' | 'client-certificate' | 'oidc' | 'acme' | 'cfssl' | 'est' | 'service';
 
 /** A record of the store by which somebody proves who they are: an enrolment token or API key by its id, a certificate by its serial. */
 export interface CredentialRecord {
@@ -16,7 +16,7 @@ export interface CredentialRecord {
 /** Who asks, how it was proved, and what it may ask for: the one type behind which every door's credentials end. */
 export interface Identity {
   readonly kind: IdentityKind;
-  /** Stable and unique within its kind: a token's id, an API key's name, `<subject>#<serial>` of a certificate. */
+  /** Stable and unique within its kind: a token's id, an API key's name, `<subject>#<serial>` of a certificate, `<kind>/<node>` of an attested node. */
   readonly name: string;
   /** How it was proved, in words, for the request's first step. */
   readonly proof: string;

@@ -13,6 +13,7 @@ export interface Asked {
   readonly grant: Grant;
   /** Names given beside the CSR. */
   readonly names: readonly string[] | undefined;
+  readonly namesReplace?: boolean | undefined;
   readonly subject?: IssueInput['subject'];
   readonly validity: number | undefined;
   readonly life?: IssueInput['life'];
@@ -31,13 +32,13 @@ export interface NamedCandidate extends Candidate {
 const COMMON_NAME_MOST = 64;
 
 /** What is asked for, with its names settled between the CSR, the call and the profile's rule for common names. */
-export function candidateFrom({ csr, profile, grant, names: texts, subject, validity, life }: Asked): NamedCandidate {
+export function candidateFrom({ csr, profile, grant, names: texts, namesReplace = false, subject, validity, life }: Asked): NamedCandidate {
   const faults: string[] = [];
   const settled = { profile, publicKey: csr.publicKey, extensions: csr.extensions, validity, grant, ...organizationOf(subject) };
   const bare = texts === undefined && csr.names.length === 0 && csr.commonName === undefined;
   // A renewal whose CSR only proves the new key: the names are those of the certificate presented.
   if (bare && grant.renewal !== undefined) return { ...settled, nameFaults: [], ...grant.renewal };
-  const names = namesAsked(csr, texts, faults);
+  const names = namesAsked(csr.names, { texts, replace: namesReplace }, faults);
   const commonName = settleCommonName(subject?.commonName ?? csr.commonName, profile, names, faults);
   return { ...settled, names, nameFaults: faults, commonName, life };
 }
@@ -46,8 +47,8 @@ const organizationOf = ({ organization, organizationalUnit }: NonNullable<IssueI
   ({ ...(organization === undefined ? {} : { organization }), ...(organizationalUnit === undefined ? {} : { organizationalUnit }) });
 
 /** The CSR's names, or those given beside it; where both are there they must say the same. */
-function namesAsked(csr: CertificationRequest, texts: readonly string[] | undefined, faults: string[]): Name[] {
-  if (texts === undefined) return [...csr.names];
+function namesAsked(inRequest: CertificationRequest['names'], { texts, replace }: { readonly texts: readonly string[] | undefined; readonly replace: boolean }, faults: string[]): Name[] {
+  if (texts === undefined) return [...inRequest];
   const given: Name[] = [];
   for (const text of texts) {
     try {
@@ -58,8 +59,8 @@ function namesAsked(csr: CertificationRequest, texts: readonly string[] | undefi
       faults.push(`${JSON.stringify(text.slice(0, 256))}: ${error.detail}`);
     }
   }
-  if (csr.names.length > 0 && faults.length === 0) {
-    const inCsr = new Set(csr.names.map(nameToText));
+  if (inRequest.length > 0 && !replace && faults.length === 0) {
+    const inCsr = new Set(inRequest.map(nameToText));
     const differing = [...given.map(({ value }) => value).filter((value) => !inCsr.delete(value)), ...inCsr];
     if (differing.length > 0) faults.push(`"names" and the CSR differ in ${differing.map((value) => JSON.stringify(value)).join(', ')}; expected the same names, or names in one of the two`);
   }

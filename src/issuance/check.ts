@@ -34,7 +34,7 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
   }
   try {
     const csr = parseCertificationRequest(input.csr);
-    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, subject: input.subject, validity: validityOf(context, input), life: input.life });
+    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, namesReplace: input.namesReplace, subject: input.subject, validity: validityOf(context, input), life: input.life });
     // A key of absurd size or exponent never reaches the verification; the key step refuses it.
     const possessionProved = cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0;
     if (possessionProved) verifyPossession(csr);
@@ -79,6 +79,8 @@ export async function stepsFor(context: IssuanceContext, identity: Identity, { c
       ? { name: 'possession', outcome: 'passed', reason: 'the CSR is signed with its own key', time: now }
       : { name: 'possession', outcome: 'failed', reason: 'not verified: the key is refused', time: now },
   ];
+  const { key } = candidate.grant;
+  if (key !== undefined && key !== keyHash) known.push({ name: 'bound-key', outcome: 'failed', reason: 'what the requester proved was for another key than the CSR has; expected the key of the challenge', time: now });
   if (looks ? await context.isBlocked(keyHash) : context.isBlockedHere(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: BLOCKED, time: now });
   return [...known, ...steps];
 }

@@ -23,6 +23,8 @@ export interface IssueInput {
   readonly csr: Uint8Array;
   readonly profile?: string | undefined;
   readonly names?: readonly string[] | undefined;
+  /** True where they stand in place of those of the CSR, as with cfssl; else both must say the same. */
+  readonly namesReplace?: boolean | undefined;
   /** What the certificate's subject is to say, as the door has allowed it: in place of the CSR's common name, and of the profile's organization. */
   readonly subject?: AskedSubject | undefined;
   /** Seconds. */

@@ -9,6 +9,8 @@ export interface Grant {
   readonly maxValidity?: number;
   /** Where set, each certificate counts as a use of this token, and the same CSR is answered with its first request. */
   readonly token?: { readonly id: string; readonly uses: number };
+  /** Where set, the only key that may be certified: SHA-256 of its SubjectPublicKeyInfo, hex. */
+  readonly key?: string;
   /**
    * Where set, what proved the identity is good for one certificate, and the same CSR is answered with that: its unique name, and until when it is
    * remembered, seconds since the epoch.

@@ -199,6 +199,8 @@ export interface TokenRecord {
   readonly maxValidity?: number;
   readonly note?: string;
   readonly revokedAt?: number;
+  /** Where a node has earned it by a proof of what it is: whose requests they are, how that was proved, and the only key that may be certified (SHA-256 of its SubjectPublicKeyInfo, hex). */
+  readonly attested?: { readonly name: string; readonly proof: string; readonly keyHash: string };
 }
 
 export interface TokenStore {

@@ -4,7 +4,16 @@ import { under } from '../../client/address.ts';
 import { followEvents, type ServerEvent } from '../../client/event-stream.ts';
 import { Failure } from '../../client/failure.ts';
 import { backOff } from './alarm.ts';
-import type { Tell } from './watch.ts';
+import type { Tell } from '../tell.ts';
+
+/** A certificate that was revoked, put on hold, or released. `at`: seconds since the epoch. */
+export interface StandingChange {
+  readonly authority: string;
+  /** Lower-case hex. */
+  readonly serial: string;
+  readonly status: 'revoked' | 'held' | 'released';
+  readonly at: number;
+}
 
 export interface EventsOptions {
   readonly service: URL;
@@ -13,6 +22,8 @@ export interface EventsOptions {
   readonly call: () => void;
   /** An authority's full CRL with this number was published. */
   readonly published: (authority: string, number: bigint) => void;
+  /** Told of each change of a certificate's standing: nothing but the connection vouches for it, and CRLs say the rest. */
+  readonly changed?: (change: StandingChange) => void;
   /** Longest time between two attempts to connect, milliseconds. */
   readonly mostPause: number;
 }
@@ -21,7 +32,7 @@ export interface EventsOptions {
 const LASTED = 10_000;
 
 /** Listens to the service's events until the signal comes, and calls for a look at each new CRL, and whenever some may have been missed. */
-export async function hearEvents({ service, agent, call, published, mostPause }: EventsOptions, { now, random, tell }: { readonly now: () => number; readonly random: () => number; readonly tell: Tell }, signal: AbortSignal): Promise<void> {
+export async function hearEvents({ service, agent, call, published, changed, mostPause }: EventsOptions, { now, random, tell }: { readonly now: () => number; readonly random: () => number; readonly tell: Tell }, signal: AbortSignal): Promise<void> {
   let lastEventId = '';
   let failures = 0;
   let quiet = false;
@@ -41,6 +52,8 @@ export async function hearEvents({ service, agent, call, published, mostPause }:
           if (event.event === 'reset') call();
           const crl = event.event === 'crl' ? fullCrlOf(event) : undefined;
           if (crl !== undefined) published(crl.authority, crl.number);
+          const change = event.event === 'revocation' && changed !== undefined ? changeOf(event) : undefined;
+          if (change !== undefined) changed?.(change);
         },
       });
     } catch (error) {
@@ -61,6 +74,18 @@ function fullCrlOf({ data }: ServerEvent): { readonly authority: string; readonl
   try {
     const { authority, document, number } = JSON.parse(data) as { authority?: unknown; document?: unknown; number?: unknown };
     return document === 'full' && typeof authority === 'string' && typeof number === 'string' && /^[0-9]{1,49}$/.test(number) ? { authority, number: BigInt(number) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined where it is not understood. */
+function changeOf({ data }: ServerEvent): StandingChange | undefined {
+  try {
+    const { authority, serial, status, at } = JSON.parse(data) as Partial<Record<string, unknown>>;
+    const seconds = typeof at === 'string' ? Date.parse(at) / 1000 : Number.NaN;
+    const good = typeof authority === 'string' && typeof serial === 'string' && /^([0-9a-f]{2}){1,20}$/.test(serial) && Number.isFinite(seconds);
+    return good && (status === 'revoked' || status === 'held' || status === 'released') ? { authority, serial, status, at: seconds } : undefined;
   } catch {
     return undefined;
   }

@@ -4,14 +4,10 @@ import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import { X509Error } from '../../x509/errors.ts';
 import { type Alarm, backOff, type Pause } from './alarm.ts';
 import { type KeptCrl, checkBegun, checkCrl, checkFollows } from './kept-crl.ts';
+import type { Level, Tell } from '../tell.ts';
 import type { OwedCommand } from './owed-command.ts';
 import { type CrlSource, type FindSources, fetchCrl } from './source.ts';
 import type { CrlTarget, OwnedCrl } from './targets.ts';
-
-export type Level = 'info' | 'warn' | 'error';
-
-/** Told to whoever reads the output; `facts` are for programs. */
-export type Tell = (level: Level, event: string, message: string, facts?: Readonly<Record<string, string | number>>) => void;
 
 export interface WatchOptions {
   readonly find: FindSources;
@@ -19,6 +15,10 @@ export interface WatchOptions {
   readonly command: OwedCommand | undefined;
   /** Milliseconds from one look to the next where nothing calls for one sooner. */
   readonly poll: number;
+  /** True where each CRL helps by itself; else one that is missing keeps all others back. */
+  readonly partial?: boolean;
+  /** Told after each look, whether nothing failed. */
+  readonly looked?: (good: boolean) => void;
 }
 
 export interface WatchSurroundings {
@@ -55,7 +55,7 @@ const LEAST_SHARE = 0.1;
 /** How often, and how many times, what was told of is looked for, milliseconds. */
 const LAG = { pause: 250, most: 20 };
 
-export function crlWatch({ find, target, command, poll }: WatchOptions, { now, random, tell }: WatchSurroundings): CrlWatch {
+export function crlWatch({ find, target, command, poll, partial = false, looked }: WatchOptions, { now, random, tell }: WatchSurroundings): CrlWatch {
   let held: readonly Held[] = [];
   let stamp: string | undefined;
   const toldAt = new Map<string, number>();
@@ -93,7 +93,7 @@ export function crlWatch({ find, target, command, poll }: WatchOptions, { now, r
   const put = (changed: ReadonlyMap<Held, Held>): void => {
     const all = held.map((one) => changed.get(one) ?? one);
     const owned = all.filter((one): one is Held & OwnedOf => one.crl !== undefined).map(({ source: { authority, issuer }, crl }): OwnedCrl => ({ authority, issuer, crl }));
-    if (owned.length < all.length) {
+    if (owned.length < all.length && !partial) {
       // A reader that finds one of two refuses everything: better the old file, or none.
       if (changed.size > 0) tell('warn', 'incomplete', `not written: there is no CRL yet of ${all.filter(({ crl }) => crl === undefined).map(({ source }) => source.authority).join(', ')}`);
       return;
@@ -148,7 +148,9 @@ export function crlWatch({ find, target, command, poll }: WatchOptions, { now, r
       good = false;
     }
     warn();
-    return good && held.every(({ crl }) => crl !== undefined && crl.nextUpdate > now() / 1000);
+    good &&= held.every(({ crl }) => crl !== undefined && crl.nextUpdate > now() / 1000);
+    looked?.(good);
+    return good;
   };
 
   const isBehind = (): boolean => held.some(({ source: { authority }, crl }) => (crl?.number ?? 0n) < (expected.get(authority) ?? 0n));

@@ -7,7 +7,7 @@ import { hearEvents } from '../../agent/crl/hear-events.ts';
 import { owedCommand } from '../../agent/crl/owed-command.ts';
 import { type FindSources, serviceSources } from '../../agent/crl/source.ts';
 import { type CrlFormat, type CrlTarget, fileTarget, hashDirectoryTarget } from '../../agent/crl/targets.ts';
-import { type Tell, crlWatch } from '../../agent/crl/watch.ts';
+import { crlWatch } from '../../agent/crl/watch.ts';
 import { runCommand } from '../../agent/run-command.ts';
 import { openClient } from '../../client/chancery-client.ts';
 import { Failure } from '../../client/failure.ts';
@@ -19,7 +19,8 @@ import { trustedRoots } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { AlreadyTold, toFailure } from '../report-failure.ts';
 import { DATA_OPTION, type PlaceOptions, serviceUrl } from '../settings.ts';
-import { painter, printable } from '../text.ts';
+import { teller } from '../teller.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 interface Options extends PlaceOptions {
   readonly url?: string;
@@ -80,7 +81,7 @@ export function addCrlWatch(parent: Command, context: Context): void {
 async function watch(context: Context, options: Options): Promise<void> {
   checkUsage(options);
   const target = targetOf(options);
-  const tell = telling(context, options.json === true);
+  const tell = teller(context, options.json === true);
   const { exec } = options;
   const quiet = options.json === true;
   const command = exec === undefined ? undefined : owedCommand({
@@ -127,18 +128,6 @@ async function watch(context: Context, options: Options): Promise<void> {
   }
 }
 
-/** Runs until SIGTERM or SIGINT. */
-async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  const end = (): void => stop.abort();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, end);
-  try {
-    await work(stop.signal);
-  } finally {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.removeListener(name, end);
-  }
-}
-
 function targetOf({ out, hashDir, format }: Options): CrlTarget {
   if (hashDir !== undefined) {
     mkdirSync(resolve(hashDir), { recursive: true, mode: 0o755 });
@@ -179,22 +168,6 @@ async function sourcesOf(context: Context, options: Options, agent: Agent): Prom
   const client = openClient({ url: await serviceUrl(context, options), roots: [trustedRoots(context, options)], credentials: { kind: 'none' } });
   const wanted = authority.length === 0 && isDer(options) ? ['issuing'] : authority;
   return { find: serviceSources(client, agent, wanted), service: client.url, close: () => client.close() };
-}
-
-const STREAMS = { info: 'stdout', warn: 'stderr', error: 'stderr' } as const;
-
-/** One line for each thing that happens; with `json`, all of them as objects on standard output. */
-function telling(context: Context, json: boolean): Tell {
-  return (level, event, message, facts = {}) => {
-    const time = new Date(context.now()).toISOString();
-    if (json) {
-      context.stdout.write(`${JSON.stringify({ time, level, event, message, ...facts })}\n`);
-      return;
-    }
-    const stream = STREAMS[level];
-    const paint = painter(context, stream);
-    context[stream].write(`${paint('dim', time)} ${level === 'info' ? '' : `${paint(level === 'warn' ? 'yellow' : 'red', level)} `}${printable(message)}\n`);
-  };
 }
 
 const milliseconds = (text: string): number => (parseDuration(text) ?? 0) * SECOND;

@@ -1,0 +1,22 @@
+import { issuersOf } from '../../config/oidc-issuers.ts';
+import { keysFrom } from '../../oidc-issuers.ts';
+import { type Check, type Finding, type Patient, fail, ok } from './check.ts';
+
+/** Looks at the issuers whose tokens are believed: whether their keys can be had from here. */
+export const OIDC_CHECKS: readonly Check[] = [{ name: 'token issuers', look: issuers }];
+
+async function issuers({ config }: Patient): Promise<Finding> {
+  const settings = config === undefined ? [] : issuersOf(config);
+  if (settings.length === 0) return ok('none is configured');
+  const found = await Promise.all(settings.map(async (one) => {
+    try {
+      const keys = keysFrom(one);
+      return { name: one.name, count: (keys instanceof Function ? await keys() : keys).length };
+    } catch (error) {
+      return { name: one.name, problem: error instanceof Error ? error.message : String(error) };
+    }
+  }));
+  const bad = found.filter(({ problem }) => problem !== undefined);
+  if (bad.length > 0) return fail(bad.map(({ name, problem = '' }) => `${name}: ${problem}`).join('; '), 'tokens of it are refused: look at oidc.issuers, its address, ca and permitNetworks');
+  return ok(found.map(({ name, count = 0 }) => `${name} (${count} ${count === 1 ? 'key' : 'keys'})`).join(', '));
+}

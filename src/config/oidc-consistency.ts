@@ -1,0 +1,94 @@
+import { faultsOfRule, type RuleSettings } from '../identity/rules/rule.ts';
+import { compileProfiles, ProfileError } from '../policy/profile.ts';
+import { parseCidr } from '../x509/ip-address.ts';
+import type { Config } from './config.ts';
+import { formatDuration } from './duration.ts';
+import type { Inconsistency } from './faults.ts';
+import { type IssuerSettings, issuersOf } from './oidc-issuers.ts';
+import { ruleOf } from './rule-schema.ts';
+
+/** Further apart, clocks are wrong, and a token lives on for as long after its end. */
+const MOST_SKEW = 300;
+
+/** What is wrong with `oidc` that no value shows by itself. */
+export function oidcInconsistencies(config: Config): readonly Inconsistency[] {
+  const { oidc } = config;
+  const issuers = issuersOf(config);
+  const faults: Inconsistency[] = [];
+  if (oidc.refreshKeys < 10) faults.push({ path: ['oidc', 'refreshKeys'], problem: `is ${formatDuration(oidc.refreshKeys)}`, expected: 'at least 10s' });
+  if (oidc.keepKeys < oidc.refreshKeys) {
+    faults.push({ path: ['oidc', 'keepKeys'], about: [['oidc', 'refreshKeys']], problem: `is ${formatDuration(oidc.keepKeys)}`, expected: `at least oidc.refreshKeys (${formatDuration(oidc.refreshKeys)})` });
+  }
+  const profiles = usableProfiles(config);
+  for (const [index, issuer] of issuers.entries()) {
+    const at = ['oidc', 'issuers', issuer.name];
+    const same = issuers.slice(0, index).find((earlier) => earlier.issuer !== undefined && earlier.issuer === issuer.issuer);
+    if (same !== undefined) faults.push({ path: at, about: [['oidc', 'issuers', same.name]], problem: `has the issuer of oidc.issuers.${same.name}`, expected: 'each issuer once, with all its audiences and rules' });
+    faults.push(...issuerFaults(issuer).map((fault) => ({ ...fault, path: [...at, ...fault.path] })));
+    for (const [number, written] of issuer.rules.entries()) {
+      const rule = ruleOf(written);
+      faults.push(...ruleFaults(rule, issuer, profiles).map((fault) => ({ ...fault, path: [...at, 'rules', number, ...fault.path] })));
+    }
+  }
+  return faults;
+}
+
+function issuerFaults(issuer: IssuerSettings): readonly Inconsistency[] {
+  const given = (['jwks', 'jwksFile', 'jwksUri'] as const).filter((name) => issuer[name] !== undefined);
+  const fetches = issuer.jwks === undefined && issuer.jwksFile === undefined;
+  const addresses = fetches ? [[issuer.jwksUri === undefined ? 'issuer' : 'jwksUri', issuer.jwksUri ?? issuer.issuer] as const] : [];
+  const faults: readonly (Inconsistency | undefined)[] = [
+    issuer.issuer === undefined ? (issuer.preset === 'azure' ? missing('tenant', 'the number of the directory, or the issuer') : missing('issuer', 'the issuer as in its tokens (iss), or a preset')) : undefined,
+    issuer.tenant !== undefined && issuer.preset !== 'azure' ? { path: ['tenant'], problem: 'is set', expected: 'preset azure with it' } : undefined,
+    issuer.audience.length === 0 ? missing('audience', 'for whom tokens must be: publicUrl.https, or an audience here') : undefined,
+    given.length > 1 ? { path: [given[1] ?? ''], problem: `and ${given[0]} are both set`, expected: 'one of them' } : undefined,
+    issuer.clockSkew > MOST_SKEW ? { path: ['clockSkew'], problem: `is ${formatDuration(issuer.clockSkew)}`, expected: `at most ${formatDuration(MOST_SKEW)}` } : undefined,
+    issuer.maxLifetime === 0 ? { path: ['maxLifetime'], problem: 'is no time at all', expected: 'at least 1s' } : undefined,
+    issuer.rules.length === 0 ? { path: ['rules'], problem: 'is empty, so that nobody gets anything', expected: 'at least one rule' } : undefined,
+    ...addresses.map(([name, text]) => (text === undefined || isAddress(text, issuer.allowHttp) ? undefined
+      : { path: [name], problem: `is ${JSON.stringify(text)}`, expected: `an address that begins with https://${issuer.allowHttp ? ' or http://' : ''}, without user, query and fragment` })),
+    issuer.bearerFile !== undefined && issuer.allowHttp ? { path: ['allowHttp'], problem: 'would show the token of bearerFile to everybody on the way', expected: 'one of them' } : undefined,
+    ...issuer.permitNetworks.map((network, index) => (parseCidr(network) !== undefined ? undefined
+      : { path: ['permitNetworks', index], problem: `is ${JSON.stringify(network)}`, expected: 'a network without bits behind its prefix, such as 10.0.0.0/8 or fd00::/8' })),
+  ];
+  return faults.filter((fault) => fault !== undefined);
+}
+
+const missing = (name: string, expected: string): Inconsistency => ({ path: [name], problem: 'is missing', expected });
+
+function isAddress(text: string, allowHttp: boolean): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return (protocol === 'https:' || (allowHttp && protocol === 'http:')) && username + password + search + hash === '';
+}
+
+function ruleFaults(rule: RuleSettings, { owners }: IssuerSettings, profiles: ReadonlySet<string> | undefined): readonly Inconsistency[] {
+  const faults: Inconsistency[] = faultsOfRule(rule).map(({ at, problem }) => ({ path: at, problem, expected: 'a claim, or a template of names' }));
+  const conditions = Object.entries(rule.when);
+  if (conditions.length === 0) faults.push({ path: ['when'], problem: 'has no condition', expected: 'at least one claim that must match' });
+  const fixed = owners === undefined || conditions.some(([claim, patterns]) => Object.hasOwn(owners, claim) && patterns.every((pattern) => owners[claim]?.test(pattern)));
+  if (conditions.length > 0 && !fixed) {
+    faults.push({ path: ['when'], problem: 'would hold for strangers: this issuer gives tokens to everybody', expected: `one of ${Object.keys(owners ?? {}).join(', ')}, without a * in what says whose it is` });
+  }
+  for (const [index, text] of rule.names.entries()) {
+    if (runsTogether(text)) faults.push({ path: ['names', index], problem: `has two claims in one part: a-b with c, and a with b-c, would be one name`, expected: 'a dot or slash between two claims' });
+  }
+  if (profiles !== undefined && !profiles.has(rule.profile)) {
+    faults.push({ path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which there is not, or which is kept for operators`, expected: `one of ${[...profiles].join(', ')}` });
+  }
+  return faults;
+}
+
+/** Whether two who differ could fill the template so that it becomes the same name. */
+const runsTogether = (template: string): boolean =>
+  template.replace(/\{\{[^{}]*\}\}/g, '\0').split(/[./@]/).some((part) => part.split('\0').length > 2) || (template.match(/\| *path\b/g) ?? []).length > 1;
+
+/** Those that others than operators may have; undefined where the profiles have faults of their own. */
+function usableProfiles({ profiles }: Config): ReadonlySet<string> | undefined {
+  try {
+    return new Set([...compileProfiles(profiles).values()].filter(({ operatorsOnly }) => !operatorsOnly).map(({ name }) => name));
+  } catch (error) {
+    if (error instanceof ProfileError) return undefined;
+    throw error;
+  }
+}

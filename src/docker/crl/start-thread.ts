@@ -1,0 +1,64 @@
+import { Worker } from 'node:worker_threads';
+import { backOff } from '../../agent/crl/alarm.ts';
+import type { Tell } from '../../agent/tell.ts';
+import type { Message, News, WatchSettings } from './news.ts';
+
+export interface CrlThread {
+  /** Resolves when it has looked for every CRL once, with success or not. */
+  readonly looked: Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface CrlThreadOptions {
+  readonly learn: (news: News) => void;
+  readonly tell: Tell;
+}
+
+/** Between two starts at the most, and for an end that was asked for, milliseconds. */
+const MOST_PAUSE = 60_000;
+const GRACE = 2000;
+/** A thread that lived so long was a good one, milliseconds. */
+const LASTED = 60_000;
+
+/** Starts the thread that watches CRLs; should it die, another one: until then what was learned counts. */
+export function startCrlThread(settings: WatchSettings, { learn, tell }: CrlThreadOptions): CrlThread {
+  let worker: Worker | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopping = false;
+  let deaths = 0;
+  let done = (): void => {};
+  const looked = new Promise<void>((resolve) => { done = resolve; });
+
+  const start = (): void => {
+    const began = performance.now();
+    const thread = new Worker(new URL('./thread.js', import.meta.url), { workerData: settings });
+    worker = thread;
+    thread.on('message', (message: Message) => {
+      if ('line' in message) return tell(message.line.level, message.line.event, message.line.message, message.line.facts);
+      learn(message.news);
+      if (message.news.kind === 'looked') done();
+    });
+    thread.on('error', (error) => tell('error', 'thread', `the watch of the CRLs failed: ${error.message}`));
+    thread.on('exit', () => {
+      if (stopping) return;
+      deaths = performance.now() - began > LASTED ? 1 : deaths + 1;
+      timer = setTimeout(start, backOff(deaths, MOST_PAUSE, Math.random));
+    });
+  };
+  start();
+
+  return {
+    looked,
+    stop: async () => {
+      stopping = true;
+      clearTimeout(timer);
+      const thread = worker;
+      if (thread === undefined) return;
+      const ended = new Promise<void>((resolve) => { thread.once('exit', () => resolve()); });
+      thread.postMessage('stop');
+      const late = setTimeout(() => void thread.terminate(), GRACE);
+      await ended;
+      clearTimeout(late);
+    },
+  };
+}

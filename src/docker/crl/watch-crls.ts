@@ -1,0 +1,110 @@
+import { Agent } from 'node:https';
+import { alarm, pauseUnless } from '../../agent/crl/alarm.ts';
+import { hearEvents } from '../../agent/crl/hear-events.ts';
+import { type CrlSource, type FindSources, serviceSources } from '../../agent/crl/source.ts';
+import type { OwnedCrl } from '../../agent/crl/targets.ts';
+import { crlWatch } from '../../agent/crl/watch.ts';
+import type { Tell } from '../../agent/tell.ts';
+import { openClient } from '../../client/chancery-client.ts';
+import { Failure } from '../../client/failure.ts';
+import { parseCertificate } from '../../x509/certificate.ts';
+import { parseCrl } from '../../x509/crl.ts';
+import { equalBytes } from '../../x509/der/writer.ts';
+import { indexSerials } from '../revoked-serials.ts';
+import type { News, WatchSettings } from './news.ts';
+import { type StateFolder, stateFolder } from './state-folder.ts';
+
+export interface WatchSurroundings {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly tell: Tell;
+  readonly learn: (news: News) => void;
+}
+
+/** Longest time between two attempts to listen to events, milliseconds. */
+const MOST_PAUSE = 30_000;
+
+/**
+ * Watches CRLs until the signal comes, and tells what they say: at once those that were kept, then every newer one, and between
+ * them what the service's events say.
+ */
+export async function watchCrls(settings: WatchSettings, { now, random, tell, learn }: WatchSurroundings, signal: AbortSignal): Promise<void> {
+  const agent = new Agent({ keepAlive: true, ...(settings.roots === undefined ? {} : { ca: settings.roots }) });
+  const client = settings.service === undefined ? undefined : openClient({ url: new URL(settings.service), roots: settings.roots === undefined ? [] : [settings.roots], credentials: { kind: 'none' } });
+  const state = stateFolder(settings.state);
+  const learnCrl = ({ authority, issuer, crl: { der, thisUpdate, nextUpdate } }: OwnedCrl): void => {
+    const { entries, summary } = parseCrl(der);
+    learn({ kind: 'crl', authority, issuer: Uint8Array.from(issuer.der), thisUpdate, nextUpdate, serials: indexSerials(entries, summary.count) });
+  };
+  const learnAuthorities = (sources: readonly CrlSource[]): void =>
+    learn({ kind: 'authorities', items: sources.map(({ authority, issuer }) => ({ authority, issuer: Uint8Array.from(issuer.der) })) });
+
+  // 1. What was kept counts before anybody is asked.
+  const before = state.sources(agent);
+  if (before.length > 0) learnAuthorities(before);
+  const known = before.flatMap((source): OwnedCrl[] => {
+    const crl = state.crlOf(source);
+    return crl === undefined ? [] : [{ authority: source.authority, issuer: source.issuer, crl }];
+  });
+  known.forEach(learnCrl);
+
+  // 2. From then on what is new.
+  const fixed = settings.sources.map(({ authority, address, issuer }): CrlSource => ({ authority, address: new URL(address), issuer: parseCertificate(Buffer.from(issuer)), ...(address.startsWith('https:') ? { agent } : {}) }));
+  const asked = client === undefined ? undefined : serviceSources(client, agent, settings.authorities);
+  const find = keptSources({ find: async () => [...fixed, ...await asked?.() ?? []], state, before, learned: learnAuthorities, now, tell });
+  const looked = (good: boolean): void => learn({ kind: 'looked', good, at: now() });
+  const watch = crlWatch({ find, target: state.target(learnCrl, known), command: undefined, poll: settings.poll, partial: true, looked }, { now, random, tell });
+  const news = alarm();
+  const events = client === undefined || !settings.events ? undefined : hearEvents({
+    service: client.url, agent, mostPause: MOST_PAUSE, call: news.call,
+    published: (authority, number) => {
+      if (!watch.concerns(authority)) return;
+      watch.expect(authority, number);
+      news.call();
+    },
+    changed: (change) => learn({ kind: 'revocation', ...change }),
+  }, { now, random, tell }, signal);
+  try {
+    await Promise.all([watch.run(news, pauseUnless(signal), signal), events]);
+  } finally {
+    agent.destroy();
+    client?.close();
+  }
+}
+
+interface KeptSourcesOptions {
+  readonly find: FindSources;
+  readonly state: StateFolder;
+  readonly before: readonly CrlSource[];
+  readonly learned: (sources: readonly CrlSource[]) => void;
+  readonly now: () => number;
+  readonly tell: Tell;
+}
+
+/**
+ * The sources that are found, and those that were before, until their authorities end: their certificates are still about. Where nobody can be
+ * asked, those that were known last.
+ */
+function keptSources({ find, state, before, learned, now, tell }: KeptSourcesOptions): FindSources {
+  let kept = before;
+  return async () => {
+    let found: readonly CrlSource[];
+    try {
+      found = await find();
+    } catch (error) {
+      if (!(error instanceof Failure) || kept.length === 0) throw error;
+      tell('warn', 'authorities', `the authorities cannot be asked for (${error.message}); those of before count`);
+      return kept;
+    }
+    const seconds = now() / 1000;
+    const former = kept.filter(({ issuer }) => issuer.notAfter >= seconds && !found.some((one) => equalBytes(one.issuer.der, issuer.der)));
+    const next = [...found, ...former];
+    if (next.length !== kept.length || !next.every(({ issuer }, index) => equalBytes(issuer.der, kept[index]?.issuer.der ?? new Uint8Array(0)))) {
+      state.keepSources(next);
+      learned(next);
+    }
+    kept = next;
+    return next;
+  };
+}

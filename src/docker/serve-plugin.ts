@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Tell } from '../agent/tell.ts';
+import { Failure } from '../client/failure.ts';
+import { ConfigError } from '../config/faults.ts';
+import type { WatchSettings } from './crl/news.ts';
+import { startCrlThread } from './crl/start-thread.ts';
+import { decider } from './decide.ts';
+import { listenOnSocket, writeSpec } from './plugin-socket.ts';
+import { pluginServer } from './plugin-server.ts';
+import { loadRules } from './rules/load-rules.ts';
+import { standing } from './standing.ts';
+
+export interface PluginSettings {
+  readonly socket: string;
+  /** A file by which Docker finds the socket. */
+  readonly spec: string | undefined;
+  /** File of rules. */
+  readonly rules: string | undefined;
+  readonly stale: 'deny' | 'allow';
+  /** Milliseconds. */
+  readonly mostSilence: number | undefined;
+  readonly local: 'allow' | 'deny';
+  readonly watch: WatchSettings;
+}
+
+export interface PluginSurroundings {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly tell: Tell;
+  /** Calls back when the rules shall be read anew. */
+  readonly onReload: (reload: () => void) => void;
+}
+
+/** The first look may take so long before the plugin answers without it; Docker waits for 15 s, milliseconds. */
+const FIRST_LOOK = 8000;
+
+/** Serves the plugin until the signal comes. Throws Failure and ConfigError for what keeps it from beginning. */
+export async function servePlugin(settings: PluginSettings, { now, tell, onReload }: PluginSurroundings, signal: AbortSignal): Promise<void> {
+  const { socket, spec, rules: file } = settings;
+  let rules = file === undefined ? undefined : loadRules(file);
+  const certificates = standing({ stale: settings.stale, mostSilence: settings.mostSilence, now });
+  const server = pluginServer({ decide: decider({ standing: certificates, rules: () => rules, local: settings.local }), tell });
+  const thread = startCrlThread(settings.watch, { learn: certificates.learn, tell });
+  try {
+    // Who asks before the first look would be refused for no reason of theirs.
+    await Promise.race([thread.looked, sleep(FIRST_LOOK, undefined, { signal, ref: false }).catch(() => {})]);
+    if (signal.aborted) return;
+    await listenOnSocket(server, socket);
+    if (spec !== undefined) writeSpec(spec, socket);
+    onReload(() => {
+      if (file === undefined) return;
+      try {
+        rules = loadRules(file);
+        tell('info', 'rules', `the rules of ${file} are in force`);
+      } catch (error) {
+        if (!(error instanceof ConfigError) && !(error instanceof Failure)) throw error;
+        tell('error', 'rules', `the rules of before stay in force: ${error.message.replaceAll(/\n\s*/g, ' ')}`);
+      }
+    });
+    tell('info', 'ready', `ready on ${socket}`, { socket });
+    if (!signal.aborted) await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }); });
+  } finally {
+    await thread.stop();
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => { server.close(resolve); });
+  }
+}

@@ -1,0 +1,32 @@
+import { readFileSync, statSync } from 'node:fs';
+import { Refused } from '../../errors.ts';
+
+/** What a file says, read again when it has changed: for keys and lists that something else keeps fresh. */
+export type KeptFile<T> = () => T;
+
+/**
+ * Reads the file now, and at each call after which it was changed.
+ * @throws Error now, where it cannot be used; Refused `unavailable` later: what was trusted before is not trusted for ever
+ */
+export function keptFile<T>(path: string, parse: (content: Buffer) => T): KeptFile<T> {
+  const versionOf = (): string => {
+    const { mtimeMs, size, ino } = statSync(path);
+    return `${mtimeMs}/${size}/${ino}`;
+  };
+  const read = (version: string): { readonly version: string; readonly value: T } => ({ version, value: parse(readFileSync(path)) });
+  let kept: { readonly version: string; readonly value: T };
+  try {
+    kept = read(versionOf());
+  } catch (error) {
+    throw new Error(`${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  return () => {
+    try {
+      const version = versionOf();
+      if (version !== kept.version) kept = read(version);
+      return kept.value;
+    } catch (cause) {
+      throw new Refused('unavailable', 'A file by which proofs are checked cannot be used now; an operator finds more in the log.', { cause });
+    }
+  };
+}

@@ -1,0 +1,60 @@
+import { isSignedBy, parsePublicKey, readKeyFields, type SshPublicKey } from './public-key.ts';
+import { SshError, SshReader } from './wire.ts';
+
+/** A host certificate of OpenSSH (PROTOCOL.certkeys), whose signature by the key that it names is good. */
+export interface HostCertificate {
+  readonly key: SshPublicKey;
+  readonly authority: SshPublicKey;
+  readonly keyId: string;
+  readonly serial: bigint;
+  /** Names of the host, at least one, as they are. */
+  readonly principals: readonly string[];
+  /** Seconds since the epoch; `before` does not count any more. */
+  readonly after: bigint;
+  readonly before: bigint;
+}
+
+const MOST_TEXT = 16_384;
+const SUFFIX = '-cert-v01@openssh.com';
+const HOST = 2;
+const MOST_PRINCIPALS = 64;
+
+/** From a line as it stands in `ssh_host_…_key-cert.pub`. Throws SshError, also for a critical option, of which hosts have none that is known. */
+export function parseHostCertificate(line: string): HostCertificate {
+  if (line.length > MOST_TEXT) throw new SshError(`the certificate has ${line.length} characters; at most ${MOST_TEXT} are taken`);
+  const [name = '', base64 = ''] = line.trim().split(/[ \t]+/);
+  const blob = Buffer.from(base64, 'base64');
+  if (blob.length === 0 || blob.toString('base64') !== base64) throw new SshError('it is no line of a certificate: type, base64, comment');
+  const reader = new SshReader(blob);
+  const type = reader.text('the certificate\'s type');
+  if (type !== name || !type.endsWith(SUFFIX)) throw new SshError(`${JSON.stringify(type.slice(0, 64))} is no certificate of OpenSSH`);
+  reader.string('the nonce');
+  const key = readKeyFields(reader, type.slice(0, -SUFFIX.length));
+  const serial = reader.uint64('the serial');
+  if (reader.uint32('the kind') !== HOST) throw new SshError('it is no host certificate');
+  const keyId = reader.string('the key id').toString('utf8');
+  const principals = readPrincipals(reader.string('the principals'));
+  const [after, before] = [reader.uint64('the beginning'), reader.uint64('the end')];
+  if (reader.string('the critical options').length > 0) throw new SshError('it has a critical option, which is not understood');
+  // Extensions are for users; none of them binds a host.
+  reader.string('the extensions');
+  reader.string('the reserved part');
+  const authority = parsePublicKey(reader.string('the authority\'s key'));
+  const signed = blob.subarray(0, reader.offset);
+  const signature = reader.string('the signature');
+  reader.finish('the certificate');
+  if (!isSignedBy(authority, signed, signature)) throw new SshError('its signature is not by the authority that it names');
+  return { key, authority, keyId, serial, principals, after, before };
+}
+
+function readPrincipals(octets: Buffer): string[] {
+  const reader = new SshReader(octets);
+  const principals: string[] = [];
+  while (!reader.atEnd) {
+    if (principals.length === MOST_PRINCIPALS) throw new SshError(`it names more than ${MOST_PRINCIPALS} hosts`);
+    principals.push(reader.text('a principal'));
+  }
+  // To OpenSSH such a certificate is good for every host.
+  if (principals.length === 0) throw new SshError('it names no host, which would stand for every host');
+  return principals;
+}

@@ -1,0 +1,27 @@
+import { sha256 } from '../../digest.ts';
+import type { Certificate } from '../../x509/certificate.ts';
+import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
+import { OID } from '../../x509/oids.ts';
+import { attributesOf, type Attested } from './attestor.ts';
+import { certificateNames } from '../../x509/extensions.ts';
+
+/** What a trusted certificate says of its holder. `how`: what was proved besides. */
+export function attestedBy(leaf: Certificate, path: readonly Certificate[], how: string): Attested {
+  const names = certificateNames(leaf.extensions);
+  const ofKind = (kind: string): string[] => names.filter((name) => name.kind === kind).map(({ value }) => value);
+  const ofType = (type: string): string[] => leaf.subjectName.filter((attribute) => attribute.type === type).map(({ value }) => value);
+  const fingerprint = sha256(leaf.der);
+  const anchor = path.at(-1) as Certificate;
+  const subject = distinguishedNameToText(leaf.subjectName);
+  const attributes = attributesOf({
+    commonName: ofType(OID.commonName), organization: ofType(OID.organizationName), organizationalUnit: ofType(OID.organizationalUnitName),
+    dns: ofKind('dns'), ip: ofKind('ip'), email: ofKind('email'), uri: ofKind('uri'),
+    serial: leaf.serial, issuer: distinguishedNameToText(leaf.issuerName), fingerprint, anchor: sha256(anchor.der),
+  });
+  return {
+    // Two certificates may have the same subject: who holds one is not who holds the other.
+    name: `${names[0]?.value ?? subject}#${fingerprint.slice(0, 32)}`,
+    attributes,
+    proof: `certificate "${subject}" (serial ${leaf.serial}), trusted by way of "${distinguishedNameToText(anchor.subjectName)}"; ${how}`,
+  };
+}

@@ -1,0 +1,85 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { JsonError, parseStrictJson } from '../../strict-json.ts';
+import { type Algorithm, ALGORITHMS, isAlgorithm, type KeyKind } from './algorithms.ts';
+
+/** A public key of an issuer, good for signatures. */
+export interface IssuerKey {
+  readonly kid: string | undefined;
+  readonly kind: KeyKind;
+  /** The one algorithm that it says it is for (RFC 7517 4.4). */
+  readonly alg: string | undefined;
+  readonly key: KeyObject;
+}
+
+export type KeySet = readonly IssuerKey[];
+
+/** A document of keys that cannot be used. `message` follows the name of where it came from. */
+export class BadKeySet extends Error {
+  override readonly name = 'BadKeySet';
+}
+
+const MOST_KEYS = 100;
+const MOST_KID = 512;
+/** RSA: fewer bits can be broken, a longer key costs us more than it can be worth (RFC 7518 3.3 wants 2048 at least). */
+const BITS = { least: 2048, most: 8192 };
+/** Members that only a private or symmetric key has (RFC 7518 6): such a key is burnt, whoever made it public. */
+const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+
+/**
+ * Reads a JWK set (RFC 7517 5). Keys of other kinds, for other uses, or that are wrong are left out, as RFC 7517 5 wants; a set without a
+ * usable key is refused.
+ * @throws BadKeySet
+ */
+export function parseKeySet(bytes: Uint8Array): KeySet {
+  const { keys } = jsonObject(bytes);
+  if (!Array.isArray(keys)) throw new BadKeySet('is no JWK set: it has no list "keys" (RFC 7517 5)');
+  if (keys.length > MOST_KEYS) throw new BadKeySet(`has ${keys.length} keys; at most ${MOST_KEYS} are taken`);
+  const usable = keys.map(issuerKey).filter((key) => key !== undefined);
+  if (usable.length === 0) throw new BadKeySet('has no key that can verify a signature (RSA of 2048 to 8192 bits, EC P-256, P-384 or P-521, OKP Ed25519)');
+  return usable;
+}
+
+/** A JSON object from elsewhere, strictly. @throws BadKeySet */
+export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    if (!(error instanceof JsonError) && !(error instanceof TypeError)) throw error;
+    throw new BadKeySet('is no JSON that names each member once', { cause: error });
+  }
+  throw new BadKeySet('is no JSON object');
+}
+
+function issuerKey(value: unknown): IssuerKey | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const jwk = value as Readonly<Record<string, unknown>>;
+  const { kty, crv, use, alg, kid, key_ops: operations } = jwk;
+  const kind = Object.values<KeyKind>(ALGORITHMS).find((one) => one.kty === kty && one.crv === (kty === 'RSA' ? undefined : crv));
+  const forSignatures = (use === undefined || use === 'sig') && (operations === undefined || (Array.isArray(operations) && operations.includes('verify')));
+  if (kind === undefined || !forSignatures || PRIVATE.some((name) => Object.hasOwn(jwk, name))) return undefined;
+  if (alg !== undefined && !(isAlgorithm(alg) && ALGORITHMS[alg].kty === kty)) return undefined;
+  if (kid !== undefined && (typeof kid !== 'string' || kid.length > MOST_KID)) return undefined;
+  const key = imported(jwk as JsonWebKey);
+  return key === undefined ? undefined : { kid, kind, alg, key };
+}
+
+/** Undefined where the numbers are no key: off the curve, too short, too long. */
+function imported({ kty, crv, n, e, x, y }: JsonWebKey): KeyObject | undefined {
+  try {
+    const key = createPublicKey({ key: { kty, crv, n, e, x, y } as JsonWebKey, format: 'jwk' });
+    const { modulusLength: bits = BITS.least, publicExponent: exponent = 65_537n } = key.asymmetricKeyDetails ?? {};
+    return bits < BITS.least || bits > BITS.most || exponent < 3n || exponent > 0xffff_ffffn ? undefined : key;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The keys with which a token could be signed that names this key and algorithm: of its kind, and for no other algorithm. Without a name all
+ * that fit.
+ */
+export const keysFor = (keys: KeySet, kid: string | undefined, alg: Algorithm): KeySet => {
+  const { kty, crv }: KeyKind = ALGORITHMS[alg];
+  return keys.filter((key) => (kid === undefined || key.kid === kid) && key.kind.kty === kty && key.kind.crv === crv && (key.alg === undefined || key.alg === alg));
+};

@@ -1,0 +1,63 @@
+import { RefusedToken, shown } from './refused-token.ts';
+import type { Members } from './token.ts';
+
+/** What a token must say, whoever issued it. */
+export interface ClaimRules {
+  /** Each audience of the token must be one of these. */
+  readonly audiences: readonly string[];
+  /** How far clocks may differ, seconds. */
+  readonly clockSkew: number;
+  /** The longest life of a token, seconds. */
+  readonly maxLifetime: number;
+}
+
+export interface Registered {
+  readonly subject: string;
+  /** The token's own number, where it has one. */
+  readonly id: string | undefined;
+  /** Seconds since the epoch, as the token says. */
+  readonly expires: number;
+}
+
+const MOST_SUBJECT = 512;
+const MOST_AUDIENCES = 20;
+
+/**
+ * Checks the registered claims (RFC 7519 4.1) of a token whose signature is good and whose `iss` is known: for us alone, begun, not over, not
+ * longer than is allowed. `now` in seconds.
+ * @throws RefusedToken
+ */
+export function checkRegistered(claims: Members, { audiences, clockSkew, maxLifetime }: ClaimRules, now: number): Registered {
+  checkAudience(claims['aud'], audiences);
+  const expires = time(claims, 'exp');
+  const issuedAt = time(claims, 'iat');
+  const notBefore = claims['nbf'] === undefined ? issuedAt : time(claims, 'nbf');
+  // RFC 7519 4.1.4: on or after that time it is not accepted.
+  if (now >= expires + clockSkew) throw new RefusedToken('expired', `it ended ${Math.ceil(now - expires)} s ago; ask its issuer for a new one`, 'exp');
+  if (now < Math.max(issuedAt, notBefore) - clockSkew) {
+    throw new RefusedToken('not-yet-valid', `it begins in ${Math.ceil(Math.max(issuedAt, notBefore) - now)} s; the clocks of its issuer and of this service differ`, notBefore > issuedAt ? 'nbf' : 'iat');
+  }
+  if (expires - issuedAt > maxLifetime) throw new RefusedToken('lifetime', `it lives for ${Math.ceil(expires - issuedAt)} s; at most ${maxLifetime} s are taken`, 'exp');
+  const { sub, jti } = claims;
+  if (!isText(sub) || sub.length > MOST_SUBJECT) throw new RefusedToken('claim', `its "sub" is no text of 1 to ${MOST_SUBJECT} characters without control characters`, 'sub');
+  if (jti !== undefined && !isText(jti)) throw new RefusedToken('claim', 'its "jti" is no text', 'jti');
+  return { subject: sub, id: jti, expires };
+}
+
+/**
+ * RFC 7519 4.1.3. A token that is for somebody else too is refused: each of its recipients could come here with it.
+ */
+function checkAudience(aud: unknown, audiences: readonly string[]): void {
+  const given: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (given.length > 0 && given.length <= MOST_AUDIENCES && given.every((one) => typeof one === 'string' && audiences.includes(one))) return;
+  throw new RefusedToken('audience', `it is for ${aud === undefined ? 'nobody in particular' : shown(aud)}; expected ${audiences.map((one) => JSON.stringify(one)).join(' or ')}, and no other audience`, 'aud');
+}
+
+/** NumericDate (RFC 7519 2): seconds, perhaps with a fraction. */
+function time(claims: Members, name: 'exp' | 'iat' | 'nbf'): number {
+  const value = claims[name];
+  if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER / 1000) return value;
+  throw new RefusedToken('claim', value === undefined ? `it has no "${name}"` : `its "${name}" is no number of seconds since 1970`, name);
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value);

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { ruleOf } from './config/rule-schema.ts';
+import { type IssuerSettings, issuersOf } from './config/oidc-issuers.ts';
+import type { Config } from './config/config.ts';
+import { fetchIssuerKeys } from './identity/oidc/fetch-keys.ts';
+import { fetchedKeys, fixedKeys, type KeySource } from './identity/oidc/key-source.ts';
+import { type KeySet, parseKeySet } from './identity/oidc/key-set.ts';
+import type { Issuer } from './identity/oidc/oidc-token.ts';
+import { compileRule } from './identity/rules/rule.ts';
+import { makeAddressGuard } from './outgoing/address-guard.ts';
+import { makeDial } from './outgoing/dial.ts';
+import { parseNetwork } from './outgoing/network.ts';
+import { systemLookup } from './outgoing/system-lookup.ts';
+
+const SECOND = 1000;
+
+export interface OidcReports {
+  /** Told how each fetch of an issuer's keys ended. */
+  readonly fetched: (issuer: string, error?: Error) => void;
+}
+
+/**
+ * The issuers of the configuration, whose keys are fetched when the first token comes.
+ * @throws the file system's error, BadKeySet: for files of the configuration
+ */
+export const oidcIssuers = (config: Config, clock: () => number, { fetched }: OidcReports): readonly Issuer[] => issuersOf(config).map((settings) => ({
+  name: settings.name,
+  issuer: settings.issuer ?? '',
+  audiences: settings.audience,
+  clockSkew: settings.clockSkew,
+  maxLifetime: settings.maxLifetime,
+  algorithms: settings.algorithms,
+  singleUse: settings.singleUse,
+  rules: settings.rules.map((rule) => compileRule(ruleOf(rule))),
+  keys: keysOf(settings, config, clock, fetched),
+}));
+
+function keysOf(settings: IssuerSettings, { oidc }: Config, clock: () => number, fetched: OidcReports['fetched']): KeySource {
+  const fetch = keysFrom(settings);
+  if (!(fetch instanceof Function)) return fixedKeys(fetch);
+  return fetchedKeys({ fetch, clock, refresh: oidc.refreshKeys * SECOND, keep: oidc.keepKeys * SECOND, fetched: (error) => fetched(settings.name, error) });
+}
+
+/**
+ * The keys that the configuration has, or how they are fetched, once, from the issuer.
+ * @throws the file system's error, BadKeySet
+ */
+export function keysFrom({ jwks, jwksFile, issuer = '', jwksUri, allowHttp, ca, bearerFile, permitNetworks }: IssuerSettings): KeySet | (() => Promise<KeySet>) {
+  if (jwks !== undefined || jwksFile !== undefined) return parseKeySet(jwks === undefined ? readFileSync(jwksFile ?? '') : Buffer.from(jwks));
+  const dial = makeDial(systemLookup, makeAddressGuard(permitNetworks.map(parseNetwork).filter((network) => network !== undefined)));
+  const address = {
+    issuer, jwksUri, allowHttp, ca: ca === undefined ? undefined : readFileSync(ca, 'utf8'),
+    credential: bearerFile === undefined ? undefined : async () => (await readFile(bearerFile, 'utf8')).trim(),
+  };
+  return () => fetchIssuerKeys(dial, address);
+}
