@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'already-decided'
   | 'already-revoked'
   | 'not-held'
+  | 'swarm-root-taken'
   | 'too-many-campaigns'
   | 'not-revocable'
   | 'body-too-large'

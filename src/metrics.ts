@@ -13,6 +13,10 @@ export interface Metrics {
   /** A client asked for one of an authority's CRLs. */
   readonly crlPolled: (authority: string, address: string) => void;
   readonly revoked: (reason: string) => void;
+  /** A call of cfssl's API ended: done, refused, failed. */
+  readonly cfsslCalled: (call: string, outcome: 'done' | 'refused' | 'failed') => void;
+  /** How a node's proof of what it is ended. */
+  readonly attested: (kind: string, outcome: 'accepted' | 'refused' | 'unproved') => void;
   readonly replied: (status: number) => void;
   /** A client's stream of events began (1) or ended (-1). */
   readonly eventStream: (change: 1 | -1) => void;
@@ -60,6 +64,8 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   const parts = new Histogram({ name: 'chancery_issuance_seconds', help: 'Time of each part of the cycle: check, sign, store', labelNames: ['part'], buckets: PART_BUCKETS, registers });
   const published = new Histogram({ name: 'chancery_crl_publication_seconds', help: 'Time to build, sign and store a CRL', labelNames: ['authority'], buckets: PART_BUCKETS, registers });
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
+  const attestations = new Counter({ name: 'chancery_attestations_total', help: 'Proofs of what a node is, by kind: accepted, refused (good, and nothing is allowed), unproved', labelNames: ['kind', 'outcome'], registers });
+  const cfssl = new Counter({ name: 'chancery_cfssl_calls_total', help: 'Calls of the API of cfssl, those of Docker swarms among them, by how they ended: done, refused, failed', labelNames: ['call', 'outcome'], registers });
   const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
   const responders = new Gauge({ name: 'chancery_ocsp_responder_end_seconds', help: 'When the certificate ends that signs OCSP answers, seconds since the epoch', labelNames: ['authority'], aggregator: 'min', registers });
   const oidcTokens = new Counter({ name: 'chancery_oidc_tokens_total', help: 'Tokens of OpenID Connect issuers: accepted, or why they were refused', labelNames: ['issuer', 'outcome'], registers });
@@ -117,6 +123,8 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
       pollers.saw(authority, address);
     },
     revoked: (reason) => revocations.inc({ reason }),
+    cfsslCalled: (call, outcome) => cfssl.inc({ call, outcome }),
+    attested: (kind, outcome) => attestations.inc({ kind, outcome }),
     eventStream: (change) => streams.inc(change),
     eventStreamEnded: (why) => streamsEnded.inc({ why }),
     eventsSent: (event, count) => eventsSent.inc({ event }, count),

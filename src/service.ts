@@ -2,10 +2,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { acmeService } from './acme-service.ts';
+import { attestationDoor } from './attestation-service.ts';
 import { loadAuthorities } from './authority/load.ts';
 import { bearerCredentials } from './bearer-credentials.ts';
 import { readBlockLists } from './block-lists.ts';
 import { ownLease } from './by-one-process.ts';
+import { cfsslDoors } from './cfssl-service.ts';
 import type { Config } from './config/config.ts';
 import type { Core, Issuance } from './core.ts';
 import type { AppOptions } from './http/app.ts';
@@ -22,7 +24,6 @@ import type { IssuanceContext } from './issuance/context.ts';
 import { finishApproved } from './issuance/decide.ts';
 import { issuingProfiles } from './issuance/issuing-profiles.ts';
 import { serialSource } from './issuance/serial.ts';
-import type { PublishedAt } from './issuance/template.ts';
 import { createMetrics } from './metrics.ts';
 import { type CrlService, crlService, scheduleOf } from './crl-service.ts';
 import { ocspResponders } from './ocsp-responders.ts';
@@ -32,6 +33,7 @@ import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
 import { authorityStanding } from './revocation/authority-standing.ts';
 import { renewalDoor } from './renewal-service.ts';
+import { publishedAt } from './published-at.ts';
 import { replicaKeeper } from './replicas.ts';
 import { revocationEvents } from './revocation-events.ts';
 import { tellRevocations } from './revocation/tell-revocations.ts';
@@ -97,18 +99,19 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
   const signing = authorities.all.filter(({ canSign }) => canSign);
   const standing = authorityStanding(store.crls, authorities.all);
   await standing.look();
+  const crls: Core['crls'] = { scheduleOf: (authority) => scheduleOf(config, authority, authorities.root, authorities.issuing) };
   const blocked = new Set([...config.keys.block, ...authorityKeyHashes(authorities)]);
   return {
     config, clock, authorities, store, replicas: store.replicas, metrics, standing, signing,
-    crls: { scheduleOf: (authority) => scheduleOf(config, authority, authorities.root, authorities.issuing) },
+    crls,
     issuanceAt: (httpUrl, report) => {
-      const publishedAt = addressesFor(httpUrl, new Set(signing.map(({ name }) => name)), config.ocsp.serve, config.crl.shards === 0 ? undefined : { authority: authorities.issuing.name, count: config.crl.shards });
+      const at = publishedAt(httpUrl, { config, authorities, signing, crls });
       const issuance: IssuanceContext = {
         store: store.requests,
         isBlocked: async (keyHash) => blocked.has(keyHash) || store.blockedKeys.has(keyHash),
         isBlockedHere: (keyHash) => blocked.has(keyHash),
         looksAreDear: config.store.url.kind !== 'embedded',
-        profiles: issuingProfiles(profiles, authorities, publishedAt, standing.revocationOf),
+        profiles: issuingProfiles(profiles, authorities, at, standing.revocationOf),
         defaultProfile: config.defaultProfile,
         ...eligibility,
         clock,
@@ -117,7 +120,7 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
         counted: metrics.request,
         report,
       };
-      return { issuance, publishedAt };
+      return { issuance, publishedAt: at };
     },
   };
 }
@@ -171,7 +174,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
-    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, renewalDoor(core, restParts.requests.authentication)] };
+    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, ...cfsslDoors({ core, issuance, revocation: restParts.certificates.revocation, crls, authentication: restParts.requests.authentication }), renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
@@ -203,16 +206,6 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     await stop();
     throw error;
   }
-}
-
-/** What certificates of an authority say about where its CRL, OCSP responder and certificate are; nothing where nobody would serve it. */
-function addressesFor(httpUrl: string | undefined, signing: ReadonlySet<string>, ocsp: boolean, shards: { readonly authority: string; readonly count: number } | undefined): (authority: string) => PublishedAt {
-  return (authority) => ({
-    crl: httpUrl !== undefined && signing.has(authority) ? [`${httpUrl}/crl/${authority}.crl`] : [],
-    ...(httpUrl !== undefined && shards?.authority === authority ? { shards: { folder: `${httpUrl}/crl/${authority}/`, count: shards.count } } : {}),
-    issuers: httpUrl === undefined ? [] : [`${httpUrl}/ca/${authority}.crt`],
-    ocsp: httpUrl !== undefined && ocsp && signing.has(authority) ? [`${httpUrl}/ocsp/${authority}`] : [],
-  });
 }
 
 function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt'], log: Logger): Omit<RestOptions, 'events' | 'doors'> {

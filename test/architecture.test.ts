@@ -41,6 +41,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   outgoing: ['x509'],
   'acme/validators': ['x509', 'outgoing'],
   acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'renewal', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
+  cfssl: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http'],
+  // Its managers ask by a part of cfssl's API.
+  swarm: ['x509', 'identity', 'issuance', 'config', 'http', 'http/rest', 'cfssl/asker.ts', 'cfssl/sign-request.ts', 'cfssl/refusal.ts'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
@@ -58,14 +61,14 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/swagger-ui': ['http/rest'],
   asn1js: ['authority'],
   commander: ['cli'],
-  fastify: ['http', 'http/rest', 'http/published', 'acme'],
+  fastify: ['http', 'http/rest', 'http/published', 'acme', 'cfssl'],
   jose: ['identity/oidc'],
   ioredis: ['store/redis'],
   lmdb: ['store/embedded'],
   pino: ['log.ts', 'service.ts', 'serve.ts'],
   'prom-client': ['metrics.ts', 'serve.ts'],
   tldts: ['policy'],
-  typebox: ['config', 'docker', 'http', 'http/rest', 'http/published', 'acme'],
+  typebox: ['config', 'docker', 'http', 'http/rest', 'http/published', 'acme', 'swarm'],
   yaml: ['config'],
 };
 

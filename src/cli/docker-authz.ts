@@ -116,8 +116,9 @@ function watchSettings(context: Context, options: Options): WatchSettings {
   const wrong = from.find((address) => !URL.canParse(address) || !/^https?:/.test(address));
   if (wrong !== undefined) throw new Failure('usage', `'${wrong}' is no http address`, { advice: 'expected for example http://ca.example.com/crl/issuing.crl' });
   const sources = from.map((address, index) => {
-    const file = issuer[index] ?? '';
-    return { authority: basename(file, extname(file)), address, issuer: Uint8Array.from(parseCertificate(pemOrDerOrBase64(readFileSync(file), 'CERTIFICATE')).der) };
+    const { pathname } = new URL(address);
+    const der = pemOrDerOrBase64(readFileSync(issuer[index] ?? ''), 'CERTIFICATE');
+    return { authority: basename(pathname, extname(pathname)), address, issuer: Uint8Array.from(parseCertificate(der).der) };
   });
   const known = enrolled === undefined ? undefined : enrolledAt(resolve(enrolled));
   const url = options.url ?? (known?.url || context.env['CHANCERY_URL'] || undefined);

@@ -32,6 +32,10 @@ import { addRequestsList } from './requests/list.ts';
 import { addRequestsShow } from './requests/show.ts';
 import { addRestore } from './restore.ts';
 import { addServe } from './serve.ts';
+import { addSwarmGrace } from './swarm/grace.ts';
+import { addSwarmList } from './swarm/list.ts';
+import { addSwarmRegister } from './swarm/register.ts';
+import { addSwarmUnregister } from './swarm/unregister.ts';
 import { addTokenCreate } from './token/create.ts';
 import { addTokenList } from './token/list.ts';
 import { addTokenRevoke } from './token/revoke.ts';
@@ -47,6 +51,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
   { name: 'key', about: 'API keys of operators and their programs', commands: [addKeyCreate, addKeyList, addKeyRevoke] },
   { name: 'eab', about: 'keys for external account binding: what lets an ACME client make its account', commands: [addEabCreate, addEabList, addEabRevoke] },
   { name: 'acme', about: 'ACME accounts and orders: list, show, revoke', commands: [addAcmeAccounts, addAcmeOrders, addAcmeOrder, addAcmeRevokeAccount] },
+  { name: 'swarm', about: 'Docker swarms whose nodes have their certificates from here: register, unregister, list, grace', commands: [addSwarmRegister, addSwarmUnregister, addSwarmList, addSwarmGrace] },
   {
     name: 'requests',
     about: 'requests for certificates: list, show, approve, deny',

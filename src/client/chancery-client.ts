@@ -4,7 +4,7 @@ import { under } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
-import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, TokenReply } from './replies.ts';
+import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply } from './replies.ts';
 
 /** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
 export type Credentials =
@@ -63,6 +63,12 @@ export interface ChanceryClient {
   revokeAcmeAccount(id: string): Promise<AcmeAccountReply>;
   listAcmeOrders(query: Query): Promise<PageReply<AcmeOrderReply>>;
   getAcmeOrder(id: string): Promise<AcmeOrderReply>;
+  registerSwarm(swarm: { readonly clusterId: string; readonly root: string }): Promise<SwarmReply>;
+  listSwarms(query: Query): Promise<PageReply<SwarmReply>>;
+  /** One root by its SHA-256, or all. */
+  unregisterSwarm(clusterId: string, root: string | undefined): Promise<SwarmReply>;
+  openSwarmGrace(clusterId: string, duration: string | undefined): Promise<SwarmReply>;
+  closeSwarmGrace(clusterId: string): Promise<SwarmReply>;
   listTokens(query: Query): Promise<PageReply<TokenReply>>;
   revokeToken(id: string): Promise<TokenReply>;
   createApiKey(key: object): Promise<ApiKeyReply>;
@@ -156,6 +162,11 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     revokeAcmeAccount: (id) => json('POST', `/v1/acme/accounts/${encodeURIComponent(id)}/revoke`, { body: {} }),
     listAcmeOrders: (query) => page('/v1/acme/orders', query),
     getAcmeOrder: (id) => read(`/v1/acme/orders/${encodeURIComponent(id)}`),
+    registerSwarm: (swarm) => json('POST', '/v1/swarms', { body: swarm, repeatable: true }),
+    listSwarms: (query) => page('/v1/swarms', query),
+    unregisterSwarm: (clusterId, root) => json('DELETE', `/v1/swarms/${encodeURIComponent(clusterId)}`, { query: { root } }),
+    openSwarmGrace: (clusterId, duration) => json('POST', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`, { body: duration === undefined ? {} : { for: duration } }),
+    closeSwarmGrace: (clusterId) => json('DELETE', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`),
     revokeToken: (id) => json('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
     createApiKey: (key) => json('POST', '/v1/api-keys', { body: key, repeatable: true }),
     listApiKeys: (query) => page('/v1/api-keys', query),

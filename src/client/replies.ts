@@ -88,6 +88,13 @@ export interface ApiKeyReply {
   readonly createdBy?: string;
 }
 
+export interface SwarmReply {
+  readonly clusterId: string;
+  readonly roots: readonly { readonly digest: string; readonly subject: string; readonly notAfter: string; readonly addedAt: string; readonly addedBy: string }[];
+  readonly graceUntil?: string;
+  readonly graceBy?: string;
+}
+
 export interface EabKeyReply {
   /** The kid. */
   readonly id: string;

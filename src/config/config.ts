@@ -1,5 +1,7 @@
 import type { RawProfile } from '../policy/profile.ts';
 import type { AcmeConfig } from './acme-schema.ts';
+import type { CfsslConfig, SwarmConfig } from './cfssl-schema.ts';
+import type { AttestationConfig } from './attestation-schema.ts';
 import type { Listener } from './forms.ts';
 import type { OidcConfig } from './oidc-schema.ts';
 import type { StoreLocation } from './store-address.ts';
@@ -101,6 +103,10 @@ export interface Config {
   };
   readonly log: { readonly level: LogLevel; readonly requests: boolean };
   readonly acme: AcmeConfig;
+  readonly cfssl: CfsslConfig;
+  readonly swarm: SwarmConfig;
+  /** Files absolute. */
+  readonly attestation: AttestationConfig;
   readonly oidc: OidcConfig;
   readonly workers: number;
 }

@@ -1,6 +1,8 @@
 import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
 import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
+import { attestationInconsistencies } from './attestation-consistency.ts';
+import { cfsslInconsistencies } from './cfssl-consistency.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { formatDuration } from './duration.ts';
 import type { Inconsistency, Path } from './faults.ts';
@@ -81,6 +83,9 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   ({ crl }) => (['lifetime', 'rootLifetime'] as const).flatMap((name) => when(crl[name] === 0, { path: ['crl', name], problem: 'is no time at all', expected: 'at least 1s' })),
   ({ crl: { shards } }) => when(shards === 1 || (shards & (shards - 1)) !== 0, { path: ['crl', 'shards'], problem: `is ${shards}`, expected: 'a power of two from 2 on, or 0' }),
   ({ crl: { delta } }) => when(delta.lifetime === 0, { path: ['crl', 'delta', 'lifetime'], problem: 'is no time at all', expected: 'at least 1s' }),
+  ({ crl: { delta, shards }, profiles }) => Object.entries(profiles).flatMap(([name, { freshestCrl }]) => when(freshestCrl === true && (!delta.publish || shards > 0), {
+    path: ['profiles', name, 'freshestCrl'], about: [['crl', 'delta', 'publish'], ['crl', 'shards']], problem: 'is true', expected: 'crl.delta.publish true and crl.shards 0: a delta is of the full CRL (RFC 5280 5.2.4)',
+  })),
   ({ crl: { delta, lifetime } }) => when(delta.lifetime > lifetime, {
     path: ['crl', 'delta', 'lifetime'], about: [['crl', 'lifetime']], problem: `is ${formatDuration(delta.lifetime)}`, expected: `at most crl.lifetime (${formatDuration(lifetime)})`,
   }),
@@ -115,6 +120,8 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   })),
   oidcInconsistencies,
   faultsOfProfiles,
+  cfsslInconsistencies,
+  attestationInconsistencies,
   (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
   ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {
     path: ['eligibility'], problem: `leaves out the check ${name}`, expected: 'key, names and profile among the checks',

@@ -26,7 +26,12 @@ function members(group: SchemaNode, path: readonly string[], values: unknown): s
   const known = group.properties ?? {};
   const unknown = Object.keys(given).filter((name) => !Object.hasOwn(known, name));
   if (unknown.length > 0) throw new TypeError(`no settings of the configuration: ${unknown.map((name) => [...path, name].join('.')).join(', ')}`);
-  return Object.entries(known).map(([name, node]) => WRITERS[kindOf(node)](name, node, [...path, name], given[name]));
+  return Object.entries(known).map(([name, node]) => {
+    const lines = WRITERS[kindOf(node)](name, node, [...path, name], given[name]);
+    // A group that need not be there would be there once it is named.
+    const isThere = given[name] !== undefined || group.required?.includes(name) === true;
+    return kindOf(node) !== 'group' || isThere ? lines : lines.map((line) => line.replace(/^( *)(?=[^# ])/, '$1#'));
+  });
 }
 
 type Writer = (name: string, node: SchemaNode, path: readonly string[], given: unknown) => string[];

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { X509Error } from '../x509/errors.ts';
 import { normaliseDnsName } from '../x509/dns-name.ts';
+import { withFiles } from './attestation-schema.ts';
 import type { Config, EligibilitySetting } from './config.ts';
 import { inconsistencies } from './consistency.ts';
 import { type Override, readCommandLine, readEnvironment, variableName } from './environment.ts';
@@ -48,7 +49,7 @@ export function loadConfig(options: LoadOptions): Config {
 
   const settings = parseSettings(SCHEMA, overrides.reduce(withOverride, written.values), [], report) as Settings;
   const config = complete(settings, found?.path, folder, machine);
-  for (const path of SECRETS) {
+  for (const path of SECRETS.flatMap((one) => withMembers(one, written.values))) {
     // An address without a password is none.
     if (!written.openToOthers || !isInFile(path, overrides, written) || (path[1] === 'url' && (config.store.url.kind === 'embedded' || config.store.url.password === undefined))) continue;
     report(path, 'is in a file that others may read', `the file's mode to be 0600, or ${variableName(path)}_FILE`);
@@ -66,6 +67,15 @@ export function loadConfig(options: LoadOptions): Config {
 }
 
 const SECRETS: readonly (readonly string[])[] = [...leavesOf(SCHEMA)].filter(({ node }) => node['x-secret']).map(({ path }) => path);
+
+/** The path once for each member of the tables on its way. */
+function withMembers(path: readonly string[], values: unknown): readonly (readonly string[])[] {
+  const [first, ...rest] = path;
+  if (first === undefined) return [[]];
+  if (typeof values !== 'object' || values === null) return first === '<name>' ? [] : [path];
+  const names = first === '<name>' ? Object.keys(values) : [first];
+  return names.flatMap((name) => withMembers(rest, (values as Readonly<Record<string, unknown>>)[name]).map((below) => [name, ...below]));
+}
 
 const NO_FILE: WrittenFile = { values: undefined, origins: new Map(), faults: [], openToOthers: false };
 
@@ -130,6 +140,7 @@ function complete(settings: Settings, file: string | undefined, folder: string, 
       tls: { ...Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(folder, path)])), ...(serverName === undefined ? {} : { serverName }) },
     },
     oidc: absoluteFiles(settings.oidc, (path) => resolve(folder, path)),
+    attestation: withFiles(settings.attestation, (path) => resolve(folder, path)),
     eligibility: settings.eligibility.map(toEligibility),
     keys: { ...settings.keys, debianBlockLists: settings.keys.debianBlockLists.map((path) => resolve(folder, path)) },
   };

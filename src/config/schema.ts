@@ -2,6 +2,8 @@ import { type Static, Type } from 'typebox';
 import type { RawProfile } from '../policy/profile.ts';
 import { MOST_SHARDS } from '../x509/crl-shard.ts';
 import { AcmeSchema } from './acme-schema.ts';
+import { CfsslSchema, SwarmSchema } from './cfssl-schema.ts';
+import { AttestationSchema } from './attestation-schema.ts';
 import { OidcSchema } from './oidc-schema.ts';
 import { Address, Choice, closed, Count, Duration, File, Flag, formed, optional, Secret, Texts } from './schema-parts.ts';
 import type { StoreLocation } from './store-address.ts';
@@ -36,6 +38,7 @@ const ProfileSchema = Type.Object(
       }, closed)),
     policies: optional(Texts('Certificate policy OIDs', { item: Type.String({ pattern: '^[0-2](\\.(0|[1-9][0-9]*))+$', description: 'a dotted OID' }) })),
     crlDistributionPoint: optional(Flag('Whether certificates carry the CRL address')),
+    freshestCrl: optional(Flag('Whether certificates carry the address of the delta CRL too; the full CRL says it anyway')),
     authorityInformationAccess: optional(Flag('Whether certificates carry the issuer address, and the OCSP address where there is one')),
     operatorsOnly: optional(Flag('Whether only operators with scope admin may ask for it, and no enrolment token may be made for it')),
     approval: optional(Flag('Whether an operator must approve each request')),
@@ -141,7 +144,7 @@ export const ConfigSchema = Type.Object(
       }, { ...closed, description: 'The OCSP responders of the authorities whose key is here' }),
     profiles: Type.Unsafe<Record<string, RawProfile>>(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), ProfileSchema, {
       ...closed,
-      description: 'Added to, or changing, the built-in profiles server, acme, client, node, operator, ocsp and subordinate',
+      description: 'Added to, or changing, the built-in profiles server, acme, client, node, swarm, operator, ocsp and subordinate',
       examples: [{ server: { lifetime: '90d', names: { allow: ['**.example.com', '10.0.0.0/8'] } } }],
     })),
     defaultProfile: Type.String({ minLength: 1, default: 'server', description: 'Profile of a request that names none' }),
@@ -174,6 +177,9 @@ export const ConfigSchema = Type.Object(
         requests: Flag('Whether each call is logged', { default: false }),
       }, { ...closed, description: 'The log' }),
     acme: AcmeSchema,
+    cfssl: CfsslSchema,
+    swarm: SwarmSchema,
+    attestation: AttestationSchema,
     oidc: OidcSchema,
     workers: Count('Processes that share the listeners and the store', 1, { minimum: 1, maximum: 64 }),
   },

@@ -37,6 +37,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'already-decided': [409, 'Already decided'],
   'already-revoked': [409, 'Already revoked'],
   'not-held': [409, 'Not on hold'],
+  'swarm-root-taken': [409, 'The root is registered for another swarm'],
   'too-many-campaigns': [409, 'Too many campaigns'],
   'not-revocable': [409, 'Cannot be revoked here'],
   'body-too-large': [413, 'The body is too large'],

@@ -2,6 +2,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { Name } from '../policy/name-pattern.ts';
 import type { Profile } from '../policy/profile.ts';
 import { encodeTbsCertificate } from '../x509/certificate.ts';
+import { freshestCRL } from '../x509/crl-extensions.ts';
 import { shardOf } from '../x509/crl-shard.ts';
 import { encodeDistinguishedName } from '../x509/distinguished-name.ts';
 import {
@@ -17,6 +18,8 @@ export interface PublishedAt {
   readonly crl: readonly string[];
   /** Where the CRL is in shards, and certificates name theirs: `<folder><count>-<index>.crl`. */
   readonly shards?: { readonly folder: string; readonly count: number };
+  /** Where the delta is, if there is one of the CRL that certificates name. */
+  readonly delta?: readonly string[];
   readonly issuers: readonly string[];
   readonly ocsp: readonly string[];
 }
@@ -109,6 +112,7 @@ function fixedTail(profile: Profile, authority: Authority, at: PublishedAt): Uin
     authorityKeyIdentifier(authority.subjectKeyId),
     ...(information ? [authorityInformationAccess({ issuers: at.issuers, ocsp: at.ocsp })] : []),
     ...(profile.crlDistributionPoint && at.crl.length > 0 ? [crlDistributionPoints(at.crl)] : []),
+    ...(profile.crlDistributionPoint && profile.freshestCrl && at.delta !== undefined ? [freshestCRL(at.delta)] : []),
     ...(profile.policies.length > 0 ? [certificatePolicies(profile.policies)] : []),
     ...(profile.ocspNoCheck ? [ocspNoCheck()] : []),
   ];

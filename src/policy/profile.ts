@@ -24,6 +24,7 @@ export interface RawProfile {
   };
   readonly policies?: readonly string[];
   readonly crlDistributionPoint?: boolean;
+  readonly freshestCrl?: boolean;
   readonly authorityInformationAccess?: boolean;
   readonly operatorsOnly?: boolean;
   readonly approval?: boolean;
@@ -57,6 +58,8 @@ export interface Profile {
   readonly mostNames: number;
   readonly policies: readonly string[];
   readonly crlDistributionPoint: boolean;
+  /** True where certificates name the delta CRL (RFC 5280 4.2.1.15). */
+  readonly freshestCrl: boolean;
   readonly authorityInformationAccess: boolean;
   readonly operatorsOnly: boolean;
   readonly approval: boolean;
@@ -92,6 +95,8 @@ const BUILT_IN: Readonly<Record<string, RawProfile>> = {
   acme: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'], wildcards: true } },
   client: { extendedKeyUsage: ['clientAuth'], commonNameOnly: true, names: { kinds: ['dns', 'ip', 'email', 'uri', 'text'] } },
   node: { extendedKeyUsage: ['serverAuth', 'clientAuth'], names: { kinds: ['dns', 'ip', 'uri'] } },
+  // Nodes of a Docker swarm: role and node id, and swarm-ca of a manager.
+  swarm: { extendedKeyUsage: ['serverAuth', 'clientAuth'], lifetime: 90 * DAY, maxLifetime: 90 * DAY, renewable: false, names: { kinds: ['dns'], most: 3 } },
   operator: {
     extendedKeyUsage: ['clientAuth'], commonNameOnly: true, operatorsOnly: true, lifetime: 365 * DAY,
     names: { kinds: ['dns', 'email', 'text'] },
@@ -164,6 +169,7 @@ function compileProfile(name: string, raw: RawProfile, faults: string[]): Profil
     mostNames: raw.names?.most ?? 100,
     policies: raw.policies ?? [],
     crlDistributionPoint: raw.crlDistributionPoint ?? true,
+    freshestCrl: raw.freshestCrl ?? false,
     authorityInformationAccess: raw.authorityInformationAccess ?? true,
     operatorsOnly: raw.operatorsOnly ?? false,
     approval: raw.approval ?? false,

@@ -182,3 +182,34 @@ t.test('a CRL of megabytes is sent whole to those who read slowly, as DER and as
   });
   t.ok(slow > reply.bytes.length);
 });
+
+t.test('where a profile says so, certificates name the delta themselves (RFC 5280 4.2.1.15); without a delta of their CRL that is refused', async (t) => {
+  const NAMED = { CHANCERY_CRL__DELTA__PUBLISH: 'true', CHANCERY_PROFILES__SERVER__FRESHEST_CRL: 'true' };
+  const chancery = await startTestService(t, { settings: NAMED });
+  const file = (name: string, content: string): string => {
+    const path = join(chancery.folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const { serial, certificate, chain } = await issue(chancery, 'fresh');
+  const leaf = file('fresh.pem', certificate);
+  const http = chancery.service.addresses.http ?? '';
+  t.match(openssl('x509', '-in', leaf, '-noout', '-text'), new RegExp(`X509v3 Freshest CRL:\\s+Full Name:\\s+URI:${http}/crl/issuing/delta.crl`));
+  const trusted = [file('root.pem', chancery.root), file('chain.pem', chain.join(''))];
+  t.match(opensslStatus('verify', '-x509_strict', '-CAfile', trusted[0]!, '-untrusted', trusted[1]!, leaf).text, 'OK');
+  execFileSync('certtool', ['--verify', '--load-ca-certificate', trusted[0]!, '--infile', file('path.pem', certificate + chain.join(''))], { stdio: 'pipe' });
+  const base = join(chancery.folder, 'base.crl');
+  writeFileSync(base, (await chancery.plain('GET', '/crl/issuing.crl')).bytes);
+  await revoke(chancery, serial, 'keyCompromise');
+  const delta = join(chancery.folder, 'delta.crl');
+  writeFileSync(delta, await until(async () => {
+    const { status, bytes } = await chancery.plain('GET', '/crl/issuing/delta.crl');
+    return status === 200 && readDocument(bytes).entries.has(serial) ? bytes : undefined;
+  }));
+  const crls = [base, delta].flatMap((path) => ['-CRLfile', path]);
+  t.match(opensslStatus('verify', '-crl_check', '-extended_crl', '-use_deltas', '-partial_chain', '-CAfile', trusted[1]!, ...crls, leaf).text, /certificate revoked/);
+
+  await t.rejects(chancery.restart({ CHANCERY_CRL__DELTA__PUBLISH: 'false' }), /profiles\.server\.freshestCrl|FRESHEST_CRL/);
+  await t.rejects(chancery.restart({ CHANCERY_CRL__SHARDS: '4' }), /freshestCrl|FRESHEST_CRL/);
+  await chancery.restart();
+});

@@ -169,8 +169,10 @@ const CASES: readonly Case[] = [
   { lint: 'ocsp-no-check', what: 'a server that is not to be checked', fields: withExtensions({ noCheck: ocspNoCheck() }) },
   ...['https://ca.test/x.crl', 'ldap://ca.test/cn=x', '/x.crl', 'http:///x.crl', 'http://ca.test', 'http://user@ca.test/x.crl', 'http://ca.test/a b'].flatMap((url): Case[] => [
     { lint: 'crl-url', what: url, fields: withExtensions({ crl: crlDistributionPoints([url]) }) },
+    { lint: 'freshest-crl-url', what: url, fields: withExtensions({ freshest: freshestCRL([url]) }) },
     { lint: 'information-access-url', what: url, fields: withExtensions({ access: authorityInformationAccess({ issuers: ['http://ca.test/a.crt'], ocsp: [url] }) }) },
   ]),
+  { lint: 'freshest-crl-url', what: 'a delta of no CRL', fields: withExtensions({ crl: undefined, freshest: freshestCRL(['http://ca.test/delta.crl']) }) },
   { lint: 'issuer-may-sign', what: 'an issuer that is a leaf', context: { issuer: issuerOf({ constraints: basicConstraints({ ca: false }) }) } },
   { lint: 'issuer-may-sign', what: 'an issuer without basicConstraints', context: { issuer: issuerOf({ constraints: undefined }) } },
   { lint: 'issuer-may-sign', what: 'an issuer that may sign CRLs alone', context: { issuer: issuerOf({ usage: keyUsage(['cRLSign']) }) } },

@@ -22,6 +22,7 @@ const KNOWN: ReadonlyMap<string, ExtensionRule> = new Map<string, ExtensionRule>
   [OID.nameConstraints, { citation: 'RFC 5280 4.2.1.10', critical: true }],
   [OID.extendedKeyUsage, { citation: 'RFC 5280 4.2.1.12' }],
   [OID.cRLDistributionPoints, { citation: 'RFC 5280 4.2.1.13', critical: false }],
+  [OID.freshestCRL, { citation: 'RFC 5280 4.2.1.15', critical: false }],
   [OID.authorityInformationAccess, { citation: 'RFC 5280 4.2.2.1', critical: false }],
   [OID.ocspNoCheck, { citation: 'RFC 6960 4.2.2.2.1', critical: false }],
 ]);
@@ -118,6 +119,12 @@ export const EXTENSION_LINTS: readonly Lint<CertificateSubject>[] = [
     name: 'crl-url',
     citation: 'RFC 5280 4.2.1.13, BR 7.1.2.11.2',
     fault: ({ values }) => urlFault(values.crlDistributionPoints),
+  },
+  {
+    name: 'freshest-crl-url',
+    citation: 'RFC 5280 4.2.1.15, 5.2.4',
+    fault: ({ values: { freshestCrl, crlDistributionPoints } }) =>
+      freshestCrl !== undefined && crlDistributionPoints === undefined ? 'there is the address of a delta CRL, and none of the full CRL that it is for' : urlFault(freshestCrl),
   },
   {
     name: 'information-access-url',

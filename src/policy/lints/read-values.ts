@@ -20,6 +20,7 @@ export interface ExtensionValues {
   subjectAltName?: readonly GeneralName[];
   /** URLs. */
   crlDistributionPoints?: readonly string[];
+  freshestCrl?: readonly string[];
   authorityInformationAccess?: InformationAccess;
   certificatePolicies?: readonly string[];
   nameConstraints?: NameConstraints;
@@ -47,6 +48,7 @@ const OF_ALL: readonly (readonly [string, Decoder])[] = [
   [OID.authorityKeyIdentifier, (into, value) => { into.authorityKeyIdentifier = decodeAuthorityKeyIdentifier(value); }],
   [OID.subjectAltName, (into, value) => { into.subjectAltName = decodeSubjectAltName(value); }],
   [OID.cRLDistributionPoints, (into, value) => { into.crlDistributionPoints = decodeCrlDistributionPoints(value); }],
+  [OID.freshestCRL, (into, value) => { into.freshestCrl = decodeCrlDistributionPoints(value); }],
   [OID.authorityInformationAccess, (into, value) => { into.authorityInformationAccess = decodeAuthorityInformationAccess(value); }],
   [OID.certificatePolicies, (into, value) => { into.certificatePolicies = decodeCertificatePolicies(value); }],
 ];

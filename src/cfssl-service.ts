@@ -1,0 +1,58 @@
+import { authKeysOf } from './cfssl/auth-keys.ts';
+import type { CfsslContext } from './cfssl/context.ts';
+import { clientAsker } from './cfssl/client-asker.ts';
+import { ALL_CALLS, cfsslRoutes, SIGN_ALONE } from './cfssl/plugin.ts';
+import type { Core } from './core.ts';
+import type { CrlService } from './crl-service.ts';
+import type { App } from './http/app.ts';
+import type { Authentication } from './http/authentication.ts';
+import { authorityKeyHashes } from './issuance/authority-keys.ts';
+import type { IssuanceContext } from './issuance/context.ts';
+import { ProfileError } from './policy/profile.ts';
+import type { RevocationContext } from './revocation/revoke.ts';
+import { managerAsker } from './swarm/manager-asker.ts';
+import { registrationsIn } from './swarm/registrations.ts';
+import { swarmRoutes } from './swarm/routes.ts';
+
+export interface CfsslServiceOptions {
+  readonly core: Core;
+  readonly issuance: IssuanceContext;
+  readonly revocation: RevocationContext;
+  readonly crls: Pick<CrlService, 'routes'>;
+  readonly authentication: Authentication;
+}
+
+/** What a Docker Engine takes as the root of a swarm (SwarmKit `validateSignatureAlgorithm`), and so what must sign for its nodes. */
+const SWARM_SIGNATURES = /^(?:ecdsa-with-SHA(?:256|384|512)|sha(?:256|384|512)WithRSAEncryption)$/;
+
+/**
+ * The API of cfssl, and swarms, which speak a part of it: where they are turned on.
+ * @throws ProfileError where swarms could not use what signs for them
+ */
+export function cfsslDoors({ core, issuance, revocation, crls, authentication }: CfsslServiceOptions): readonly ((app: App) => void)[] {
+  const { config, store, authorities, clock, metrics } = core;
+  const { cfssl, swarm } = config;
+  if (!cfssl.enabled && !swarm.enabled) return [];
+  const registrations = registrationsIn(store.objects);
+  if (swarm.enabled) checkSwarmAuthority(issuance, swarm.profile);
+  const context: CfsslContext = {
+    issuance, revocation, authentication, clock, certificates: store.certificates, authorities: authorities.all, shelf: crls.routes.shelf, counted: metrics.cfsslCalled,
+    keys: cfssl.enabled ? authKeysOf(cfssl.keys) : [],
+    askers: [
+      ...(swarm.enabled ? [managerAsker({ certificates: store.certificates, registrations, profile: swarm.profile, authentication, audit: store.audit, clock })] : []),
+      ...(cfssl.enabled ? [clientAsker({ clients: cfssl.clients, authentication, issuance })] : []),
+    ],
+  };
+  const calls = cfssl.enabled ? ALL_CALLS : SIGN_ALONE;
+  const ownKeys = new Set(authorityKeyHashes(authorities));
+  return [
+    (app) => cfsslRoutes(app, context, calls),
+    ...(swarm.enabled ? [(app: App) => swarmRoutes(app, { registrations, authentication, ownKeys, clock })] : []),
+  ];
+}
+
+function checkSwarmAuthority({ profiles }: IssuanceContext, name: string): void {
+  const authority = profiles.get(name)?.authority;
+  if (authority === undefined || SWARM_SIGNATURES.test(authority.signatureAlgorithm.id)) return;
+  throw new ProfileError([`swarm.profile: certificates of profile ${name} are signed by authority ${authority.name} with ${authority.signatureAlgorithm.id}, which no Docker Engine takes; expected an authority with a key for ECDSA or RSA (profiles.${name}.issuer)`]);
+}

@@ -1,0 +1,92 @@
+import type { Authority } from '../authority/authority.ts';
+import { type Certificate, parseCertificate } from '../x509/certificate.ts';
+import { compareBytes } from '../x509/der/writer.ts';
+import { commonNameOf, type DistinguishedName } from '../x509/distinguished-name.ts';
+import { X509Error } from '../x509/errors.ts';
+import { certificateNames, decodeAuthorityInformationAccess, decodeCrlDistributionPoints } from '../x509/extensions.ts';
+import { OID } from '../x509/oids.ts';
+import { encodePem } from '../x509/pem.ts';
+import type { PublicKey } from '../x509/public-key.ts';
+import { verifySignature } from '../x509/signature.ts';
+import { CfsslRefusal, CODE } from './refusal.ts';
+
+/** Go's names of what our and others' authorities sign with. */
+const SIGNATURES: Readonly<Record<string, string>> = {
+  'ecdsa-with-SHA256': 'ECDSAWithSHA256', 'ecdsa-with-SHA384': 'ECDSAWithSHA384', 'ecdsa-with-SHA512': 'ECDSAWithSHA512',
+  sha256WithRSAEncryption: 'SHA256WithRSA', sha384WithRSAEncryption: 'SHA384WithRSA', sha512WithRSAEncryption: 'SHA512WithRSA', Ed25519: 'Ed25519',
+};
+
+/** How cfssl writes the parts of a name. */
+const PARTS: Readonly<Record<string, string>> = {
+  [OID.countryName]: 'Country', [OID.stateOrProvinceName]: 'Province', [OID.localityName]: 'Locality', [OID.organizationName]: 'Organization',
+  [OID.organizationalUnitName]: 'OrganizationalUnit', [OID.commonName]: 'CommonName', [OID.serialNumber]: 'SerialNumber',
+};
+
+/**
+ * What cfssl calls a bundle: the certificate with what leads to the root, and what it says, in cfssl's own words and members.
+ * @throws CfsslRefusal where no authority here has signed it
+ */
+export function bundleOf(der: Uint8Array, authorities: readonly Authority[]): object {
+  const certificate = read(der);
+  if (compareBytes(certificate.issuer, certificate.subject) === 0) throw new CfsslRefusal(CODE.certificateSelfSigned, 'Certificate is self signed');
+  const issuer = authorities.find((authority) => hasSigned(authority, certificate));
+  if (issuer === undefined) throw new CfsslRefusal(CODE.certificateUnknownAuthority, 'x509: certificate signed by unknown authority');
+  const chain = [der, ...issuer.leafChain];
+  const ocsp = access(certificate).ocsp;
+  const crls = valueOf(certificate, OID.cRLDistributionPoints, decodeCrlDistributionPoints) ?? [];
+  const ends = Math.min(certificate.notAfter, ...issuer.leafChain.map((one) => parseCertificate(one).notAfter));
+  const names = [commonNameOf(certificate.subjectName) ?? '', ...certificateNames(certificate.extensions).map(({ value }) => value)].filter((name) => name !== '');
+  return {
+    bundle: chain.map(pem).join('\n'),
+    crl_support: crls.length > 0,
+    crt: pem(der),
+    expires: iso(ends),
+    hostnames: [...new Set(names)],
+    issuer: nameText(certificate.issuerName),
+    key: '',
+    key_size: certificate.publicKey.bits,
+    key_type: keyType(certificate.publicKey),
+    leaf_expires: iso(certificate.notAfter),
+    ocsp: ocsp.length === 0 ? null : ocsp,
+    ocsp_support: ocsp.length > 0,
+    root: pem(issuer.root),
+    signature: SIGNATURES[certificate.signatureAlgorithm?.id ?? ''] ?? 'Unknown Signature',
+    status: { rebundled: chain.length > 1, expiring_SKIs: null, untrusted_root_stores: [], messages: [], code: 0 },
+    subject: nameText(certificate.subjectName),
+  };
+}
+
+function read(der: Uint8Array): Certificate {
+  try {
+    return parseCertificate(der);
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    throw new CfsslRefusal(CODE.certificateParse, `Failed to parse certificate: ${error.detail}`, { cause: error });
+  }
+}
+
+function hasSigned({ certificate }: Authority, child: Certificate): boolean {
+  if (compareBytes(child.issuer, certificate.subject) !== 0) return false;
+  try {
+    verifySignature(child, certificate.publicKey);
+    return true;
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    return false;
+  }
+}
+
+/** cfssl ends none of these with a line feed. */
+const pem = (der: Uint8Array): string => encodePem('CERTIFICATE', der).trimEnd();
+const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+const nameText = (name: DistinguishedName): string => name.map(({ type, value }) => `/${PARTS[type] ?? type}=${value}`).join('');
+const keyType = ({ type, bits }: PublicKey): string => (type === 'Ed25519' ? 'Ed25519' : `${bits}-bit ${type === 'RSA' ? 'RSA' : 'ECDSA'}`);
+
+function access(certificate: Certificate): { readonly ocsp: readonly string[] } {
+  return valueOf(certificate, OID.authorityInformationAccess, decodeAuthorityInformationAccess) ?? { ocsp: [] };
+}
+
+function valueOf<T>({ extensions }: Certificate, wanted: string, decode: (value: Uint8Array) => T): T | undefined {
+  const found = extensions.find(({ oid }) => oid === wanted);
+  return found === undefined ? undefined : decode(found.value);
+}

@@ -1,0 +1,24 @@
+import { Refused } from '../errors.ts';
+import type { RequestRecord } from '../issuance/request.ts';
+import { encodePem } from '../x509/pem.ts';
+import { bundleOf } from './bundle.ts';
+import type { CfsslContext } from './context.ts';
+import { violation } from './refusal.ts';
+import type { SignRequest } from './sign-request.ts';
+
+/** Seconds after which somebody may have decided. */
+const LOOK_AGAIN = 10;
+
+/**
+ * The result of `sign`: the certificate alone, with a line feed behind it, since clients write others after it.
+ * @throws Refused `unavailable` while it waits; CfsslRefusal where there will be none, or none that is any good
+ */
+export function certificateReply(context: Pick<CfsslContext, 'authorities' | 'clock'>, record: RequestRecord, { bundle }: SignRequest): object {
+  const { id, state, certificate, revocation, notAfter = 0, refusal } = record;
+  if (state === 'pending' || state === 'approved') throw new Refused('unavailable', `Request ${id} waits to be approved; ask again with the same request.`, { retryAfter: LOOK_AGAIN });
+  if (certificate === undefined) throw violation(`Policy violation request: ${refusal?.detail ?? 'it was refused'} (request ${id})`);
+  // What is found again may be over.
+  if (revocation !== undefined) throw violation(`Policy violation request: this very request yielded certificate ${id}, which is revoked (${revocation.reason}); make a new CSR.`);
+  if (notAfter < Math.floor(context.clock() / 1000)) throw violation(`Policy violation request: this very request yielded certificate ${id}, which has ended; make a new CSR.`);
+  return { certificate: encodePem('CERTIFICATE', certificate), ...(bundle ? { bundle: bundleOf(certificate, context.authorities) } : {}) };
+}

@@ -1,0 +1,25 @@
+import type { Authority } from '../authority/authority.ts';
+import type { Authentication } from '../http/authentication.ts';
+import type { IssuanceContext } from '../issuance/context.ts';
+import type { CrlShelf } from '../revocation/crl-shelf.ts';
+import type { RevocationContext } from '../revocation/revoke.ts';
+import type { CertificateStore } from '../store/store.ts';
+import type { Asker } from './asker.ts';
+import type { AuthKey } from './auth-keys.ts';
+
+/** What the calls of cfssl's API work with. */
+export interface CfsslContext {
+  readonly issuance: IssuanceContext;
+  readonly revocation: RevocationContext;
+  readonly certificates: Pick<CertificateStore, 'get'>;
+  readonly authorities: readonly Authority[];
+  readonly shelf: Pick<CrlShelf, 'bytes'>;
+  readonly authentication: Authentication;
+  /** Who may ask `sign`, in order. */
+  readonly askers: readonly Asker[];
+  readonly keys: readonly AuthKey[];
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  /** Told how each call ended. */
+  readonly counted: (call: string, outcome: 'done' | 'refused' | 'failed') => void;
+}

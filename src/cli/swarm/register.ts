@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { SwarmReply } from '../../client/replies.ts';
+import { withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { writeResult } from '../result.ts';
+import { fields, type Style, printable, showTime, showTimeFrom } from '../text.ts';
+import { withClusterId } from './cluster-id.ts';
+
+interface Options extends ConnectionOptions {
+  readonly root: string;
+  readonly clusterId: string;
+}
+
+/** `swarm register`: lets the managers of one swarm in by certificates of its own root. */
+export function addSwarmRegister(parent: Command, context: Context): void {
+  const command = withClusterId(parent.command('register'))
+    .summary('register the own root of a swarm')
+    .description('Register the own root of a Docker swarm, before the swarm is told to have its certificates from here.\nFrom then on its managers, and those of no other swarm, may ask for certificates of its nodes.')
+    .requiredOption('--root <file>', 'the root, PEM, as docker swarm ca prints it')
+    .action(async (options: Options) => {
+      const { clusterId } = options;
+      const root = readFileSync(options.root, 'utf8');
+      const swarm = await withClient(context, options, (client) => client.registerSwarm({ clusterId, root }));
+      writeResult(context, options.json, swarm, (paint) => describeSwarm(swarm, context, paint));
+    });
+  withExamples(withConnection(command), [['on a manager', 'docker swarm ca > old-root.pem\n  chancery swarm register --root old-root.pem --cluster-id "$(docker info -f \'{{.Swarm.Cluster.ID}}\')"']]);
+}
+
+/** What is registered of a swarm, for people. */
+export const describeSwarm = ({ clusterId, roots, graceUntil, graceBy }: SwarmReply, context: Context, paint: (style: Style, text: string) => string): string => fields([
+  ['swarm', paint('bold', clusterId)],
+  ...(roots.length === 0 ? [['roots', 'none'] as const] : roots.map(({ digest, subject, notAfter }) => ['root', `${digest} (${printable(subject)}, ends ${showTime(notAfter)})`] as const)),
+  ['grace', graceUntil === undefined ? undefined : `until ${showTimeFrom(context.now(), graceUntil)}${graceBy === undefined ? '' : `, by ${printable(graceBy)}`}`],
+], paint);

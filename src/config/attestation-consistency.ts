@@ -1,0 +1,70 @@
+import { ATTRIBUTES } from '../identity/attestation/attributes.ts';
+import { faultsOfRule } from '../identity/rules/rule.ts';
+import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
+import { compileProfiles, ProfileError } from '../policy/profile.ts';
+import type { Config } from './config.ts';
+import type { Inconsistency } from './faults.ts';
+import { ruleOf, type WrittenRule } from './rule-schema.ts';
+
+type Part = keyof typeof ATTRIBUTES;
+
+/** Whose nodes these are: everybody has some in the same cloud, so a rule has to say whose it is for. */
+const OWNERS: Readonly<Partial<Record<Part, readonly string[]>>> = { aws: ['accountId'], gcp: ['project', 'projectNumber'], azure: ['subscriptionId'] };
+
+const LEAST_LIFETIME = 10;
+const MOST_CHALLENGE = 3600;
+
+/** What is wrong with `attestation` that no value shows by itself. */
+export function attestationInconsistencies(config: Config): readonly Inconsistency[] {
+  const { attestation } = config;
+  const profiles = usableProfiles(config);
+  const faults: Inconsistency[] = [];
+  const add = (wrong: boolean, path: Inconsistency['path'], problem: string, expected: string): void => void (wrong && faults.push({ path: ['attestation', ...path], problem, expected }));
+  const { challengeLifetime, tokenLifetime, x509, aws, azure } = attestation;
+  add(challengeLifetime < LEAST_LIFETIME || challengeLifetime > MOST_CHALLENGE, ['challengeLifetime'], `is ${challengeLifetime}s`, `${LEAST_LIFETIME}s to 1h`);
+  add(tokenLifetime < LEAST_LIFETIME, ['tokenLifetime'], `is ${tokenLifetime}s`, `at least ${LEAST_LIFETIME}s`);
+  add(x509?.roots.length === 0, ['x509', 'roots'], 'names no trust anchor', 'at least one file');
+  add(azure?.roots.length === 0, ['azure', 'roots'], 'names no trust anchor', 'at least one file');
+  add(aws !== undefined && Object.keys(aws.certificates).length === 0, ['aws', 'certificates'], 'names no certificate', 'at least one region with its file');
+  for (const [index, pattern] of (azure?.signers ?? []).entries()) add(!isPattern(pattern), ['azure', 'signers', index], `is ${JSON.stringify(pattern)}`, 'a name pattern: a name, or *.domain');
+  for (const part of Object.keys(ATTRIBUTES) as Part[]) {
+    const rules = attestation[part]?.rules;
+    if (rules === undefined) continue;
+    add(rules.length === 0, [part, 'rules'], 'is empty, so that nobody gets anything', 'at least one rule');
+    for (const [number, rule] of rules.entries()) faults.push(...ruleFaults(part, rule, profiles).map((fault) => ({ ...fault, path: ['attestation', part, 'rules', number, ...fault.path] })));
+  }
+  return faults;
+}
+
+function ruleFaults(part: Part, written: WrittenRule, profiles: ReadonlySet<string> | undefined): readonly Inconsistency[] {
+  const rule = ruleOf(written);
+  const faults: Inconsistency[] = faultsOfRule(rule, ATTRIBUTES[part]).map(({ at, problem }) => ({ path: at, problem, expected: 'an attribute, or a template of names' }));
+  const owners = OWNERS[part];
+  if (owners !== undefined && !owners.some((owner) => rule.when[owner]?.every((pattern) => !pattern.includes('*')))) {
+    faults.push({ path: ['when'], problem: 'would hold for the machines of strangers', expected: `${owners.join(' or ')}, without a *` });
+  }
+  if (profiles !== undefined && !profiles.has(rule.profile)) {
+    faults.push({ path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which there is not, or which is kept for operators`, expected: `one of ${[...profiles].join(', ')}` });
+  }
+  return faults;
+}
+
+function isPattern(text: string): boolean {
+  try {
+    compileNamePattern(text);
+    return text !== '*';
+  } catch (error) {
+    if (error instanceof PatternError) return false;
+    throw error;
+  }
+}
+
+/** Those that others than operators may have; undefined where the profiles have faults of their own. */
+function usableProfiles({ profiles }: Config): ReadonlySet<string> | undefined {
+  try {
+    return new Set([...compileProfiles(profiles).values()].filter(({ operatorsOnly }) => !operatorsOnly).map(({ name }) => name));
+  } catch (error) {
+    if (error instanceof ProfileError) return undefined;
+    throw error;
+  }
+}

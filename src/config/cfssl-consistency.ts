@@ -1,0 +1,103 @@
+import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
+import { compileProfiles, type Profile, ProfileError } from '../policy/profile.ts';
+import { OID } from '../x509/oids.ts';
+import type { Config } from './config.ts';
+import { formatDuration } from './duration.ts';
+import type { Path } from './faults.ts';
+
+interface Found {
+  readonly path: Path;
+  readonly about?: readonly Path[];
+  readonly problem: string;
+  readonly expected: string;
+}
+
+const when = (wrong: boolean, found: Found): readonly Found[] => (wrong ? [found] : []);
+
+/** HMAC keys of 16 to 64 octets; shorter ones are guessed (RFC 2104 3), longer ones hashed. */
+const KEY = /^(?:[0-9a-f]{2}){16,64}$/i;
+const HOUR = 3600;
+/** SwarmKit renews when 50 to 80 % of the time from notBefore to notAfter are over: much of it backdated, and a certificate is due when it is new. */
+const BACKDATED_SHARE = 4;
+
+/** What no value of `cfssl` and `swarm` shows by itself. */
+export function cfsslInconsistencies(config: Config): readonly Found[] {
+  const profiles = compiled(config);
+  return profiles === undefined ? [] : [...keyFaults(config), ...grantFaults(config, profiles), ...swarmFaults(config, profiles)];
+}
+
+/** Undefined where they have faults, which are told at the profiles. */
+function compiled({ profiles }: Config): ReadonlyMap<string, Profile> | undefined {
+  try {
+    return compileProfiles(profiles);
+  } catch (error) {
+    if (error instanceof ProfileError) return undefined;
+    throw error;
+  }
+}
+
+function keyFaults({ cfssl: { keys } }: Config): readonly Found[] {
+  const all = Object.entries(keys).flatMap(([name, { key, previousKey }]) => [
+    { path: ['cfssl', 'keys', name, 'key'], value: key }, ...(previousKey === undefined ? [] : [{ path: ['cfssl', 'keys', name, 'previousKey'], value: previousKey }]),
+  ]);
+  return all.flatMap(({ path, value }, index) => [
+    // A secret is not shown.
+    ...when(!KEY.test(value), { path, problem: 'is no such key', expected: '32 to 128 hex digits, an even number of them' }),
+    ...when(all.slice(0, index).some((other) => other.value.toLowerCase() === value.toLowerCase()), { path, problem: 'is the key of another one too', expected: 'each key once: it tells who asks' }),
+  ]);
+}
+
+function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Profile>): readonly Found[] {
+  const known = [...profiles.keys()].join(', ');
+  const grants = [
+    ...Object.entries(cfssl.keys).map(([name, one]) => ({ path: ['cfssl', 'keys', name], ...one, holders: [] })),
+    ...Object.entries(cfssl.clients).map(([name, one]) => ({ path: ['cfssl', 'clients', name], ...one })),
+  ];
+  return [
+    ...Object.entries(cfssl.clients).flatMap(([name, { profile }]) => when(!profiles.has(profile), { path: ['cfssl', 'clients', name, 'profile'], problem: `names the profile ${JSON.stringify(profile)}, which there is not`, expected: `one of ${known}` })),
+    ...grants.flatMap(({ path, profiles: asked, names, holders }) => [
+      ...asked.flatMap((name, index) => profileFaults([...path, 'profiles', index], name, profiles.get(name), known)),
+      ...asked.flatMap((name, index) => when(swarm.enabled && name === swarm.profile, {
+        path: [...path, 'profiles', index], about: [['swarm', 'profile']], problem: `is the profile of swarm nodes (${name})`, expected: 'another one: a certificate of this profile lets its holder have others issued',
+      })),
+      ...patternFaults([...path, 'names'], names), ...patternFaults([...path, 'holders'], holders),
+    ]),
+  ];
+}
+
+function profileFaults(path: Path, name: string, profile: Profile | undefined, known: string): readonly Found[] {
+  if (profile === undefined) return [{ path, problem: `names the profile ${JSON.stringify(name)}, which there is not`, expected: `one of ${known}` }];
+  return when(profile.operatorsOnly || profile.authority, { path, problem: `names the profile ${name}, which is kept for operators`, expected: 'a profile that others may ask for' });
+}
+
+function patternFaults(path: Path, patterns: readonly string[]): readonly Found[] {
+  return patterns.flatMap((pattern, index) => {
+    try {
+      compileNamePattern(pattern);
+      return [];
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      return [{ path: [...path, index], problem: `is ${JSON.stringify(pattern)}`, expected: 'a name pattern: a name, *.domain, **.domain, an address or network, or *' }];
+    }
+  });
+}
+
+/** What SwarmKit asks of the certificates of nodes, so that a swarm does not find out. */
+function swarmFaults({ swarm, eligibility }: Config, profiles: ReadonlyMap<string, Profile>): readonly Found[] {
+  if (!swarm.enabled) return [];
+  const { profile: name } = swarm;
+  const profile = profiles.get(name);
+  const unknown = profileFaults(['swarm', 'profile'], name, profile, [...profiles.keys()].join(', '));
+  if (profile === undefined || unknown.length > 0) return unknown;
+  const { lifetime, backdate } = profile;
+  const at = (member: string): { readonly path: Path; readonly about: readonly Path[] } => ({ path: ['profiles', name, member], about: [['swarm', 'profile']] });
+  return [
+    ...when(lifetime < HOUR, { ...at('lifetime'), problem: `is ${formatDuration(lifetime)}, and swarm nodes would renew again and again`, expected: 'at least 1h' }),
+    ...when(BACKDATED_SHARE * backdate > lifetime, { ...at('backdate'), problem: `is ${formatDuration(backdate)}, and certificates of swarm nodes would be due for renewal when they are new`, expected: `at most a quarter of the lifetime (${formatDuration(lifetime)})` }),
+    ...when(![OID.serverAuth, OID.clientAuth].every((usage) => profile.extendedKeyUsage.includes(usage)), { ...at('extendedKeyUsage'), problem: 'lacks what swarm nodes need', expected: 'serverAuth and clientAuth' }),
+    ...when(!profile.nameKinds.has('dns'), { ...at('names'), problem: 'has no DNS names, by which swarm nodes know each other', expected: 'dns among the kinds' }),
+    ...when(profile.subject.commonName !== 'from-csr', { ...at('subject'), problem: 'does not take the common name that is asked for, which is the id of a swarm\'s node', expected: 'commonName: from-csr' }),
+    ...when(!profile.keyTypes.includes('P-256'), { ...at('keyTypes'), problem: 'lacks the kind of key that Docker Engine makes', expected: 'P-256 among them' }),
+    ...when(profile.approval || eligibility.some((setting) => setting.step === 'approval' && setting.profiles.includes(name)), { ...at('approval'), about: [['swarm', 'profile'], ['eligibility']], problem: 'has swarm nodes wait for approval', expected: 'none: a swarm waits for seconds' }),
+  ];
+}

@@ -1,0 +1,40 @@
+import type { Asker } from '../cfssl/asker.ts';
+import { violation } from '../cfssl/refusal.ts';
+import type { Authentication } from '../http/authentication.ts';
+import { peerCertificate } from '../http/peer-certificate.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { AuditStore } from '../store/store.ts';
+import { identifyManager, type ManagerOptions } from './manager.ts';
+import { readNodeRequest } from './node-request.ts';
+
+export interface ManagerAskerOptions extends ManagerOptions {
+  readonly authentication: Pick<Authentication, 'attempt'>;
+  readonly audit: Pick<AuditStore, 'append'>;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** Managers of swarms, who ask `sign` for the nodes of theirs. */
+export function managerAsker(options: ManagerAskerOptions): Asker {
+  const { authentication, audit, clock, profile } = options;
+  return {
+    ask: async (request, wanted) => {
+      const presented = peerCertificate(request);
+      if (presented === undefined) return undefined;
+      const now = clock();
+      const manager = await authentication.attempt(request, () => identifyManager(presented, options, now));
+      if (manager === undefined) return undefined;
+      const { clusterId, proof, serial } = manager;
+      const asked = readNodeRequest(wanted, clusterId, profile);
+      if ('faults' in asked) {
+        const reason = asked.faults.join('; ');
+        await audit.append([{ time: now, event: 'swarm.refused', actor: `cfssl:swarm/${clusterId}`, subject: clusterId, details: { serial, reason } }]);
+        // For good: with any other status SwarmKit would ask again and again.
+        throw violation(`Policy violation request: ${reason}`, 200);
+      }
+      // All managers of a swarm are one requester: a join that is asked for twice, also by two of them, yields one certificate.
+      const identity: Identity = { kind: 'cfssl', name: `swarm/${clusterId}`, proof, serial, scopes: [], grant: { profiles: [profile], names: asked.names } };
+      return { input: { identity, csr: wanted.csr, profile, names: asked.names, namesReplace: true, subject: asked.subject }, refusedWith: 200 };
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { Refused } from '../errors.ts';
+import type { PeerCertificate } from '../http/peer-certificate.ts';
+import type { CertificateStore } from '../store/store.ts';
+import { type Certificate, parseCertificate } from '../x509/certificate.ts';
+import { compareBytes } from '../x509/der/writer.ts';
+import { X509Error } from '../x509/errors.ts';
+import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage } from '../x509/extensions.ts';
+import { OID } from '../x509/oids.ts';
+import { verifySignature } from '../x509/signature.ts';
+import type { Registrations } from './registrations.ts';
+import { ID, MANAGER, type Swarm, WORKER } from './swarm.ts';
+
+export interface ManagerOptions {
+  readonly certificates: Pick<CertificateStore, 'get'>;
+  readonly registrations: Pick<Registrations, 'get'>;
+  /** Of the certificates that this service issues to nodes of swarms. */
+  readonly profile: string;
+}
+
+/** Who asks for nodes of a swarm: one of its managers. */
+export interface Manager {
+  readonly clusterId: string;
+  readonly proof: string;
+  readonly serial: string;
+}
+
+interface Node {
+  readonly clusterId: string;
+  readonly role: string;
+  readonly id: string;
+}
+
+/**
+ * The manager that presents this certificate. Either this service issued it, for a node of a swarm, or a root did that an operator has
+ * registered for the swarm of which the certificate speaks. Asked anew at each call: what was revoked or unregistered counts no more,
+ * also on a connection that was made before.
+ * @param now milliseconds since the epoch
+ * @returns undefined where the certificate is not of a swarm's node, by what it says
+ * @throws Refused `unauthenticated`; `forbidden` for a worker
+ */
+export async function identifyManager(presented: PeerCertificate, { certificates, registrations, profile }: ManagerOptions, now: number): Promise<Manager | undefined> {
+  const certificate = read(presented.der);
+  const node = certificate && nodeOf(certificate);
+  if (certificate === undefined || node === undefined) return undefined;
+  const { clusterId, role, id } = node;
+  const record = await certificates.get(presented.serial);
+  const isOurs = record?.certificate !== undefined && compareBytes(record.certificate, presented.der) === 0;
+  if (isOurs && record.profile !== profile) return undefined;
+  if (isOurs && record.revocation !== undefined) throw new Refused('unauthenticated', `The client certificate ${record.id} is revoked (${record.revocation.reason}).`);
+  const swarm = isOurs && !hasEnded(certificate, now) ? undefined : await registrations.get(clusterId);
+  const vouched = isOurs ? '' : `, under its registered root ${rootOf(certificate, clusterId, swarm).digest}`;
+  const late = checkTime(certificate, clusterId, swarm, now);
+  if (role !== MANAGER) throw new Refused('forbidden', `The client certificate is of a node of swarm ${clusterId} that is no manager; only managers ask for certificates.`);
+  return { clusterId, serial: presented.serial, proof: `manager ${id} of swarm ${clusterId}, by its certificate ${presented.serial}${vouched}${late}` };
+}
+
+
+const read = (der: Uint8Array): Certificate | undefined => {
+  try {
+    return parseCertificate(der);
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    return undefined;
+  }
+};
+
+/** O, OU and CN, each once and nothing else, as SwarmKit writes them. */
+function nodeOf({ subjectName }: Certificate): Node | undefined {
+  const values = new Map(subjectName.map(({ type, value }) => [type, value]));
+  const [clusterId = '', role = '', id = ''] = [OID.organizationName, OID.organizationalUnitName, OID.commonName].map((type) => values.get(type));
+  if (subjectName.length !== 3 || ![MANAGER, WORKER].includes(role) || !ID.test(clusterId) || !ID.test(id)) return undefined;
+  return { clusterId, role, id };
+}
+
+const hasEnded = ({ notAfter }: Certificate, now: number): boolean => notAfter < Math.floor(now / 1000);
+
+/** The root registered for this very swarm that has signed the certificate. @throws Refused `unauthenticated` */
+function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | undefined): Swarm['roots'][number] {
+  const root = swarm?.roots.find((one) => hasSigned(parseCertificate(Buffer.from(one.certificate, 'base64')), certificate));
+  if (root === undefined) {
+    throw new Refused('unauthenticated', `The client certificate says that it is of swarm ${clusterId}; it was not issued here, and not by a root that is registered for that swarm (chancery swarm register).`);
+  }
+  if (!isForClients(certificate)) throw new Refused('unauthenticated', 'The client certificate is not one for TLS clients.');
+  return root;
+}
+
+function hasSigned(root: Certificate, certificate: Certificate): boolean {
+  if (compareBytes(certificate.issuer, root.subject) !== 0) return false;
+  try {
+    verifySignature(certificate, root.publicKey);
+    return true;
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    return false;
+  }
+}
+
+/** RFC 5280 4.2.1.12, 4.2.1.3, 4.2.1.9: what is said must allow it, and the usage must be said. */
+function isForClients({ extensions }: Certificate): boolean {
+  const value = <T>(wanted: string, decode: (bytes: Uint8Array) => T): T | undefined => {
+    const found = extensions.find(({ oid }) => oid === wanted);
+    return found === undefined ? undefined : decode(found.value);
+  };
+  try {
+    return value(OID.extendedKeyUsage, decodeExtendedKeyUsage)?.includes(OID.clientAuth) === true
+      && value(OID.keyUsage, decodeKeyUsage)?.includes('digitalSignature') !== false
+      && value(OID.basicConstraints, decodeBasicConstraints)?.ca !== true;
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    return false;
+  }
+}
+
+/** @returns words for the proof where a grace window was needed @throws Refused `unauthenticated` */
+function checkTime(certificate: Certificate, clusterId: string, swarm: Swarm | undefined, now: number): string {
+  if (Math.floor(now / 1000) < certificate.notBefore) throw new Refused('unauthenticated', 'The client certificate is not valid yet.');
+  if (!hasEnded(certificate, now)) return '';
+  const ended = new Date(certificate.notAfter * 1000).toISOString();
+  if ((swarm?.graceUntil ?? 0) > now) return `, which ended at ${ended}: a grace window is open`;
+  throw new Refused('unauthenticated', `The client certificate ended at ${ended}. An operator can open a grace window for the swarm (chancery swarm grace --cluster-id ${clusterId}).`);
+}

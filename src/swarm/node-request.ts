@@ -1,0 +1,32 @@
+import type { SignRequest } from '../cfssl/sign-request.ts';
+import type { AskedSubject } from '../issuance/input.ts';
+import { ID, MANAGER, SWARM_CA, WORKER } from './swarm.ts';
+
+/** What a manager asks for, as it will be in the certificate. */
+export interface NodeRequest {
+  readonly subject: AskedSubject;
+  readonly names: readonly string[];
+}
+
+/**
+ * What SwarmKit asks for a node: role and id in the subject, the swarm as its organization, and the same as names. Anything else than
+ * exactly that is refused.
+ * @returns every fault where there are some
+ */
+export function readNodeRequest(wanted: SignRequest, clusterId: string, profile: string): NodeRequest | { readonly faults: readonly string[] } {
+  const faults: string[] = [];
+  const { subject, hosts = [], label } = wanted;
+  if (wanted.profile === 'CA') return { faults: ['profile CA: certificates of a CA are not issued to swarms, so the roots of swarms are not cross-signed'] };
+  if (wanted.profile !== undefined && wanted.profile !== profile) faults.push(`profile ${JSON.stringify(wanted.profile)}; expected none`);
+  if (label !== undefined) faults.push('a label; expected none');
+  if ([wanted.validity, wanted.notBefore, wanted.notAfter].some((value) => value !== undefined)) faults.push('a life of its own; the profile says how long nodes\' certificates live');
+  const { CN: id = '', names = [], SerialNumber = '' } = subject ?? {};
+  const [{ O = '', OU: role = '', ...others } = {}, ...more] = names;
+  if (more.length > 0 || SerialNumber !== '' || Object.values(others).some((value) => value !== '')) faults.push('a subject with more than CN, OU and O');
+  if (!ID.test(id)) faults.push(`common name ${JSON.stringify(id.slice(0, 64))}; expected the id of a node`);
+  if (O !== clusterId) faults.push(`organization ${JSON.stringify(O.slice(0, 64))}; expected ${clusterId}, the swarm of the manager who asks`);
+  if (role !== MANAGER && role !== WORKER) faults.push(`organizational unit ${JSON.stringify(role.slice(0, 64))}; expected ${MANAGER} or ${WORKER}`);
+  const expected = [role, id, ...(role === MANAGER ? [SWARM_CA] : [])];
+  if (hosts.length !== expected.length || !expected.every((name) => hosts.includes(name))) faults.push(`hosts ${JSON.stringify(hosts.slice(0, 8))}; expected ${expected.join(', ')}`);
+  return faults.length > 0 ? { faults } : { subject: { commonName: id, organization: O, organizationalUnit: role }, names: expected };
+}
