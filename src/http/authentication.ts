@@ -39,8 +39,10 @@ export interface Authentication {
    * is then held (`kept`). Nothing is refused by such a record: before that it is read afresh.
    */
   readonly issuing: <T>(request: FastifyRequest, issue: (identity: Identity, kept?: Kept) => Promise<T>) => Promise<T>;
-  /** The same by client certificate alone. */
+  /** The same for a holder. */
   readonly renewing: <T>(request: FastifyRequest, renew: (holder: Holder, kept?: Kept) => Promise<T>) => Promise<T>;
+  /** By client certificate alone. */
+  readonly holder: (request: FastifyRequest) => Promise<Holder>;
   /** An identity that may act with the scope. */
   readonly operator: (request: FastifyRequest, scope: Scope) => Promise<Identity>;
   /** Work for a caller without credentials, who proves something by the body: its refusals count as refused credentials do. */
@@ -130,6 +132,7 @@ export function authentication({ store, looksAreDear, bearers, clock, perIdentit
     identifyIfAny,
     issuing: (request, issue) => perhapsKept(request, async (source, now) => given(await byAny(source, request, now)), issue),
     renewing: (request, renew) => perhapsKept(request, async (source, now) => holding(await byCertificate(source, request, now)), renew),
+    holder: async (request) => holding(await limited(request, (now) => byCertificate(store, request, now))),
     operator: async (request, scope) => {
       const identity = await identify(request);
       if (!mayAct(identity, scope)) throw new Refused('forbidden', `This call needs an operator with scope ${scope}.`);

@@ -1,7 +1,6 @@
 import { sha256 } from '../digest.ts';
 import { Refused } from '../errors.ts';
 import type { RandomBytes } from '../identity/credential.ts';
-import { isOver } from '../store/objects.ts';
 import type { Json, ObjectStore, StoredObject } from '../store/objects.ts';
 import { type Campaign, MOST_CAMPAIGNS, type Scope, STANDS } from './campaign.ts';
 
@@ -67,21 +66,15 @@ export function campaignsIn({ objects, clock, random }: CampaignsOptions): Campa
     end: async (id, actor) => {
       for (;;) {
         const found = await objects.get(KIND, id);
-        if (found === undefined || found.expires <= clock() || isOver(found)) return undefined;
-        const campaign = campaignOf(found);
-        // In no list any more; but there, so that no older copy brings it back.
-        const over = { value: { ...campaign, revokedAt: clock() } as unknown as Json, expires: found.expires, indexes: [] };
-        const { outcome } = await objects.write([{ kind: KIND, id, expected: found.version, put: over }], [{ time: clock(), event: 'renewal-campaign.ended', actor, subject: id }]);
-        if (outcome === 'stored') return campaign;
+        if (found === undefined || found.expires <= clock()) return undefined;
+        const { outcome } = await objects.write([{ kind: KIND, id, expected: found.version, put: undefined }], [{ time: clock(), event: 'renewal-campaign.ended', actor, subject: id }]);
+        if (outcome === 'stored') return campaignOf(found);
       }
     },
   };
 }
 
-function campaignOf({ value }: StoredObject): Campaign {
-  const { revokedAt: _, ...campaign } = value as unknown as Campaign & { readonly revokedAt?: number };
-  return campaign;
-}
+const campaignOf = ({ value }: StoredObject): Campaign => value as unknown as Campaign;
 
 /** @throws Refused `idempotency-key-reused` */
 function same(first: Campaign, again: Campaign): Campaign {

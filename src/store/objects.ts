@@ -13,7 +13,7 @@ export interface IndexEntry {
 export interface StoredObject {
   readonly kind: string;
   readonly id: string;
-  /** 1 for the first, and one more with each write. */
+  /** 1 for the first, and one more with each write, its removal included. */
   readonly version: number;
   readonly value: Json;
   /**
@@ -23,19 +23,27 @@ export interface StoredObject {
   readonly expires: number;
 }
 
+/**
+ * What is left of an object that was removed, until its end: nobody sees it, but an older copy cannot bring the object back. Who makes one of
+ * the same kind and id anew expects none.
+ */
+export type RemovedObject = Omit<StoredObject, 'value'> & { readonly value?: undefined };
+
+export const isRemoved = (object: StoredObject | RemovedObject): object is RemovedObject => object.value === undefined;
+
 export interface ObjectChange {
   readonly kind: string;
   readonly id: string;
   /** The version that it must have for the change to happen; 0: it must not be there. */
   readonly expected: number;
-  /** What it is to be, whole. Nothing is removed but by its end: what is over says so, and an older copy cannot bring it back. */
+  /** What it is to be, whole; undefined removes it. */
   readonly put: {
     readonly value: Json;
     readonly expires: number;
     readonly indexes: readonly IndexEntry[];
     /** Of this moment alone: no backup holds it, and it does not move to another store. */
     readonly momentary?: true;
-  };
+  } | undefined;
 }
 
 export type ObjectKey = Pick<StoredObject, 'kind' | 'id'>;

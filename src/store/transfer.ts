@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../audit/entry.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { ReplicaStore } from './replicas.ts';
-import type { StoredObject } from './objects.ts';
+import type { RemovedObject, StoredObject } from './objects.ts';
 import type { CrlBase, CrlDocument, PublishedCrl, RevocationChange, ShardGeneration } from './crl-store.ts';
 import type { ApiKeyRecord, Store, TokenRecord } from './store.ts';
 
@@ -42,10 +42,10 @@ export interface PortableAuthority {
   readonly shards: readonly ShardGeneration[];
 }
 
-/** A small versioned object that is not momentary, with its places in indexes. */
+/** A small versioned object that is not momentary, with its places in indexes, or what is left of one that was removed. */
 export interface PortableObject {
   readonly kind: 'object';
-  readonly object: StoredObject;
+  readonly object: StoredObject | RemovedObject;
   readonly indexes: readonly { readonly name: string; readonly order: number }[];
 }
 

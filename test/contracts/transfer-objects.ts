@@ -91,6 +91,27 @@ export function transferObjectsContract(name: string, openFrom: OpenWhole, openT
     t.equal(await to.objects.get('thing', 'swept'), undefined, 'an older copy of it would have been good for longer');
   });
 
+  t.test(`${name}: that an object was removed moves with it, and no older copy brings it back`, async (t) => {
+    const [{ store: from }, { store: to }] = [await openFrom(t), await openTo(t)];
+    const gone = (id: string, expected: number): ObjectChange => ({ kind: 'thing', id, expected, put: undefined });
+    await from.objects.write(['a', 'b', 'c', 'revoked'].map((id) => put('thing', id, 0, 'first', { indexes: [{ index: 'all', order: 1 }] })), [line('a')]);
+    const old = await toFile(t, from);
+    const source = { store: from, authorities: [] };
+    await restoreStore(source, bring(to));
+    await from.objects.write([gone('a', 1), gone('c', 1), put('thing', 'revoked', 1, { status: 'revoked' })], [line('a')]);
+    await from.objects.write([put('thing', 'c', 0, 'second')], []);
+    await from.objects.write([gone('revoked', 2)], []);
+    const middle = await toFile(t, from);
+    t.match(await restoreStore(source, bring(to)), { older: false });
+    await from.objects.write([gone('b', 1)], []);
+    t.match(await restoreStore(source, bring(to)), { older: true, advanced: 1 });
+    for (const file of [old, middle]) t.match(await restoreFile(file, bring(to)), { older: true, added: 0, advanced: 0 });
+    t.strictSame((await to.objects.getAll(['a', 'b', 'c', 'revoked'].map((id) => ({ kind: 'thing', id })))).map((found) => found?.value), [undefined, undefined, 'second', undefined]);
+    t.strictSame((await to.objects.list('all', { limit: 10 })).items, []);
+    t.strictSame(await to.objects.write([put('thing', 'a', 0, 'again')], []), { outcome: 'stored' });
+    t.equal((await to.objects.get('thing', 'a'))?.version, 3);
+  });
+
   t.test(`${name}: objects that changed without a line come with the next move, and again after an interruption`, async (t) => {
     const [{ store: from }, { store: to }] = [await openFrom(t), await openTo(t)];
     for (let n = 0; n < 2500; n += 500) await from.objects.write(Array.from({ length: 500 }, (_, at) => put('order', `${n + at}`, 0, 'open', { indexes: [{ index: 'all', order: n + at }] })), []);

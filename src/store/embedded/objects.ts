@@ -2,8 +2,8 @@ import { openCursor, sealCursor } from '../cursor.ts';
 import { forwardObject } from '../forward.ts';
 import { name } from '../name.ts';
 import { objectKey } from '../object-key.ts';
-import { NEVER } from '../objects.ts';
-import type { Json, ObjectStore, StoredObject } from '../objects.ts';
+import { NEVER, isRemoved } from '../objects.ts';
+import type { Json, ObjectStore, RemovedObject, StoredObject } from '../objects.ts';
 import { BadCursor } from '../store.ts';
 import type { LoadCounts, PortableObject } from '../transfer.ts';
 import type { Transaction } from './batch-transaction.ts';
@@ -23,25 +23,35 @@ interface Listed {
 }
 
 /** An object as it is stored: version, end, number of its latest change (0: momentary, in no feed), and the rest as JSON. */
-interface Stored extends StoredObject {
+type Stored = (StoredObject | RemovedObject) & {
   readonly change: number;
   readonly indexes: readonly Listed[];
+};
+
+/** Without a value where it was removed. */
+type Told = [kind: string, id: string, indexes: readonly (readonly [name: string, order: number])[], value?: Json];
+
+function encode({ version, expires, change, kind, id, indexes, value }: Stored): Buffer {
+  const listed = indexes.map(({ name: of, order }) => [of, order] as const);
+  const told: Told = value === undefined ? [kind, id, listed] : [kind, id, listed, value];
+  return Buffer.concat([ordinal(version), ordinal(expires), ordinal(change), Buffer.from(JSON.stringify(told))]);
 }
-
-type Told = [kind: string, id: string, indexes: readonly (readonly [name: string, order: number])[], value: Json];
-
-const encode = ({ version, expires, change, kind, id, indexes, value }: Stored): Buffer =>
-  Buffer.concat([ordinal(version), ordinal(expires), ordinal(change), Buffer.from(JSON.stringify([kind, id, indexes.map(({ name: of, order }) => [of, order]), value] satisfies Told))]);
 
 function decode(bytes: Buffer): Stored {
   const [kind, id, indexes, value] = JSON.parse(bytes.toString('utf8', PREFIX)) as Told;
-  return {
-    version: readOrdinal(bytes), expires: readOrdinal(bytes, ORDINAL_BYTES), change: readOrdinal(bytes, 2 * ORDINAL_BYTES), kind, id, value,
+  const rest = {
+    version: readOrdinal(bytes), expires: readOrdinal(bytes, ORDINAL_BYTES), change: readOrdinal(bytes, 2 * ORDINAL_BYTES), kind, id,
     indexes: indexes.map(([of, order]) => ({ name: of, order })),
   };
+  return value === undefined ? rest : { ...rest, value };
 }
 
-const shown = ({ kind, id, version, value, expires }: Stored): StoredObject => ({ kind, id, version, value, expires });
+/** As it is seen: not at all where it was removed. */
+function shown(found: Stored | undefined): StoredObject | undefined {
+  if (found === undefined || isRemoved(found)) return undefined;
+  const { kind, id, version, value, expires } = found;
+  return { kind, id, version, value, expires };
+}
 
 function read(tables: Reads, key: Buffer): Stored | undefined {
   const bytes = tables.objects.getBinary(key);
@@ -53,24 +63,24 @@ const indexKey = ({ name: of, order }: Listed, key: Buffer): Buffer => Buffer.co
 /** Small versioned objects, each in `objects`, with an entry in `objectIndex` for each index that it is in, one in `objectFeed` and one in `ends`. */
 export function objectStore(environment: Environment, batches: Batches): ObjectStore {
   return {
-    get: (kind, id) => environment.read((tables) => {
-      const found = read(tables, objectKey(kind, id));
-      return found && shown(found);
-    }),
+    get: (kind, id) => environment.read((tables) => shown(read(tables, objectKey(kind, id)))),
 
-    getAll: (keys) => environment.read((tables) => keys.map(({ kind, id }) => {
-      const found = read(tables, objectKey(kind, id));
-      return found && shown(found);
-    }), keys.length),
+    getAll: (keys) => environment.read((tables) => keys.map(({ kind, id }) => shown(read(tables, objectKey(kind, id)))), keys.length),
 
     write: (changes, audit) => batches.submit((transaction) => {
       const before = changes.map(({ kind, id }) => read(transaction.tables, objectKey(kind, id)));
-      const lost = changes.find(({ expected }, at) => (before[at]?.version ?? 0) !== expected);
+      const lost = changes.find(({ expected }, at) => (shown(before[at])?.version ?? 0) !== expected);
       if (lost !== undefined) return { outcome: 'conflict', of: { kind: lost.kind, id: lost.id } } as const;
       let number = lastChange(transaction.tables);
-      for (const [at, { kind, id, expected, put: { indexes, momentary, ...put } }] of changes.entries()) {
+      for (const [at, { kind, id, put }] of changes.entries()) {
+        const old = before[at];
+        if (put === undefined) {
+          if (old !== undefined) remove(transaction, old, () => (number += 1));
+          continue;
+        }
+        const { indexes, momentary, value, expires } = put;
         const listed = indexes.map(({ index, order }) => ({ name: name(index).toString('hex'), order }));
-        store(transaction, { kind, id, version: expected + 1, change: momentary === true ? 0 : (number += 1), indexes: listed, ...put }, before[at]);
+        store(transaction, { kind, id, value, expires, version: (old?.version ?? 0) + 1, change: momentary === true ? 0 : (number += 1), indexes: listed }, old);
       }
       transaction.put('meta', META.objectChange, ordinal(number));
       transaction.audit(audit);
@@ -92,10 +102,7 @@ export function objectStore(environment: Environment, batches: Batches): ObjectS
       const keys = Array.from(tables.objectIndex.getKeys(range)).map((one) => Buffer.from(one))
         .filter((one) => first === undefined || !one.equals(first)).slice(0, most + 1);
       const page = keys.slice(0, most);
-      const items = page.flatMap((one) => {
-        const found = read(tables, one.subarray(NAME_BYTES + ORDINAL_BYTES));
-        return found === undefined ? [] : [shown(found)];
-      });
+      const items = page.flatMap((one) => shown(read(tables, one.subarray(NAME_BYTES + ORDINAL_BYTES))) ?? []);
       const last = page.at(-1);
       return keys.length > most && last !== undefined
         ? { items, next: sealCursor(key, listing, last.subarray(NAME_BYTES).toString('base64url')) }
@@ -132,6 +139,15 @@ function store(transaction: Transaction, given: Stored, before: Stored | undefin
   transaction.put('objects', key, encode(after));
 }
 
+/** What is of the moment is in no other store: of that nothing is left. */
+function remove(transaction: Transaction, before: Stored, nextChange: () => number): void {
+  const { kind, id, version, expires, change } = before;
+  if (change !== 0) return store(transaction, { kind, id, version: version + 1, expires, change: nextChange(), indexes: [] }, before);
+  const key = objectKey(kind, id);
+  for (const entry of entriesOf(before, key)) transaction.remove(entry.table, entry.key);
+  transaction.remove('objects', key);
+}
+
 /** Removes an object that has ended, with all that the other tables have of it. @param end its key in `ends` */
 export function removeEndedObject(transaction: Transaction, end: Buffer): number {
   const key = endedKey(end);
@@ -144,7 +160,11 @@ export function removeEndedObject(transaction: Transaction, end: Buffer): number
 /** Objects whose latest change is behind a number, in the order of those changes, and how far that is. */
 export function objectsBehind(tables: Reads, after: number, limit: number): { readonly items: readonly PortableObject[]; readonly last: number; readonly more: boolean } {
   const found = Array.from(tables.objectFeed.getRange({ start: ordinal(after + 1), limit }), ({ key, value }) => ({ number: readOrdinal(key), object: read(tables, value) }));
-  const items = found.flatMap(({ object }): PortableObject[] => (object === undefined ? [] : [{ kind: 'object', object: shown(object), indexes: object.indexes }]));
+  const items = found.flatMap(({ object: stored }): PortableObject[] => {
+    if (stored === undefined) return [];
+    const { change: _, indexes, ...object } = stored;
+    return [{ kind: 'object', object, indexes }];
+  });
   return { items, last: found.at(-1)?.number ?? after, more: found.length === limit };
 }
 

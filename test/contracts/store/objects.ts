@@ -89,6 +89,29 @@ export const objectsContract: Part = (t, open) => {
     t.strictSame(await objects.write([put('short', 0)], []), { outcome: 'stored' }, 'as if it had never been');
   });
 
+  t.test('what was removed is seen no more, and its id goes on with the next version', async (t) => {
+    const { store } = await open(t);
+    const { objects } = store;
+    const gone = (id: string, expected: number): ObjectChange => ({ kind: 'thing', id, expected, put: undefined });
+    await objects.write([put('a', 0, { indexes: [{ index: 'all', order: 1 }], expires: NOW + 5000 }), put('b', 0, { indexes: [{ index: 'all', order: 2 }] })], []);
+    t.strictSame(await objects.write([gone('a', 2)], []), { outcome: 'conflict', of: { kind: 'thing', id: 'a' } });
+    t.strictSame(await objects.write([gone('a', 1), gone('never', 0)], []), { outcome: 'stored' });
+    t.strictSame([await objects.get('thing', 'a'), ...await objects.getAll([{ kind: 'thing', id: 'a' }, { kind: 'thing', id: 'never' }])], [undefined, undefined, undefined]);
+    t.strictSame((await objects.list('all', { limit: 10 })).items.map(({ id }) => id), ['b']);
+    t.strictSame(await objects.write([gone('a', 2)], []), { outcome: 'conflict', of: { kind: 'thing', id: 'a' } }, 'it is not there');
+    t.strictSame(await objects.write([put('a', 0, { value: 'again', expires: NOW + 1 })], []), { outcome: 'stored' });
+    t.match(await objects.get('thing', 'a'), { version: 3, value: 'again', expires: NOW + 5000 });
+    await objects.write([gone('a', 3)], []);
+    await store.sweep(NOW + 5000, LIMITS);
+    await objects.write([put('a', 0)], []);
+    t.equal((await objects.get('thing', 'a'))?.version, 1, 'after its end nothing is left of it');
+    await objects.write([put('m', 0, { momentary: true })], []);
+    await objects.write([gone('m', 1)], []);
+    t.equal(await objects.get('thing', 'm'), undefined);
+    await objects.write([put('m', 0, { momentary: true })], []);
+    t.equal((await objects.get('thing', 'm'))?.version, 1, 'of what is of the moment nothing is left at once');
+  });
+
   t.test('an end never moves nearer', async (t) => {
     const { store } = await open(t);
     const { objects } = store;
