@@ -19,8 +19,8 @@ import { isFinal, settle } from './settle.ts';
 
 export interface EnrollOptions {
   readonly url: URL;
-  /** The enrolment token's text. */
-  readonly token: string;
+  /** The enrolment token's text, or how one is earned. */
+  readonly token: string | EarnedToken;
   readonly names: readonly string[];
   /** The token's own where absent. */
   readonly profile?: string | undefined;
@@ -36,6 +36,14 @@ export interface EnrollOptions {
   readonly force: boolean;
   /** Ask for the key that is there, in place of a new one. */
   readonly reuseKey: boolean;
+}
+
+/** A token for the key of a CSR, which the node gets when that is made. */
+export interface EarnedToken {
+  /** SHA-256 of the service's root certificate, hex. */
+  readonly rootDigest: string;
+  /** @param root PEM: the only one that is trusted */
+  readonly earn: (root: string, csr: string) => Promise<string>;
 }
 
 export interface Surroundings {
@@ -90,7 +98,7 @@ const offeredBy = (error: unknown): readonly string[] | undefined =>
 async function enrollParts(whole: EnrollOptions, parts: readonly Part[], { now, onProgress }: Surroundings): Promise<readonly Enrolment[]> {
   const { folder, url, layout } = whole;
   // 1. Is the question a sensible one?
-  const token = parseEnrolmentToken(whole.token);
+  const token = typeof whole.token === 'string' ? parseEnrolmentToken(whole.token) : whole.token;
   if (token === undefined) throw new Failure('usage', 'the enrolment token is malformed', { advice: 'expected CHYTKN-1-<root digest>-<id>-<secret>, as \'chancery token create\' printed it' });
   const names = sortNames(whole.names);
   // 2. Is it the same as one under way? If there is none, nothing may be in the way of the answer.
@@ -147,8 +155,9 @@ interface Question {
 }
 
 async function ask(options: EnrollOptions, { root, label, pending: { csr } }: Question, { now, onProgress }: Surroundings) {
-  const client = openClient({ url: options.url, roots: [root], credentials: { kind: 'bearer', secret: options.token } });
-  const { profile, validity } = options;
+  const { profile, validity, token } = options;
+  const secret = typeof token === 'string' ? token : await token.earn(root, csr);
+  const client = openClient({ url: options.url, roots: [root], credentials: { kind: 'bearer', secret } });
   const question = { csr, ...(profile === undefined ? {} : { profile }), ...(validity === undefined ? {} : { validity }) };
   try {
     return await settle(client, () => client.createRequest(question), { wait: options.wait, now, onWaiting: (what) => onProgress(`waiting for ${what}`) });

@@ -16,6 +16,8 @@ export interface Enrolled {
   readonly key: readonly string[];
   readonly certificate: readonly string[];
   readonly ca: string;
+  /** True once it was renewed. Of those that never were, many began together. */
+  readonly renewed?: boolean;
   /** True where the command that follows a renewal has not ended well yet. */
   readonly commandDue?: boolean;
 }

@@ -24,15 +24,15 @@ const MOST_CHAIN = 10;
 export function checkIssued(reply: RequestReply, key: KeyObject, rootPem: string): Issued {
   const texts = [reply.certificate, ...(reply.chain ?? [])].filter((text) => text !== undefined);
   if (reply.certificate === undefined || texts.length > MOST_CHAIN) throw bad('the service sent no certificate, or too many');
-  const chain = texts.map(parse);
-  const root = parse(rootPem);
+  const chain = texts.map((text, index) => (index === 0 ? parse(text) : known(text)));
+  const root = known(rootPem);
   const [leaf] = chain as [X509Certificate];
   if (!leaf.checkPrivateKey(key)) throw bad('the certificate that the service sent is for another key');
   chain.forEach((certificate, index) => {
     const issuer = chain[index + 1] ?? root;
     // A self-signed authority may name itself in the chain.
-    const known = certificate.fingerprint256 === root.fingerprint256 || (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
-    if (!known) throw bad(`the certificate that the service sent does not lead to the root (${root.subject.replaceAll('\n', ', ')})`);
+    const trusted = certificate.fingerprint256 === root.fingerprint256 || (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
+    if (!trusted) throw bad(`the certificate that the service sent does not lead to the root (${root.subject.replaceAll('\n', ', ')})`);
   });
   return {
     serial: leaf.serialNumber.toLowerCase(),
@@ -46,6 +46,19 @@ export function checkIssued(reply: RequestReply, key: KeyObject, rootPem: string
 /** Begin and end of a certificate, milliseconds since the Unix epoch. */
 export const lifeOf = (certificate: X509Certificate): { readonly notBefore: number; readonly notAfter: number } =>
   ({ notBefore: Date.parse(certificate.validFrom), notAfter: Date.parse(certificate.validTo) });
+
+/** Issuers come again with each certificate, and reading one takes longer than all else here. */
+const issuers = new Map<string, X509Certificate>();
+const MOST_ISSUERS = 16;
+
+function known(pem: string): X509Certificate {
+  const found = issuers.get(pem);
+  if (found !== undefined) return found;
+  if (issuers.size >= MOST_ISSUERS) issuers.clear();
+  const certificate = parse(pem);
+  issuers.set(pem, certificate);
+  return certificate;
+}
 
 function parse(pem: string): X509Certificate {
   try {

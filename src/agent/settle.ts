@@ -23,7 +23,7 @@ const LONGEST_PAUSE = 30;
  * is asked again; what is asked never changes, so that asking again is safe.
  * Throws Failure `waiting` when the time is over; ProblemFailure when it was refused.
  */
-export async function settle(client: ChanceryClient, send: () => Promise<RequestReply>, options: SettleOptions): Promise<RequestReply> {
+export async function settle(client: Pick<ChanceryClient, 'getRequest'>, send: () => Promise<RequestReply>, options: SettleOptions): Promise<RequestReply> {
   const end = options.now() + options.wait * 1000;
   let request = await patiently(send, busy, end, options);
   while (request.state === 'pending' || request.state === 'approved') {

@@ -7,13 +7,14 @@ import { LAYOUTS, type Layout } from '../agent/layout.ts';
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts';
 import { parseServiceUrl } from '../client/address.ts';
 import { Failure } from '../client/failure.ts';
+import { addAttestOptions, type AttestArguments, attestedToken } from './attest-options.ts';
 import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
 import type { Context } from './context.ts';
 import { startProgress, telling } from './progress.ts';
 import { writeResult } from './result.ts';
 import { fields, showTimeFrom } from './text.ts';
 
-interface Options {
+interface Options extends AttestArguments {
   readonly url?: string;
   readonly token?: string;
   readonly tokenFile?: string;
@@ -70,9 +71,10 @@ export function addEnroll(parent: Command, context: Context): void {
       try {
         const { dockerHost: host } = options;
         if (host !== undefined && options.layout !== 'bundle') throw new Failure('usage', '--docker-host goes with --layout bundle');
+        const url = addressOf(context, options);
         const enrolments = await enroll({
-          url: addressOf(context, options),
-          token: tokenOf(context, options),
+          url,
+          token: attestedToken(url, options) ?? tokenOf(context, options),
           names: options.name,
           profile: options.profile,
           folder: resolve(options.out),
@@ -98,11 +100,13 @@ export function addEnroll(parent: Command, context: Context): void {
         progress.end();
       }
     });
+  addAttestOptions(command);
   withExamples(command, [
     ['a web server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --name example.com --out /etc/tls'],
     ['a Docker daemon and its own client, with a token for the profiles server and client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name docker1.example.com --name 10.0.0.7 --layout docker --out /etc/docker/tls'],
     ['somebody who uses that daemon, with a token for profile client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name "Alice Smith" --layout bundle --docker-host docker1.example.com --out ~/docker1'],
     ['an RSA key, a short life, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
+    ['a machine of AWS, without a token', 'chancery enroll --url https://ca:8443 --attest aws --ca root.pem --name i-0123456789abcdef0.nodes.example.com --out /etc/tls'],
   ]).addHelpText('after', LAYOUT_HELP);
 }
 

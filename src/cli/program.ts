@@ -36,6 +36,8 @@ import { addSwarmGrace } from './swarm/grace.ts';
 import { addSwarmList } from './swarm/list.ts';
 import { addSwarmRegister } from './swarm/register.ts';
 import { addSwarmUnregister } from './swarm/unregister.ts';
+import { addAttestationsList } from './attestations/list.ts';
+import { addAttestationsRelease } from './attestations/release.ts';
 import { addTokenCreate } from './token/create.ts';
 import { addTokenList } from './token/list.ts';
 import { addTokenRevoke } from './token/revoke.ts';
@@ -48,6 +50,7 @@ const ALONE: readonly Add[] = [addInit, addServe, addEnroll, addRenew];
 
 const GROUPS: readonly { readonly name: string; readonly about: string; readonly commands: readonly Add[] }[] = [
   { name: 'token', about: 'enrolment tokens: what lets a node ask for a certificate', commands: [addTokenCreate, addTokenList, addTokenRevoke] },
+  { name: 'attestations', about: 'nodes that have proved what they are', commands: [addAttestationsList, addAttestationsRelease] },
   { name: 'key', about: 'API keys of operators and their programs', commands: [addKeyCreate, addKeyList, addKeyRevoke] },
   { name: 'eab', about: 'keys for external account binding: what lets an ACME client make its account', commands: [addEabCreate, addEabList, addEabRevoke] },
   { name: 'acme', about: 'ACME accounts and orders: list, show, revoke', commands: [addAcmeAccounts, addAcmeOrders, addAcmeOrder, addAcmeRevokeAccount] },

@@ -4,7 +4,7 @@ import { under } from './address.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
-import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply } from './replies.ts';
+import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AttestedNodeReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply } from './replies.ts';
 
 /** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
 export type Credentials =
@@ -71,6 +71,8 @@ export interface ChanceryClient {
   closeSwarmGrace(clusterId: string): Promise<SwarmReply>;
   listTokens(query: Query): Promise<PageReply<TokenReply>>;
   revokeToken(id: string): Promise<TokenReply>;
+  listAttestations(query: Query): Promise<PageReply<AttestedNodeReply>>;
+  releaseAttestation(id: string): Promise<AttestedNodeReply>;
   createApiKey(key: object): Promise<ApiKeyReply>;
   listApiKeys(query: Query): Promise<PageReply<ApiKeyReply>>;
   revokeApiKey(id: string): Promise<ApiKeyReply>;
@@ -168,6 +170,8 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     openSwarmGrace: (clusterId, duration) => json('POST', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`, { body: duration === undefined ? {} : { for: duration } }),
     closeSwarmGrace: (clusterId) => json('DELETE', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`),
     revokeToken: (id) => json('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
+    listAttestations: (query) => page('/v1/attestations', query),
+    releaseAttestation: (id) => json('DELETE', `/v1/attestations/${encodeURIComponent(id)}`),
     createApiKey: (key) => json('POST', '/v1/api-keys', { body: key, repeatable: true }),
     listApiKeys: (query) => page('/v1/api-keys', query),
     revokeApiKey: (id) => json('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),

@@ -109,6 +109,16 @@ export interface EabKeyReply {
   readonly revokedAt?: string;
 }
 
+/** A node that may prove what it is once, and has. */
+export interface AttestedNodeReply {
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly keyHash: string;
+  readonly claimedAt: string;
+  readonly token: string;
+}
+
 export interface AcmeAccountReply {
   readonly id: string;
   readonly authority: string;

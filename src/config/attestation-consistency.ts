@@ -20,11 +20,9 @@ export function attestationInconsistencies(config: Config): readonly Inconsisten
   const profiles = usableProfiles(config);
   const faults: Inconsistency[] = [];
   const add = (wrong: boolean, path: Inconsistency['path'], problem: string, expected: string): void => void (wrong && faults.push({ path: ['attestation', ...path], problem, expected }));
-  const { challengeLifetime, tokenLifetime, x509, aws, azure } = attestation;
+  const { challengeLifetime, tokenLifetime, aws, azure } = attestation;
   add(challengeLifetime < LEAST_LIFETIME || challengeLifetime > MOST_CHALLENGE, ['challengeLifetime'], `is ${challengeLifetime}s`, `${LEAST_LIFETIME}s to 1h`);
   add(tokenLifetime < LEAST_LIFETIME, ['tokenLifetime'], `is ${tokenLifetime}s`, `at least ${LEAST_LIFETIME}s`);
-  add(x509?.roots.length === 0, ['x509', 'roots'], 'names no trust anchor', 'at least one file');
-  add(azure?.roots.length === 0, ['azure', 'roots'], 'names no trust anchor', 'at least one file');
   add(aws !== undefined && Object.keys(aws.certificates).length === 0, ['aws', 'certificates'], 'names no certificate', 'at least one region with its file');
   for (const [index, pattern] of (azure?.signers ?? []).entries()) add(!isPattern(pattern), ['azure', 'signers', index], `is ${JSON.stringify(pattern)}`, 'a name pattern: a name, or *.domain');
   for (const part of Object.keys(ATTRIBUTES) as Part[]) {

@@ -4,8 +4,10 @@ import { Choice, closed, Duration, File, Flag, optional, Texts } from './schema-
 
 const METHODS = ['tls', 'signature'] as const;
 
-const Rules = (what: string) => Type.Unsafe<WrittenRule[]>({ type: 'array', items: RuleSchema(what), default: [], description: 'Who may have what: the first rule whose attributes all match decides; without one there is no certificate' });
+const Rules = (what: string, example: WrittenRule) =>
+  Type.Unsafe<WrittenRule[]>({ type: 'array', items: RuleSchema(what), description: 'Who may have what: the first rule whose attributes all match decides; without one there is no certificate', examples: [[example]] });
 const Files = (description: string, example: string) => Texts(description, { default: [], examples: [[example]] });
+const Roots = (description: string, example: string) => Texts(description, { minItems: 1, examples: [[example]] });
 const Once = Flag('Whether a node may prove itself once: with another key, or later, only after an operator has released it', { default: true });
 
 /** `attestation`: nodes prove what they are. Each part turns a kind of proof on. */
@@ -16,13 +18,13 @@ export const AttestationSchema = Type.Object(
     claimLifetime: Duration('For which it is remembered that a node has proved itself once', '1y'),
     x509: optional(Type.Object(
       {
-        roots: Files('Trust anchors: certificates of other CAs, PEM', '/etc/chancery/attestation/old-ca.pem'),
+        roots: Roots('Trust anchors: certificates of other CAs, PEM', '/etc/chancery/attestation/old-ca.pem'),
         intermediates: Files('CA certificates between them and the nodes\' that nodes need not send, PEM', '/etc/chancery/attestation/old-intermediates.pem'),
         crls: Files('Full CRLs, PEM or DER, read again when they change. Where set, every certificate on the way needs a CRL of its issuer that stands', '/etc/chancery/attestation/old-ca.crl'),
         methods: Type.Unsafe<(typeof METHODS)[number][]>({
           type: 'array', minItems: 1, items: Choice(METHODS), default: METHODS, description: 'How the key is proved: as client certificate in TLS, or by a signature over the challenge (where a proxy ends TLS)',
         }),
-        rules: Rules('Attributes (commonName, organization, organizationalUnit, dns, ip, email, uri, serial, issuer, fingerprint, anchor)'),
+        rules: Rules('Attributes (commonName, organization, organizationalUnit, dns, ip, email, uri, serial, issuer, fingerprint, anchor)', { when: { organization: 'Example' }, profile: 'node', names: ['{{dns}}'] }),
       }, { ...closed, description: 'Proof by a client certificate of another CA' })),
     aws: optional(Type.Object(
       {
@@ -31,7 +33,7 @@ export const AttestationSchema = Type.Object(
         })),
         maxAge: Duration('For how long after its start an instance may prove itself; 0 for ever', '1h'),
         once: Once,
-        rules: Rules('Attributes (accountId, region, availabilityZone, instanceId, instanceType, imageId, architecture, privateIp, privateDnsName)'),
+        rules: Rules('Attributes (accountId, region, availabilityZone, instanceId, instanceType, imageId, architecture, privateIp, privateDnsName)', { when: { accountId: '123456789012', region: 'eu-*' }, profile: 'node', names: ['{{instanceId}}.nodes.example.com'] }),
       }, { ...closed, description: 'Proof by the instance identity document of AWS EC2' })),
     gcp: optional(Type.Object(
       {
@@ -39,33 +41,34 @@ export const AttestationSchema = Type.Object(
         keys: optional(File('Google\'s keys, a JWK set, read again when it changes; fetched from Google where absent', '/etc/chancery/attestation/google.jwks.json')),
         maxAge: Duration('For how long after its creation a machine may prove itself; 0 for ever', '0s'),
         once: Once,
-        rules: Rules('Attributes (project, projectNumber, zone, region, instanceId, instanceName, serviceAccount)'),
+        rules: Rules('Attributes (project, projectNumber, zone, region, instanceId, instanceName, serviceAccount)', { when: { project: 'my-project' }, profile: 'node', names: ['{{instanceName}}.{{zone}}.nodes.example.com'] }),
       }, { ...closed, description: 'Proof by the instance identity token of Google Compute Engine' })),
     azure: optional(Type.Object(
       {
-        roots: Files('Roots of the certificates by which Azure signs attested data, PEM (DigiCert Global Root G2 and others)', '/etc/chancery/attestation/azure-roots.pem'),
+        roots: Roots('Roots of the certificates by which Azure signs attested data, PEM (DigiCert Global Root G2 and others)', '/etc/chancery/attestation/azure-roots.pem'),
         intermediates: Files('CA certificates below them, PEM: attested data often comes without', '/etc/chancery/attestation/azure-intermediates.pem'),
         signers: Texts('Name patterns, of which the signing certificate must have one', { minItems: 1, default: ['metadata.azure.com', '*.metadata.azure.com'] }),
         once: Once,
-        rules: Rules('Attributes (vmId, subscriptionId, sku, licenseType, planName, planProduct, planPublisher)'),
+        rules: Rules('Attributes (vmId, subscriptionId, sku, licenseType, planName, planProduct, planPublisher)', { when: { subscriptionId: '8d10da13-8125-4ba9-a717-bf7490507b3d' }, profile: 'node', names: ['{{vmId}}.nodes.example.com'] }),
       }, { ...closed, description: 'Proof by the attested data of an Azure virtual machine' })),
     ssh: optional(Type.Object(
       {
         knownHosts: File('Host keys and host CAs as in known_hosts, read again when it changes', '/etc/ssh/ssh_known_hosts'),
-        rules: Rules('Attributes (hosts, keyType, fingerprint, keyId, authority)'),
+        rules: Rules('Attributes (hosts, keyType, fingerprint, keyId, authority)', { when: { hosts: '*.example.com' }, profile: 'server', names: ['{{hosts}}'] }),
       }, { ...closed, description: 'Proof by an SSH host key' })),
   }, { ...closed, description: 'Certificates for nodes that prove what they are (docs/attestation.md)' });
 
 export type AttestationConfig = Static<typeof AttestationSchema>;
 
-/** The same with all files absolute. */
+/** The same with all files absolute. What must be written may be missing, and is then told as a fault. */
 export function withFiles({ x509, aws, gcp, azure, ssh, ...rest }: AttestationConfig, resolve: (path: string) => string): AttestationConfig {
+  const all = (files: readonly string[] | undefined): string[] => (files ?? []).map(resolve);
   return {
     ...rest,
-    ...(x509 && { x509: { ...x509, roots: x509.roots.map(resolve), intermediates: x509.intermediates.map(resolve), crls: x509.crls.map(resolve) } }),
+    ...(x509 && { x509: { ...x509, roots: all(x509.roots), intermediates: all(x509.intermediates), crls: all(x509.crls) } }),
     ...(aws && { aws: { ...aws, certificates: Object.fromEntries(Object.entries(aws.certificates).map(([region, file]) => [region, resolve(file)])) } }),
     ...(gcp && { gcp: { ...gcp, ...(gcp.keys === undefined ? {} : { keys: resolve(gcp.keys) }) } }),
-    ...(azure && { azure: { ...azure, roots: azure.roots.map(resolve), intermediates: azure.intermediates.map(resolve) } }),
-    ...(ssh && { ssh: { ...ssh, knownHosts: resolve(ssh.knownHosts) } }),
+    ...(azure && { azure: { ...azure, roots: all(azure.roots), intermediates: all(azure.intermediates) } }),
+    ...(ssh && { ssh: { ...ssh, knownHosts: all([ssh.knownHosts].filter((file) => typeof file === 'string'))[0] ?? '' } }),
   };
 }

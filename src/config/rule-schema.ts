@@ -27,7 +27,7 @@ export const RuleSchema = (what: string) => Type.Unsafe<WrittenRule>(Type.Object
     maxValidity: optional(Duration('Longest life of a certificate; the profile\'s where absent')),
   }, closed));
 
-/** The rule with each pattern in a list. */
-export const ruleOf = ({ when, ...rule }: WrittenRule): RuleSettings => ({
-  ...rule, when: Object.fromEntries(Object.entries(when).map(([name, patterns]) => [name, typeof patterns === 'string' ? [patterns] : patterns])),
+/** The rule with each pattern in a list. What a faulty one lacks is empty here: that was told already. */
+export const ruleOf = ({ when, names, ...rule }: WrittenRule): RuleSettings => ({
+  ...rule, names: names ?? [], when: Object.fromEntries(Object.entries(when ?? {}).map(([name, patterns]) => [name, typeof patterns === 'string' ? [patterns] : patterns])),
 });

@@ -35,9 +35,9 @@ export function claimsOf(input: IssueInput, checked: Checked, now: number): Clai
   }
   const { once } = input.identity.grant;
   if (once !== undefined) claims.push({ key: onceKeyOf(once), fingerprint: digest, expires: once.expires, livesWithRequest: false });
-  // A token keeps its own uses, and each ACME order is a request of its own, also for the same key again.
-  // For all others the claim ends where a renewal becomes due.
-  if (input.identity.grant.token === undefined && input.identity.kind !== 'acme') {
+  // A token keeps its own uses, but a node that proves itself earns another one each time, and is the same; each ACME order is a request of
+  // its own, also for the same key again. For all others the claim ends where a renewal becomes due.
+  if ((input.identity.grant.token === undefined || input.identity.kind === 'attestation') && input.identity.kind !== 'acme') {
     const key = sha256(`${requesterKey(input.identity)}\n${digest}`);
     const left = lifeOf(checked.issuing, checked.candidate, now).notAfter + 1 - seconds;
     claims.push({ key: `csr/${key}`, fingerprint: digest, expires: seconds + Math.floor(left * SAME_CSR_SHARE), livesWithRequest: true });

@@ -44,7 +44,7 @@ t.test('a campaign\'s certificates are spread over its time, each always at the 
   const hours = new Map<number, number>();
   for (let index = 0; index < 4000; index++) {
     const { start, end } = renewalAdvice(record({ id: index.toString(16) }), GOOD, [campaign({})], T0);
-    t.ok(start >= T0 + HOUR && end <= T0 + 5 * HOUR && end - start === 4 * HOUR / 12, 'within the campaign') || t.bailout('one is enough');
+    if (start < T0 + HOUR || end > T0 + 5 * HOUR || end - start !== 4 * HOUR / 12) t.fail(`${start} to ${end}`);
     const hour = Math.floor((start + end) / 2 / HOUR);
     hours.set(hour, (hours.get(hour) ?? 0) + 1);
   }

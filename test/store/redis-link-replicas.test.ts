@@ -29,6 +29,33 @@ t.test('a write is acknowledged when enough replicas have it', async (t) => {
   await follows(other);
 });
 
+t.test('all replicas that keep step have what is acknowledged, however few would be enough', async (t) => {
+  const { primary, replicas: [one, other] } = await startReplicated(t, 2);
+  if (one === undefined || other === undefined) throw new Error('two replicas');
+  const { link } = await linked(t, [primary], { minReplicas: 1 });
+  // Each says once a second how far it is, also where nobody asks.
+  const begun = Date.now();
+  await until('both to keep step', () => write(link, 'x').then(() => Date.now() - begun > 1500, () => false));
+  for (let n = 0; n < 20; n += 1) {
+    t.equal(await link.evaluate(SET, [`${KEY}:${n}`], [n]), 1);
+    t.same(await Promise.all([one, other].map((replica) => replica.cli('GET', `${KEY}:${n}`))), [String(n), String(n)]);
+  }
+  other.pause();
+  await refused(t, () => write(link, 'x'), /1 of 2 replicas have the write/, 900);
+  await until('the silent one to be waited for no more', () => write(link, 'y').then(() => true, () => false));
+  const begin = Date.now();
+  for (let n = 0; n < 5; n += 1) await write(link, `z${n}`);
+  t.ok(Date.now() - begin < 300, 'at full speed again');
+  other.resume();
+  await until('it to be waited for again', async () => {
+    await write(link, 'again');
+    return await other.cli('GET', KEY) === 'again';
+  });
+  await other.kill();
+  await until('it to be missed', () => write(link, 'without it').then(() => true, () => false));
+  await write(link, 'with the other');
+});
+
 t.test('what a call saw is as safe as what it wrote', async (t) => {
   const { primary, replicas: [replica] } = await startReplicated(t, 1);
   const { link } = await linked(t, [primary], { minReplicas: 1 });

@@ -11,7 +11,7 @@ import { DATA_OPTION, type PlaceOptions, dataFolder, readConfig, serviceUrl } fr
 import { type Style, printable } from '../text.ts';
 import type { Check, Finding, Outcome, Patient } from './check.ts';
 import { FILE_CHECKS } from './files.ts';
-import { OIDC_CHECKS } from './oidc.ts';
+import { oidcChecks } from './oidc.ts';
 import { rebuildIndexes } from './rebuild.ts';
 import { SERVICE_CHECKS } from './service.ts';
 
@@ -40,7 +40,7 @@ export function addDoctor(parent: Command, context: Context): void {
       const patient = await patientOf(context, options);
       // On another machine than the service's, only the service can be looked at.
       const away = options.url !== undefined && !existsSync(patient.data);
-      const results = await examine(patient, [...(away ? [] : [...FILE_CHECKS, ...OIDC_CHECKS]), ...SERVICE_CHECKS]);
+      const results = await examine(patient, [...(away ? [] : [...FILE_CHECKS, ...oidcChecks(patient)]), ...SERVICE_CHECKS]);
       const failed = results.filter(({ outcome }) => outcome === 'fail').length;
       writeResult(context, options.json, { healthy: failed === 0, checks: results }, (paint) => show(results, paint));
       if (failed > 0) throw new Failure('check-failed', `${failed} of ${results.length} checks failed`, { advice: 'what to do stands below each' });

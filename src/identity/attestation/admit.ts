@@ -113,13 +113,16 @@ async function claimed(context: AttestationContext, { challenge, attested, kind 
     const before = await readClaim(objects, id);
     if (before !== undefined && before.expires > now) {
       const { keyHash, claimedAt, tokenId, tokenExpires, tokenMade } = before.claim;
+      const own = keyHash === challenge.keyHash;
       const no = (why: string): Promise<Refused> => refused(context, kind, attested, challenge, `it was claimed at ${new Date(claimedAt).toISOString()}${why}; an operator may release ${id}`);
-      if (keyHash !== challenge.keyHash) throw await no(' by another key');
-      if (tokenExpires <= now) throw await no(', and the token that it earned has ended');
-      const token = tokenMade ? await tokens.get(tokenId) : undefined;
-      if (tokenMade && (token === undefined || token.revokedAt !== undefined)) throw await no(', and the token that it earned was revoked');
-      await usedUp(context, challenge);
-      return before;
+      if (!own && !(await isTakenBack(tokens, before.claim, now))) throw await no(' by another key');
+      if (own && tokenExpires <= now) throw await no(', and the token that it earned has ended');
+      const token = own && tokenMade ? await tokens.get(tokenId) : undefined;
+      if (own && tokenMade && (token === undefined || token.revokedAt !== undefined)) throw await no(', and the token that it earned was revoked');
+      if (own) {
+        await usedUp(context, challenge);
+        return before;
+      }
     }
     const plain = { id, kind, name: attested.name, keyHash: challenge.keyHash, claimedAt: now, tokenExpires: now + tokenLifetime, tokenMade: false };
     const claim: Claim = { ...plain, tokenId: credentialFor(context, plain).id };
@@ -130,6 +133,15 @@ async function claimed(context: AttestationContext, { challenge, attested, kind 
     if (!isClaim(written.of)) throw challengeUsed();
   }
   throw new Refused('unavailable', 'Others are claiming the same node at the moment; ask again.', { retryAfter: 1 });
+}
+
+/**
+ * Takes a token back with which nothing was asked for yet: a node whose first attempt ended before that may begin anew with another key. What
+ * was used stays as it is, so that nobody who has seen the proof can take the node's token from it.
+ */
+async function isTakenBack(tokens: AttestationContext['tokens'], { tokenId }: Claim, now: number): Promise<boolean> {
+  if ((await tokens.get(tokenId))?.used !== 0) return false;
+  return (await tokens.revoke(tokenId, now, []))?.used === 0;
 }
 
 /** The same for the same claim, so that the store need not keep it. */

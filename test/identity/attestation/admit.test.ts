@@ -13,6 +13,7 @@ import { openEmbeddedStore } from '../../../src/store/embedded/store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { temporaryFolder } from '../../helpers/authority.ts';
 import { noRedis, startRedis } from '../../helpers/redis.ts';
+import { acceptance, record } from '../../contracts/store/samples.ts';
 import { storeOn } from '../../store/redis-stores.ts';
 
 const OPERATOR = { kind: 'api-key', name: 'ops', proof: '', grant: { profiles: [], names: [] }, scopes: ['token'] } as const;
@@ -106,8 +107,13 @@ function exchanges(name: string, open: (t: Test) => Promise<{ readonly store: St
 
   t.test(`${name}: a node that may prove itself once is claimed by one key, until it is released`, async (t) => {
     const { ask, context, store, clock } = bench((await open(t)).store, true);
+    const early = await ask('i-1', 'c'.repeat(64));
     const first = await ask('i-1');
+    t.not(first.token, early.token, 'who has asked for nothing yet may begin anew with another key');
+    t.match((await store.tokens.get(early.id))?.revokedAt ?? 'gone', /^\d+$|^gone$/, 'which ends the first token');
     t.equal((await ask('i-1')).token, first.token, 'a lost answer costs nothing');
+    t.equal((await store.requests.accept(acceptance(record(), { token: { id: first.id, csrDigest: 'x' }, now: clock.now }))).outcome, 'stored');
+    t.equal((await ask('i-1')).token, first.token, 'also when the token was used');
     await refused(t, ask('i-1', KEYS[1]), 'forbidden', /claimed at .* by another key; an operator may release/);
     t.not((await ask('i-2', KEYS[1])).token, first.token);
     const claims = await listClaims(store.objects, { limit: 10 });
@@ -126,18 +132,19 @@ function exchanges(name: string, open: (t: Test) => Promise<{ readonly store: St
     t.ok((await ask('i-1')).token, 'a claim ends');
     const events = (await store.audit.list({ after: 0, limit: 50 })).map(({ event }) => event);
     t.equal(events.filter((event) => event === 'attestation.released').length, 1);
-    t.equal(events.filter((event) => event === 'attestation.accepted').length, 4);
+    t.equal(events.filter((event) => event === 'attestation.accepted').length, 5);
   });
 
   t.test(`${name}: of several keys that claim a node at once, one has it`, async (t) => {
     const { ask, store } = bench((await open(t)).store, true);
     const rounds = await Promise.allSettled(Array.from({ length: 8 }, (_, index) => ask('i-1', String(index).repeat(64))));
-    t.equal(rounds.filter(({ status }) => status === 'fulfilled').length, 1);
+    const living = (await store.tokens.list({ limit: 20 })).items.filter(({ revokedAt }) => revokedAt === undefined);
+    t.equal(living.length, 1, 'one token is good');
+    t.ok(rounds.some((round) => round.status === 'fulfilled' && round.value.id === living[0]?.id));
     for (const round of rounds) if (round.status === 'rejected') t.match(round.reason, { code: /forbidden|unavailable/ });
-    t.equal((await store.tokens.list({ limit: 20 })).items.length, 1);
     const same = await Promise.allSettled(Array.from({ length: 4 }, () => ask('i-2')));
     t.same(new Set(same.map((round) => (round.status === 'fulfilled' ? round.value.token : round.reason))).size, 1, 'the same key has the same token');
-    t.equal((await store.tokens.list({ limit: 20 })).items.length, 2);
+    t.equal((await store.tokens.list({ limit: 20 })).items.filter(({ names }) => names[0] === 'i-2.example.com').length, 1);
   });
 }
 

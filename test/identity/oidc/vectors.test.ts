@@ -5,7 +5,6 @@ import { BadKeySet, parseKeySet } from '../../../src/identity/oidc/key-set.ts';
 import { fixedKeys } from '../../../src/identity/oidc/key-source.ts';
 import { RefusedToken } from '../../../src/identity/oidc/refused-token.ts';
 import { verifySignature } from '../../../src/identity/oidc/signature.ts';
-import { isJwt } from '../../../src/identity/oidc/token.ts';
 import { decodeBase64Url } from '../../../src/base64url.ts';
 import { corpusFolder, corpusText, missing } from '../../x509/corpora.ts';
 
@@ -15,7 +14,7 @@ const COOKBOOK = 'jose-cookbook/jws';
 /** Whether the compact JWS is taken as signed with the key: octets and header as strictly as a token's, the payload whatever it is. */
 async function verifies(text: string, jwk: unknown): Promise<boolean> {
   const [head = '', payload = '', signature = ''] = text.split('.');
-  if (!isJwt(text) || [head, payload, signature].some((part) => decodeBase64Url(part) === undefined)) return false;
+  if (text.split('.').length !== 3 || [head, payload, signature].some((part) => decodeBase64Url(part) === undefined)) return false;
   try {
     const header = JSON.parse(Buffer.from(head, 'base64url').toString()) as Readonly<Record<string, unknown>>;
     const kid = typeof header['kid'] === 'string' ? header['kid'] : undefined;

@@ -20,19 +20,41 @@ export function followingOf(reply: Reply | ErrorReply | undefined): Following | 
 /** Milliseconds that a replica may be silent: it tells how far it is each second, and sentinels wait longer before they act. */
 const SILENT = 2000;
 
+/** What the replicas' places in the stream mean for what is acknowledged. */
+export interface Standing {
+  /** Whether they give reason to ask if the primary still is the only one. */
+  readonly doubt: boolean;
+  /** How many keep step: have had all that there was, and not been silent since. */
+  readonly inStep: number;
+}
+
+interface Seen {
+  readonly wanted: number;
+  /** When it had last come to where it was to be. */
+  readonly since: number;
+  readonly inStep: boolean;
+}
+
 /**
- * Watches the replicas of a primary, and says when they give reason to ask whether it still is the only one. In a failover that somebody
- * asked for, or where the network is cut in two, the old primary lives on for a while, and those replicas that were not promoted still
- * acknowledge what it will soon throw away. But the one that was promoted has left it, or is silent.
+ * Watches the replicas of a primary.
+ *
+ * In a failover that somebody asked for, or where the network is cut in two, the old primary lives on for a while, and those replicas that
+ * were not promoted still acknowledge what it will soon throw away. But the one that was promoted has left it, or is silent: that is doubt.
+ *
+ * And any replica that keeps step may be the one that a failover promotes: a sentinel chooses by how far they were when it last asked, which
+ * may be seconds ago. So what is acknowledged must be on all of these.
  */
-export function watchFollowers(): (now: Following, clock: number) => boolean {
-  let known: ReadonlyMap<string, { readonly wanted: number; readonly since: number }> = new Map();
+export function watchFollowers(): (now: Following, clock: number) => Standing {
+  let known: ReadonlyMap<string, Seen> = new Map();
   return ({ offset, replicas }, clock) => {
     const left = [...known.keys()].some((one) => !replicas.has(one));
     known = new Map([...replicas].map(([one, at]) => {
       const before = known.get(one);
-      return [one, before === undefined || at >= before.wanted ? { wanted: offset, since: clock } : before];
+      if (before === undefined) return [one, { wanted: offset, since: clock, inStep: at >= offset }];
+      if (at >= before.wanted) return [one, { wanted: offset, since: clock, inStep: true }];
+      return [one, { ...before, inStep: before.inStep && clock - before.since <= SILENT }];
     }));
-    return left || [...known.values()].some(({ since }) => clock - since > SILENT);
+    const each = [...known.values()];
+    return { doubt: left || each.some(({ since }) => clock - since > SILENT), inStep: each.filter(({ inStep }) => inStep).length };
   };
 }

@@ -7,8 +7,9 @@ import { ErrorReply, isElsewhere, listOf, meaningOf } from './replies.ts';
 
 /** How to learn that enough replicas have everything. */
 export interface Acknowledgement {
-  /** WAIT, or WAITAOF. */
-  readonly command: Command;
+  /** WAIT, or WAITAOF, for so many replicas. */
+  readonly command: (replicas: number) => Command;
+  /** The fewest that are enough. */
   readonly replicas: number;
   /** Makes sure that the server still is the primary; rejects with LinkDown where it is not. */
   readonly confirm: () => Promise<void>;
@@ -25,7 +26,8 @@ export type Lane = (commands: readonly Command[]) => Promise<readonly (Reply | E
  * Valkey note the offset after every command, and a test holds them to it.) It holds up its connection: calls that come meanwhile are
  * gathered, and share the next one.
  *
- * After WAIT comes ROLE: where the replicas give reason to doubt that this is the primary, nothing is acknowledged before that is certain.
+ * After WAIT comes ROLE. It tells which replicas keep step: a failover may promote any of these, so all of them must have it, however few
+ * would be enough. And where they give reason to doubt that this is the primary, nothing is acknowledged before that is certain.
  */
 export function waitingLane(connection: Connection, { command, replicas, confirm }: Acknowledgement): Lane {
   interface Call {
@@ -35,17 +37,22 @@ export function waitingLane(connection: Connection, { command, replicas, confirm
   }
   let gathered: Call[] = [];
   let busy = false;
-  const inDoubt = watchFollowers();
+  const watch = watchFollowers();
+  let inStep = 0;
 
   const flush = async (): Promise<void> => {
     const calls = gathered;
     gathered = [];
+    const waitedFor = Math.max(replicas, inStep);
     try {
-      const replies = await connection.send([...calls.flatMap(({ commands }) => commands), command, ['ROLE']]);
-      const shortage = shortageOf(replies.at(-2), replicas, endpointText(connection.endpoint));
+      const replies = await connection.send([...calls.flatMap(({ commands }) => commands), command(waitedFor), ['ROLE']]);
       const following = followingOf(replies.at(-1));
       if (following === undefined) throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: it is no longer the primary`);
-      if (inDoubt(following, Date.now()) && shortage === undefined) await confirm();
+      const standing = watch(following, Date.now());
+      inStep = standing.inStep;
+      // Who has left meanwhile, or was found silent, is waited for no more.
+      const shortage = shortageOf(replies.at(-2), Math.max(replicas, Math.min(waitedFor, inStep)), endpointText(connection.endpoint));
+      if (standing.doubt && shortage === undefined) await confirm();
       let from = 0;
       for (const { commands, resolve, reject } of calls) {
         if (shortage === undefined) resolve(replies.slice(from, from + commands.length));

@@ -53,7 +53,7 @@ export async function openSession(locate: Locate, options: RedisLinkOptions): Pr
     const hasWaitAof = await within(timeout, check(first, options), `Redis ${at}: no answer within ${timeout / 1000} s`);
     if (minReplicas === 0) return run(endpoint, connections, first.send, first.send, locate, options);
     // WAIT holds up its connection: reads have one of their own. (A replica may be asked to have it on its disk since 7.2.)
-    const command: Command = hasWaitAof && !options.allowVolatile ? ['WAITAOF', 1, minReplicas, replicaTimeout] : ['WAIT', minReplicas, replicaTimeout];
+    const command = (replicas: number): Command => (hasWaitAof && !options.allowVolatile ? ['WAITAOF', 1, replicas, replicaTimeout] : ['WAIT', replicas, replicaTimeout]);
     const second = await connected();
     let confirmed = 0;
     const confirm = async (): Promise<void> => {

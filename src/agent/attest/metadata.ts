@@ -1,0 +1,30 @@
+import { exchange } from '../../client/exchange.ts';
+import { Failure } from '../../client/failure.ts';
+
+/** Where each cloud's metadata service is, as a machine in it reaches it. An instance's own link: nothing beyond it. */
+const METADATA = new URL('http://169.254.169.254');
+/** Milliseconds, and bytes. */
+const LIMIT = 5_000;
+const MOST = 64 * 1024;
+
+export interface MetadataCall {
+  readonly method?: 'GET' | 'PUT';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Asks the metadata service at `base`. */
+export type Metadata = (call: MetadataCall) => Promise<string>;
+
+/** The text that the metadata service answers. Throws Failure where there is none, or it refuses. */
+export const metadataAt = (base: URL = METADATA): Metadata => async ({ method = 'GET', path, headers }) => {
+  const url = new URL(path, base);
+  try {
+    const { status, body } = await exchange({ method, url, headers, agent: false, mostReply: MOST, whole: LIMIT });
+    if (status === 200) return body.toString('utf8');
+    throw new Failure('bad-reply', `the metadata service answered ${status} to ${url.pathname}`, { advice: 'is this a machine of that cloud, and may this program ask its metadata service?' });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === 'bad-reply') throw error;
+    throw new Failure(error.code, `the metadata service at ${url.host} does not answer`, { cause: error, advice: 'is this a machine of that cloud? A proof from elsewhere can be given with --attest-document' });
+  }
+};

@@ -1,0 +1,32 @@
+import { type Command, Option } from 'commander';
+import { attested } from '../agent/attest/earn-token.ts';
+import { ATTEST_KINDS, type AttestKind } from '../agent/attest/proofs.ts';
+import type { EarnedToken } from '../agent/enroll.ts';
+import { Failure } from '../client/failure.ts';
+
+/** What `enroll` is told of a proof in place of a token. */
+export interface AttestArguments {
+  readonly attest?: AttestKind;
+  readonly ca?: string;
+  readonly attestCert?: string;
+  readonly attestKey?: string;
+  readonly attestDocument?: string;
+}
+
+export const addAttestOptions = (command: Command): Command => command
+  .addOption(new Option('--attest <kind>', 'in place of a token: prove what this machine is').choices(ATTEST_KINDS))
+  .option('--ca <file>', 'with --attest: the root certificate of the service, which a token would name')
+  .option('--attest-cert <file>', 'of x509, x509pop: its certificate of another CA, with the chain; of ssh: its host certificate, where it has one')
+  .option('--attest-key <file>', 'the key of that; of ssh: the host key (/etc/ssh/ssh_host_ed25519_key)')
+  .option('--attest-document <file>', 'of aws, gcp, azure: a proof as JSON, in place of asking the metadata service');
+
+/** How the token is earned; undefined where one is given. */
+export function attestedToken(url: URL, { attest, ca, attestCert, attestKey, attestDocument }: AttestArguments): EarnedToken | undefined {
+  if (attest === undefined) {
+    const [given] = Object.entries({ '--ca': ca, '--attest-cert': attestCert, '--attest-key': attestKey, '--attest-document': attestDocument }).filter(([, value]) => value !== undefined);
+    if (given !== undefined) throw new Failure('usage', `${given[0]} goes with --attest`);
+    return undefined;
+  }
+  if (ca === undefined) throw new Failure('usage', '--ca is missing', { advice: 'with --attest, the root certificate of the service says which one is trusted: its root.pem' });
+  return attested({ url, kind: attest, ca, certificate: attestCert, key: attestKey, document: attestDocument });
+}

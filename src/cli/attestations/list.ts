@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { type PagingOptions, collect, withPaging } from '../paging.ts';
+import { writePage } from '../result.ts';
+import { showTime } from '../text.ts';
+
+/** `attestations list`: nodes that may prove themselves once, and have. */
+export function addAttestationsList(parent: Command, context: Context): void {
+  const command = parent.command('list')
+    .summary('list nodes that have proved themselves')
+    .description('List the nodes that may prove what they are once, and have')
+    .action(async (options: ConnectionOptions & PagingOptions) => {
+      const page = await withClient(context, options, (client) => collect(context, options, (query) => client.listAttestations(query)));
+      writePage(context, options.json, page, [
+        { head: 'ID', cell: ({ id }) => id },
+        { head: 'KIND', cell: ({ kind }) => kind },
+        { head: 'NAME', cell: ({ name }) => name },
+        { head: 'CLAIMED', cell: ({ claimedAt }) => showTime(claimedAt) },
+        { head: 'TOKEN', cell: ({ token }) => token },
+      ], 'No node has proved itself yet.');
+    });
+  withExamples(withPaging(withConnection(command)), [['all of them', 'chancery attestations list --all']]);
+}

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeCsr, openssl } from '../helpers/openssl.ts';
+
+/** An id as SwarmKit makes them. */
+export const newId = (): string => BigInt(`0x${randomBytes(16).toString('hex')}`).toString(36).padStart(25, '0').slice(-25);
+
+export interface Credential {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A swarm with its own root, and certificates of its nodes as its own CA makes them. */
+export interface OwnSwarm {
+  readonly id: string;
+  readonly root: string;
+  readonly node: (options?: { readonly role?: string; readonly of?: string; readonly eku?: string; readonly subject?: string }) => Credential;
+}
+
+/** All swarms' roots have the same name. */
+export function makeSwarm(folder: string, id = newId()): OwnSwarm {
+  const name = `swarm-${newId()}`;
+  const [root, key] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
+  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '400', '-subj', '/CN=swarm-ca', '-addext', 'keyUsage=critical,keyCertSign', '-keyout', key, '-out', root);
+  return {
+    id, root: readFileSync(root, 'utf8'),
+    node: ({ role = 'swarm-manager', of = id, eku = 'serverAuth,clientAuth', subject = `/O=${of}/OU=${role}/CN=${newId()}` } = {}) => {
+      const node = join(folder, `node-${newId()}`);
+      const files = makeCsr(folder, node.slice(folder.length + 1), { subject });
+      writeFileSync(`${node}.ext`, `basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=${eku}\n`);
+      openssl('x509', '-req', '-in', files.csr, '-CA', root, '-CAkey', key, '-set_serial', `0x${randomBytes(19).toString('hex')}1`, '-days', '1', '-extfile', `${node}.ext`, '-out', `${node}.pem`);
+      return { cert: readFileSync(`${node}.pem`, 'utf8'), key: readFileSync(files.key, 'utf8') };
+    },
+  };
+}
+
+/** What SwarmKit asks for a node, with what a test wants otherwise. */
+export function nodeRequest(folder: string, swarm: string, { role = 'swarm-worker', id = newId(), more = {}, parts = {}, hosts = [role, id, ...(role === 'swarm-manager' ? ['swarm-ca'] : [])] }: {
+  readonly role?: string; readonly id?: string; readonly more?: object; readonly parts?: object; readonly hosts?: readonly string[];
+} = {}): { readonly csrKey: string; readonly body: { readonly [member: string]: unknown } } {
+  const files = makeCsr(folder, `request-${newId()}`, { subject: '/' });
+  return {
+    csrKey: readFileSync(files.key, 'utf8'),
+    body: {
+      hosts, certificate_request: readFileSync(files.csr, 'utf8'),
+      subject: { CN: id, names: [{ C: '', ST: '', L: '', O: swarm, OU: role, SerialNumber: '', ...parts }], SerialNumber: '' },
+      profile: '', crl_override: '', label: '', ...more,
+    },
+  };
+}
+
+export const SIGN = '/api/v1/cfssl/sign';
