@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AcmeContext, Directory } from './acme/context.ts';
 import { limitsOf } from './acme/limits.ts';
-import { nonceCounter, sharedNonces, unreliable } from './acme/nonces.ts';
+import { nonceCounter, nonceKeyOf, sharedNonces, unreliable } from './acme/nonces.ts';
 import { type Network, parseNetwork } from './outgoing/network.ts';
 import { operatorRoutes } from './acme/operators/routes.ts';
 import { acmeRoutes } from './acme/plugin.ts';
@@ -48,9 +48,9 @@ const OFF: AcmeService = { doors: [], look: () => Promise.resolve(), stop: () =>
 
 /**
  * Puts ACME together, where it is turned on.
- * @throws ProfileError where a profile or a pattern of the configuration is none
+ * @throws ProfileError where a profile or a pattern of the configuration is none; StoreUnavailable
  */
-export function acmeService({ core, issuance, revocation, hostNames, authentication, httpsUrl, log }: AcmeServiceOptions): AcmeService {
+export async function acmeService({ core, issuance, revocation, hostNames, authentication, httpsUrl, log }: AcmeServiceOptions): Promise<AcmeService> {
   const { config, store, clock } = core;
   const { acme } = config;
   if (!acme.enabled) return OFF;
@@ -73,7 +73,7 @@ export function acmeService({ core, issuance, revocation, hostNames, authenticat
   });
   // One process alone need not write into the store which nonces were used.
   const alone = config.workers === 1 && config.store.url.kind === 'embedded';
-  const nonces = alone ? nonceCounter(randomBytes) : sharedNonces(store.objects, master, randomBytes, clock);
+  const nonces = alone ? nonceCounter(randomBytes) : sharedNonces(store.objects, await nonceKeyOf(store.objects, master, randomBytes), randomBytes, clock);
   const context: AcmeContext = {
     settings: {
       termsOfService: acme.termsOfService, website: acme.website, caaIdentities: acme.caaIdentities, challenges: acme.challenges,

@@ -20,11 +20,11 @@ export function bearerCredentials({ config, clock, authorities, metrics }: Core,
   });
   return [
     {
-      expected: 'an enrolment token (CHYTKN-1-…)', reads: isEnrolmentToken,
+      expected: 'an enrolment token (CHYTKN-1-…)', reads: isEnrolmentToken, byRecord: true,
       identify: (credential, { tokens, now }) => identifyByEnrolmentToken(credential, { rootDigest, get: (id) => tokens.get(id), now }),
     },
     {
-      expected: 'an API key (CHYKEY-1-…)', reads: isApiKey,
+      expected: 'an API key (CHYKEY-1-…)', reads: isApiKey, byRecord: true,
       identify: (credential, { apiKeys, now }) => identifyByApiKey(credential, { get: (id) => apiKeys.get(id), now }),
     },
     ...(issuers.length === 0 ? [] : [oidcTokens({ issuers, counted: metrics.oidcToken })]),

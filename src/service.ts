@@ -170,7 +170,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       leases: store.leases, lease: ownLease('service-certificate', config), clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
     };
     const restParts = restOptions(core, issuance, crls, chainOf, publishedAt, log);
-    const acme = acmeService({ core, issuance, revocation: restParts.certificates.revocation, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });
+    const acme = await acmeService({ core, issuance, revocation: restParts.certificates.revocation, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
@@ -212,7 +212,7 @@ function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlServi
   const { config, store, authorities, metrics, clock, standing } = core;
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
-  const authentication = createAuthentication({ store, bearers: bearerCredentials(core, log), clock, perIdentity, failuresPerAddress });
+  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, bearers: bearerCredentials(core, log), clock, perIdentity, failuresPerAddress });
   const revocation: RevocationContext = { store: store.certificates, clock, revoked: (authority, reason) => {
     metrics.revoked(reason);
     keeper.due(authority);

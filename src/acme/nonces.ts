@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RandomBytes } from '../identity/credential.ts';
-import type { ObjectStore } from '../store/objects.ts';
+import { NEVER } from '../store/objects.ts';
+import type { ObjectChange, ObjectStore } from '../store/objects.ts';
 import { decodeBase64Url } from '../base64url.ts';
 
 /** Anti-replay nonces (RFC 8555 6.5): each good until it was used, once. */
@@ -63,13 +64,28 @@ export function nonceCounter(random: RandomBytes): Nonces {
 const LIFETIME = 2 * 3_600_000;
 const TIME_BYTES = 6;
 const KIND = 'acme-nonce';
+const SALT = { kind: 'acme-nonce-salt', id: 'salt' } as const;
+const SALT_BYTES = 16;
 
 /**
- * Nonces that any process with the same secret takes: a time and random octets under a MAC; that one was used is written into the store.
+ * The key of a store's nonces: of the deployment's secret, and of something that stays in this store. Backups do not hold which nonces were
+ * used; so what was issued before is good for nothing in a store that was restored or moved to, and cannot be used there once more.
+ */
+export async function nonceKeyOf(objects: Pick<ObjectStore, 'get' | 'write'>, master: Uint8Array, random: RandomBytes): Promise<Uint8Array> {
+  for (;;) {
+    const found = await objects.get(SALT.kind, SALT.id);
+    if (found !== undefined) return createHmac('sha256', master).update(`acme-nonce ${JSON.stringify(found.value)}`).digest();
+    const value = Buffer.from(random(SALT_BYTES)).toString('hex');
+    // Where another process was faster, its salt is found next.
+    await objects.write([{ ...SALT, expected: 0, put: { value, expires: NEVER, indexes: [], momentary: true } }], []);
+  }
+}
+
+/**
+ * Nonces that any process with the same key takes: a time and random octets under a MAC; that one was used is written into the store.
  * @param clock milliseconds since the epoch
  */
-export function sharedNonces(objects: Pick<ObjectStore, 'write'>, master: Uint8Array, random: RandomBytes, clock: () => number): Nonces {
-  const key = createHmac('sha256', master).update('acme-nonce').digest();
+export function sharedNonces(objects: Pick<ObjectStore, 'write'>, key: Uint8Array, random: RandomBytes, clock: () => number): Nonces {
   return {
     issue: () => {
       const body = Buffer.allocUnsafe(BODY_BYTES);
@@ -83,7 +99,7 @@ export function sharedNonces(objects: Pick<ObjectStore, 'write'>, master: Uint8A
       const ends = body.readUIntBE(0, TIME_BYTES) + LIFETIME;
       if (ends <= clock()) return false;
       // The mark outlives the nonce, so that no sweep brings it back.
-      const mark = { kind: KIND, id: body.toString('hex'), expected: 0, put: { value: null, expires: ends + 60_000, indexes: [] } };
+      const mark: ObjectChange = { kind: KIND, id: body.toString('hex'), expected: 0, put: { value: null, expires: ends + 60_000, indexes: [], momentary: true } };
       return (await objects.write([mark], [])).outcome === 'stored';
     },
   };

@@ -3,13 +3,16 @@ import { Refused } from '../errors.ts';
 import { type BearerReader, readerOf } from '../identity/bearer.ts';
 import { identifyByClientCertificate } from '../identity/client-certificate.ts';
 import { type Identity, mayAct, requesterKey, type Scope } from '../identity/identity.ts';
+import { type CredentialSource, keptRecords } from '../identity/kept-records.ts';
+import type { Kept } from '../issuance/input.ts';
 import type { RequestRecord } from '../issuance/request.ts';
-import type { Store } from '../store/store.ts';
 import { peerCertificate } from './peer-certificate.ts';
 import { type RateLimit, rateLimit } from './rate-limit.ts';
 
 export interface AuthenticationOptions {
-  readonly store: Pick<Store, 'tokens' | 'apiKeys' | 'certificates'>;
+  readonly store: CredentialSource;
+  /** Whether each look into the store is a round trip to another machine. */
+  readonly looksAreDear: boolean;
   /** Kinds of bearer credentials that are taken. */
   readonly bearers: readonly BearerReader[];
   /** Milliseconds since the epoch. */
@@ -31,6 +34,13 @@ export interface Authentication {
   readonly identify: (request: FastifyRequest) => Promise<Identity>;
   /** The same, undefined where the call carries no credentials. Wrong ones are still refused. */
   readonly identifyIfAny: (request: FastifyRequest) => Promise<Identity | undefined>;
+  /**
+   * `issue` for who asks, in one round trip where looks are dear: by a record that this process has read a little while ago, to which the issuance
+   * is then held (`kept`). Nothing is refused by such a record: before that it is read afresh.
+   */
+  readonly issuing: <T>(request: FastifyRequest, issue: (identity: Identity, kept?: Kept) => Promise<T>) => Promise<T>;
+  /** The same for a holder. */
+  readonly renewing: <T>(request: FastifyRequest, renew: (holder: Holder, kept?: Kept) => Promise<T>) => Promise<T>;
   /** By client certificate alone. */
   readonly holder: (request: FastifyRequest) => Promise<Holder>;
   /** An identity that may act with the scope. */
@@ -42,62 +52,87 @@ export interface Authentication {
 /** RFC 6750 2.1. A token of an issuer that lists a person's groups has a few thousand characters. */
 const BEARER = /^Bearer +([!-~]{1,12288})$/i;
 
-export function authentication({ store, bearers, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
+export function authentication({ store, looksAreDear, bearers, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
   const calls = rateLimit(perIdentity);
   const failures = rateLimit(failuresPerAddress);
+  const records = looksAreDear ? keptRecords(store, clock) : undefined;
 
-  const byHeader = (header: string, now: number): Promise<Identity> => {
-    const [, credential] = BEARER.exec(header) ?? [];
+  const byHeader = (source: CredentialSource, header: string, now: number): Promise<Identity> => {
+    const credential = credentialIn(header);
     if (credential === undefined) throw new Refused('unauthenticated', 'The Authorization header is malformed; expected "Bearer <credential>".');
     const reader = readerOf(bearers, credential);
     if (reader === undefined) throw new Refused('unauthenticated', `The bearer credential is of no known kind; expected ${bearers.map(({ expected }) => expected).join(' or ')}.`);
-    return reader.identify(credential, { tokens: store.tokens, apiKeys: store.apiKeys, now });
+    return reader.identify(credential, { tokens: source.tokens, apiKeys: source.apiKeys, now });
   };
 
-  const byCertificate = async (request: FastifyRequest, now: number): Promise<Holder | undefined> => {
+  const byCertificate = async (source: CredentialSource, request: FastifyRequest, now: number): Promise<Holder | undefined> => {
     const presented = peerCertificate(request);
     if (presented === undefined) return undefined;
-    const record = await store.certificates.get(presented.serial);
+    const record = await source.certificates.get(presented.serial);
     const identity = identifyByClientCertificate(presented.der, record, now);
     return record === undefined ? undefined : { identity, record };
   };
 
-  /** Counts refused credentials for each address, and good calls for each identity. */
-  const limited = async <T extends Identity | Holder | undefined>(request: FastifyRequest, attempt: (now: number) => Promise<T>): Promise<T> => {
-    const now = clock();
+  const byAny = async (source: CredentialSource, request: FastifyRequest, now: number): Promise<Identity | undefined> => {
+    const { authorization } = request.headers;
+    return authorization === undefined ? (await byCertificate(source, request, now))?.identity : byHeader(source, authorization, now);
+  };
+
+  /** Counts refused credentials for each address. */
+  const proving = async <T>(request: FastifyRequest, now: number, attempt: (now: number) => Promise<T>): Promise<T> => {
     const locked = failures.wait(request.ip, now);
     if (locked > 0) throw tooMany('Too many refused credentials from this address.', locked);
-    let found: T;
     try {
-      found = await attempt(now);
+      return await attempt(now);
     } catch (error) {
       if (error instanceof Refused && error.code === 'unauthenticated') failures.take(request.ip, now);
       throw error;
     }
-    if (found !== undefined) takeCall(calls, 'identity' in found ? found.identity : found, now);
+  };
+
+  /** Counts good calls for each identity, too. */
+  const limited = async <T extends Identity | Holder | undefined>(request: FastifyRequest, attempt: (now: number) => Promise<T>): Promise<T> => {
+    const now = clock();
+    const found = await proving(request, now, attempt);
+    if (found !== undefined) takeCall(calls, identityOf(found), now);
     return found;
   };
 
   const identifyIfAny = (request: FastifyRequest): Promise<Identity | undefined> =>
-    limited<Identity | undefined>(request, async (now) => {
-      const { authorization } = request.headers;
-      return authorization === undefined ? (await byCertificate(request, now))?.identity : byHeader(authorization, now);
-    });
+    limited(request, (now) => byAny(store, request, now));
 
-  const identify = async (request: FastifyRequest): Promise<Identity> => {
-    const identity = await identifyIfAny(request);
-    if (identity === undefined) throw new Refused('unauthenticated', 'The call carries no credentials; expected an Authorization header or a client certificate.');
-    return identity;
+  const identify = async (request: FastifyRequest): Promise<Identity> => given(await identifyIfAny(request));
+
+  /** Whether one record tells who asks. */
+  const byRecord = ({ headers: { authorization } }: FastifyRequest): boolean =>
+    authorization === undefined || readerOf(bearers, credentialIn(authorization) ?? '')?.byRecord === true;
+
+  /** Work by who asks, as a record says that is kept where there is one. */
+  const perhapsKept = async <T extends Identity | Holder, R>(
+    request: FastifyRequest, prove: (source: CredentialSource, now: number) => Promise<T>, work: (found: T, kept?: Kept) => Promise<R>,
+  ): Promise<R> => {
+    if (records === undefined || !byRecord(request)) return work(await limited(request, (now) => prove(store, now)));
+    const now = clock();
+    const known = failures.wait(request.ip, now) > 0 ? undefined : await prove(records.known, now).catch(unlessRefused);
+    const credential = known === undefined ? undefined : identityOf(known).credential;
+    if (known === undefined || credential === undefined) return work(await limited(request, (time) => prove(records.afresh, time)));
+    let looked: Promise<T> | undefined;
+    const afresh = (): Promise<T> => (looked ??= proving(request, now, (time) => prove(records.afresh, time)));
+    try {
+      takeCall(calls, identityOf(known), now);
+      return await work(known, { credential, afresh: async () => identityOf(await afresh()) });
+    } catch (error) {
+      if (error instanceof Refused) await afresh();
+      throw error;
+    }
   };
 
   return {
     identify,
     identifyIfAny,
-    holder: async (request) => {
-      const holder = await limited(request, (now) => byCertificate(request, now));
-      if (holder === undefined) throw new Refused('unauthenticated', 'This call needs a client certificate that was issued here.');
-      return holder;
-    },
+    issuing: (request, issue) => perhapsKept(request, async (source, now) => given(await byAny(source, request, now)), issue),
+    renewing: (request, renew) => perhapsKept(request, async (source, now) => holding(await byCertificate(source, request, now)), renew),
+    holder: async (request) => holding(await limited(request, (now) => byCertificate(store, request, now))),
     operator: async (request, scope) => {
       const identity = await identify(request);
       if (!mayAct(identity, scope)) throw new Refused('forbidden', `This call needs an operator with scope ${scope}.`);
@@ -114,6 +149,24 @@ export function authentication({ store, bearers, clock, perIdentity, failuresPer
       }
     },
   };
+}
+
+const credentialIn = (header: string): string | undefined => BEARER.exec(header)?.[1];
+
+const identityOf = (found: Identity | Holder): Identity => ('identity' in found ? found.identity : found);
+
+function given(identity: Identity | undefined): Identity {
+  if (identity === undefined) throw new Refused('unauthenticated', 'The call carries no credentials; expected an Authorization header or a client certificate.');
+  return identity;
+}
+
+function holding(holder: Holder | undefined): Holder {
+  if (holder === undefined) throw new Refused('unauthenticated', 'This call needs a client certificate that was issued here.');
+  return holder;
+}
+
+function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof Refused)) throw error;
 }
 
 function takeCall(calls: RateLimit, identity: Identity, now: number): void {

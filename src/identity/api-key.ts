@@ -32,5 +32,6 @@ export async function identifyByApiKey(
     proof: `API key ${record.id} (${record.name})`,
     grant: record.scopes.includes('admin') ? FULL_GRANT : NO_GRANT,
     scopes: record.scopes,
+    credential: { kind: 'api-key', id: record.id },
   };
 }

@@ -14,6 +14,8 @@ export interface BearerReader {
   /** What it is called and looks like, for whoever sends another: `an API key (CHYKEY-1-…)`. */
   readonly expected: string;
   readonly reads: (credential: string) => boolean;
+  /** True where all that tells who holds it is one record of the store, named in `Identity.credential`. */
+  readonly byRecord?: true;
   /**
    * Who holds it.
    * @throws Refused `unauthenticated`, `unavailable`

@@ -27,5 +27,6 @@ export function identifyByClientCertificate(der: Uint8Array, record: RequestReco
     grant: operator ? FULL_GRANT : NO_GRANT,
     scopes: operator ? ['admin'] : [],
     serial: record.id,
+    credential: { kind: 'certificate', id: record.id },
   };
 }

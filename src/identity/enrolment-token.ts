@@ -54,5 +54,6 @@ export async function identifyByEnrolmentToken(
       ...(attested === undefined ? {} : { key: attested.keyHash }),
     },
     scopes: [],
+    credential: { kind: 'token', id: record.id },
   };
 }

@@ -7,6 +7,12 @@ export type Scope = (typeof SCOPES)[number];
 /** How the requester proved who they are. */
 export type IdentityKind = 'enrolment-token' | 'attestation' | 'api-key' | 'client-certificate' | 'oidc' | 'acme' | 'cfssl' | 'est' | 'service';
 
+/** A record of the store by which somebody proves who they are: an enrolment token or API key by its id, a certificate by its serial. */
+export interface CredentialRecord {
+  readonly kind: 'token' | 'api-key' | 'certificate';
+  readonly id: string;
+}
+
 /** Who asks, how it was proved, and what it may ask for: the one type behind which every door's credentials end. */
 export interface Identity {
   readonly kind: IdentityKind;
@@ -21,6 +27,8 @@ export interface Identity {
   readonly scopes: readonly Scope[];
   /** Of the client certificate presented, where there was one. */
   readonly serial?: string;
+  /** What it was proved by, where that is a record of the store. */
+  readonly credential?: CredentialRecord;
 }
 
 /** True when the identity may act with the scope. */

@@ -1,4 +1,12 @@
-import type { Identity } from '../identity/identity.ts';
+import type { CredentialRecord, Identity } from '../identity/identity.ts';
+
+/** That the identity comes from a record that was read a while ago. */
+export interface Kept {
+  /** The record, to which the write is held. */
+  readonly credential: CredentialRecord;
+  /** Who it is by the record as it is now. @throws Refused `unauthenticated` */
+  readonly afresh: () => Promise<Identity>;
+}
 
 /** Parts of a subject, each as one attribute. */
 export interface AskedSubject {
@@ -10,6 +18,7 @@ export interface AskedSubject {
 /** What every door hands in, whatever its protocol. */
 export interface IssueInput {
   readonly identity: Identity;
+  readonly kept?: Kept | undefined;
   /** DER. */
   readonly csr: Uint8Array;
   readonly profile?: string | undefined;

@@ -1,6 +1,6 @@
 import type { AuditDraft } from '../audit/entry.ts';
 import { type Fault, Refused } from '../errors.ts';
-import { type Identity, requesterKey } from '../identity/identity.ts';
+import { type CredentialRecord, type Identity, requesterKey } from '../identity/identity.ts';
 import { LintError } from '../policy/lints.ts';
 import { type Quota, secondsLeft } from '../policy/steps/quota.ts';
 import type { AcceptOutcome, Claim } from '../store/store.ts';
@@ -14,6 +14,9 @@ import { together } from './together.ts';
 
 /** Requests that come together are checked and signed together. */
 const nextTurn = together();
+
+/** Outcomes of a write without looks that somebody has to look into. */
+const LOOKED_INTO: ReadonlySet<AcceptOutcome['outcome']> = new Set(['identity-gone', 'key-blocked', 'quota-exceeded']);
 
 /** What a dry run tells: every step, and the certificate's outline; nothing was signed or stored. */
 export interface Outlook {
@@ -32,12 +35,15 @@ export interface Outlook {
  */
 export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
   const wrote = context.looksAreDear ? await cycle(context, input, false) : undefined;
-  return wrote ?? await cycle(context, input, true) as RequestRecord;
+  return wrote ?? await cycle(context, await lookedAt(input), true) as RequestRecord;
 }
 
+/** With who it is by the record as it is now. */
+const lookedAt = async ({ kept, ...input }: IssueInput): Promise<IssueInput> => (kept === undefined ? input : { ...input, identity: await kept.afresh() });
+
 /**
- * The cycle once. Without looks, the store is asked once, with the write, which decides everything again anyway: undefined where it, or a
- * step, refused, so that somebody has to look what to tell and to record.
+ * The cycle once. Without looks, the store is asked once, with the write, which decides everything again anyway, who asks included where that was
+ * read before: undefined where it, or a step, refused, so that somebody has to look what to tell and to record.
  */
 async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean): Promise<RequestRecord | undefined> {
   const now = context.clock();
@@ -64,11 +70,11 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
   context.measure('sign', signedAt - checkedAt);
   // 6. One atomic, durable write: record, claims, counts, audit. A refusal uses nothing up.
   const counted = record.state === 'denied' ? {} : { ...token, ...quotaClaim(context, input.identity) };
-  const stored = await context.store.accept({ record, claims: record.state === 'denied' ? [] : claims, ...counted, audit: auditOf(record, input.identity, now), now });
+  const stored = await context.store.accept({ record, claims: record.state === 'denied' ? [] : claims, ...counted, ...guardOf(input), audit: auditOf(record, input.identity, now), now });
   context.measure('store', performance.now() - signedAt);
   // 7. Only now may the door answer.
   if (stored.outcome === 'exists') return stored.record;
-  if (!looks && (stored.outcome === 'key-blocked' || stored.outcome === 'quota-exceeded')) return undefined;
+  if (!looks && LOOKED_INTO.has(stored.outcome)) return undefined;
   if (stored.outcome !== 'stored') throw notStored(stored, input.identity);
   context.counted(record.state, record.profile);
   if (record.state === 'denied') throw refusal(record, context.quota && { quota: context.quota, now });
@@ -147,6 +153,8 @@ function tokenUse({ grant }: Identity, checked: Checked): { readonly token?: { r
   return grant.token === undefined ? {} : { token: { id: grant.token.id, csrDigest: csrDigest(checked) } };
 }
 
+const guardOf = ({ kept }: IssueInput): { readonly guard?: CredentialRecord } => (kept === undefined ? {} : { guard: kept.credential });
+
 function quotaClaim({ quota }: IssuanceContext, identity: Identity): { readonly quota?: { readonly key: string; readonly limit: number; readonly window: number } } {
   return quota === undefined || identity.grant.operator === true ? {} : { quota: { key: requesterKey(identity), ...quota } };
 }
@@ -180,6 +188,7 @@ export function refusal(record: RequestRecord, counting?: { readonly quota: Quot
 /** What the store found when it looked once more, in the same step as the write. */
 function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' }>, { grant: { once } }: Identity): Refused {
   switch (outcome.outcome) {
+    case 'identity-gone': return new Refused('unauthenticated', 'The credentials do not count any more.');
     case 'conflict': return once !== undefined && outcome.claim === onceKeyOf(once) ? usedUp() : keyReused();
     case 'token-exhausted': return new Refused('token-exhausted', 'The enrolment token has no use left for another CSR.');
     case 'quota-exceeded': return stepRefused('quota', 'the requester\'s quota is used up', outcome.retryAfter);

@@ -1,4 +1,5 @@
 import { Refused } from '../errors.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { Name } from '../policy/name-pattern.ts';
 import type { Profile } from '../policy/profile.ts';
@@ -21,7 +22,7 @@ export interface RenewalInput extends Omit<IssueInput, 'profile' | 'names'> {
  * A new certificate of the same profile for the same names as the client certificate presented.
  * @throws Refused `renewal-refused`, and whatever `issue` refuses with
  */
-export async function renew(context: IssuanceContext, { renewed, ...input }: RenewalInput): Promise<RequestRecord> {
+export async function renew(context: IssuanceContext, { renewed, kept, ...input }: RenewalInput): Promise<RequestRecord> {
   const issuing = context.profiles.get(renewed.profile);
   if (issuing === undefined || !issuing.profile.renewable || renewed.certificate === undefined) {
     throw new Refused('renewal-refused', `Certificates of profile ${renewed.profile} cannot be renewed by their holder; ask for a new one.`);
@@ -34,7 +35,10 @@ export async function renew(context: IssuanceContext, { renewed, ...input }: Ren
   const grant: Grant = { profiles: [profile.name], names: 'any', renewal: namesOf(renewed.certificate), ...limit };
   const validity = input.validity ?? longerThanUsual(renewed, profile, grant);
   const subject = organizationOf(renewed.certificate, profile);
-  return issue(context, { ...input, identity: { ...input.identity, grant }, profile: profile.name, validity, subject });
+  const granted = (identity: Identity): Identity => ({ ...identity, grant });
+  return issue(context, {
+    ...input, identity: granted(input.identity), kept: kept && { ...kept, afresh: async () => granted(await kept.afresh()) }, profile: profile.name, validity, subject,
+  });
 }
 
 /** Seconds: a life above the profile's usual one that was granted before stays, within what is allowed today; undefined for the usual one. */

@@ -1,4 +1,6 @@
 import type { RequestRecord, RequestState } from '../issuance/request.ts';
+import { isOver, isRemoved } from './objects.ts';
+import type { RemovedObject, StoredObject } from './objects.ts';
 import { revise } from './revise.ts';
 import type { ApiKeyRecord, TokenRecord } from './store.ts';
 
@@ -30,6 +32,13 @@ export function forwardToken(present: TokenRecord, other: TokenRecord): TokenRec
 export function forwardApiKey(present: ApiKeyRecord, other: ApiKeyRecord): ApiKeyRecord | undefined {
   const revokedAt = earlier(present.revokedAt, other.revokedAt);
   return revokedAt === undefined || revokedAt === present.revokedAt ? undefined : { ...present, revokedAt };
+}
+
+/** What is over stays so; else, and where one was removed, the higher version stands. An end does not move nearer. */
+export function forwardObject<T extends StoredObject | RemovedObject>(present: T, other: T): T | undefined {
+  const [was, is] = isRemoved(present) || isRemoved(other) ? [false, false] : [isOver(present), isOver(other)];
+  if (was === is ? other.version <= present.version : was) return undefined;
+  return { ...other, version: Math.max(other.version, present.version + 1), expires: Math.max(present.expires, other.expires) };
 }
 
 const earlier = (one: number | undefined, other: number | undefined): number | undefined =>

@@ -1,6 +1,6 @@
 import type { AuditDraft, AuditEntry } from '../audit/entry.ts';
 import type { RequestRecord, RequestState, Revocation } from '../issuance/request.ts';
-import type { Scope } from '../identity/identity.ts';
+import type { CredentialRecord, Scope } from '../identity/identity.ts';
 import type { CrlStore, EncodeEntry } from './crl-store.ts';
 import type { ObjectStore } from './objects.ts';
 
@@ -83,6 +83,8 @@ export interface Acceptance {
   /** Counts one use of the token; the same `csrDigest` finds the first request, for as long as the token's record lives. */
   readonly token?: { readonly id: string; readonly csrDigest: string };
   readonly quota?: QuotaClaim;
+  /** By which record the requester was known, where it was read a while ago: it must still be there, not be revoked, and not be over. */
+  readonly guard?: CredentialRecord;
   readonly audit: readonly AuditDraft[];
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -90,6 +92,8 @@ export interface Acceptance {
 
 export type AcceptOutcome =
   | { readonly outcome: 'stored' }
+  /** The guard's record is gone, revoked or over. Nothing was written. */
+  | { readonly outcome: 'identity-gone' }
   /** The same was asked before: the first request as it is now. Nothing was written. */
   | { readonly outcome: 'exists'; readonly record: RequestRecord }
   /** A claim's key stands for something else. Nothing was written. */
@@ -120,7 +124,7 @@ export type TransitionOutcome =
 export interface RequestStore {
   /**
    * Writes a new request with its claims, token use, quota count, indexes and audit entries, atomically.
-   * Checked in this order, within the same atomic step: token use by the same CSR (`exists`), claims (`exists`, `conflict`),
+   * Checked in this order, within the same atomic step: guard (`identity-gone`), token use by the same CSR (`exists`), claims (`exists`, `conflict`),
    * token uses left (`token-exhausted`), quota, blocked key, serial. A `denied` record counts no use and no quota, and takes no claim.
    */
   accept(acceptance: Acceptance): Promise<AcceptOutcome>;

@@ -1,6 +1,7 @@
 import type { AuditEntry } from '../audit/entry.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { ReplicaStore } from './replicas.ts';
+import type { RemovedObject, StoredObject } from './objects.ts';
 import type { CrlBase, CrlDocument, PublishedCrl, RevocationChange, ShardGeneration } from './crl-store.ts';
 import type { ApiKeyRecord, Store, TokenRecord } from './store.ts';
 
@@ -21,11 +22,12 @@ export type PortableItem =
   /** The latest change of a serial in an authority's feed. */
   | { readonly kind: 'revocation'; readonly authority: string; readonly change: RevocationChange }
   | { readonly kind: 'crl'; readonly authority: string; readonly document: CrlDocument; readonly crl: PublishedCrl }
-  | PortableAuthority;
+  | PortableAuthority
+  | PortableObject;
 
 export type PortableKind = PortableItem['kind'];
 
-/** What is read page by page in the store's own order; the rest is read by `CrlStore`, authority by authority. */
+/** What is read page by page in the store's own order; the rest is read by `CrlStore`, authority by authority, and objects with `changes`. */
 export type DumpedKind = 'request' | 'token' | 'api-key' | 'claim' | 'quota' | 'blocked-key';
 
 /** Where an authority's feed and its sequences of documents stand. */
@@ -38,6 +40,13 @@ export interface PortableAuthority {
   /** The last number of each sequence, also of documents that were retired, with what the next one may not go back behind. */
   readonly sequences: readonly ({ readonly document: CrlDocument } & CrlBase)[];
   readonly shards: readonly ShardGeneration[];
+}
+
+/** A small versioned object that is not momentary, with its places in indexes, or what is left of one that was removed. */
+export interface PortableObject {
+  readonly kind: 'object';
+  readonly object: StoredObject | RemovedObject;
+  readonly indexes: readonly { readonly name: string; readonly order: number }[];
 }
 
 /** A claim on a request (`claimName`), or the use of a token by a CSR (`useName`; its fingerprint is the CSR's digest). */
@@ -86,8 +95,11 @@ export interface TransferStore {
    * speak of: records with their marks, tokens (also where one is the actor), keys, blocked keys, the standing of serials and documents
    * with these authorities.
    * So who has all lines up to the head has all changes of the time between, but for quotas, and for what `sweep` removed.
+   *
+   * Many objects change without a line. Each of their changes has a number in a feed of their own, in which an object stands once, by its
+   * latest change; in the same view come at most `limit` of those behind `objectsAfter`, 0 for all.
    */
-  changes(after: number, limit: number, authorities: readonly string[]): Promise<StoreChanges>;
+  changes(after: number, limit: number, authorities: readonly string[], objectsAfter: number): Promise<StoreChanges>;
   /**
    * Takes items in, in their order, each in one atomic step, and resolves when all are durable. Each only goes forward (`forward.ts`).
    * No audit lines are written. `mark`: any text, kept until the next one, and written no sooner than the items: how far the loading is.
@@ -106,6 +118,8 @@ export interface StoreChanges {
   readonly head: { readonly sequence: number; readonly hash: string };
   readonly entries: readonly AuditEntry[];
   readonly items: readonly PortableItem[];
+  /** How far the feed of objects is in the items, and whether there is more of it. */
+  readonly objects: { readonly last: number; readonly more: boolean };
 }
 
 /** The lines of one log do not continue the other. */

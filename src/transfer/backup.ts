@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { beginning, contentOf, continues } from './content.ts';
+import { beginning, contentOf, continues, takenUp } from './content.ts';
 import type { Position, Source } from './content.ts';
 import { TransferError } from './errors.ts';
 import { DIGEST_BYTES, MAGIC, counted, encodeFrame, portionFrame } from './frames.ts';
@@ -91,7 +91,7 @@ async function takeUp(source: Source, partial: string): Promise<Begun | undefine
   if (begun !== undefined && !await continues(source, begun.position)) {
     throw new TransferError('other-store', `${partial} was begun with another store, or the store was put back since`, 'remove it and begin again');
   }
-  return begun;
+  return begun && { ...begun, position: takenUp(begun.position) };
 }
 
 /** Appends frames; gives the length of the file. */

@@ -14,6 +14,8 @@ export interface Position {
   readonly begun: ChainHead;
   /** Authorities that are known: those of the deployment, and those that records name. */
   readonly authorities: readonly string[];
+  /** The last change in the feed of objects that was given out. */
+  readonly objects: number;
   /** Requests given out. */
   readonly requests: number;
 }
@@ -42,7 +44,12 @@ const LINES = 1000;
 
 /** Where a reading begins. */
 export async function beginning({ store, authorities }: Source): Promise<Position> {
-  return { phase: 'request', head: EMPTY_CHAIN, begun: await store.audit.head(), authorities: [...new Set(authorities)].sort(), requests: 0 };
+  return { phase: 'request', head: EMPTY_CHAIN, begun: await store.audit.head(), authorities: [...new Set(authorities)].sort(), objects: 0, requests: 0 };
+}
+
+/** Where a reading begins that is about objects: all else that it gives out is behind this head. */
+export async function objectsAlone(source: Source, head: ChainHead): Promise<Position> {
+  return { ...await beginning(source), phase: 'changes', head };
 }
 
 /** Whether the store's log still has the head at which this reading began: else it is another store, or was put back. */
@@ -52,10 +59,14 @@ export async function continues({ store }: Source, { begun }: Position): Promise
   return entry?.hash === begun.hash;
 }
 
+/** Where to go on in another process: with all objects again, for the numbers of their changes may be those of another store with the same log. */
+export const takenUp = (position: Position): Position => ({ ...position, objects: 0 });
+
 /**
  * The whole content of a store that may be in use, in bounded memory. First everything is read as it happens to be; then the log up to
- * where it stood at the beginning; then, step by step, each further line with what it speaks of, as both are in one view. When a step
- * reaches the log's head, all of it together is the store as it was at that head.
+ * where it stood at the beginning; then, step by step, each further line with what it speaks of, and objects in the order of their
+ * changes, as all are in one view. When a step reaches the log's head and the end of that feed, all of it together is the store as it was
+ * at that head.
  */
 export async function* contentOf(source: Source, from: Position): AsyncGenerator<Portion> {
   let position = from;
@@ -119,9 +130,9 @@ async function* log({ store }: Source, from: Position): AsyncGenerator<Portion> 
 }
 
 async function* changes({ store }: Source, from: Position): AsyncGenerator<Portion> {
-  const { head, entries, items } = await store.transfer.changes(from.head.sequence, ITEMS, from.authorities);
-  const behind = { ...from, head: headOf(entries) ?? from.head, authorities: withThoseOf(from.authorities, items) };
-  yield { items, entries, position: behind.head.sequence >= head.sequence ? next(behind) : behind };
+  const { head, entries, items, objects } = await store.transfer.changes(from.head.sequence, ITEMS, from.authorities, from.objects);
+  const behind = { ...from, head: headOf(entries) ?? from.head, objects: objects.last, authorities: withThoseOf(from.authorities, items) };
+  yield { items, entries, position: behind.head.sequence >= head.sequence && !objects.more ? next(behind) : behind };
 }
 
 function headOf(entries: readonly AuditEntry[]): ChainHead | undefined {

@@ -1,9 +1,9 @@
 import type { AuditDraft } from '../audit/entry.ts';
 import type { ChainHead } from '../audit/chain.ts';
 import type { CrlDocument } from '../store/crl-store.ts';
-import type { LoadCounts, PortableItem, WholeStore } from '../store/transfer.ts';
+import type { LoadCounts, PortableItem, PortableObject, WholeStore } from '../store/transfer.ts';
 import type { Progress } from './backup.ts';
-import { beginning, contentOf, continues } from './content.ts';
+import { beginning, contentOf, continues, objectsAlone, takenUp } from './content.ts';
 import type { Position, Source } from './content.ts';
 import { TransferError } from './errors.ts';
 import { contentOfPortion } from './frames.ts';
@@ -44,8 +44,6 @@ const SPARE = 3600n;
 const REVISIONS_SPARE = 2 ** 30;
 /** A process that serves says so every ten seconds. */
 export const SERVES_WITHIN = 35_000;
-/** Of what is older nothing is taken: a hold in it may have been released, and that been forgotten. */
-const NOTHING = { added: 0, advanced: 0, kept: 0, lines: 0 } as const;
 /** In place of a backup's id. */
 const STRAIGHT = 'store';
 
@@ -63,15 +61,15 @@ export async function restoreFile(path: string, options: RestoreOptions): Promis
   // Reading a large backup takes minutes, in which a service may have been started.
   await refuseRunning(target, options.clock());
   await refuseOtherLog(target, here, backup.end.head, backup.hashAt);
-  const resumed = mark?.of === backup.head.id;
-  const older = mark === undefined && here.sequence >= backup.end.head.sequence && backup.end.head.sequence > 0;
+  const older = isOlder(mark, here, backup.end.head);
+  const resumed = mark?.of === backup.head.id && mark.older === older;
   const from: Place = resumed && mark.place !== undefined ? { offset: mark.place.offset, digest: Buffer.from(mark.place.digest, 'hex') } : FIRST_PLACE;
-  const counts = older ? NOTHING : await load(target, resumed ? mark : { of: backup.head.id }, async function* () {
+  const counts = await load(options, resumed ? mark : { of: backup.head.id, older }, async function* () {
     for await (const { frame, place } of readFrames(path, from)) {
       if (frame.kind !== 'portion') continue;
       const { entries, items } = contentOfPortion(frame);
       progress('restoring', place.offset, backup.bytes);
-      yield { items: [...items], entries, mark: { of: backup.head.id, place: { offset: place.offset, digest: place.digest.toString('hex') } } };
+      yield { items: [...items], entries, mark: { of: backup.head.id, older, place: { offset: place.offset, digest: place.digest.toString('hex') } } };
     }
   });
   return finish(options, { counts, head: backup.end.head, madeAt: backup.head.startedAt, authorities: backup.authorities, older, resumed, of: backup.head.id });
@@ -88,16 +86,16 @@ export async function restoreStore(source: Source & { readonly store: Pick<Whole
   const there = await source.store.audit.head();
   await refuseOtherLog(target, here, there, here.sequence === 0 || here.sequence > there.sequence ? undefined : (await source.store.audit.list({ after: here.sequence - 1, limit: 1 }))[0]?.hash);
   const mark = parseMark(await target.transfer.mark());
-  const older = mark === undefined && here.sequence >= there.sequence && there.sequence > 0;
-  const resumed = mark?.position !== undefined && await continues(source, mark.position);
-  let position = resumed && mark?.position !== undefined ? mark.position : await beginning(source);
+  const older = isOlder(mark, here, there);
+  const resumed = mark?.position !== undefined && mark.older === older && await continues(source, mark.position);
+  let position = resumed && mark?.position !== undefined ? takenUp(mark.position) : await (older ? objectsAlone(source, there) : beginning(source));
   const madeAt = clock();
-  const counts = older ? NOTHING : await load(target, { of: STRAIGHT, position }, async function* () {
+  const counts = await load(options, { of: STRAIGHT, older, position }, async function* () {
     for await (const portion of contentOf(source, position)) {
       ({ position } = portion);
       const { begun: { sequence: lines }, head: { sequence }, requests } = position;
       progress(`${requests} requests, ${sequence} lines of the log`, sequence > 0 ? lines + Math.min(sequence, lines) : Math.min(requests, lines), 2 * lines);
-      yield { ...portion, mark: { of: STRAIGHT, position } };
+      yield { ...portion, mark: { of: STRAIGHT, older, position } };
     }
   });
   return finish(options, { counts, head: older ? there : position.head, madeAt, authorities: position.authorities, older, resumed, of: STRAIGHT });
@@ -106,9 +104,18 @@ export async function restoreStore(source: Source & { readonly store: Pick<Whole
 /** How far a loading is: kept in the store that is loaded. */
 interface Mark {
   readonly of: string;
+  /** See `isOlder`. */
+  readonly older: boolean;
   readonly place?: { readonly offset: number; readonly digest: string };
   readonly position?: Position;
 }
+
+/**
+ * Whether all lines of that log are here. Then only objects are taken: they change without a line, and their versions tell which is later.
+ * Of the rest nothing is: a hold in it may have been released, and that been forgotten.
+ */
+const isOlder = (mark: Mark | undefined, here: ChainHead, there: ChainHead): boolean =>
+  (mark === undefined || mark.older) && here.sequence >= there.sequence && there.sequence > 0;
 
 const parseMark = (text: string | undefined): Mark | undefined => (text === undefined ? undefined : JSON.parse(text) as Mark);
 
@@ -118,14 +125,17 @@ interface Loadable {
   readonly mark: Mark;
 }
 
-async function load({ transfer }: Target, before: Mark, portions: () => AsyncIterable<Loadable>): Promise<LoadCounts & { readonly lines: number }> {
+async function load({ target: { transfer }, clock }: RestoreOptions, before: Mark, portions: () => AsyncIterable<Loadable>): Promise<LoadCounts & { readonly lines: number }> {
   const sums = { added: 0, advanced: 0, kept: 0, lines: 0 };
   let done = JSON.stringify(before);
   for await (const { items, entries, mark } of portions()) {
     const now = JSON.stringify(mark);
+    const time = clock();
+    const taken = items.filter((item) => (item.kind === 'object' ? !hasEnded(item, time) : !before.older));
+    const lines = before.older ? [] : entries;
     // The lines last: a log that has them has what they speak of.
-    const { added, advanced, kept } = await transfer.load(items, entries.length === 0 ? now : done);
-    sums.lines += entries.length === 0 ? 0 : await transfer.loadAudit(entries, now);
+    const { added, advanced, kept } = await transfer.load(taken, lines.length === 0 ? now : done);
+    sums.lines += lines.length === 0 ? 0 : await transfer.loadAudit(lines, now);
     done = now;
     sums.added += added;
     sums.advanced += advanced;
@@ -133,6 +143,9 @@ async function load({ transfer }: Target, before: Mark, portions: () => AsyncIte
   }
   return sums;
 }
+
+/** What was swept here has ended, and with it every copy of it (`objects.ts`): it does not come back. */
+const hasEnded = ({ object }: PortableObject, now: number): boolean => object.expires <= now;
 
 interface Loaded {
   readonly counts: LoadCounts & { readonly lines: number };
@@ -150,7 +163,7 @@ async function finish({ target, clock, more, actor, shards }: RestoreOptions, { 
   const now = await audit.head();
   if (now.sequence < head.sequence) throw new TransferError('wrong-content', `the log here ends at line ${now.sequence}, not ${head.sequence}`);
   // What was older than what is here has nothing to catch up with.
-  if (!older) await transfer.load(await jumps(target, authorities, shards, madeAt, clock()), JSON.stringify({ of }));
+  if (!older) await transfer.load(await jumps(target, authorities, shards, madeAt, clock()), JSON.stringify({ of, older }));
   if (!more && !older) {
     const line: AuditDraft = {
       time: clock(), event: 'store.restored', actor, subject: 'store', details: { head: `${head.sequence}:${head.hash}`, backupAt: madeAt, added: counts.added, advanced: counts.advanced, lines: counts.lines },

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { canonicalJson } from '../audit/chain.ts';
 import { chainVerifier } from '../audit/verify.ts';
+import { NEVER } from '../store/objects.ts';
 import type { PortableItem } from '../store/transfer.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { parseCrl } from '../x509/crl.ts';
@@ -66,11 +67,20 @@ function refuseFaults(faults: readonly string[]): void {
   if (faults.length > 0) throw new TransferError('wrong-content', `the backup cannot be right: ${faults.slice(0, FAULTS_MOST).join('; ')}`, 'it was made so, or changed by somebody who knows its form: take another one');
 }
 
+const NAME = /^[0-9a-f]{64}$/;
+const isTime = (number: unknown): boolean => Number.isInteger(number) && Number(number) >= 0 && Number(number) <= NEVER;
+
 function checkItem(item: PortableItem): void {
   if (item.kind === 'crl') {
     const what = `the CRL ${item.document} of ${item.authority}`;
     const { thisUpdate } = parsed(what, () => parseCrl(Buffer.from(item.crl.der)));
     if (thisUpdate !== item.crl.thisUpdate) refuseFaults([`${what} has another thisUpdate than is noted`]);
+  }
+  if (item.kind === 'object') {
+    const { object: { kind, id, version, expires }, indexes } = item;
+    if (![expires, ...indexes.map(({ order }) => order)].every(isTime) || !isTime(version) || version < 1 || !indexes.every(({ name }) => NAME.test(name))) {
+      refuseFaults([`the object ${kind} ${id} has a version, end or place that cannot be`]);
+    }
   }
   if (item.kind !== 'request') return;
   const { id, state, certificate } = item.record;

@@ -94,6 +94,11 @@ t.test('a key is rolled over by both keys, to one that nobody has', async (t) =>
   t.match(await client.post(signer.kid, signer, ''), { status: 400 }, 'the old key is good for nothing');
   t.not((await client.account(signer.pair)).kid, signer.kid, 'and may have an account of its own');
   t.equal((await client.account(fresh, { onlyReturnExisting: true })).kid, signer.kid);
+  const rollover = (from: Pair, to: Pair) => client.post(url, { pair: from, kid: signer.kid }, jws(to, { url, jwk: to.jwk }, { account: signer.kid, oldKey: from.jwk }));
+  const third = newPair();
+  for (const [from, to] of [[fresh, third], [third, fresh]] as const) t.match(await rollover(from, to), { status: 200 }, 'also back to one that it had');
+  t.match((await client.account(third, { onlyReturnExisting: true })).reply, { status: 400 });
+  t.equal((await client.account(fresh, { onlyReturnExisting: true })).kid, signer.kid);
 });
 
 t.test('every address answers every method with a problem document, and scripts may read what they need', async (t) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { nonceCounter, sharedNonces, unreliable } from '../../src/acme/nonces.ts';
+import { nonceCounter, nonceKeyOf, sharedNonces, unreliable } from '../../src/acme/nonces.ts';
 import { createScheduler, type Scheduler } from '../../src/acme/scheduler.ts';
 import type { Authorization } from '../../src/acme/state/model.ts';
 import { fresh, newId, put, type Records, recordsIn } from '../../src/acme/state/records.ts';
@@ -159,6 +159,10 @@ t.test('nonces are good once, wherever they were issued; made up or changed ones
     t.notOk(await issuer.use(nonce));
   }
   t.notOk(await one.use(other.issue()), 'of another deployment');
+  const { store: elsewhere } = await store(t);
+  const keys = await Promise.all([objects, objects, elsewhere.objects].map((of) => nonceKeyOf(of, master, randomBytes)));
+  t.same(keys[0], keys[1], 'all processes of a store have one key');
+  t.notSame(keys[0], keys[2], 'and another store has another one, whatever was moved there');
   t.notOk(await counter.use(nonceCounter(randomBytes).issue()), 'of another process');
   const old = one.issue();
   now += 3 * 3_600_000;

@@ -11,6 +11,7 @@ import type { PortableItem, WholeStore } from '../../src/store/transfer.ts';
 import { backup } from '../../src/transfer/backup.ts';
 import { beginning, contentOf } from '../../src/transfer/content.ts';
 import { restoreFile, restoreStore } from '../../src/transfer/restore.ts';
+import { transferObjectsContract } from './transfer-objects.ts';
 import { HOUR, NOW, TODAY, acceptance, apiKey, approved, claim, crl, denied, digestOf, draft, entryFor, issued, pending, plain, put, record, token } from './store/samples.ts';
 
 export type OpenWhole = (t: Test) => Promise<{ readonly store: WholeStore }>;
@@ -226,7 +227,7 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     await from.requests.accept(acceptance(one, { token: { id: spent.id, csrDigest: 'b' }, audit: [line] }));
     await from.certificates.release(held, TODAY + 9, entryFor(held), [draft('certificate.released', held)]);
     await from.crls.publish('issuing', new Map([['full', crl(3, { revision: 9 })]]), [draft('crl.published', 'issuing')]);
-    const changes = await from.transfer.changes(sequence, 100, AUTHORITIES);
+    const changes = await from.transfer.changes(sequence, 100, AUTHORITIES, 0);
     t.same(changes.entries.map(({ event, subject }) => `${event} ${subject}`), [`certificate.issued ${one.id}`, `certificate.released ${held}`, 'crl.published issuing']);
     t.same(changes.head, await from.audit.head());
     const kinds = changes.items.map((item) => item.kind).sort();
@@ -236,9 +237,9 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     const { sequence: middle } = await from.audit.head();
     await from.tokens.create(late, claim('late'), [draft('token.created', late.id)], NOW);
     await from.crls.publish('ca', new Map([['full', crl(1)]]), [draft('crl.published', 'ca')]);
-    const hexed = (await from.transfer.changes(middle, 100, ['ca'])).items;
+    const hexed = (await from.transfer.changes(middle, 100, ['ca'], 0)).items;
     t.same(hexed.map(({ kind }) => kind).sort(), ['authority', 'claim', 'token'], 'names that look like serials');
-    const some = await from.transfer.changes(sequence, 1, AUTHORITIES);
+    const some = await from.transfer.changes(sequence, 1, AUTHORITIES, 0);
     t.equal(some.entries.length, 1);
     t.same(some.head, await from.audit.head());
   });
@@ -347,6 +348,8 @@ export function transferContract(name: string, openFrom: OpenWhole, openTo: Open
     await store.replicas.leave('nobody');
     t.same((await byId()).map(({ id }) => id), ['c']);
   });
+
+  transferObjectsContract(name, openFrom, openTo);
 
   t.test(`${name}: a service that is started while a backup is checked keeps it from being restored`, async (t) => {
     const [{ store: from }, { store: to }] = [await openFrom(t), await openTo(t)];

@@ -110,7 +110,8 @@ export async function startReplica(t: Test, first: TestService, settings: Readon
   };
 }
 
-function send(url: string, method: string, { headers = {}, body, bearer, certificate }: Call, root: string): Promise<Reply> {
+/** One request over a connection of its own. @param root PEM of whom to trust */
+export function send(url: string, method: string, { headers = {}, body, bearer, certificate }: Call, root: string): Promise<Reply> {
   const isJson = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array);
   const bytes = body === undefined ? undefined : Buffer.from(isJson ? JSON.stringify(body) : (body as string | Uint8Array));
   const all = {

@@ -5,8 +5,7 @@ import { type JwsKey, parseJwk } from '../jws/jwk.ts';
 import { verifyJws } from '../jws/verify.ts';
 import { AcmeError, malformed } from '../problem.ts';
 import { type AccountRequest, byAccount } from '../signed-request.ts';
-import { KIND } from '../state/model.ts';
-import { keyId, put } from '../state/records.ts';
+import { put } from '../state/records.ts';
 import { accountView } from '../views.ts';
 
 /** Account key rollover (RFC 8555 7.3.5): the old key asks for it, and the new one, in an inner JWS, too. */
@@ -16,17 +15,14 @@ export async function keyChange(context: AcmeContext, request: FastifyRequest, r
   const { account, directory, urls, now } = signed;
   const { records } = context;
   const taken = await records.accountOfKey(directory.name, key.thumbprint);
-  if (taken !== undefined) throw inUse(urls.account(taken.account.id));
-  const before = await records.accountOfKey(directory.name, account.value.thumbprint);
+  if (taken.account !== undefined) throw inUse(urls.account(taken.account.id));
   const changed = { ...account, value: { ...account.value, jwk: key.jwk, thumbprint: key.thumbprint, keyHash: key.keyHash } };
   const audit = { time: now, event: 'acme-account.changed', actor: `acme:${account.id}`, subject: account.id, details: { authority: directory.name, thumbprint: key.thumbprint } } as const;
-  const stored = await records.write([
-    put.account(changed, now), put.key(changed, 0, now),
-    { kind: KIND.key, id: keyId(directory.name, account.value.thumbprint), expected: before?.version ?? 0, put: undefined },
-  ], [audit]);
+  // What says that the old key is this account's ends by that: the account has another one.
+  const stored = await records.write([put.account(changed, now), put.key(changed, taken.version, now)], [audit]);
   if (!stored) {
-    const faster = await records.accountOfKey(directory.name, key.thumbprint);
-    throw faster === undefined ? malformed('The account was changed by another request meanwhile; send this one again.') : inUse(urls.account(faster.account.id));
+    const { account: faster } = await records.accountOfKey(directory.name, key.thumbprint);
+    throw faster === undefined ? malformed('The account was changed by another request meanwhile; send this one again.') : inUse(urls.account(faster.id));
   }
   await reply.header('location', urls.account(account.id)).send(accountView(changed, urls));
 }

@@ -27,7 +27,7 @@ async function findOrCreate(context: AcmeContext, signed: SignedRequest, payload
   const { records } = context;
   for (;;) {
     const known = await records.accountOfKey(signed.directory.name, signed.key.thumbprint);
-    if (known !== undefined) return { account: known.account, created: false };
+    if (known.account !== undefined) return { account: known.account, created: false };
     if (payload['onlyReturnExisting'] === true) throw new AcmeError('accountDoesNotExist', 'There is no account with this key.');
     const binding = await wanted(context, signed, payload);
     const account = fresh(newId(signed.now, context.random), accountFrom(context, signed, payload, binding));
@@ -35,7 +35,7 @@ async function findOrCreate(context: AcmeContext, signed: SignedRequest, payload
     const used = binding && put.eab({ ...binding.eab, value: { ...binding.eab.value, accounts: [...binding.eab.value.accounts, account.id] } });
     const details = { authority: signed.directory.name, thumbprint: signed.key.thumbprint, ...(binding === undefined ? {} : { eab: binding.eab.id }) };
     const audit = { time: signed.now, event: 'acme-account.created', actor: `acme:${account.id}`, subject: account.id, details } as const;
-    const stored = await records.write([put.account(account, signed.now), put.key(account, 0, signed.now), ...(used === undefined ? [] : [used])], [audit]);
+    const stored = await records.write([put.account(account, signed.now), put.key(account, known.version, signed.now), ...(used === undefined ? [] : [used])], [audit]);
     if (stored) return { account, created: true };
   }
 }

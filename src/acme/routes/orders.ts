@@ -41,7 +41,7 @@ export async function newOrder(context: AcmeContext, request: FastifyRequest, re
 async function keepAccount({ records }: AcmeContext, { account, directory, now }: AccountRequest): Promise<void> {
   if (now < account.value.createdAt + ACCOUNT_LIFETIME / 4) return;
   const known = await records.accountOfKey(directory.name, account.value.thumbprint);
-  if (known !== undefined) await records.write([put.account(account, now), put.key(account, known.version, now)]);
+  if (known.account?.id === account.id) await records.write([put.account(account, now), put.key(account, known.version, now)]);
 }
 
 /** An order by itself (RFC 8555 7.1.3, 7.4). */

@@ -38,10 +38,10 @@ export const fresh = <T>(id: string, value: T): Held<T> => ({ id, version: 0, va
 /** Changes of each kind of thing: how long it stays, and where it is listed, is told here. */
 export const put = {
   account: (account: Held<Account>, now: number): ObjectChange =>
-    change(KIND.account, account, account.value, account.value.status === 'valid' ? now + ACCOUNT_LIFETIME : now + REMEMBERED * 30, [{ index: INDEX.accounts, order: account.value.createdAt }]),
+    change(KIND.account, account, account.value, now + ACCOUNT_LIFETIME, [{ index: INDEX.accounts, order: account.value.createdAt }]),
   /** That a key belongs to an account. @param version of what is there already */
   key: ({ id, value }: Held<Account>, version: number, now: number): ObjectChange =>
-    change(KIND.key, { id: keyId(value.authority, value.thumbprint), version }, { account: id }, value.status === 'valid' ? now + ACCOUNT_LIFETIME : now + REMEMBERED * 30, []),
+    change(KIND.key, { id: keyId(value.authority, value.thumbprint), version }, { account: id }, now + ACCOUNT_LIFETIME, []),
   order: (order: Held<Order>): ObjectChange =>
     change(KIND.order, order, order.value, order.value.expires + REMEMBERED, [
       { index: INDEX.ordersOf(order.value.account), order: order.value.createdAt }, { index: INDEX.orders, order: order.value.createdAt },
@@ -63,8 +63,8 @@ export const keyId = (authority: string, thumbprint: string): string => `${autho
 /** What ACME keeps, typed. */
 export interface Records {
   readonly account: (id: string) => Promise<Held<Account> | undefined>;
-  /** The account that has this key, and the version of what says so. */
-  readonly accountOfKey: (authority: string, thumbprint: string) => Promise<{ readonly account: Held<Account>; readonly version: number } | undefined>;
+  /** The account that has this key, and the version of what says so: 0 where nothing ever did. An account that has changed its key has it no more. */
+  readonly accountOfKey: (authority: string, thumbprint: string) => Promise<{ readonly account: Held<Account> | undefined; readonly version: number }>;
   readonly order: (id: string) => Promise<Held<Order> | undefined>;
   readonly authorization: (id: string) => Promise<Held<Authorization> | undefined>;
   readonly authorizations: (ids: readonly string[]) => Promise<readonly (Held<Authorization> | undefined)[]>;
@@ -86,7 +86,7 @@ export function recordsIn(objects: ObjectStore): Records {
     accountOfKey: async (authority, thumbprint) => {
       const key = await get<{ readonly account: string }>(KIND.key, keyId(authority, thumbprint));
       const account = key && await get<Account>(KIND.account, key.value.account);
-      return account && { account, version: key.version };
+      return { account: account?.value.thumbprint === thumbprint ? account : undefined, version: key?.version ?? 0 };
     },
     order: (id) => get(KIND.order, id),
     authorization: (id) => get(KIND.authorization, id),

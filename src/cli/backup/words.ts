@@ -10,7 +10,7 @@ export function showBytes(bytes: number): string {
 /** Kinds of items, in words, in this order. */
 const WORDS: readonly (readonly [kind: string, one: string, many: string])[] = [
   ['request', 'request', 'requests'], ['token', 'token', 'tokens'], ['api-key', 'API key', 'API keys'], ['blocked-key', 'blocked key', 'blocked keys'],
-  ['revocation', 'revocation', 'revocations'], ['crl', 'CRL', 'CRLs'],
+  ['revocation', 'revocation', 'revocations'], ['crl', 'CRL', 'CRLs'], ['object', 'object', 'objects'],
 ];
 
 /** `1,200 requests, 3 tokens` */

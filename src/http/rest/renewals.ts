@@ -29,11 +29,12 @@ export function renewalRoutes(app: App, { issuance, authentication, chainOf }: R
       response: { 201: requestReply, 202: requestReply, ...problems(400, 401, 403, 406, 413, 415, 422) },
     },
   }, async (request, reply) => {
-    const { identity, record: renewed } = await authentication.holder(request);
-    const type = certificateType(request);
-    const body = request.body instanceof Uint8Array ? { csr: request.body } : (request.body as { csr: string; validity?: string });
-    const validity = validitySeconds(('validity' in body ? body.validity : undefined) ?? (request.query as { validity?: string }).validity);
-    const record = await renew(issuance, { identity, renewed, csr: csrBytes(body.csr), validity, idempotencyKey: idempotencyKey(request) });
-    return sendRequest(reply, record, type, chainOf);
+    return authentication.renewing(request, async ({ identity, record: renewed }, kept) => {
+      const type = certificateType(request);
+      const body = request.body instanceof Uint8Array ? { csr: request.body } : (request.body as { csr: string; validity?: string });
+      const validity = validitySeconds(('validity' in body ? body.validity : undefined) ?? (request.query as { validity?: string }).validity);
+      const record = await renew(issuance, { identity, kept, renewed, csr: csrBytes(body.csr), validity, idempotencyKey: idempotencyKey(request) });
+      return sendRequest(reply, record, type, chainOf);
+    });
   });
 }

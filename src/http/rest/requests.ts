@@ -32,7 +32,7 @@ const RETRY_AFTER_PENDING = 5;
 /** `/v1/requests`: a CSR in, and what becomes of it. */
 export function requestRoutes(app: App, { issuance, store, authentication, chainOf, longestWait }: RequestRoutes): void {
   acceptCsrBodies(app);
-  const { identify, operator } = authentication;
+  const { identify, issuing, operator } = authentication;
   const requestReply = { description: 'The request; with `Accept: application/pem-certificate-chain` just the chain', content: { 'application/json': { schema: { $ref: 'Request#' } } } };
 
   app.post('/v1/requests', {
@@ -46,14 +46,16 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
     },
   }, async (request, reply) => {
     const query = request.query as { profile?: string; validity?: string; dryRun?: string };
-    const identity = await identify(request);
-    const type = certificateType(request);
-    const input = issueInput(request, identity, query);
     if (query.dryRun === 'true') {
-      const { steps, ...outlook } = await dryRun(issuance, input);
+      const identity = await identify(request);
+      certificateType(request);
+      const { steps, ...outlook } = await dryRun(issuance, issueInput(request, identity, query));
       return reply.code(200).send({ dryRun: true, ...outlook, steps: steps.map(stepView) });
     }
-    return sendRequest(reply, await issue(issuance, input), type, chainOf);
+    return issuing(request, async (identity, kept) => {
+      const type = certificateType(request);
+      return sendRequest(reply, await issue(issuance, { ...issueInput(request, identity, query), kept }), type, chainOf);
+    });
   });
 
   app.get('/v1/requests/:id', {

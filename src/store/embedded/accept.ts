@@ -1,16 +1,17 @@
+import type { CredentialRecord } from '../../identity/identity.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
 import type { AcceptOutcome, Acceptance } from '../store.ts';
 import type { Transaction } from './batch-transaction.ts';
-import { encodeEntry, entryMarks, entryState } from './catalogue.ts';
+import { encodeEntry, endOf, entryMarks, entryState, stateOf } from './catalogue.ts';
 import { claimEnded } from './claims.ts';
 import type { Reads } from './environment.ts';
 import { STATES, ordinal } from './keys.ts';
 import { claimMark, decodeMarks, encodeMarks, useMark } from './marks.ts';
 import type { Mark } from './marks.ts';
 import { countQuota, quotaExceeded } from './quotas.ts';
-import { encode, isBlocked, readAt, writeRecord } from './requests.ts';
+import { encode, isBlocked, readAt, readStored, writeRecord } from './requests.ts';
 import type { Encoded } from './requests.ts';
-import { countUse, mayUse, readToken } from './tokens.ts';
+import { countUse, mayUse, readApiKey, readToken } from './tokens.ts';
 
 /** An acceptance with all that can be made outside the transaction: the lock is every process's bottleneck. */
 interface Prepared {
@@ -31,10 +32,26 @@ export function prepare(acceptance: Acceptance): Prepared {
   return { acceptance, encoded: encode(record), entry: encodeEntry(record, marks), claims, use };
 }
 
+/** Whether the record by which the requester was known still proves it. `now` in milliseconds. */
+function stands(tables: Reads, { kind, id }: CredentialRecord, now: number): boolean {
+  switch (kind) {
+    case 'certificate': {
+      const stored = readStored(tables, id);
+      return stored !== undefined && stateOf(stored.record) === STATES.issued && endOf(stored.record) >= now;
+    }
+    case 'token':
+    case 'api-key': {
+      const held = (kind === 'token' ? readToken(tables, id) : readApiKey(tables, id))?.record;
+      return held !== undefined && held.revokedAt === undefined && (held.expiresAt ?? Infinity) > now;
+    }
+  }
+}
+
 /** The one step of `RequestStore.accept`, in the order that its contract gives. */
 export function accept(transaction: Transaction, { acceptance, encoded, entry, claims, use }: Prepared): AcceptOutcome {
   const { tables } = transaction;
-  const { record, token, quota, audit, now } = acceptance;
+  const { record, token, quota, guard, audit, now } = acceptance;
+  if (guard !== undefined && !stands(tables, guard, now)) return { outcome: 'identity-gone' };
   // 1. Asked before?
   const before = use === undefined || token === undefined ? undefined : firstUse(tables, transaction.marked(use.name), use.name, token.id, now);
   if (before !== undefined) return { outcome: 'exists', record: before };

@@ -12,6 +12,7 @@ import { name } from '../name.ts';
  * | states | state, place | nothing: the requests in every state but `issued` |
  * | objects | octets of kind and id (`object-key.ts`) | a small versioned object (`objects.ts`) |
  * | objectIndex | name(index), order, key of the object | nothing: it is listed there |
+ * | objectFeed | number of the change | key of the object whose latest change this is |
  * | ends | kind, end, key | what ends by itself, in the order in which it does: for requests how many from that place on (`ends.ts`) |
  * | claims | name(kind, key) | a claim on a token or API key, and its id (`claims.ts`) |
  * | tokens, apiKeys | 0, place | id (JSON) |
@@ -33,7 +34,7 @@ import { name } from '../name.ts';
  * requesters have none: listings walk the catalogue, which is small, in bounded steps.
  */
 export const TABLES = [
-  'meta', 'requests', 'catalogue', 'states', 'ends', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'feed', 'revoked', 'crls', 'audit', 'leases', 'objects', 'objectIndex',
+  'meta', 'requests', 'catalogue', 'states', 'ends', 'claims', 'tokens', 'apiKeys', 'quotas', 'blocked', 'feed', 'revoked', 'crls', 'audit', 'leases', 'objects', 'objectIndex', 'objectFeed',
 ] as const;
 export type TableName = (typeof TABLES)[number];
 
@@ -46,6 +47,8 @@ export const META = {
   cursorKey: Buffer.from('cursor-key'),
   /** Written to find out whether writing works: milliseconds since the epoch, as text. */
   ping: Buffer.from('ping'),
+  /** The number of the last change in `objectFeed`. */
+  objectChange: Buffer.from('object-change'),
   /** How far the loading of another store's content is (`transfer.ts`); absent in a store that is whole. */
   loading: Buffer.from('loading'),
 } as const;

@@ -12,6 +12,7 @@ import { loadAuthority, loadDocument, loadRevocation } from './load-revocations.
 import { NOTHING, ordinal } from './keys.ts';
 import { decodeMarks, encodeMarks } from './marks.ts';
 import type { Mark } from './marks.ts';
+import { loadObject } from './objects.ts';
 import { encode, readStored, writeRecord } from './requests.ts';
 import { loadApiKey, loadToken, readApiKey, readToken, showToken } from './tokens.ts';
 
@@ -58,6 +59,7 @@ const LOADERS: { readonly [K in PortableKind]: (transaction: Transaction, item: 
   revocation: loadRevocation,
   crl: loadDocument,
   authority: loadAuthority,
+  object: loadObject,
 };
 
 /** Takes one item in. */

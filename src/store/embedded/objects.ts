@@ -1,60 +1,88 @@
 import { openCursor, sealCursor } from '../cursor.ts';
+import { forwardObject } from '../forward.ts';
 import { name } from '../name.ts';
 import { objectKey } from '../object-key.ts';
-import { NEVER } from '../objects.ts';
-import type { IndexEntry, Json, ObjectChange, ObjectStore, StoredObject } from '../objects.ts';
+import { NEVER, isRemoved } from '../objects.ts';
+import type { Json, ObjectStore, RemovedObject, StoredObject } from '../objects.ts';
 import { BadCursor } from '../store.ts';
+import type { LoadCounts, PortableObject } from '../transfer.ts';
 import type { Transaction } from './batch-transaction.ts';
 import type { Batches } from './batch.ts';
 import type { Environment, Reads } from './environment.ts';
 import { ENDS, META, NAME_BYTES, NOTHING, ORDINAL_BYTES, behind, endKey, endedKey, ordinal, readOrdinal } from './keys.ts';
+import type { TableName } from './keys.ts';
 
 /** Items on a page, whatever was asked for. */
 const MOST_ITEMS = 1000;
-const PREFIX = 2 * ORDINAL_BYTES;
+const PREFIX = 3 * ORDINAL_BYTES;
 
-/** An object as it is stored: version, end, and the rest as JSON. */
-interface Stored extends StoredObject {
-  readonly indexes: readonly IndexEntry[];
+/** Where an object is listed: the index's name (`name.ts`) in hex. */
+interface Listed {
+  readonly name: string;
+  readonly order: number;
 }
 
-type Told = [kind: string, id: string, indexes: readonly IndexEntry[], value: Json];
+/** An object as it is stored: version, end, number of its latest change (0: momentary, in no feed), and the rest as JSON. */
+type Stored = (StoredObject | RemovedObject) & {
+  readonly change: number;
+  readonly indexes: readonly Listed[];
+};
 
-const encode = ({ version, expires, kind, id, indexes, value }: Stored): Buffer =>
-  Buffer.concat([ordinal(version), ordinal(expires), Buffer.from(JSON.stringify([kind, id, indexes, value] satisfies Told))]);
+/** Without a value where it was removed. */
+type Told = [kind: string, id: string, indexes: readonly (readonly [name: string, order: number])[], value?: Json];
+
+function encode({ version, expires, change, kind, id, indexes, value }: Stored): Buffer {
+  const listed = indexes.map(({ name: of, order }) => [of, order] as const);
+  const told: Told = value === undefined ? [kind, id, listed] : [kind, id, listed, value];
+  return Buffer.concat([ordinal(version), ordinal(expires), ordinal(change), Buffer.from(JSON.stringify(told))]);
+}
 
 function decode(bytes: Buffer): Stored {
   const [kind, id, indexes, value] = JSON.parse(bytes.toString('utf8', PREFIX)) as Told;
-  return { version: readOrdinal(bytes), expires: readOrdinal(bytes, ORDINAL_BYTES), kind, id, indexes, value };
+  const rest = {
+    version: readOrdinal(bytes), expires: readOrdinal(bytes, ORDINAL_BYTES), change: readOrdinal(bytes, 2 * ORDINAL_BYTES), kind, id,
+    indexes: indexes.map(([of, order]) => ({ name: of, order })),
+  };
+  return value === undefined ? rest : { ...rest, value };
 }
 
-const shown = ({ indexes: _indexes, ...object }: Stored): StoredObject => object;
+/** As it is seen: not at all where it was removed. */
+function shown(found: Stored | undefined): StoredObject | undefined {
+  if (found === undefined || isRemoved(found)) return undefined;
+  const { kind, id, version, value, expires } = found;
+  return { kind, id, version, value, expires };
+}
 
 function read(tables: Reads, key: Buffer): Stored | undefined {
   const bytes = tables.objects.getBinary(key);
   return bytes === undefined ? undefined : decode(bytes);
 }
 
-const indexKey = ({ index, order }: IndexEntry, key: Buffer): Buffer => Buffer.concat([name(index), ordinal(order), key]);
+const indexKey = ({ name: of, order }: Listed, key: Buffer): Buffer => Buffer.concat([Buffer.from(of, 'hex'), ordinal(order), key]);
 
-/** Small versioned objects, each in `objects`, with an entry in `objectIndex` for each index that it is in, and one in `ends`. */
+/** Small versioned objects, each in `objects`, with an entry in `objectIndex` for each index that it is in, one in `objectFeed` and one in `ends`. */
 export function objectStore(environment: Environment, batches: Batches): ObjectStore {
   return {
-    get: (kind, id) => environment.read((tables) => {
-      const found = read(tables, objectKey(kind, id));
-      return found && shown(found);
-    }),
+    get: (kind, id) => environment.read((tables) => shown(read(tables, objectKey(kind, id)))),
 
-    getAll: (keys) => environment.read((tables) => keys.map(({ kind, id }) => {
-      const found = read(tables, objectKey(kind, id));
-      return found && shown(found);
-    }), keys.length),
+    getAll: (keys) => environment.read((tables) => keys.map(({ kind, id }) => shown(read(tables, objectKey(kind, id)))), keys.length),
 
     write: (changes, audit) => batches.submit((transaction) => {
       const before = changes.map(({ kind, id }) => read(transaction.tables, objectKey(kind, id)));
-      const lost = changes.find(({ expected }, at) => (before[at]?.version ?? 0) !== expected);
+      const lost = changes.find(({ expected }, at) => (shown(before[at])?.version ?? 0) !== expected);
       if (lost !== undefined) return { outcome: 'conflict', of: { kind: lost.kind, id: lost.id } } as const;
-      for (const [at, change] of changes.entries()) apply(transaction, change, before[at]);
+      let number = lastChange(transaction.tables);
+      for (const [at, { kind, id, put }] of changes.entries()) {
+        const old = before[at];
+        if (put === undefined) {
+          if (old !== undefined) remove(transaction, old, () => (number += 1));
+          continue;
+        }
+        const { indexes, momentary, value, expires } = put;
+        const listed = indexes.map(({ index, order }) => ({ name: name(index).toString('hex'), order }));
+        store(transaction, { kind, id, value, expires, version: (old?.version ?? 0) + 1, change: momentary === true ? 0 : (number += 1), indexes: listed }, old);
+      }
+      transaction.put('meta', META.objectChange, ordinal(number));
       transaction.audit(audit);
       return { outcome: 'stored' } as const;
     }),
@@ -74,10 +102,7 @@ export function objectStore(environment: Environment, batches: Batches): ObjectS
       const keys = Array.from(tables.objectIndex.getKeys(range)).map((one) => Buffer.from(one))
         .filter((one) => first === undefined || !one.equals(first)).slice(0, most + 1);
       const page = keys.slice(0, most);
-      const items = page.flatMap((one) => {
-        const found = read(tables, one.subarray(NAME_BYTES + ORDINAL_BYTES));
-        return found === undefined ? [] : [shown(found)];
-      });
+      const items = page.flatMap((one) => shown(read(tables, one.subarray(NAME_BYTES + ORDINAL_BYTES))) ?? []);
       const last = page.at(-1);
       return keys.length > most && last !== undefined
         ? { items, next: sealCursor(key, listing, last.subarray(NAME_BYTES).toString('base64url')) }
@@ -92,23 +117,65 @@ function positionOf(position: string, own: Buffer): Buffer {
   return Buffer.concat([own, rest]);
 }
 
-function apply(transaction: Transaction, { kind, id, put }: ObjectChange, before: Stored | undefined): void {
-  const key = objectKey(kind, id);
-  const after = put === undefined ? undefined : { kind, id, version: (before?.version ?? 0) + 1, ...put };
-  const [old, fresh] = [before, after].map((object) => (object === undefined ? [] : [
-    ...object.indexes.map((entry) => ({ table: 'objectIndex' as const, key: indexKey(entry, key) })),
-    ...(object.expires >= NEVER ? [] : [{ table: 'ends' as const, key: endKey(ENDS.object, object.expires, key) }]),
-  ]));
-  for (const entry of old ?? []) if (!(fresh ?? []).some((other) => other.key.equals(entry.key))) transaction.remove(entry.table, entry.key);
-  for (const entry of fresh ?? []) if (!(old ?? []).some((other) => other.key.equals(entry.key))) transaction.put(entry.table, entry.key, NOTHING);
-  if (after === undefined) transaction.remove('objects', key);
-  else transaction.put('objects', key, encode(after));
+const lastChange = (tables: Reads): number => readOrdinal(tables.meta.getBinary(META.objectChange) ?? ordinal(0));
+
+/** What other tables have of an object. */
+function entriesOf(object: Stored | undefined, key: Buffer): { readonly table: TableName; readonly key: Buffer; readonly value: Buffer }[] {
+  if (object === undefined) return [];
+  const { change, expires, indexes } = object;
+  return [
+    ...indexes.map((entry) => ({ table: 'objectIndex' as const, key: indexKey(entry, key), value: NOTHING })),
+    ...(change === 0 ? [] : [{ table: 'objectFeed' as const, key: ordinal(change), value: key }]),
+    ...(expires >= NEVER ? [] : [{ table: 'ends' as const, key: endKey(ENDS.object, expires, key), value: NOTHING }]),
+  ];
 }
 
-/** Removes an object that has ended, with all that the indexes have of it. @param end its key in `ends` */
+function store(transaction: Transaction, given: Stored, before: Stored | undefined): void {
+  const key = objectKey(given.kind, given.id);
+  const after = { ...given, expires: Math.max(given.expires, before?.expires ?? 0) };
+  const [old, fresh] = [entriesOf(before, key), entriesOf(after, key)];
+  for (const entry of old) if (!fresh.some((other) => other.key.equals(entry.key))) transaction.remove(entry.table, entry.key);
+  for (const entry of fresh) if (!old.some((other) => other.key.equals(entry.key))) transaction.put(entry.table, entry.key, entry.value);
+  transaction.put('objects', key, encode(after));
+}
+
+/** What is of the moment is in no other store: of that nothing is left. */
+function remove(transaction: Transaction, before: Stored, nextChange: () => number): void {
+  const { kind, id, version, expires, change } = before;
+  if (change !== 0) return store(transaction, { kind, id, version: version + 1, expires, change: nextChange(), indexes: [] }, before);
+  const key = objectKey(kind, id);
+  for (const entry of entriesOf(before, key)) transaction.remove(entry.table, entry.key);
+  transaction.remove('objects', key);
+}
+
+/** Removes an object that has ended, with all that the other tables have of it. @param end its key in `ends` */
 export function removeEndedObject(transaction: Transaction, end: Buffer): number {
-  const found = read(transaction.tables, endedKey(end));
-  if (found !== undefined) apply(transaction, { kind: found.kind, id: found.id, expected: found.version, put: undefined }, found);
+  const key = endedKey(end);
+  for (const entry of entriesOf(read(transaction.tables, key), key)) transaction.remove(entry.table, entry.key);
+  transaction.remove('objects', key);
   transaction.remove('ends', end);
   return 1;
+}
+
+/** Objects whose latest change is behind a number, in the order of those changes, and how far that is. */
+export function objectsBehind(tables: Reads, after: number, limit: number): { readonly items: readonly PortableObject[]; readonly last: number; readonly more: boolean } {
+  const found = Array.from(tables.objectFeed.getRange({ start: ordinal(after + 1), limit }), ({ key, value }) => ({ number: readOrdinal(key), object: read(tables, value) }));
+  const items = found.flatMap(({ object: stored }): PortableObject[] => {
+    if (stored === undefined) return [];
+    const { change: _, indexes, ...object } = stored;
+    return [{ kind: 'object', object, indexes }];
+  });
+  return { items, last: found.at(-1)?.number ?? after, more: found.length === limit };
+}
+
+/** Takes an object of another store in; see `TransferStore.load`. */
+export function loadObject(transaction: Transaction, { object, indexes }: PortableObject): keyof LoadCounts {
+  const before = read(transaction.tables, objectKey(object.kind, object.id));
+  const change = lastChange(transaction.tables) + 1;
+  const other = { ...object, indexes, change };
+  const next = before === undefined ? other : forwardObject<Stored>(before, other);
+  if (next === undefined) return 'kept';
+  store(transaction, next, before);
+  transaction.put('meta', META.objectChange, ordinal(change));
+  return before === undefined ? 'added' : 'advanced';
 }

@@ -6,6 +6,7 @@ import { readPage, standingOf, thingsOf } from './dump.ts';
 import type { Environment, Reads } from './environment.ts';
 import { META } from './keys.ts';
 import { loadEntries, loadItem } from './load.ts';
+import { objectsBehind } from './objects.ts';
 import { readTail } from './tail.ts';
 
 /** Things on one page of the files, about. */
@@ -21,7 +22,7 @@ export function transferStore(environment: Environment, batches: Batches): Trans
   return {
     dump: (kind, after, limit) => environment.read((tables) => readPage(tables, kind, after, limit), 1 + limit / THINGS_A_PAGE),
     authority: (name) => environment.read((tables) => standingOf(tables, name)),
-    changes: (after, limit, authorities) => environment.read((tables) => changes(tables, after, limit, authorities), 1 + limit),
+    changes: (after, limit, authorities, objectsAfter) => environment.read((tables) => changes(tables, after, limit, authorities, objectsAfter), 1 + limit),
 
     load: async (items, mark) => {
       const done = { added: 0, advanced: 0, kept: 0 };
@@ -38,7 +39,8 @@ export function transferStore(environment: Environment, batches: Batches): Trans
   };
 }
 
-function changes(tables: Reads, after: number, limit: number, authorities: readonly string[]): StoreChanges {
+function changes(tables: Reads, after: number, limit: number, authorities: readonly string[], objectsAfter: number): StoreChanges {
   const entries = linesFrom(tables, after + 1, limit).map(parseLine);
-  return { head: readTail(tables).head, entries, items: thingsOf(tables, entries, authorities) };
+  const { items, ...objects } = objectsBehind(tables, objectsAfter, limit);
+  return { head: readTail(tables).head, entries, items: [...thingsOf(tables, entries, authorities), ...items], objects };
 }

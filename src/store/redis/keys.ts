@@ -31,6 +31,7 @@ import { name } from '../name.ts';
  * | o:<octets of kind and id> | string | a small versioned object (`objects.ts`) |
  * | oi:<name of an index> | zset | order (6 octets) and key of each object in it, all with score 0: in the order of their octets |
  * | object-ends | zset | keys of objects by their end |
+ * | object-feed | zset | keys of objects, but momentary ones, by the number of their latest change |
  * | leases | hash | name -> end, fence, holder |
  * | replicas | hash | id -> when it was seen, entry (JSON) |
  *
@@ -64,6 +65,7 @@ export const KEYS = {
   object: 'o:',
   objectIndex: 'oi:',
   objectEnds: 'object-ends',
+  objectFeed: 'object-feed',
   leases: 'leases',
   replicas: 'replicas',
 } as const;
@@ -100,6 +102,8 @@ export const META = {
   link: 'link',
   /** The newest line whose hash is known, and the hash: `<sequence> <hex>`. */
   sealed: 'sealed',
+  /** The number of the last change in `object-feed`. */
+  objectChange: 'object-change',
   /** How far the loading of another store's content is (`transfer.ts`); absent in a store that is whole. */
   loading: 'loading',
 } as const;

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { canonicalJson, hashOf } from '../../audit/chain.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
-import { forwardApiKey, forwardRecord, forwardToken } from '../forward.ts';
+import { forwardApiKey, forwardObject, forwardRecord, forwardToken } from '../forward.ts';
 import { name } from '../name.ts';
 import { widen } from '../shard-generation.ts';
 import { StoreUnavailable } from '../store.ts';
@@ -21,6 +21,7 @@ import { CRL_FIELDS, KEYS, idOctets, quotaField } from './keys.ts';
 import type { Reply } from './link/link.ts';
 import { LAST } from './marks.ts';
 import type { Mark } from './marks.ts';
+import { encodeItem, objectItem } from './objects.ts';
 import { decodeStored, encodeStored } from './stored-record.ts';
 
 type Outcome = keyof LoadCounts;
@@ -41,6 +42,7 @@ const LOADERS: { readonly [K in PortableKind]: (engine: Engine, item: Item<K>) =
   revocation: loadRevocation,
   crl: async (engine, { authority, document, crl }) => loadDocument(engine, authority, document, crl),
   authority: loadAuthority,
+  object: loadObject,
 };
 
 /** Takes one item in. */
@@ -92,6 +94,17 @@ function loadCredential<T extends { readonly id: string }>(
     const next = value === undefined ? record : forward(decode(value), record);
     if (next === undefined) return 'kept';
     const stored = await engine.submit('load-credential', letter, of, seen(value), encodeCredential(next)) === 0;
+    return stored ? value === undefined ? 'added' : 'advanced' : undefined;
+  });
+}
+
+function loadObject(engine: Engine, item: Item<'object'>): Promise<Outcome> {
+  return again(async () => {
+    const { key } = encodeItem(item);
+    const value = await engine.get(engine.keys.of(KEYS.object, key));
+    const next = value === undefined ? item.object : forwardObject(objectItem(value).object, item.object);
+    if (next === undefined) return 'kept';
+    const stored = await engine.submit('load-object', key, seen(value), encodeItem({ ...item, object: next }).value) === 0;
     return stored ? value === undefined ? 'added' : 'advanced' : undefined;
   });
 }

@@ -38,7 +38,14 @@ export const useMark = (use: TokenUse): Mark => ({ name: useName(use), fingerpri
 
 /** A fingerprint as octets, behind the octet that says whether it was hex. */
 export const fingerprintOctets = (fingerprint: string): Buffer =>
-  HEX.test(fingerprint) ? Buffer.concat([Buffer.of(1), Buffer.from(fingerprint, 'hex')]) : Buffer.concat([Buffer.of(0), Buffer.from(fingerprint)]);
+  HEX.test(fingerprint) ? octetsOf(1, fingerprint, 'hex') : octetsOf(0, fingerprint, 'utf8');
+
+function octetsOf(kind: number, fingerprint: string, encoding: 'hex' | 'utf8'): Buffer {
+  const octets = Buffer.allocUnsafe(1 + Buffer.byteLength(fingerprint, encoding));
+  octets[0] = kind;
+  octets.write(fingerprint, 1, encoding);
+  return octets;
+}
 
 /** What `fingerprintOctets` made of it. */
 export const readFingerprint = (octets: Buffer): string => octets.toString(octets[0] === 1 ? 'hex' : 'utf8', 1);

@@ -1,17 +1,21 @@
 import { openCursor, sealCursor } from '../cursor.ts';
 import { name } from '../name.ts';
 import { objectKey } from '../object-key.ts';
-import { NEVER } from '../objects.ts';
-import type { IndexEntry, Json, ObjectStore, StoredObject } from '../objects.ts';
+import { NEVER, isRemoved } from '../objects.ts';
+import type { Json, ObjectStore, RemovedObject, StoredObject } from '../objects.ts';
 import { BadCursor } from '../store.ts';
+import type { PortableObject } from '../transfer.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { KEYS, NAME_BYTES } from './keys.ts';
+import type { Reply } from './link/link.ts';
 import { cursorKey } from './listing.ts';
-import { objectListScript } from './scripts/objects.ts';
+import { REMOVED, objectListScript } from './scripts/objects.ts';
 
 const ORDER_BYTES = 6;
 const COUNT_AT = 2 * ORDER_BYTES;
+const ENTRIES_AT = COUNT_AT + 1;
+const ENTRY_BYTES = NAME_BYTES + ORDER_BYTES;
 const MOST_ITEMS = 1000;
 
 const order = (number: number): Buffer => {
@@ -20,18 +24,48 @@ const order = (number: number): Buffer => {
   return bytes;
 };
 
-type Told = [kind: string, id: string, value: Json];
+/** Without a value where it was removed; then there is `REMOVED` before it. */
+type Told = [kind: string, id: string, value?: Json];
 
-/** All but the version, which the script puts in front (`scripts/objects.ts`). */
-function encode(kind: string, id: string, { value, expires, indexes }: { readonly value: Json; readonly expires: number; readonly indexes: readonly IndexEntry[] }): Buffer {
-  const entries = indexes.flatMap((entry) => [name(entry.index), order(entry.order)]);
-  return Buffer.concat([order(expires), Buffer.of(indexes.length), ...entries, Buffer.from(JSON.stringify([kind, id, value] satisfies Told))]);
+interface Listed {
+  readonly name: Buffer;
+  readonly order: number;
 }
 
-function decode(bytes: Buffer): StoredObject {
-  const at = COUNT_AT + 1 + (bytes[COUNT_AT] ?? 0) * (NAME_BYTES + ORDER_BYTES);
-  const [kind, id, value] = JSON.parse(bytes.toString('utf8', at)) as Told;
-  return { kind, id, value, version: bytes.readUIntBE(0, ORDER_BYTES), expires: bytes.readUIntBE(ORDER_BYTES, ORDER_BYTES) };
+/** All but the version, which the script puts in front (`scripts/objects.ts`). */
+function encode({ kind, id, value, expires }: Omit<StoredObject | RemovedObject, 'version'>, indexes: readonly Listed[]): Buffer {
+  const entries = indexes.flatMap((entry) => [entry.name, order(entry.order)]);
+  const told: Told = value === undefined ? [kind, id] : [kind, id, value];
+  return Buffer.concat([order(expires), Buffer.of(indexes.length), ...entries, Buffer.from((value === undefined ? REMOVED : '') + JSON.stringify(told))]);
+}
+
+const jsonAt = (bytes: Buffer): number => ENTRIES_AT + (bytes[COUNT_AT] ?? 0) * ENTRY_BYTES;
+
+function decode(bytes: Buffer): StoredObject | RemovedObject {
+  const text = bytes.toString('utf8', jsonAt(bytes));
+  const [kind, id, value] = JSON.parse(text.startsWith(REMOVED) ? text.slice(REMOVED.length) : text) as Told;
+  const rest = { kind, id, version: bytes.readUIntBE(0, ORDER_BYTES), expires: bytes.readUIntBE(ORDER_BYTES, ORDER_BYTES) };
+  return value === undefined ? rest : { ...rest, value };
+}
+
+/** As it is seen: not at all where it was removed. */
+function shown(reply: Reply | undefined): StoredObject | undefined {
+  const bytes = bytesOf(reply);
+  const found = bytes && decode(bytes);
+  return found === undefined || isRemoved(found) ? undefined : found;
+}
+
+/** An object as it moves to another store. */
+export function objectItem(bytes: Buffer): PortableObject {
+  const entries = Array.from({ length: bytes[COUNT_AT] ?? 0 }, (_, number) => ENTRIES_AT + number * ENTRY_BYTES);
+  const indexes = entries.map((at) => ({ name: bytes.toString('hex', at, at + NAME_BYTES), order: bytes.readUIntBE(at + NAME_BYTES, ORDER_BYTES) }));
+  return { kind: 'object', object: decode(bytes), indexes };
+}
+
+/** The whole value of an object that comes from another store, and its key. */
+export function encodeItem({ object, indexes }: PortableObject): { readonly key: Buffer; readonly value: Buffer } {
+  const listed = indexes.map((entry) => ({ name: Buffer.from(entry.name, 'hex'), order: entry.order }));
+  return { key: objectKey(object.kind, object.id), value: Buffer.concat([order(object.version), encode(object, listed)]) };
 }
 
 /** Small versioned objects. */
@@ -40,22 +74,22 @@ export function objectStore(engine: Engine): ObjectStore {
   const keyOf = (kind: string, id: string): Buffer => keys.of(KEYS.object, objectKey(kind, id));
   return {
     async get(kind, id) {
-      const bytes = await get(keyOf(kind, id));
-      return bytes && decode(bytes);
+      return shown(await get(keyOf(kind, id)));
     },
 
     async getAll(wanted) {
       if (wanted.length === 0) return [];
       const [values] = await read(['MGET', ...wanted.map(({ kind, id }) => keyOf(kind, id))]);
-      return listOf(values).map((one) => {
-        const bytes = bytesOf(one);
-        return bytes && decode(bytes);
-      });
+      return listOf(values).map(shown);
     },
 
     async write(changes, audit) {
-      const packed = changes.map(({ kind, id, expected, put }) => [objectKey(kind, id), expected, put === undefined ? 0 : encode(kind, id, put)]);
-      const lost = changes[Number(await submit('objects', packed, NEVER, auditLines(audit))) - 1];
+      const packed = changes.map(({ kind, id, expected, put }) => {
+        if (put === undefined) return [objectKey(kind, id), expected, encode({ kind, id, expires: 0 }, []), 2];
+        const listed = put.indexes.map((entry) => ({ name: name(entry.index), order: entry.order }));
+        return [objectKey(kind, id), expected, encode({ kind, id, value: put.value, expires: put.expires }, listed), put.momentary === true ? 1 : 0];
+      });
+      const lost = changes[Number(await submit('objects', packed, auditLines(audit))) - 1];
       return lost === undefined ? { outcome: 'stored' } : { outcome: 'conflict', of: { kind: lost.kind, id: lost.id } };
     },
 
@@ -69,10 +103,7 @@ export function objectStore(engine: Engine): ObjectStore {
       const range = newestFirst ? [start ?? end, '-'] : [start ?? '-', end];
       // One more than wanted: only then is there a next page.
       const [members, values] = listOf(await look(objectListScript, name(index), ...range, most + 1, newestFirst ? 1 : 0));
-      const items = listOf(values).slice(0, most).flatMap((one) => {
-        const bytes = bytesOf(one);
-        return bytes === undefined ? [] : [decode(bytes)];
-      });
+      const items = listOf(values).slice(0, most).flatMap((one) => shown(one) ?? []);
       const last = bytesOf(listOf(members)[most - 1]);
       return listOf(members).length > most && last !== undefined ? { items, next: sealCursor(key, listing, last.toString('base64url')) } : { items };
     },

@@ -1,15 +1,16 @@
+import type { CredentialRecord } from '../../identity/identity.ts';
 import { TRANSITIONS } from '../../issuance/request.ts';
 import type { RequestState } from '../../issuance/request.ts';
 import { claimName, name, quotaName, useName } from '../name.ts';
 import { StoreUnavailable } from '../store.ts';
-import type { AcceptOutcome, Acceptance, QuotaClaim, RequestStore, TransitionOutcome } from '../store.ts';
+import type { AcceptOutcome, Acceptance, Claim, QuotaClaim, RequestStore, TransitionOutcome } from '../store.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { requestTest } from './filters.ts';
 import { KEYS, STATES, digestOctets, idOctets, quotaField, windowEnd } from './keys.ts';
 import type { Reply } from './link/link.ts';
 import { listRecords } from './listing.ts';
-import { claimMark, fingerprintOctets, useMark } from './marks.ts';
+import { claimMark, useMark } from './marks.ts';
 import type { Packable } from './pack.ts';
 import { PLACE_AT, decodeStored, encodeStored, recordOf } from './stored-record.ts';
 
@@ -62,18 +63,27 @@ export function requestStore(engine: Engine): RequestStore {
 }
 
 /** @throws TypeError for an id that is no serial; RangeError for a request that begins as failed */
-function acceptOperation({ record, claims, token, quota, audit, now }: Acceptance): readonly Packable[] {
+function acceptOperation({ record, claims, token, quota, guard, audit, now }: Acceptance): readonly Packable[] {
   if (record.state === 'failed') throw new RangeError('a request cannot begin as failed');
   const id = recordId(record.id);
   const counts = record.state !== 'denied';
   const marks = claims.map(claimMark);
   if (token !== undefined) marks.unshift(useMark(token));
-  const lookups = marks.map((mark) => [mark.name, fingerprintOctets(mark.fingerprint)]);
   const { state, end, value } = encodeStored(record, counts ? marks : []);
   return [
-    'accept', id, { bulk: value, placeAt: PLACE_AT }, state, end, lookups, token === undefined ? '' : name(token.id), counts ? 1 : 0,
-    digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now, auditLines(audit),
+    'accept', id, { bulk: value, placeAt: PLACE_AT }, state, end, marks.map((mark) => mark.name), token === undefined ? '' : name(token.id), counts ? 1 : 0,
+    digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now,
+    guard === undefined ? 0 : guardOperand(guard), auditLines(audit),
   ];
+}
+
+/** The letter of a record's keys, and what follows it. */
+function guardOperand({ kind, id }: CredentialRecord): readonly Packable[] {
+  switch (kind) {
+    case 'certificate': return ['r', idOctets(id) ?? ''];
+    case 'token': return ['t', name(id)];
+    case 'api-key': return ['k', name(id)];
+  }
 }
 
 const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly Packable[] => [String(windowEnd(window, now)), fieldOf(key, window), limit];
@@ -92,18 +102,28 @@ function fieldOf(key: string, window: number): Buffer {
   return field;
 }
 
-function acceptOutcome(reply: Reply, { claims, quota, now }: Acceptance): AcceptOutcome {
+function acceptOutcome(reply: Reply, { claims, token, quota, now }: Acceptance): AcceptOutcome {
   switch (reply) {
     case 0: return { outcome: 'stored' };
     case 3: return { outcome: 'token-exhausted' };
     case 4: return { outcome: 'quota-exceeded', retryAfter: quota === undefined ? 1 : Math.max(1, Math.ceil((windowEnd(quota.window, now) - now) / 1000)) };
     case 5: return { outcome: 'key-blocked' };
     case 6: return { outcome: 'serial-taken' };
+    case 7: return { outcome: 'identity-gone' };
     default: {
-      const [kind, what] = listOf(reply);
-      return kind === 2 ? { outcome: 'conflict', claim: claims[Number(what)]?.key ?? '' } : { outcome: 'exists', record: recordOf(told(what)) };
+      const [value, which] = listOf(reply);
+      return askedBefore(told(value), token === undefined ? claims[Number(which)] : claims[Number(which) - 1]);
     }
   }
+}
+
+/** What is told of the request that a claim stands for, or a token's use, which needs no comparison. */
+function askedBefore(value: Buffer, claim: Claim | undefined): AcceptOutcome {
+  const { record, marks } = decodeStored(value);
+  if (claim === undefined) return { outcome: 'exists', record };
+  const named = claimName(claim.key);
+  const same = marks.some((mark) => mark.name.equals(named) && mark.fingerprint === claim.fingerprint);
+  return same ? { outcome: 'exists', record } : { outcome: 'conflict', claim: claim.key };
 }
 
 /** A request's value that a script told. */

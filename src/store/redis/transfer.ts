@@ -8,6 +8,7 @@ import type { Engine } from './engine.ts';
 import { decodeChange } from './feed.ts';
 import { KEYS, META, digestOctets } from './keys.ts';
 import { loadEntries, loadItem } from './load.ts';
+import { objectItem } from './objects.ts';
 import { thingsScript } from './scripts/transfer.ts';
 
 /** Lines that one script follows: some milliseconds, in which Redis serves nobody else. With fewer, a busy store would not be caught up with. */
@@ -19,7 +20,7 @@ export function transferStore(engine: Engine, log: AuditStore): TransferStore {
   return {
     dump: (kind, after, limit) => readPage(engine, kind, after, limit),
     authority: (of) => readStanding(engine, of),
-    changes: (after, limit, authorities) => changes(engine, log, after, Math.min(limit, MOST_LINES), authorities),
+    changes: (after, limit, authorities, objectsAfter) => changes(engine, log, { after, limit: Math.min(limit, MOST_LINES), authorities, objectsAfter }),
     async load(items, mark) {
       const done = { added: 0, advanced: 0, kept: 0 };
       // At once, where each is about something else; what is there twice goes in its order.
@@ -69,19 +70,28 @@ function keyOf(item: PortableItem): string {
     case 'revocation': return `revocation ${item.authority} ${item.change.serial}`;
     case 'crl':
     case 'authority': return `authority ${item.authority}`;
+    case 'object': return `object ${item.object.kind} ${item.object.id}`;
   }
 }
 
-async function changes(engine: Engine, log: AuditStore, after: number, limit: number, authorities: readonly string[]): Promise<StoreChanges> {
-  const reply = listOf(await engine.look(thingsScript, after, limit, ...authorities.flatMap((one) => [name(one), one])));
-  const [newest, lines, requests, tokens, keys, blocked, changed, standings, claims] = reply;
+interface Asked {
+  readonly after: number;
+  readonly limit: number;
+  readonly authorities: readonly string[];
+  readonly objectsAfter: number;
+}
+
+async function changes(engine: Engine, log: AuditStore, { after, limit, authorities, objectsAfter }: Asked): Promise<StoreChanges> {
+  const reply = listOf(await engine.look(thingsScript, after, limit, objectsAfter, ...authorities.flatMap((one) => [name(one), one])));
+  const [newest, lines, requests, tokens, keys, blocked, changed, standings, claims, objects] = reply;
+  const fed = pairs(bytesIn(objects));
   const sequence = Number(newest);
   const count = listOf(lines).length;
   // Hashes follow from the lines, which do not change any more.
   const records = bytesIn(requests).map(requestItem);
   const [entries, blockedToo, claimed] = await Promise.all([count === 0 ? [] : log.list({ after, limit: count }), blockedKeysOf(engine, records), claimItems(engine, bytesIn(claims))]);
-  const last = entries.at(-1);
-  const [top] = last?.sequence === sequence ? [last] : sequence === 0 ? [] : await log.list({ after: sequence - 1, limit: 1 });
+  const newestHere = entries.at(-1);
+  const [top] = newestHere?.sequence === sequence ? [newestHere] : sequence === 0 ? [] : await log.list({ after: sequence - 1, limit: 1 });
   const items: PortableItem[] = [
     ...records,
     ...blockedToo,
@@ -94,8 +104,10 @@ async function changes(engine: Engine, log: AuditStore, after: number, limit: nu
     })),
     ...pairs(listOf(standings)).map(([at, fields]) => standingIn(authorities[Number(at)] ?? '', bytesIn(fields))),
     ...claimed,
+    ...fed.flatMap(([, value]) => (value === undefined || value.length === 0 ? [] : [objectItem(value)])),
   ];
-  return { head: { sequence, hash: top?.hash ?? '0'.repeat(64) }, entries, items };
+  const last = Number(fed.at(-1)?.[0]?.toString() ?? objectsAfter);
+  return { head: { sequence, hash: top?.hash ?? '0'.repeat(64) }, entries, items, objects: { last, more: fed.length === limit } };
 }
 
 /** The keys of these requests that are blocked. A key stays blocked, so it does not matter that this is seen a moment later. */

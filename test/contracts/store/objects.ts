@@ -32,9 +32,9 @@ export const objectsContract: Part = (t, open) => {
     t.equal((await objects.get('thing', 'a'))?.version, 1);
     t.equal(await objects.get('thing', 'c'), undefined);
     t.equal((await audit.head()).sequence, before, 'what did not happen is not in the log');
-    t.strictSame(await objects.write([put('a', 1), { kind: 'thing', id: 'b', expected: 1, put: undefined }], [line]), { outcome: 'stored' });
+    t.strictSame(await objects.write([put('a', 1), put('b', 1)], [line]), { outcome: 'stored' });
     t.equal((await audit.head()).sequence, before + 1);
-    t.strictSame((await objects.getAll([{ kind: 'thing', id: 'b' }, { kind: 'thing', id: 'a' }, { kind: 'thing', id: 'z' }])).map((one) => one?.version), [undefined, 2, undefined]);
+    t.strictSame((await objects.getAll([{ kind: 'thing', id: 'b' }, { kind: 'thing', id: 'z' }, { kind: 'thing', id: 'a' }])).map((one) => one?.version), [2, undefined, 2]);
     t.strictSame(await objects.getAll([]), []);
   });
 
@@ -65,7 +65,7 @@ export const objectsContract: Part = (t, open) => {
       t.strictSame(seen.length, 5);
       t.strictSame(new Set(seen).size, 5, 'each once');
     }
-    await objects.write([at('a', 50, 1), put('b', 1), { kind: 'thing', id: 'c', expected: 1, put: undefined }], []);
+    await objects.write([at('a', 50, 1), put('b', 1), put('c', 1)], []);
     t.strictSame(ids((await objects.list('due', { limit: 10 })).items).sort(), ['a', 'd', 'e']);
     t.equal(ids((await objects.list('due', { limit: 10 })).items).at(-1), 'a', 'moved to its new place');
     const { next = '' } = await objects.list('due', { limit: 1 });
@@ -87,6 +87,42 @@ export const objectsContract: Part = (t, open) => {
     await store.sweep(NOW + 10_000, LIMITS);
     t.strictSame(ids((await objects.list('all', { limit: 10 })).items), ['ever']);
     t.strictSame(await objects.write([put('short', 0)], []), { outcome: 'stored' }, 'as if it had never been');
+  });
+
+  t.test('what was removed is seen no more, and its id goes on with the next version', async (t) => {
+    const { store } = await open(t);
+    const { objects } = store;
+    const gone = (id: string, expected: number): ObjectChange => ({ kind: 'thing', id, expected, put: undefined });
+    await objects.write([put('a', 0, { indexes: [{ index: 'all', order: 1 }], expires: NOW + 5000 }), put('b', 0, { indexes: [{ index: 'all', order: 2 }] })], []);
+    t.strictSame(await objects.write([gone('a', 2)], []), { outcome: 'conflict', of: { kind: 'thing', id: 'a' } });
+    t.strictSame(await objects.write([gone('a', 1), gone('never', 0)], []), { outcome: 'stored' });
+    t.strictSame([await objects.get('thing', 'a'), ...await objects.getAll([{ kind: 'thing', id: 'a' }, { kind: 'thing', id: 'never' }])], [undefined, undefined, undefined]);
+    t.strictSame((await objects.list('all', { limit: 10 })).items.map(({ id }) => id), ['b']);
+    t.strictSame(await objects.write([gone('a', 2)], []), { outcome: 'conflict', of: { kind: 'thing', id: 'a' } }, 'it is not there');
+    t.strictSame(await objects.write([put('a', 0, { value: 'again', expires: NOW + 1 })], []), { outcome: 'stored' });
+    t.match(await objects.get('thing', 'a'), { version: 3, value: 'again', expires: NOW + 5000 });
+    await objects.write([gone('a', 3)], []);
+    await store.sweep(NOW + 5000, LIMITS);
+    await objects.write([put('a', 0)], []);
+    t.equal((await objects.get('thing', 'a'))?.version, 1, 'after its end nothing is left of it');
+    await objects.write([put('m', 0, { momentary: true })], []);
+    await objects.write([gone('m', 1)], []);
+    t.equal(await objects.get('thing', 'm'), undefined);
+    await objects.write([put('m', 0, { momentary: true })], []);
+    t.equal((await objects.get('thing', 'm'))?.version, 1, 'of what is of the moment nothing is left at once');
+  });
+
+  t.test('an end never moves nearer', async (t) => {
+    const { store } = await open(t);
+    const { objects } = store;
+    await objects.write([put('one', 0, { expires: NOW + 5000 }), put('ever', 0, { expires: NEVER })], []);
+    await objects.write([put('one', 1, { value: 'over', expires: NOW + 1 }), put('ever', 1, { expires: NOW })], []);
+    t.match(await objects.get('thing', 'one'), { version: 2, value: 'over', expires: NOW + 5000 });
+    await store.sweep(NOW + 4999, LIMITS);
+    t.ok(await objects.get('thing', 'one'));
+    await store.sweep(NOW + 5000, LIMITS);
+    t.equal(await objects.get('thing', 'one'), undefined);
+    t.equal((await objects.get('thing', 'ever'))?.expires, NEVER);
   });
 
   t.test('names are inert, and hex ids are as good as any text', async (t) => {

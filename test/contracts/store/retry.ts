@@ -26,6 +26,35 @@ export const retryContract: Part = (t, open) => {
     t.equal(await store.requests.find({ claims: ['new'] }, NOW), undefined);
   });
 
+  t.test('an acceptance that is refused leaves every claim with whom it was', async (t) => {
+    const { store } = await open(t);
+    const [held, used, keyHash] = [record(), token({ uses: 0 }), digestOf('blocked')];
+    const lives = claim('held', { livesWithRequest: true });
+    await store.requests.accept(acceptance(held, { claims: [lives] }));
+    await store.requests.accept(acceptance(record(), { claims: [claim('standing')] }));
+    await store.tokens.create(used, undefined, [], NOW);
+    await store.blockedKeys.add(keyHash, []);
+    await store.certificates.revoke(held.id, { at: TODAY, reason: 'certificateHold' }, entryFor(held.id), { blockKey: false }, []);
+    const refusals: Readonly<Record<string, Partial<Acceptance>>> = {
+      exists: { claims: [claim('new'), lives, claim('standing')] },
+      conflict: { claims: [claim('new'), lives, claim('standing', { fingerprint: 'other' })] },
+      'token-exhausted': { token: { id: used.id, csrDigest: digestOf('csr') } },
+      'quota-exceeded': { quota: { key: 'q', limit: 0, window: 60 } },
+      'key-blocked': { record: record({ keyHash }) },
+      'serial-taken': { record: record({ id: held.id }) },
+      'identity-gone': { guard: { kind: 'api-key', id: 'nobody' } },
+    };
+    for (const [outcome, over] of Object.entries(refusals)) {
+      t.equal((await store.requests.accept(acceptance(record(), { claims: [claim('new'), lives], ...over }))).outcome, outcome);
+      t.equal(await store.requests.find({ claims: ['new'] }, NOW), undefined, outcome);
+    }
+    await store.certificates.release(held.id, TODAY, entryFor(held.id), []);
+    t.equal((await store.requests.find({ claims: ['held'] }, NOW))?.record.id, held.id, 'what was on hold is found again');
+    const next = record();
+    t.same(await store.requests.accept(acceptance(next, { claims: [claim('new')] })), { outcome: 'stored' });
+    t.equal((await store.requests.find({ claims: ['new'] }, NOW))?.record.id, next.id);
+  });
+
   t.test('a claim stands until its last second is over, and then is taken anew', async (t) => {
     const { store } = await open(t);
     const [first, second] = [record(), record()];

@@ -1,8 +1,10 @@
 /**
- * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), audit }
+ * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), guard or 0, audit }
  *
- * lookups: { name, fingerprint } for the token's use, where there is one, and then for each claim. quota: { end of its window (text), field, limit }.
- * Reply: 0 stored; { 1, value } exists; { 2, which claim } conflict; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken.
+ * lookups: names of the token's use, where there is one, and of each claim. quota: { end of its window (text), field, limit }.
+ * guard: { 't', 'k' or 'r', name or id } of the token, API key or certificate by which the requester was known.
+ * Reply: 0 stored; { value, which lookup (from 0) } the request that one stands for; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken;
+ * 7 the guard's record is gone, revoked or over.
  */
 export const acceptOperation = `
 -- Counts of quotas as they are with this batch, and what it adds: mostly many requests of one requester.
@@ -47,32 +49,66 @@ local function block(digest)
   return call('SADD', K.blocked, digest)
 end
 
+-- When each guard's record is over, 0 where it stands no more: mostly many requests by one.
+local guarded = {}
+
+local function over_at(kind, name)
+  if kind == 'r' then
+    local head = call('GETRANGE', K.record .. name, 0, 6)
+    return (head == '' or byte(head, STATE) ~= 0) and 0 or u48(head, ENDED) + 1
+  end
+  local head = call('GETRANGE', CREDENTIALS[kind].key .. name, 0, 19)
+  if head == '' or u48(head, REVOKED) ~= 0 then return 0 end
+  local finish = u48(head, EXPIRES)
+  -- An API key may have no end.
+  return finish == 0 and kind == 'k' and math.huge or finish
+end
+
+local function stands(guard, now)
+  local name = guard[1] .. guard[2]
+  local finish = guarded[name]
+  if not finish then
+    finish = over_at(guard[1], guard[2])
+    guarded[name] = finish
+  end
+  return finish > now
+end
+
 function operations.accept(o)
   predicted = predicted + 1
-  local id, state, lookups, token, counts, quota, now = o[2], o[4], o[6], o[7], o[8] == 1, o[10], o[11]
+  local id, state, lookups, token, counts, quota, now, guard = o[2], o[4], o[6], o[7], o[8] == 1, o[10], o[11], o[12]
   local uses = token ~= ''
-  -- 1. Asked before? A token's use by the same CSR needs no comparison.
+  if guard ~= 0 and not stands(guard, now) then return 7 end
+  local refused, used
+  -- 1. Asked before? Mostly not, which one command finds out and claims: a claim whose request is not there stands for nothing.
+  local claimed, over = {}, {}
   for at, lookup in ipairs(lookups) do
-    local use = uses and at == 1
-    local value, fingerprint = standing(lookup[1], now, token)
-    if value then
-      if use or fingerprint == lookup[2] then return { 1, value } end
-      return { 2, uses and at - 2 or at - 1 }
+    local hash, field = claim_at(lookup)
+    if counts and call('HSETNX', hash, field, id) == 1 then
+      claimed[#claimed + 1], claimed[#claimed + 2] = hash, field
+    else
+      local value = standing(lookup, now, token)
+      if value then
+        refused = { value, at - 1 }
+        break
+      end
+      over[#over + 1], over[#over + 2] = hash, field
     end
   end
   -- 2. A refusal yields no certificate: nothing is counted, and nothing stands in the way of its record.
-  local used
-  if counts then
-    if uses then
-      used = token_use(token, now)
-      if not used then return 3 end
-    end
-    if quota ~= 0 and quota_taken(quota) >= quota[3] then return 4 end
-    if is_blocked[o[9]] then return 5 end
+  if counts and not refused then
+    if uses then used = token_use(token, now) end
+    if uses and not used then refused = 3
+    elseif quota ~= 0 and quota_taken(quota) >= quota[3] then refused = 4
+    elseif is_blocked[o[9]] then refused = 5 end
   end
-  -- 3. The last check is the first write.
+  -- 3. The last check writes the record.
   local key = K.record .. id
-  if not call('SET', key, bulk(o[3]), 'NX') then return 6 end
+  if not refused and not call('SET', key, bulk(o[3]), 'NX') then refused = 6 end
+  if refused then
+    for at = 1, #claimed, 2 do call('HDEL', claimed[at], claimed[at + 1]) end
+    return refused
+  end
   place = place + 1
   -- Most often the caller knew which place it would be.
   if place ~= predicted then call('SETRANGE', key, PLACE_OFFSET, pack('>I6', place)) end
@@ -80,17 +116,14 @@ function operations.accept(o)
   if state ~= 0 then call('ZADD', K.states .. state, place, id) end
   ends(o[5], id)
   if counts then
-    for _, lookup in ipairs(lookups) do
-      local hash, field = claim_at(lookup[1])
-      call('HSET', hash, field, id)
-    end
+    for at = 1, #over, 2 do call('HSET', over[at], over[at + 1], id) end
     if uses then count_use(token, used) end
     if quota ~= 0 then
       local added = counts_added[quota[1] .. quota[2]]
       added[3] = added[3] + 1
     end
   end
-  audit(o[12])
+  audit(o[13])
   return 0
 end
 `;

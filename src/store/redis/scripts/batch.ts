@@ -63,6 +63,8 @@ local replies, written, all = {}, {}, cmsgpack.unpack(ARGV[2])
 look_for_blocked(all)
 for at, operation in ipairs(all) do
   local before = #lines
+  -- Anything else may revoke what a guard is about.
+  if operation[1] ~= 'accept' then guarded = {} end
   local done, reply = pcall(operations[operation[1]], operation)
   if not done then
     local message = type(reply) == 'table' and reply.err or tostring(reply)

@@ -36,32 +36,32 @@ local function claim_at(name)
   return K.claims .. sub(name, 1, 2) .. char(floor(byte(name, 3) / 64)), sub(name, 1, CLAIM_FIELD)
 end
 
--- The mark of this name in a request's value: expires (seconds), kind, fingerprint with its octet in front.
+-- The mark of this name in a request's value: expires (seconds), kind.
 local function mark_in(value, name)
   local at, ended = MARKS, body_at(value)
   while at < ended do
     local high, low = byte(value, at + 40, at + 41)
     local following = at + 42 + high * 256 + low
     if sub(value, at, at + 31) == name then
-      return u48(value, at + 32), byte(value, at + 38), sub(value, at + 39, at + 39) .. sub(value, at + 42, following - 1)
+      return u48(value, at + 32), byte(value, at + 38)
     end
     at = following
   end
 end
 
--- The value of the request that bears a mark which still stands at \`now\` (milliseconds), and the mark's fingerprint. \`token\`: name of the
--- token, where the mark is its use.
+-- The value of the request that bears a mark which still stands at \`now\` (milliseconds). \`token\`: name of the token, where the mark is
+-- its use.
 local function standing(name, now, token)
   local hash, field = claim_at(name)
   local id = call('HGET', hash, field)
   if not id then return end
   local value = call('GET', K.record .. id)
   if not value then return end
-  local expires, kind, fingerprint = mark_in(value, name)
+  local expires, kind = mark_in(value, name)
   if not expires or expires * 1000 <= now then return end
   -- It fell with its request: denied, failed, revoked.
   if kind == 1 and byte(value, STATE) >= 3 then return end
   if kind == 2 and call('EXISTS', K.token .. token) == 0 then return end
-  return value, fingerprint
+  return value
 end
 `;

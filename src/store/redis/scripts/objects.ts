@@ -1,8 +1,13 @@
+import { NEVER } from '../../objects.ts';
 import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
+/** What is before the JSON of an object that was removed. */
+export const REMOVED = '-';
+
 /**
- * An object: version (6 octets), end (6), how many indexes (1), for each its name (32) and the object's order in it (6), and JSON.
+ * An object: version (6 octets), end (6), how many indexes (1), for each its name (32) and the object's order in it (6), and JSON; of one that
+ * was removed `REMOVED` before that.
  */
 export const objectFunctions = `
 local INDEXES = 13
@@ -17,35 +22,67 @@ end
 local function leave_indexes(key, value)
   each_index(key, value, function(index, member) call('ZREM', index, member) end)
 end
+
+local function remove_object(key)
+  local value = call('GET', K.object .. key)
+  if value then leave_indexes(key, value) end
+  call('UNLINK', K.object .. key)
+  call('ZREM', K.objectFeed, key)
+end
 `;
 
 /**
- * { 'objects', { { key, expected version, value behind the version, or 0: remove it }, … }, end that is none, audit }
+ * { 'objects', { { key, expected version, value behind the version, 1 if it is momentary, 2 if it is removed by this }, … }, audit }
  * Reply: 0, or the number of the first change whose object has another version than was expected: then nothing is written.
+ *
+ * { 'load-object', key, seen, value }: an object of another store (`scripts/transfer.ts` says what `seen` is, and the reply).
  */
 export const objectOperations = `${objectFunctions}
+local NEVER = ${NEVER}
+
+local function put_object(key, value, old, momentary)
+  if old then
+    leave_indexes(key, old)
+    -- An end does not move nearer.
+    if u48(old, 7) > u48(value, 7) then value = sub(value, 1, 6) .. sub(old, 7, 12) .. sub(value, 13) end
+  end
+  call('SET', K.object .. key, value)
+  each_index(key, value, function(index, member) call('ZADD', index, 0, member) end)
+  local ended = u48(value, 7)
+  if ended < NEVER then call('ZADD', K.objectEnds, decimal(ended), key) else call('ZREM', K.objectEnds, key) end
+  if not momentary then
+    call('ZADD', K.objectFeed, decimal(call('HINCRBY', KEYS[1], META.objectChange, 1)), key)
+  elseif old then
+    call('ZREM', K.objectFeed, key)
+  end
+end
+
+-- Of one that was removed nobody knows the version.
+local function expected_of(value)
+  if not value or (byte(value, INDEXES) == 0 and byte(value, INDEXES + 1) == ${REMOVED.charCodeAt(0)}) then return 0 end
+  return u48(value, 1)
+end
+
 function operations.objects(o)
   local before = {}
   for at, change in ipairs(o[2]) do
     local value = call('GET', K.object .. change[1])
-    if (value and u48(value, 1) or 0) ~= change[2] then return at end
+    if expected_of(value) ~= change[2] then return at end
     before[at] = value
   end
   for at, change in ipairs(o[2]) do
-    local key, value, old = change[1], change[3], before[at]
-    if old then leave_indexes(key, old) end
-    if value == 0 then
-      call('UNLINK', K.object .. key)
+    local key, old, removed = change[1], before[at], change[4] == 2
+    if not removed then
+      put_object(key, pack('>I6', (old and u48(old, 1) or 0) + 1) .. change[3], old, change[4] == 1)
+    elseif old and call('ZSCORE', K.objectFeed, key) then
+      put_object(key, pack('>I6', u48(old, 1) + 1) .. change[3], old, false)
+    elseif old then
+      -- What is of the moment is in no other store: of that nothing is left.
+      remove_object(key)
       call('ZREM', K.objectEnds, key)
-    else
-      value = pack('>I6', change[2] + 1) .. value
-      call('SET', K.object .. key, value)
-      each_index(key, value, function(index, member) call('ZADD', index, 0, member) end)
-      local ended = u48(value, 7)
-      if ended < o[3] then call('ZADD', K.objectEnds, decimal(ended), key) else call('ZREM', K.objectEnds, key) end
     end
   end
-  audit(o[4])
+  audit(o[3])
   return 0
 end
 `;

@@ -117,11 +117,7 @@ each(K.tokenEnds, '(' .. ARGV[2], function(name)
   call('ZREM', K.tokens, name)
 end)
 if left > 0 then each(K.credentialClaimEnds, ARGV[3], function(name) call('HDEL', K.credentialClaims, name) end) end
-if left > 0 then each(K.objectEnds, ARGV[3], function(key)
-  local value = call('GET', K.object .. key)
-  if value then leave_indexes(key, value) end
-  call('UNLINK', K.object .. key)
-end) end
+if left > 0 then each(K.objectEnds, ARGV[3], remove_object) end
 if left > 0 then each(K.quotas, ARGV[3], function(window) call('UNLINK', K.quota .. window) end) end
 return tonumber(ARGV[4]) - left
 `,

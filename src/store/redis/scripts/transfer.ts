@@ -3,11 +3,11 @@ import { common } from './common.ts';
 import { sha256 } from './sha256.ts';
 
 /**
- * Lines of the log and, in the same view, everything that they speak of: see `TransferStore.changes`.
+ * Lines of the log and, in the same view, everything that they speak of, and objects: see `TransferStore.changes`.
  *
- * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: behind which line. ARGV[3]: how many lines at most. ARGV[4], ARGV[5], …: name and text of each
- * authority. Reply: { the log's newest line, lines, values of requests, of tokens, of API keys, digests of blocked keys,
- * { authority, serial, revision, change, … }, { authority, fields of its hash, … }, { name, claim, … } }; an authority as its number, from 0
+ * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: behind which line. ARGV[3]: how many lines, and objects, at most. ARGV[4]: behind which
+ * change of an object. ARGV[5], ARGV[6], …: name and text of each authority. Reply: { the log's newest line, lines, values of requests, of tokens, of API keys, digests of blocked keys,
+ * { authority, serial, revision, change, … }, { authority, fields of its hash, … }, { name, claim, … }, { number of its change, object, … } }; an authority as its number, from 0
  */
 export const thingsScript: Script = {
   name: 'things',
@@ -53,18 +53,18 @@ for subject in pairs(subjects) do
     local id = octets(subject)
     local value = call('GET', K.record .. id)
     if value then requests[#requests + 1] = value end
-    for at = 4, #ARGV, 2 do
+    for at = 5, #ARGV, 2 do
       local revision = call('ZSCORE', K.feed .. ARGV[at], id)
       if revision then
-        for _, one in ipairs({ (at - 4) / 2, id, revision, call('HGET', K.changes .. ARGV[at], id) }) do changes[#changes + 1] = one end
+        for _, one in ipairs({ (at - 5) / 2, id, revision, call('HGET', K.changes .. ARGV[at], id) }) do changes[#changes + 1] = one end
       end
     end
   elseif hex and #subject == 64 then
     if call('SISMEMBER', K.blocked, octets(subject)) == 1 then blocked[#blocked + 1] = octets(subject) end
   end
-  for at = 5, #ARGV, 2 do
+  for at = 6, #ARGV, 2 do
     if ARGV[at] == subject then
-      authorities[#authorities + 1] = (at - 5) / 2
+      authorities[#authorities + 1] = (at - 6) / 2
       authorities[#authorities + 1] = call('HGETALL', K.crl .. ARGV[at - 1])
     end
   end
@@ -85,7 +85,13 @@ if made then
     end
   end
 end
-return { newest, lines, requests, tokens, keys, blocked, changes, authorities, claims }
+local objects = {}
+local feed = call('ZRANGEBYSCORE', K.objectFeed, '(' .. ARGV[4], '+inf', 'WITHSCORES', 'LIMIT', 0, most)
+for at = 1, #feed, 2 do
+  objects[at] = feed[at + 1]
+  objects[at + 1] = call('GET', K.object .. feed[at])
+end
+return { newest, lines, requests, tokens, keys, blocked, changes, authorities, claims, objects }
 `,
 };
 
@@ -203,6 +209,13 @@ end
 operations['load-lines'] = function(o)
   if sequence + #lines ~= o[2] then return 1 end
   audit(o[3])
+  return 0
+end
+
+operations['load-object'] = function(o)
+  local before = call('GET', K.object .. o[2])
+  if not is_seen(before, o[3]) then return 1 end
+  put_object(o[2], o[4], before, false)
   return 0
 end
 

@@ -1,0 +1,66 @@
+import type { CertificateStore, ApiKeyStore, TokenStore } from '../store/store.ts';
+import type { CredentialRecord } from './identity.ts';
+
+/** Where the records are read by which somebody proves who they are. */
+export interface CredentialSource {
+  readonly tokens: Pick<TokenStore, 'get'>;
+  readonly apiKeys: Pick<ApiKeyStore, 'get'>;
+  readonly certificates: Pick<CertificateStore, 'get'>;
+}
+
+/** Records of each kind: a few MB where all are certificates. */
+const MOST = 1000;
+/** Milliseconds. */
+const LONGEST = 60_000;
+
+/** What a process remembers of records that it has read. Nothing may be refused by it, and what is done by it must be held to `Identity.credential`. */
+export interface KeptRecords {
+  /** What is remembered, and nothing else. */
+  readonly known: CredentialSource;
+  /** Reads from the store, and remembers. */
+  readonly afresh: CredentialSource;
+}
+
+/** @param clock milliseconds since the epoch */
+export function keptRecords(store: CredentialSource, clock: () => number): KeptRecords {
+  const tokens = remembering(store.tokens, clock);
+  const apiKeys = remembering(store.apiKeys, clock);
+  const certificates = remembering(store.certificates, clock);
+  return {
+    known: { tokens: tokens.known, apiKeys: apiKeys.known, certificates: certificates.known },
+    afresh: { tokens: tokens.afresh, apiKeys: apiKeys.afresh, certificates: certificates.afresh },
+  };
+}
+
+interface Source<T> {
+  readonly get: (id: CredentialRecord['id']) => Promise<T | undefined>;
+}
+
+function remembering<T>(source: Source<T>, clock: () => number): { readonly known: Source<T>; readonly afresh: Source<T> } {
+  // In the order of their last use.
+  const kept = new Map<string, { readonly record: T; readonly readAt: number }>();
+  return {
+    known: {
+      get: async (id) => {
+        const found = kept.get(id);
+        if (found === undefined) return undefined;
+        kept.delete(id);
+        const age = clock() - found.readAt;
+        if (age < 0 || age >= LONGEST) return undefined;
+        kept.set(id, found);
+        return found.record;
+      },
+    },
+    afresh: {
+      get: async (id) => {
+        const readAt = clock();
+        const record = await source.get(id);
+        kept.delete(id);
+        if (record === undefined) return undefined;
+        kept.set(id, { record, readAt });
+        if (kept.size > MOST) kept.delete(kept.keys().next().value ?? '');
+        return record;
+      },
+    },
+  };
+}
