@@ -1,9 +1,9 @@
 import { ATTRIBUTES } from '../identity/attestation/attributes.ts';
 import { faultsOfRule } from '../identity/rules/rule.ts';
 import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
-import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import type { Config } from './config.ts';
 import type { Inconsistency } from './faults.ts';
+import { runsTogether, usableProfiles } from './rule-consistency.ts';
 import { ruleOf, type WrittenRule } from './rule-schema.ts';
 
 type Part = keyof typeof ATTRIBUTES;
@@ -41,6 +41,9 @@ function ruleFaults(part: Part, written: WrittenRule, profiles: ReadonlySet<stri
   if (owners !== undefined && !owners.some((owner) => rule.when[owner]?.every((pattern) => !pattern.includes('*')))) {
     faults.push({ path: ['when'], problem: 'would hold for the machines of strangers', expected: `${owners.join(' or ')}, without a *` });
   }
+  for (const [index, text] of rule.names.entries()) {
+    if (runsTogether(text)) faults.push({ path: ['names', index], problem: 'has two attributes in one part: a-b with c, and a with b-c, would be one name', expected: 'a dot or slash between two attributes' });
+  }
   if (profiles !== undefined && !profiles.has(rule.profile)) {
     faults.push({ path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which there is not, or which is kept for operators`, expected: `one of ${[...profiles].join(', ')}` });
   }
@@ -53,16 +56,6 @@ function isPattern(text: string): boolean {
     return text !== '*';
   } catch (error) {
     if (error instanceof PatternError) return false;
-    throw error;
-  }
-}
-
-/** Those that others than operators may have; undefined where the profiles have faults of their own. */
-function usableProfiles({ profiles }: Config): ReadonlySet<string> | undefined {
-  try {
-    return new Set([...compileProfiles(profiles).values()].filter(({ operatorsOnly }) => !operatorsOnly).map(({ name }) => name));
-  } catch (error) {
-    if (error instanceof ProfileError) return undefined;
     throw error;
   }
 }

@@ -1,10 +1,10 @@
 import { faultsOfRule, type RuleSettings } from '../identity/rules/rule.ts';
-import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
 import type { Config } from './config.ts';
 import { formatDuration } from './duration.ts';
 import type { Inconsistency } from './faults.ts';
 import { type IssuerSettings, issuersOf } from './oidc-issuers.ts';
+import { runsTogether, usableProfiles } from './rule-consistency.ts';
 import { ruleOf } from './rule-schema.ts';
 
 /** Further apart, clocks are wrong, and a token lives on for as long after its end. */
@@ -77,18 +77,4 @@ function ruleFaults(rule: RuleSettings, { owners }: IssuerSettings, profiles: Re
     faults.push({ path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which there is not, or which is kept for operators`, expected: `one of ${[...profiles].join(', ')}` });
   }
   return faults;
-}
-
-/** Whether two who differ could fill the template so that it becomes the same name. */
-const runsTogether = (template: string): boolean =>
-  template.replace(/\{\{[^{}]*\}\}/g, '\0').split(/[./@]/).some((part) => part.split('\0').length > 2) || (template.match(/\| *path\b/g) ?? []).length > 1;
-
-/** Those that others than operators may have; undefined where the profiles have faults of their own. */
-function usableProfiles({ profiles }: Config): ReadonlySet<string> | undefined {
-  try {
-    return new Set([...compileProfiles(profiles).values()].filter(({ operatorsOnly }) => !operatorsOnly).map(({ name }) => name));
-  } catch (error) {
-    if (error instanceof ProfileError) return undefined;
-    throw error;
-  }
 }

@@ -51,6 +51,7 @@ t.test('every fault is told, with where it stands', async (t) => {
     [`aws: {certificates: {any: a.pem}, rules: [${rule('').replace("'1'", "'1*'")}]}`, /would hold for the machines of strangers/],
     [`aws: {certificates: {any: a.pem}, rules: [${rule('').replace('a.example.com', "'{{hostname}}.example.com'")}]}`, /names\[0\]: asks for hostname, which there is not/],
     [`aws: {certificates: {any: a.pem}, rules: [${rule('').replace('a.example.com', "'{{instanceId}'")}]}`, /names\[0\]: .* a brace/],
+    [`aws: {certificates: {any: a.pem}, rules: [${rule('').replace('a.example.com', "'{{instanceId}}-{{region}}.example.com'")}]}`, /names\[0\]: has two attributes in one part/],
     [`aws: {certificates: {any: a.pem}, rules: [${rule('').replace('profile: node', 'profile: nodes')}]}`, /profile: is "nodes", which there is not/],
     [`aws: {certificates: {any: a.pem}, rules: [${rule('').replace('profile: node', 'profile: operator')}]}`, /profile: is "operator", .* kept for operators/],
     ["azure: {roots: [r.pem], signers: ['*'], rules: [{when: {subscriptionId: s}, profile: node, names: [a]}]}", /signers\[0\]: is "\*"/],

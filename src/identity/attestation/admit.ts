@@ -7,7 +7,7 @@ import { formatEnrolmentToken } from '../enrolment-token.ts';
 import { decide, type Rule } from '../rules/rule.ts';
 import type { AttestationKind, Attested, Attestor, Proof } from './attestor.ts';
 import { type Challenge, type Challenges, challengeUsed } from './challenge.ts';
-import { type Claim, claimId, type Held, isClaim, makeClaim, readClaim } from './claims.ts';
+import { type Claim, claimId, isClaim, makeClaim, readClaim } from './claims.ts';
 
 /** A kind of proof that is taken here. */
 export interface Way {
@@ -67,10 +67,9 @@ export async function admit(context: AttestationContext, question: Question): Pr
   if (!decision.allowed) throw await refused(context, kind, attested, challenge, decision.reason);
   const now = context.clock();
   const allowed: Allowed = { challenge, attested, kind, rule: decision.rule, grant: decision.grant };
-  const held = way.once ? await claimed(context, allowed, now) : await usedUp(context, challenge);
-  const made = await create(context, allowed, held?.claim, now);
-  // Should this write be lost, the token can still be asked for again.
-  if (held?.claim.tokenMade === false) await context.objects.write([makeClaim({ ...held.claim, tokenMade: true }, held.expires, held.version)], []);
+  const claim = way.once ? await claimed(context, allowed, now) : await usedUp(context, challenge);
+  const made = await create(context, allowed, claim, now);
+  if (claim?.tokenMade === false) await markMade(context, claim);
   context.counted(kind, 'accepted');
   return made;
 }
@@ -106,7 +105,7 @@ async function usedUp({ objects, challenges }: AttestationContext, challenge: Ch
 }
 
 /** The claim of the node for this key: made now together with the use of the challenge, or made before and still good for a token. */
-async function claimed(context: AttestationContext, { challenge, attested, kind }: Allowed, now: number): Promise<Held> {
+async function claimed(context: AttestationContext, { challenge, attested, kind }: Allowed, now: number): Promise<Claim> {
   const { objects, tokens, challenges, tokenLifetime, claimLifetime } = context;
   const id = claimId(kind, attested.name);
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -121,18 +120,23 @@ async function claimed(context: AttestationContext, { challenge, attested, kind 
       if (own && tokenMade && (token === undefined || token.revokedAt !== undefined)) throw await no(', and the token that it earned was revoked');
       if (own) {
         await usedUp(context, challenge);
-        return before;
+        return before.claim;
       }
     }
     const plain = { id, kind, name: attested.name, keyHash: challenge.keyHash, claimedAt: now, tokenExpires: now + tokenLifetime, tokenMade: false };
     const claim: Claim = { ...plain, tokenId: credentialFor(context, plain).id };
-    const [version, expires] = [before?.version ?? 0, now + Math.max(claimLifetime, tokenLifetime)];
-    const written = await objects.write([challenges.use(challenge), makeClaim(claim, expires, version)], []);
-    if (written.outcome === 'stored') return { claim, version: version + 1, expires };
+    const written = await objects.write([challenges.use(challenge), makeClaim(claim, now + Math.max(claimLifetime, tokenLifetime), before?.version ?? 0)], []);
+    if (written.outcome === 'stored') return claim;
     // Whoever was faster with the node is seen in the next round.
     if (!isClaim(written.of)) throw challengeUsed();
   }
   throw new Refused('unavailable', 'Others are claiming the same node at the moment; ask again.', { retryAfter: 1 });
+}
+
+/** Notes that the claim's token is stored. Should this be lost, the token can still be asked for again. */
+async function markMade({ objects }: AttestationContext, { id, tokenId }: Claim): Promise<void> {
+  const held = await readClaim(objects, id);
+  if (held?.claim.tokenId === tokenId) await objects.write([makeClaim({ ...held.claim, tokenMade: true }, held.expires, held.version)], []);
 }
 
 /**

@@ -63,7 +63,7 @@ export function challenges({ master, random, clock, lifetime }: ChallengeOptions
       if (expires <= clock()) throw refused('The challenge has ended; ask for a new one.');
       return { text, keyHash: body.subarray(TIME_BYTES + RANDOM_BYTES).toString('hex'), expires };
     },
-    use: ({ text, expires }) => ({ kind: USED, id: text, expected: 0, put: { value: true, expires, indexes: [] } }),
+    use: ({ text, expires }) => ({ kind: USED, id: text, expected: 0, put: { value: true, expires, indexes: [], momentary: true } }),
   };
 }
 

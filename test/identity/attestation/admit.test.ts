@@ -126,6 +126,7 @@ function exchanges(name: string, open: (t: Test) => Promise<{ readonly store: St
     await refused(t, release(context, id, OPERATOR), 'not-found', /no attested node/);
     const again = await ask('i-1', KEYS[1]);
     t.match(await store.tokens.get(again.id), { attested: { keyHash: KEYS[1] } });
+    t.match((await listClaims(store.objects, { limit: 10 })).items.find(({ claim }) => claim.name === '1/i-1'), { claim: { tokenMade: true, keyHash: KEYS[1] } });
     clock.now += HOUR;
     await refused(t, ask('i-1', KEYS[1]), 'forbidden', /the token that it earned has ended/);
     clock.now += 24 * HOUR;
