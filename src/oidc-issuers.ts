@@ -38,7 +38,7 @@ export const oidcIssuers = (config: Config, clock: () => number, { fetched }: Oi
 
 function keysOf(settings: IssuerSettings, { oidc }: Config, clock: () => number, fetched: OidcReports['fetched']): KeySource {
   const fetch = keysFrom(settings);
-  if (!(fetch instanceof Function)) return fixedKeys(fetch);
+  if (typeof fetch !== 'function') return fixedKeys(fetch);
   return fetchedKeys({ fetch, clock, refresh: oidc.refreshKeys * SECOND, keep: oidc.keepKeys * SECOND, fetched: (error) => fetched(settings.name, error) });
 }
 

@@ -10,7 +10,7 @@ async function issuers({ config }: Patient): Promise<Finding> {
   const found = await Promise.all(settings.map(async (one) => {
     try {
       const keys = keysFrom(one);
-      return { name: one.name, count: (keys instanceof Function ? await keys() : keys).length };
+      return { name: one.name, count: (typeof keys === 'function' ? await keys() : keys).length };
     } catch (error) {
       return { name: one.name, problem: error instanceof Error ? error.message : String(error) };
     }

@@ -30,7 +30,7 @@ export async function openApi(app: App): Promise<void> {
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', description: 'An enrolment token (CHYTKN-1-…) or an API key (CHYKEY-1-…)' },
+          bearer: { type: 'http', scheme: 'bearer', description: 'An enrolment token (CHYTKN-1-…), an API key (CHYKEY-1-…), or a token of a configured OpenID Connect issuer (a JWT)' },
           // The types of @fastify/swagger know OpenAPI 3.0's kinds only.
           clientCertificate: { type: 'mutualTLS', description: 'A certificate that was issued here' } as never,
         },

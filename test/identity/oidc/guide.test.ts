@@ -32,7 +32,7 @@ t.test('every configuration of the guide can be loaded', async (t) => {
   for (const text of configurations) {
     const folder = temporaryFolder('guide');
     writeFileSync(join(folder, 'chancery.yaml'), text, { mode: 0o600 });
-    const { oidc } = loadConfig({ file: 'chancery.yaml', folder, machine: 'machine', env: { ...(/^publicUrl:/m.test(text) ? {} : { CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.example.com:8443' }) } });
+    const { oidc } = loadConfig({ file: 'chancery.yaml', folder, machine: 'machine', env: /^publicUrl:/m.test(text) ? {} : { CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.example.com:8443' } });
     t.ok(Object.keys(oidc.issuers).length > 0, Object.keys(oidc.issuers).join());
   }
 });

@@ -118,7 +118,9 @@ t.test('who it is must be said in a text that can be shown', async (t) => {
 
 t.test('only an issuer of the configuration, to the letter', async (t) => {
   for (const iss of [undefined, null, 7, `${issuer.url}/`, issuer.url.toUpperCase(), `${issuer.url}.example.com`, other.url, [issuer.url], '__proto__']) {
-    t.equal(await reader.refusal(signed({}, issuer.claims({ iss }))), 'oidc-issuer', JSON.stringify(iss) ?? 'absent');
+    const { message, faults } = await reader.refused(signed({}, issuer.claims({ iss })));
+    t.equal(faults[0]?.code, 'oidc-issuer', JSON.stringify(iss) ?? 'absent');
+    if (typeof iss !== 'string' || !iss.startsWith(issuer.url)) t.notMatch(message, issuer.url, 'strangers do not learn whom we believe');
   }
 });
 
