@@ -1,5 +1,6 @@
 // Writes what is generated from the code into openapi/: `npm run schemas`. A test compares the two.
 
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +16,16 @@ const write = (/** @type {string} */ name, /** @type {object} */ content) =>
 
 write('config.schema.json', configJsonSchema());
 
+/** TypeScript's view of the same. The tool wants an older compiler than ours, so that it lives in tools/. */
+async function writeTypes() {
+  const source = new URL('../openapi/chancery.v1.json', import.meta.url);
+  const tool = new URL('../tools/node_modules/openapi-typescript/dist/index.mjs', import.meta.url);
+  const { default: openapiTS, astToString } = await import(tool.href);
+  const digest = createHash('sha256').update(readFileSync(source)).digest('hex');
+  const head = `// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 ${digest}).\n\n`;
+  writeFileSync(new URL('../src/client/api-types.ts', import.meta.url), head + astToString(await openapiTS(source, { immutable: true, alphabetize: true, silent: true })));
+}
+
 // The routes of a service that really runs, with every part on that a configuration may turn on.
 const everyPart = JSON.parse(readFileSync(new URL('every-part.json', import.meta.url), 'utf8'));
 const data = mkdtempSync(join(tmpdir(), 'chancery-schemas-'));
@@ -23,8 +34,10 @@ try {
   const config = loadConfig({ env: { ...everyPart, CHANCERY_DATA: data, CHANCERY_LISTEN__HTTPS: free, CHANCERY_LISTEN__HTTP: free, CHANCERY_LISTEN__METRICS: 'off' }, folder: data });
   await initialise({ mode: 'internal' }, config, Date.now);
   const service = await startService({ config, log: createLogger('error', (line) => void process.stderr.write(line)) });
-  write('chancery.v1.json', service.openApi());
+  const openApi = service.openApi();
   await service.stop();
+  write('chancery.v1.json', openApi);
+  await writeTypes();
 } finally {
   rmSync(data, { recursive: true, force: true });
 }

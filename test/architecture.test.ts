@@ -86,6 +86,10 @@ const CLOCKLESS_ROOMS = ['x509', 'policy', 'audit', 'identity', 'issuance', 'rev
 const OWN_CLOCK = /\bDate\.now\(\)|\bnew Date\(\)|\bMath\.random\b/;
 
 const LINES_MOST = 300;
+/** Written by `npm run schemas`, not by hand. */
+const GENERATED = ['client/api-types.ts'];
+/** What other packages import: the one kind of file that only passes on what others export. */
+const ENTRIES = ['client/entry.ts'];
 
 const files = sourceFiles();
 const roomOf = (path: string): string => Object.keys(ROOMS).filter((room) => path.startsWith(`${room}/`)).sort((a, b) => b.length - a.length)[0] ?? path;
@@ -159,10 +163,10 @@ t.test('no file imports itself by way of others, not even for types', async (t) 
 });
 
 t.test('no file only passes on what others export, and none has a default export', async (t) => {
-  t.same(files.filter(({ imports }) => imports.some(({ exported }) => exported)).map(({ path }) => path), []);
+  t.same(files.filter(({ path, imports }) => !ENTRIES.includes(path) && imports.some(({ exported }) => exported)).map(({ path }) => path), []);
   t.same(files.filter(({ text }) => /^export default\b|\bas default\b/m.test(text)).map(({ path }) => path), []);
 });
 
 t.test('no file is longer than a reader wants to scroll', async (t) => {
-  t.same(files.filter(({ text }) => text.split('\n').length > LINES_MOST).map(({ path, text }) => `${path}: ${text.split('\n').length} lines`), []);
+  t.same(files.filter(({ path, text }) => !GENERATED.includes(path) && text.split('\n').length > LINES_MOST).map(({ path, text }) => `${path}: ${text.split('\n').length} lines`), []);
 });

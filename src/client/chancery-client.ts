@@ -1,6 +1,7 @@
 import { X509Certificate, createPrivateKey, randomUUID } from 'node:crypto';
 import { Agent } from 'node:https';
 import { under } from './address.ts';
+import type { CallApi, CallOf } from './api.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
@@ -39,6 +40,8 @@ export interface ChanceryClient {
   readonly url: URL;
   /** Serial of the client certificate that is presented. */
   readonly serial: string | undefined;
+  /** Any call of the API, by its method and path as the OpenAPI document names them. */
+  readonly call: CallApi;
   createRequest(question: RequestQuestion): Promise<RequestReply>;
   renew(question: Pick<RequestQuestion, 'csr' | 'validity'>): Promise<RequestReply>;
   /** With `wait`, the service holds its answer for so many seconds, or until the state changes. */
@@ -52,11 +55,11 @@ export interface ChanceryClient {
   releaseCertificate(serial: string): Promise<CertificateReply>;
   /** When a certificate is best renewed. */
   renewalInfo(serial: string): Promise<RenewalInfo>;
-  createRenewalCampaign(campaign: object): Promise<RenewalCampaignReply>;
+  createRenewalCampaign(campaign: CallOf<'post', '/v1/renewal-campaigns'>['body']): Promise<RenewalCampaignReply>;
   listRenewalCampaigns(): Promise<PageReply<RenewalCampaignReply>>;
   endRenewalCampaign(id: string): Promise<RenewalCampaignReply>;
-  createToken(token: object): Promise<TokenReply>;
-  createEabKey(key: object): Promise<EabKeyReply>;
+  createToken(token: CallOf<'post', '/v1/tokens'>['body']): Promise<TokenReply>;
+  createEabKey(key: CallOf<'post', '/v1/acme/eab-keys'>['body']): Promise<EabKeyReply>;
   listEabKeys(query: Query): Promise<PageReply<EabKeyReply>>;
   revokeEabKey(id: string): Promise<EabKeyReply>;
   listAcmeAccounts(query: Query): Promise<PageReply<AcmeAccountReply>>;
@@ -73,7 +76,7 @@ export interface ChanceryClient {
   revokeToken(id: string): Promise<TokenReply>;
   listAttestations(query: Query): Promise<PageReply<AttestedNodeReply>>;
   releaseAttestation(id: string): Promise<AttestedNodeReply>;
-  createApiKey(key: object): Promise<ApiKeyReply>;
+  createApiKey(key: CallOf<'post', '/v1/api-keys'>['body']): Promise<ApiKeyReply>;
   listApiKeys(query: Query): Promise<PageReply<ApiKeyReply>>;
   revokeApiKey(id: string): Promise<ApiKeyReply>;
   listAuthorities(): Promise<PageReply<AuthorityReply>>;
@@ -90,6 +93,8 @@ interface Call {
   readonly wait?: number;
   /** Whether the same call twice has one effect, so that a lost reply is asked for again. */
   readonly repeatable?: boolean;
+  /** For a creating call; drawn by chance where absent. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** A client of one service. Connections are kept until `close`. Throws Failure `no-credentials` where certificate and key are no pair. */
@@ -113,7 +118,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
         ...authorization,
         ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(call.wait === undefined ? {} : { prefer: `wait=${call.wait}` }),
-        ...(method === 'POST' && call.repeatable === true ? { 'idempotency-key': randomUUID() } : {}),
+        ...(method === 'POST' && call.repeatable === true ? { 'idempotency-key': call.idempotencyKey ?? randomUUID() } : {}),
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
     };
@@ -133,55 +138,77 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     return reply;
   }
 
+  const call: CallApi = (method, template, ...[given]) => {
+    const { path = {}, query, body, wait, idempotencyKey }: AnyCall = given ?? {};
+    return json(method.toUpperCase(), filled(template, path), {
+      repeatable: method === 'get' || idempotencyKey !== undefined, idempotencyKey,
+      ...(query === undefined ? {} : { query }), ...(body === undefined ? {} : { body }), ...(wait === undefined ? {} : { wait }),
+    });
+  };
+
   const read = <T>(path: string): Promise<T> => json<T>('GET', path, { repeatable: true });
 
   return {
     url,
     serial,
+    call,
     createRequest: (question) => json('POST', '/v1/requests', { body: question, repeatable: true }),
     renew: (question) => json('POST', '/v1/renewals', { body: question, repeatable: true }),
-    getRequest: (id, wait) => json('GET', `/v1/requests/${encodeURIComponent(id)}`, { repeatable: true, ...(wait === undefined ? {} : { wait }) }),
+    getRequest: (id, wait) => call('get', '/v1/requests/{id}', { path: { id }, ...(wait === undefined ? {} : { wait }) }),
     listRequests: (query) => page('/v1/requests', query),
     decideRequest: (id, decision, reason) => json('POST', `/v1/requests/${encodeURIComponent(id)}/${decision}`, { body: { reason } }),
-    getCertificate: (serial) => read(`/v1/certificates/${encodeURIComponent(serial)}`),
+    getCertificate: (serial) => call('get', '/v1/certificates/{serial}', { path: { serial } }),
     listCertificates: (query) => page('/v1/certificates', query),
     revokeCertificate: (serial, reason, proof) =>
       json('POST', `/v1/certificates/${encodeURIComponent(serial)}/revoke`, { body: { ...(reason === undefined ? {} : { reason }), ...(proof === undefined ? {} : { proof }) } }),
-    releaseCertificate: (serial) => json('POST', `/v1/certificates/${encodeURIComponent(serial)}/release`, { body: {} }),
+    releaseCertificate: (serial) => call('post', '/v1/certificates/{serial}/release', { path: { serial }, body: {} }),
     renewalInfo: async (serial) => {
       const reply = await send('GET', `/v1/certificates/${encodeURIComponent(serial)}/renewal-info`, { repeatable: true });
       return { ...bodyOf<RenewalInfoReply>(url, reply), retryAfter: retryAfter(reply) };
     },
-    createRenewalCampaign: (campaign) => json('POST', '/v1/renewal-campaigns', { body: campaign, repeatable: true }),
+    createRenewalCampaign: (campaign) => call('post', '/v1/renewal-campaigns', { body: campaign, idempotencyKey: randomUUID() }),
     listRenewalCampaigns: () => page('/v1/renewal-campaigns', {}),
-    endRenewalCampaign: (id) => json('DELETE', `/v1/renewal-campaigns/${encodeURIComponent(id)}`),
-    createToken: (token) => json('POST', '/v1/tokens', { body: token, repeatable: true }),
+    endRenewalCampaign: (id) => call('delete', '/v1/renewal-campaigns/{id}', { path: { id } }),
+    createToken: (token) => call('post', '/v1/tokens', { body: token, idempotencyKey: randomUUID() }),
     listTokens: (query) => page('/v1/tokens', query),
-    createEabKey: (key) => json('POST', '/v1/acme/eab-keys', { body: key }),
+    createEabKey: (key) => call('post', '/v1/acme/eab-keys', { body: key }),
     listEabKeys: (query) => page('/v1/acme/eab-keys', query),
-    revokeEabKey: (id) => json('DELETE', `/v1/acme/eab-keys/${encodeURIComponent(id)}`),
+    revokeEabKey: (id) => call('delete', '/v1/acme/eab-keys/{id}', { path: { id } }),
     listAcmeAccounts: (query) => page('/v1/acme/accounts', query),
-    revokeAcmeAccount: (id) => json('POST', `/v1/acme/accounts/${encodeURIComponent(id)}/revoke`, { body: {} }),
+    revokeAcmeAccount: (id) => call('post', '/v1/acme/accounts/{id}/revoke', { path: { id }, body: {} }),
     listAcmeOrders: (query) => page('/v1/acme/orders', query),
-    getAcmeOrder: (id) => read(`/v1/acme/orders/${encodeURIComponent(id)}`),
+    getAcmeOrder: (id) => call('get', '/v1/acme/orders/{id}', { path: { id } }),
     registerSwarm: (swarm) => json('POST', '/v1/swarms', { body: swarm, repeatable: true }),
     listSwarms: (query) => page('/v1/swarms', query),
     unregisterSwarm: (clusterId, root) => json('DELETE', `/v1/swarms/${encodeURIComponent(clusterId)}`, { query: { root } }),
     openSwarmGrace: (clusterId, duration) => json('POST', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`, { body: duration === undefined ? {} : { for: duration } }),
     closeSwarmGrace: (clusterId) => json('DELETE', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`),
-    revokeToken: (id) => json('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
+    revokeToken: (id) => call('delete', '/v1/tokens/{id}', { path: { id } }),
     listAttestations: (query) => page('/v1/attestations', query),
     releaseAttestation: (id) => json('DELETE', `/v1/attestations/${encodeURIComponent(id)}`),
-    createApiKey: (key) => json('POST', '/v1/api-keys', { body: key, repeatable: true }),
+    createApiKey: (key) => call('post', '/v1/api-keys', { body: key, idempotencyKey: randomUUID() }),
     listApiKeys: (query) => page('/v1/api-keys', query),
-    revokeApiKey: (id) => json('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),
+    revokeApiKey: (id) => call('delete', '/v1/api-keys/{id}', { path: { id } }),
     listAuthorities: () => page('/v1/authorities', {}),
     revokeAuthority: (name, reason) => json('POST', `/v1/authorities/${encodeURIComponent(name)}/revoke`, { body: { reason } }),
-    publishCrl: (authority) => json('POST', `/v1/authorities/${encodeURIComponent(authority)}/crl`),
+    publishCrl: (authority) => call('post', '/v1/authorities/{name}/crl', { path: { name: authority } }),
     listAudit: (query) => page('/v1/audit', query),
     close: () => agent.destroy(),
   };
 }
+
+/** A call as it is, once its types have been checked. */
+interface AnyCall {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Query;
+  readonly body?: object;
+  readonly wait?: number;
+  readonly idempotencyKey?: string;
+}
+
+/** `/v1/tokens/{id}` with its parameters. Whatever they hold, they stay one part of the path. */
+const filled = (template: string, parameters: Readonly<Record<string, string>>): string =>
+  template.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(parameters[name] ?? '').replace(/^\.{1,2}$/, (dots) => dots.replaceAll('.', '%2E')));
 
 /** What a good reply says; a refusal is thrown. */
 function bodyOf<T>(url: URL, reply: Reply): T {

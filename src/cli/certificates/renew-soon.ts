@@ -4,6 +4,7 @@ import { Failure } from '../../client/failure.ts';
 import { durationArgument, withExamples } from '../arguments.ts';
 import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
 import type { Context } from '../context.ts';
+import { given } from '../given.ts';
 import { writeResult } from '../result.ts';
 import { type Style, fields, showTime, showTimeFrom } from '../text.ts';
 
@@ -33,7 +34,7 @@ export function addCertificatesRenewSoon(parent: Command, context: Context): voi
     .requiredOption('--reason <text>', 'why, as whoever renews is told')
     .action(async (options: Options) => {
       const { authority, profile, requester, all, within, reason } = options;
-      const chosen = Object.fromEntries(Object.entries({ authority, profile, requester }).filter(([, value]) => value !== undefined));
+      const chosen = given({ authority, profile, requester });
       if ((Object.keys(chosen).length > 0) === (all === true)) {
         throw new Failure('usage', all === true ? '--all is given with a choice' : 'nothing is chosen', { advice: 'give --authority, --profile or --requester, or --all alone' });
       }

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { SCOPES } from '../../identity/identity.ts';
+import { SCOPES, type Scope } from '../../identity/identity.ts';
 import { durationArgument, withExamples } from '../arguments.ts';
 import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
 import type { Context } from '../context.ts';
@@ -7,7 +7,7 @@ import { writeResult } from '../result.ts';
 import { fields, printable, showTimeFrom } from '../text.ts';
 
 interface Options extends ConnectionOptions {
-  readonly scope: readonly string[];
+  readonly scope: readonly Scope[];
   readonly ttl?: string;
 }
 

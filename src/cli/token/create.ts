@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { durationArgument, integerArgument, withExamples } from '../arguments.ts';
 import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
 import type { Context } from '../context.ts';
+import { given } from '../given.ts';
 import { writeResult } from '../result.ts';
 import { fields, printable, showTimeFrom } from '../text.ts';
 
@@ -27,7 +28,8 @@ export function addTokenCreate(parent: Command, context: Context): void {
     .option('--note <text>', 'what it is for')
     .action(async (options: Options) => {
       const { name, profile, uses, ttl, maxValidity, note } = options;
-      const question = Object.fromEntries(Object.entries({ profile: profile.length === 1 ? profile[0] : profile, names: name, uses, ttl, maxValidity, note }).filter(([, value]) => value !== undefined));
+      const [first = '', ...others] = profile;
+      const question = { profile: others.length === 0 ? first : profile, names: name, ...given({ uses, ttl, maxValidity, note }) };
       const token = await withClient(context, options, (client) => client.createToken(question));
       writeResult(context, options.json, token, (paint) => `${paint('bold', printable(token.token ?? ''))}\n\n${fields([
         ['id', token.id],
