@@ -47,7 +47,7 @@ interface Change {
 
 export function registrationsIn(objects: ObjectStore): Registrations {
   /** Reads, has the change made, and writes it; again, if another was faster. */
-  const change = async (clusterId: string, keyHashes: readonly string[], make: (swarm: Swarm | undefined, owners: readonly (string | undefined)[]) => Change | undefined): Promise<Swarm> => {
+  const change = async (clusterId: string, now: number, keyHashes: readonly string[], make: (swarm: Swarm | undefined, owners: readonly (string | undefined)[]) => Change | undefined): Promise<Swarm> => {
     for (;;) {
       const [held, ...owners] = await objects.getAll([{ kind: KIND, id: clusterId }, ...keyHashes.map((id) => ({ kind: ROOT_KIND, id }))]);
       const before = swarmOf(held);
@@ -55,7 +55,7 @@ export function registrationsIn(objects: ObjectStore): Registrations {
       if (made === undefined) return before as Swarm;
       const { swarm, audit, added, removed = [] } = made;
       const changes = [
-        put(clusterId, held?.version ?? 0, swarm),
+        put(clusterId, held?.version ?? 0, swarm, now),
         ...(added === undefined ? [] : [ownRoot(clusterId, added, owners[keyHashes.indexOf(added.keyHash)]?.version ?? 0)]),
         ...await freed(objects, removed, swarm.roots),
       ];
@@ -69,7 +69,7 @@ export function registrationsIn(objects: ObjectStore): Registrations {
       const { items, ...rest } = await objects.list(INDEX, page, { newestFirst: true });
       return { ...rest, items: items.map((item) => ({ clusterId: item.id, swarm: item.value as unknown as Swarm })) };
     },
-    register: (clusterId, root, { actor, now }) => change(clusterId, [root.keyHash], (before, [owner]) => {
+    register: (clusterId, root, { actor, now }) => change(clusterId, now, [root.keyHash], (before, [owner]) => {
       if (before?.roots.some(({ digest }) => digest === root.digest) === true) return undefined;
       if (owner !== undefined && owner !== clusterId) {
         throw new Refused('swarm-root-taken', `The key of this root is registered for swarm ${owner}: it vouches for one swarm alone. Unregister it there first.`);
@@ -79,13 +79,13 @@ export function registrationsIn(objects: ObjectStore): Registrations {
       const added = { ...root, addedAt: now, addedBy: actor };
       return { swarm: { createdAt: now, ...before, roots: [...roots, added] }, added, audit: [{ time: now, event: 'swarm.registered', actor, subject: clusterId, details: { root: root.digest, subject: root.subject } }] };
     }),
-    unregister: (clusterId, digest, { actor, now }) => change(clusterId, [], (before) => {
+    unregister: (clusterId, digest, { actor, now }) => change(clusterId, now, [], (before) => {
       const removed = (before?.roots ?? []).filter((root) => digest === undefined || root.digest === digest);
       if (before === undefined || removed.length === 0) throw new Refused('not-found', digest === undefined ? `No root is registered for swarm ${clusterId}.` : `Root ${digest} is not registered for swarm ${clusterId}.`);
       const swarm = { ...before, roots: before.roots.filter((root) => !removed.includes(root)) };
       return { swarm, removed, audit: [{ time: now, event: 'swarm.unregistered', actor, subject: clusterId, details: { roots: removed.map((root) => root.digest) } }] };
     }),
-    grace: (clusterId, until, { actor, now }) => change(clusterId, [], (before) => {
+    grace: (clusterId, until, { actor, now }) => change(clusterId, now, [], (before) => {
       const { graceUntil, graceBy: _by, ...rest } = before ?? { roots: [], createdAt: now };
       if (until === undefined) {
         if (graceUntil === undefined) throw new Refused('not-found', `No grace window is open for swarm ${clusterId}.`);
@@ -99,10 +99,10 @@ export function registrationsIn(objects: ObjectStore): Registrations {
 const swarmOf = (object: StoredObject | undefined): Swarm | undefined => object && object.value as unknown as Swarm;
 const ownerOf = (object: StoredObject | undefined): string | undefined => object && (object.value as { readonly clusterId: string }).clusterId;
 
-/** Nothing is kept of a swarm of which nothing is said. */
-function put(clusterId: string, expected: number, swarm: Swarm): ObjectChange {
+/** Nothing is kept of a swarm of which nothing is said any more. */
+function put(clusterId: string, expected: number, swarm: Swarm, now: number): ObjectChange {
   const ends = Math.max(0, swarm.graceUntil ?? 0, ...swarm.roots.map(({ notAfter }) => notAfter * 1000));
-  if (ends === 0) return { kind: KIND, id: clusterId, expected, put: undefined };
+  if (swarm.roots.length === 0 && ends <= now) return { kind: KIND, id: clusterId, expected, put: undefined };
   return { kind: KIND, id: clusterId, expected, put: { value: { ...swarm, roots: swarm.roots.map((root) => ({ ...root })) }, expires: expiryOf(ends), indexes: [{ index: INDEX, order: swarm.createdAt }] } };
 }
 

@@ -21,8 +21,8 @@ t.test('the example as it is written changes nothing', async (t) => {
 
 t.test('with every # of a value removed it is a good configuration, of defaults wherever there is one', async (t) => {
   const uncommented = exampleConfig().replace(/^( *)#(?=\S)/gm, '$1');
-  const { publicUrl, hostNames, hostNamesGiven, store, authority, profiles, acme, attestation, httpsCertificate, runtime, ...rest } = load(uncommented);
-  const { publicUrl: _url, hostNames: _names, hostNamesGiven: _given, store: standardStore, authority: standardAuthority, profiles: _profiles, acme: standardAcme, attestation: standardAttestation, httpsCertificate: _files, runtime: _runtime, ...standard } = load('');
+  const { publicUrl, hostNames, hostNamesGiven, store, authority, profiles, acme, cfssl, attestation, httpsCertificate, runtime, ...rest } = load(uncommented);
+  const { publicUrl: _url, hostNames: _names, hostNamesGiven: _given, store: standardStore, authority: standardAuthority, profiles: _profiles, acme: standardAcme, cfssl: standardCfssl, attestation: standardAttestation, httpsCertificate: _files, runtime: _runtime, ...standard } = load('');
   t.same(httpsCertificate, { cert: '/etc/chancery/https.pem', key: '/etc/chancery/https.key' });
   t.same(rest, standard);
   const { allow: _allow, termsOfService: _terms, website: _website, resolver: _resolver, authorities: _authorities, ...acmeRest } = acme;
@@ -31,6 +31,8 @@ t.test('with every # of a value removed it is a good configuration, of defaults 
   const { x509, aws, gcp, azure, ssh, ...attestationRest } = attestation;
   t.same(attestationRest, standardAttestation);
   t.same([x509, aws, gcp, azure, ssh].map((part) => part?.rules.length), [1, 1, 1, 1, 1]);
+  t.same({ ...cfssl, clients: {} }, standardCfssl);
+  t.match(cfssl.clients, { nodes: { profile: 'node', profiles: ['server'] } });
   t.equal(hostNamesGiven, true);
   t.equal(runtime, '/run/chancery');
   t.equal(store.retainEnded, standardStore.retainEnded);

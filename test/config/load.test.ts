@@ -71,6 +71,8 @@ t.test('without a file and variables everything is at its default', async (t) =>
       attempts: 3, attemptTimeout: 10, limits: { accountsPerAddress: 100, ordersPerAccount: 1000, ordersPerName: 60, failuresPerName: 30 }, refuseNonces: 0, authorities: {},
     },
     oidc: { refreshKeys: 900, keepKeys: 21_600, issuers: {} },
+    cfssl: { enabled: false, keys: {}, clients: {} },
+    swarm: { enabled: false, profile: 'swarm' },
     workers: 1,
   });
 });

@@ -14,7 +14,7 @@ const { folder, call, operator } = service;
 const swarm = makeSwarm(folder);
 const manager = swarm.node();
 const sign = (body: object, certificate?: Credential): Promise<Reply> => call('POST', SIGN, { body, ...(certificate === undefined ? {} : { certificate }) });
-const worker = (certificate: Credential | undefined, of = swarm.id, options: Parameters<typeof nodeRequest>[2] = {}): Promise<Reply> => sign(nodeRequest(folder, of, options).body, certificate);
+const worker = (certificate: Credential | undefined, of = swarm.id, options: Parameters<typeof nodeRequest>[1] = {}): Promise<Reply> => sign(nodeRequest(of, options).body, certificate);
 const act = (method: string, path: string, body?: object): Promise<Reply> => call(method, `/v1/swarms${path}`, { certificate: operator, ...(body === undefined ? {} : { body }) });
 const register = (of = swarm): Promise<Reply> => act('POST', '', { clusterId: of.id, root: of.root });
 const refusal = ({ status, json }: Reply): unknown[] => [status, json.success, json.result, json.errors[0]?.code];
@@ -48,7 +48,7 @@ t.test('a registered root lets the managers of its swarm in, who get what SwarmK
 });
 
 t.test('a join that is asked for twice at once yields one certificate', async (t) => {
-  const { body } = nodeRequest(folder, swarm.id);
+  const { body } = nodeRequest(swarm.id);
   const other = swarm.node();
   const replies = await Promise.all([sign(body, manager), sign(body, manager), sign(body, other), sign(body, other)]);
   t.equal(new Set(replies.map(({ json }) => json.result.certificate)).size, 1);
@@ -56,7 +56,7 @@ t.test('a join that is asked for twice at once yields one certificate', async (t
 
 t.test('exactly what SwarmKit asks for, or nothing: for good, and in the audit log', async (t) => {
   const id = newId();
-  const cases: readonly (readonly [string, Parameters<typeof nodeRequest>[2]])[] = [
+  const cases: readonly (readonly [string, Parameters<typeof nodeRequest>[1]])[] = [
     ['another swarm', { parts: { O: newId() } }], ['no role', { parts: { OU: 'admins' } }], ['no id', { id: 'www.example.com' }],
     ['one name more', { id, hosts: ['swarm-worker', id, 'www.example.com'] }], ['a worker as CA', { id, hosts: ['swarm-worker', id, 'swarm-ca'] }],
     ['the name of another node', { id, hosts: ['swarm-worker', newId()] }], ['one name less', { id, hosts: [id] }], ['one name twice', { id, hosts: [id, id] }], ['no names', { id, hosts: [] }],
@@ -109,7 +109,7 @@ t.test('what was unregistered or revoked counts no more, also on a connection th
       response.resume().on('end', () => resolve(response.statusCode ?? 0));
     });
     sent.on('error', reject);
-    sent.end(JSON.stringify(nodeRequest(folder, swarm.id).body));
+    sent.end(JSON.stringify(nodeRequest(swarm.id).body));
   });
   t.equal(await kept(), 200);
   t.equal((await act('DELETE', `/${swarm.id}`)).status, 200);
@@ -120,14 +120,14 @@ t.test('what was unregistered or revoked counts no more, also on a connection th
 });
 
 t.test('after the rotation: certificates from here, without a registered root; until they are revoked', async (t) => {
-  const { body, csrKey } = nodeRequest(folder, swarm.id, { role: 'swarm-manager' });
+  const { body, csrKey } = nodeRequest(swarm.id, { role: 'swarm-manager' });
   const own = { cert: (await sign(body, manager)).json.result.certificate, key: csrKey };
   t.equal((await act('DELETE', `/${swarm.id}`)).status, 200);
   t.same((await act('GET', '')).json.items, []);
   t.same(refusal(await worker(manager)), STRANGER);
   t.equal((await worker(own)).json.success, true);
   t.same(refusal(await worker(own, newId())), FINAL);
-  const workerRequest = nodeRequest(folder, swarm.id);
+  const workerRequest = nodeRequest(swarm.id);
   const ownWorker = { cert: (await sign(workerRequest.body, own)).json.result.certificate, key: workerRequest.csrKey };
   t.same(refusal(await worker(ownWorker)), [403, false, null, 5300]);
 

@@ -1,6 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { certificationRequest } from '../../src/authority/keys/certification-request.ts';
+import { encodePem } from '../../src/x509/pem.ts';
 import { makeCsr, openssl } from '../helpers/openssl.ts';
 
 /** An id as SwarmKit makes them. */
@@ -36,14 +38,14 @@ export function makeSwarm(folder: string, id = newId()): OwnSwarm {
 }
 
 /** What SwarmKit asks for a node, with what a test wants otherwise. */
-export function nodeRequest(folder: string, swarm: string, { role = 'swarm-worker', id = newId(), more = {}, parts = {}, hosts = [role, id, ...(role === 'swarm-manager' ? ['swarm-ca'] : [])] }: {
+export function nodeRequest(swarm: string, { role = 'swarm-worker', id = newId(), more = {}, parts = {}, hosts = [role, id, ...(role === 'swarm-manager' ? ['swarm-ca'] : [])] }: {
   readonly role?: string; readonly id?: string; readonly more?: object; readonly parts?: object; readonly hosts?: readonly string[];
 } = {}): { readonly csrKey: string; readonly body: { readonly [member: string]: unknown } } {
-  const files = makeCsr(folder, `request-${newId()}`, { subject: '/' });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    csrKey: readFileSync(files.key, 'utf8'),
+    csrKey: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
     body: {
-      hosts, certificate_request: readFileSync(files.csr, 'utf8'),
+      hosts, certificate_request: encodePem('CERTIFICATE REQUEST', certificationRequest({ privateKey, publicKey }, [], [])),
       subject: { CN: id, names: [{ C: '', ST: '', L: '', O: swarm, OU: role, SerialNumber: '', ...parts }], SerialNumber: '' },
       profile: '', crl_override: '', label: '', ...more,
     },

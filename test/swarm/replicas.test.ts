@@ -20,7 +20,7 @@ else {
   t.test('a root that is registered or unregistered at one counts at the other at once', async (t) => {
     const swarm = makeSwarm(folder);
     const manager = swarm.node();
-    const ask = async (at: Pick<typeof one, 'call'>): Promise<number> => (await at.call('POST', SIGN, { certificate: manager, body: nodeRequest(folder, swarm.id).body })).status;
+    const ask = async (at: Pick<typeof one, 'call'>): Promise<number> => (await at.call('POST', SIGN, { certificate: manager, body: nodeRequest(swarm.id).body })).status;
     t.same([await ask(one), await ask(two)], [401, 401]);
     const body = { clusterId: swarm.id, root: swarm.root };
     const replies = await Promise.all([one, two, one, two].map((at) => at.call('POST', '/v1/swarms', { certificate: operator, body })));
@@ -38,13 +38,13 @@ else {
     const swarm = makeSwarm(folder);
     const manager = swarm.node();
     t.equal((await one.call('POST', '/v1/swarms', { certificate: operator, body: { clusterId: swarm.id, root: swarm.root } })).status, 200);
-    const { body } = nodeRequest(folder, swarm.id);
+    const { body } = nodeRequest(swarm.id);
     const replies = await Promise.all([one, two, one, two].map((at) => at.call('POST', SIGN, { certificate: manager, body })));
     t.equal(new Set(replies.map(({ json }) => json.result.certificate)).size, 1);
   });
 
   t.test('a token of authsign yields one certificate at all of them', async (t) => {
-    const { body } = nodeRequest(folder, 'x');
+    const { body } = nodeRequest('x');
     const request = { certificate_request: body['certificate_request'], hosts: ['a.example.com'] };
     const replies = await Promise.all([one, two, one, two].map((at) => at.call('POST', '/api/v1/cfssl/authsign', { body: authenticated(KEY, request) })));
     t.equal(new Set(replies.map(({ json }) => json.result.certificate)).size, 1);
@@ -56,7 +56,7 @@ else {
     const swarm = makeSwarm(folder);
     const manager = swarm.node();
     await redis.kill();
-    const reply = await one.call('POST', SIGN, { certificate: manager, body: nodeRequest(folder, swarm.id).body });
+    const reply = await one.call('POST', SIGN, { certificate: manager, body: nodeRequest(swarm.id).body });
     t.match([reply.status, reply.json.success, reply.headers['retry-after']], [503, false, /^\d+$/]);
   });
 }
