@@ -41,6 +41,7 @@ tear_down() {
   local containerd mount
   # A signal must not cut it short; what it starts can still be stopped.
   trap : INT TERM
+  [ -z "${ENGINE:-}" ] || kill -KILL "$ENGINE" 2>/dev/null
   if [ -n "$DAEMON" ]; then
     (cd "$WORK/clone" 2>/dev/null && timeout 60 docker-compose down --volumes --timeout 5 >/dev/null 2>&1)
     containerd=$(cat "$WORK/exec/containerd/containerd.pid" 2>/dev/null)
@@ -125,6 +126,19 @@ check 'its chain leads to the root' verify node1.example.com
 check 'it names the public address' bash -c "openssl x509 -in '$WORK/node1.example.com.pem' -noout -ext crlDistributionPoints | grep -qF '$PUBLISHED/crl/issuing.crl'"
 check 'doctor finds nothing wrong' in_chancery chancery doctor
 check 'nor in the other replica' in_replica 2 chancery doctor
+
+# An Engine of its own, enrolled with them.
+ENGINE_PORT=$(free_port)
+BOTH=$(in_chancery chancery token create --profile server client --name engine.example.com 127.0.0.1 --json | node -p 'JSON.parse(require("fs").readFileSync(0)).token')
+check 'an Engine and its client are enrolled' node "$ROOT/bin/chancery.mjs" enroll --url "$URL" --token "$BOTH" --name engine.example.com --name 127.0.0.1 --layout docker --out "$WORK/tls"
+setsid dockerd --data-root "$WORK/engine" --exec-root "$WORK/engine-exec" --pidfile "$WORK/engine.pid" -H "tcp://127.0.0.1:$ENGINE_PORT" --bridge=none --iptables=false --ip6tables=false \
+  --storage-driver=vfs --tlsverify --tlscacert "$WORK/tls/ca.pem" --tlscert "$WORK/tls/server-cert.pem" --tlskey "$WORK/tls/server-key.pem" >"$WORK/engine.log" 2>&1 </dev/null &
+ENGINE=$!
+with_tls() { env -u DOCKER_HOST docker -H "tcp://127.0.0.1:$ENGINE_PORT" --tlsverify --tlscacert "$WORK/tls/ca.pem" --tlscert "$WORK/tls/cert.pem" --tlskey "$WORK/tls/key.pem" "$@"; }
+for _ in $(seq 100); do with_tls version >/dev/null 2>&1 && break; kill -0 "$ENGINE" 2>/dev/null || break; sleep 0.1; done
+check 'it takes the client by mutual TLS' with_tls info
+kill "$ENGINE" 2>/dev/null
+for _ in $(seq 100); do kill -0 "$ENGINE" 2>/dev/null || break; sleep 0.1; done
 
 # Replicas as one service.
 issued_by() { in_replica "$1" node -e 'fetch("http://127.0.0.1:9464/metrics").then((a) => a.text()).then((text) => console.log(/chancery_requests_total\{state="issued",profile="server"\} (\d+)/.exec(text)?.[1] ?? 0))'; }
