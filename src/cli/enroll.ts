@@ -4,12 +4,14 @@ import { type Command, Option } from 'commander';
 import { dockerHost } from '../agent/bundle.ts';
 import { type Enrolment, enroll } from '../agent/enroll.ts';
 import { LAYOUTS, type Layout } from '../agent/layout.ts';
+import { UNIT_KINDS, type UnitKind } from '../agent/systemd.ts';
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts';
 import { parseServiceUrl } from '../client/address.ts';
 import { Failure } from '../client/failure.ts';
 import { addAttestOptions, type AttestArguments, attestedToken } from './attest-options.ts';
 import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
 import type { Context } from './context.ts';
+import { installUnits } from './install-units.ts';
 import { startProgress, telling } from './progress.ts';
 import { writeResult } from './result.ts';
 import { fields, showTimeFrom } from './text.ts';
@@ -28,6 +30,9 @@ interface Options extends AttestArguments {
   readonly wait: number;
   readonly reuseKey?: boolean;
   readonly force?: boolean;
+  readonly install?: UnitKind;
+  readonly exec?: string;
+  readonly dryRun?: boolean;
   readonly json?: boolean;
 }
 
@@ -65,8 +70,13 @@ export function addEnroll(parent: Command, context: Context): void {
     .option('--wait <seconds>', 'how long to wait for an operator\'s approval', integerArgument(0, 604_800), 300)
     .option('--reuse-key', 'use the key that is there, in place of a new one')
     .option('--force', 'replace files that are there')
+    .addOption(new Option('--install [kind]', 'write a systemd unit that keeps the certificate renewed: a daemon, or a timer').choices(UNIT_KINDS).preset('daemon'))
+    .option('--exec <command>', 'with --install: what to run in the shell after each renewal')
+    .option('--dry-run', 'with --install: print the unit, and do nothing')
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
+      if (options.install === undefined && (options.exec !== undefined || options.dryRun === true)) throw new Failure('usage', `--${options.exec === undefined ? 'dry-run' : 'exec'} goes with --install`);
+      if (options.dryRun === true) return install(context, options);
       const progress = startProgress(context, 'beginning');
       try {
         const { dockerHost: host } = options;
@@ -96,6 +106,7 @@ export function addEnroll(parent: Command, context: Context): void {
           ['certificate', enrolment.certificate.join(', ')],
           ['root', enrolment.ca],
         ], paint)).join('\n'));
+        install(context, options);
       } finally {
         progress.end();
       }
@@ -105,9 +116,17 @@ export function addEnroll(parent: Command, context: Context): void {
     ['a web server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --name example.com --out /etc/tls'],
     ['a Docker daemon and its own client, with a token for the profiles server and client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name docker1.example.com --name 10.0.0.7 --layout docker --out /etc/docker/tls'],
     ['somebody who uses that daemon, with a token for profile client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name "Alice Smith" --layout bundle --docker-host docker1.example.com --out ~/docker1'],
+    ['a web server, and the systemd service that renews its certificate', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --out /etc/tls --install --exec "systemctl reload nginx"'],
     ['an RSA key, a short life, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
     ['a machine of AWS, without a token', 'chancery enroll --url https://ca:8443 --attest aws --ca root.pem --name i-0123456789abcdef0.nodes.example.com --out /etc/tls'],
   ]).addHelpText('after', LAYOUT_HELP);
+}
+
+/** What keeps the certificate renewed from now on, where that is wanted. */
+function install(context: Context, { install: kind, out, exec, dryRun, json }: Options): void {
+  if (kind === undefined) return;
+  const folder = resolve(out);
+  installUnits(context, { kind, dryRun: dryRun === true, about: folder, folders: [folder], args: ['--out', folder, ...(exec === undefined ? [] : ['--exec', exec])], quiet: json === true });
 }
 
 function addressOf(context: Context, options: Options): URL {

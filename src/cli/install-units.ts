@@ -20,6 +20,8 @@ export interface InstallOptions {
   readonly metricsFile?: string | undefined;
   /** Arguments of `chancery renew`, without what makes it a daemon. */
   readonly args: readonly string[];
+  /** What was done is told on standard error: standard output holds something else. */
+  readonly quiet?: boolean;
 }
 
 /** Where units are: the machine's for root, else the user's own. */
@@ -30,7 +32,7 @@ function place(context: Context): { readonly folder: string; readonly user: bool
 }
 
 /** Writes systemd units that keep certificates renewed, and says which commands start them. Throws Failure. */
-export function installUnits(context: Context, { kind, dryRun, about, folders, metricsFile, args }: InstallOptions): void {
+export function installUnits(context: Context, { kind, dryRun, about, folders, metricsFile, args, quiet = false }: InstallOptions): void {
   if (process.platform !== 'linux') throw new Failure('usage', 'there is no systemd on this system', { advice: 'run \'chancery renew --daemon\' by what starts programs here' });
   const { folder, user } = place(context);
   const program = realpathSync(process.argv[1] ?? '');
@@ -49,8 +51,9 @@ export function installUnits(context: Context, { kind, dryRun, about, folders, m
   mkdirSync(folder, { recursive: true });
   for (const { file } of units) refuseForeign(join(folder, file));
   for (const unit of units) writeUnit(folder, unit);
-  context.stdout.write(`${units.map(({ file }) => `${printable(join(folder, file))} is written.\n`).join('')}Start it:\n  ${systemctl}daemon-reload\n  ${systemctl}enable --now ${starts}\n`);
-  if (user) context.stdout.write('It runs while you are logged in; \'loginctl enable-linger\' lets it run always.\n');
+  const out = quiet ? context.stderr : context.stdout;
+  out.write(`${units.map(({ file }) => `${printable(join(folder, file))} is written.\n`).join('')}Start it:\n  ${systemctl}daemon-reload\n  ${systemctl}enable --now ${starts}\n`);
+  if (user) out.write('It runs while you are logged in; \'loginctl enable-linger\' lets it run always.\n');
   verify(context, units.map(({ file }) => join(folder, file)), user);
 }
 

@@ -57,9 +57,9 @@ t.test('a daemon', { timeout: 110_000 }, async (t) => {
   const service = await startService();
   t.teardown(() => service.kill());
   const place = temporaryFolder('nodes');
-  const enrolled = async (name: string): Promise<string> => {
+  const enrolled = async (name: string, validity = SHORT): Promise<string> => {
     const folder = join(place, name);
-    const done = await service.cli(['enroll', '--token', await token(service, `${name}.example.com`), '--name', `${name}.example.com`, '--out', folder, '--validity', SHORT]);
+    const done = await service.cli(['enroll', '--token', await token(service, `${name}.example.com`), '--name', `${name}.example.com`, '--out', folder, '--validity', validity]);
     if (done.status !== 0) throw new Error(done.stderr);
     return folder;
   };
@@ -115,6 +115,35 @@ t.test('a daemon', { timeout: 110_000 }, async (t) => {
     t.equal(once.status, 1);
     t.match(once.stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Said), [{ event: 'failed', message: /empty: nothing was enrolled/ }, { event: 'enrolled' }, { event: 'not-due' }]);
     t.ok(existsSync(join(place, 'ran')));
+  });
+
+  await t.test('is installed with the enrolment', async (t) => {
+    const [folder, units] = [join(place, 'six'), temporaryFolder('units')];
+    const args = ['enroll', '--url', service.https, '--token', await token(service, 'six.example.com'), '--name', 'six.example.com', '--out', folder, '--install', '--exec', 'true'];
+    const dry = await runHere([...args, '--dry-run'], { env: { CHANCERY_UNIT_FOLDER: units } });
+    t.match(dry, { status: 0, stdout: /ExecStart=.* renew --out .*six --exec true --daemon\n/ });
+    t.notOk(existsSync(folder), 'nothing else was done');
+    const done = await runHere([...args, '--json'], { env: { CHANCERY_UNIT_FOLDER: units } });
+    t.equal(done.status, 0, done.stderr);
+    t.match(JSON.parse(done.stdout), { profile: 'node' });
+    t.match(done.stderr, /enable --now chancery-renew-/);
+    t.equal(readdirSync(units).length, 1);
+    t.match(await runHere(['enroll', '--name', 'x', '--exec', 'y']), { status: 2, stderr: /--exec goes with --install/ });
+  });
+
+  await t.test('hears of a campaign when it asks', async (t) => {
+    const folder = await enrolled('seven', '1h');
+    const begun = await service.cli(['certificates', 'renew-soon', '--profile', 'node', '--within', '1m', '--reason', 'keys in an image']);
+    t.match(begun, { status: 0, stdout: /The certificates will be renewed[^]*reason +keys in an image/ });
+    t.match((await service.cli(['certificates', 'campaigns'])).stdout, /profile node .*keys in an image/);
+    t.match(await service.cli(['certificates', 'renew-soon', '--within', '1h', '--reason', 'x']), { status: 2, stderr: /nothing is chosen/ });
+    t.match(await service.cli(['certificates', 'renew-soon', '--all', '--profile', 'node', '--within', '1h', '--reason', 'x']), { status: 2, stderr: /--all is given with a choice/ });
+    // In the middle of its minute, as one look sees it.
+    const later = Date.now() + 61_000;
+    const looked = await runHere(['renew', '--out', folder, '--json'], { now: () => later });
+    t.match(JSON.parse(looked.stdout), { certificates: [{ renewed: true }] });
+    const [campaign] = (JSON.parse((await service.cli(['certificates', 'campaigns', '--json'])).stdout) as { items: { id: string }[] }).items;
+    t.match(await service.cli(['certificates', 'campaigns', '--end', campaign?.id ?? '']), { status: 0, stdout: /The campaign is ended/ });
   });
 
   await t.test('waits for a service that is away, and says so', async (t) => {
