@@ -18,6 +18,8 @@ export function bearerCredentials({ config, clock, authorities, metrics }: Core,
       if (err !== undefined) log.warn({ issuer, err }, 'the keys of an issuer of tokens could not be fetched');
     },
   });
+  // So that the first token need not wait, and an issuer that cannot be reached is in the log at once.
+  for (const { keys } of issuers) void keys.keys(() => true).catch(() => undefined);
   return [
     {
       expected: 'an enrolment token (CHYTKN-1-…)', reads: isEnrolmentToken, byRecord: true,

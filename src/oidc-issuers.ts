@@ -21,7 +21,7 @@ export interface OidcReports {
 }
 
 /**
- * The issuers of the configuration, whose keys are fetched when the first token comes.
+ * The issuers of the configuration.
  * @throws the file system's error, BadKeySet: for files of the configuration
  */
 export const oidcIssuers = (config: Config, clock: () => number, { fetched }: OidcReports): readonly Issuer[] => issuersOf(config).map((settings) => ({
@@ -48,10 +48,12 @@ function keysOf(settings: IssuerSettings, { oidc }: Config, clock: () => number,
  */
 export function keysFrom({ jwks, jwksFile, issuer = '', jwksUri, allowHttp, ca, bearerFile, permitNetworks }: IssuerSettings): KeySet | (() => Promise<KeySet>) {
   if (jwks !== undefined || jwksFile !== undefined) return parseKeySet(jwks === undefined ? readFileSync(jwksFile ?? '') : Buffer.from(jwks));
+  // A missing file is told at the start; what is in it may change.
+  if (ca !== undefined) readFileSync(ca);
   const dial = makeDial(systemLookup, makeAddressGuard(permitNetworks.map(parseNetwork).filter((network) => network !== undefined)));
   const address = {
-    issuer, jwksUri, allowHttp, ca: ca === undefined ? undefined : readFileSync(ca, 'utf8'),
+    issuer, jwksUri, allowHttp,
     credential: bearerFile === undefined ? undefined : async () => (await readFile(bearerFile, 'utf8')).trim(),
   };
-  return () => fetchIssuerKeys(dial, address);
+  return async () => fetchIssuerKeys(dial, { ...address, ca: ca === undefined ? undefined : await readFile(ca, 'utf8') });
 }
