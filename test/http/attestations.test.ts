@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { promisify } from 'node:util';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -12,6 +13,8 @@ import { runHere } from '../cli/run-cli.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { makeCsr, openssl } from '../helpers/openssl.ts';
 import { type Json, startTestService, type TestService } from '../helpers/service.ts';
+import { repositoryFile } from '../repository.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { LEAF, outsideNode } from '../identity/attestation/outside.ts';
 
 const folder = temporaryFolder('attestations');
@@ -179,4 +182,21 @@ t.test('documents come from the metadata service, by the session that it demands
   const [enrolment] = await enroll({ url, token, names: ['i-00000000000000002.nodes.example.com'], folder: at('out-metadata'), layout: 'plain', keyType: 'P-256', wait: 0, force: false, reuseKey: false }, { now: Date.now, onProgress: () => undefined });
   t.equal(enrolment?.profile, 'node');
   t.same(asked, ['PUT /latest/api/token', 'GET /latest/dynamic/instance-identity/document', 'GET /latest/dynamic/instance-identity/rsa2048']);
+});
+
+/** The lines of the guide want jq, which not every machine has; where everything is tested it must be there. */
+const noJq = process.env['CI'] === undefined && (process.env['PATH'] ?? '').split(':').every((path) => !existsSync(join(path, 'jq'))) ? 'no jq: apt-get install jq' : false;
+
+t.test('what the guide says works: its configuration, its lines of shell', { skip: noJq }, async (t) => {
+  const guide = text(repositoryFile('docs/attestation.md'));
+  const [, yaml = ''] = /```yaml\n([^]+?)```/.exec(guide) ?? [];
+  writeFileSync(at('guide.yaml'), yaml);
+  t.same(Object.keys(loadConfig({ file: at('guide.yaml'), env: {}, folder }).attestation).sort(), ['aws', 'azure', 'challengeLifetime', 'claimLifetime', 'gcp', 'ssh', 'tokenLifetime', 'x509']);
+  const [, , lines = ''] = guide.split('```sh\n');
+  const service = await start(t);
+  writeFileSync(at('root.pem'), service.root);
+  writeFileSync(at('node.csr'), text(makeCsr(folder, 'shell', { san: 'DNS:node2.example.com' }).csr));
+  const env = { ...process.env, URL: service.service.addresses.https, HOST_KEY: at('host') };
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines.split('```')[0] ?? ''], { cwd: folder, env, timeout: 30_000 });
+  t.match(new X509Certificate(stdout).subjectAltName, /node2\.example\.com/);
 });
