@@ -21,13 +21,15 @@ t.test('the example as it is written changes nothing', async (t) => {
 
 t.test('with every # of a value removed it is a good configuration, of defaults wherever there is one', async (t) => {
   const uncommented = exampleConfig().replace(/^( *)#(?=\S)/gm, '$1');
-  const { publicUrl, hostNames, hostNamesGiven, store, authority, profiles, acme, cfssl, attestation, httpsCertificate, runtime, ...rest } = load(uncommented);
-  const { publicUrl: _url, hostNames: _names, hostNamesGiven: _given, store: standardStore, authority: standardAuthority, profiles: _profiles, acme: standardAcme, cfssl: standardCfssl, attestation: standardAttestation, httpsCertificate: _files, runtime: _runtime, ...standard } = load('');
+  const { publicUrl, hostNames, hostNamesGiven, store, authority, profiles, acme, oidc, cfssl, attestation, httpsCertificate, runtime, ...rest } = load(uncommented);
+  const { publicUrl: _url, hostNames: _names, hostNamesGiven: _given, store: standardStore, authority: standardAuthority, profiles: _profiles, acme: standardAcme, oidc: standardOidc, cfssl: standardCfssl, attestation: standardAttestation, httpsCertificate: _files, runtime: _runtime, ...standard } = load('');
   t.same(httpsCertificate, { cert: '/etc/chancery/https.pem', key: '/etc/chancery/https.key' });
   t.same(rest, standard);
   const { allow: _allow, termsOfService: _terms, website: _website, resolver: _resolver, authorities: _authorities, ...acmeRest } = acme;
   const { authorities: _standardAuthorities, ...standardRest } = standardAcme;
   t.same(acmeRest, standardRest);
+  t.same({ ...oidc, issuers: {} }, standardOidc);
+  t.match(oidc.issuers, { github: { preset: 'github-actions', rules: [{ maxValidity: 3600 }] } });
   const { x509, aws, gcp, azure, ssh, ...attestationRest } = attestation;
   t.same(attestationRest, standardAttestation);
   t.same([x509, aws, gcp, azure, ssh].map((part) => part?.rules.length), [1, 1, 1, 1, 1]);
