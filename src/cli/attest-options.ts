@@ -23,7 +23,7 @@ export const addAttestOptions = (command: Command): Command => command
 /** How the token is earned; undefined where one is given. */
 export function attestedToken(url: URL, { attest, ca, attestCert, attestKey, attestDocument }: AttestArguments): EarnedToken | undefined {
   if (attest === undefined) {
-    const [given] = Object.entries({ '--ca': ca, '--attest-cert': attestCert, '--attest-key': attestKey, '--attest-document': attestDocument }).filter(([, value]) => value !== undefined);
+    const given = Object.entries({ '--ca': ca, '--attest-cert': attestCert, '--attest-key': attestKey, '--attest-document': attestDocument }).find(([, value]) => value !== undefined);
     if (given !== undefined) throw new Failure('usage', `${given[0]} goes with --attest`);
     return undefined;
   }

@@ -2,9 +2,6 @@ import { type Attestor, attributesOf, needed, unproved } from './attestor.ts';
 import type { Challenge } from './challenge.ts';
 import { membersOf, texts } from './document.ts';
 
-/** The issuer of identity tokens of the metadata service. */
-export const GCP_ISSUER = 'https://accounts.google.com';
-
 export interface GcpSettings {
   /** What audiences begin with. */
   readonly audience: string;

@@ -128,7 +128,10 @@ t.test('a known_hosts file that says too little or too much is refused at start'
     [`*.example.com ${good}`, /by patterns/], [`!a.example.com ${good}`, /by patterns/], [`@cert-autority * ${good}`, /marker @cert-autority/],
     ['a.example.com ssh-ed25519 AAAA', /too early|ends/], [`a.example.com ssh-rsa ${good.split(' ')[1]}`, /is of type ssh-ed25519/], ['a.example.com', /expected hosts/],
     [`a.example.com ssh-dss ${'A'.repeat(80)}`, /.*/],
-  ] as const) t.throws(() => parseKnownHosts(line), SshError, String(why)) && t.throws(() => parseKnownHosts(line), why);
+  ] as const) {
+    t.throws(() => parseKnownHosts(line), SshError, String(why));
+    t.throws(() => parseKnownHosts(line), why);
+  }
   const small = Buffer.concat([Buffer.from('000000077373682d727361000000030100010000008100', 'hex'), Buffer.alloc(128, 0xc1)]);
   t.throws(() => parseKnownHosts(`a.example.com ssh-rsa ${small.toString('base64')}`), /2048 to 8192/);
 });
