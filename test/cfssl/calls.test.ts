@@ -90,6 +90,17 @@ t.test('organizations come into a subject where they are granted; asked for and 
   t.match(certificateOf(fromCsr).subject, /^O=Example\nCN=o\.example\.com$/, 'of a CSR what is granted is taken, the rest is not');
 });
 
+t.test('a renewal keeps the organization that was granted', async (t) => {
+  const files = makeCsr(folder, 'renewed', { san: 'DNS:o.example.com', subject: '/O=Example/CN=o.example.com' });
+  const { certificate } = (await authsign({ certificate_request: readFileSync(files.csr, 'utf8') })).json.result;
+  const holder = { cert: certificate, key: readFileSync(files.key, 'utf8') };
+  const reply = await call('POST', '/v1/renewals', { certificate: holder, body: { csr: csr('DNS:o.example.com', { subject: '/CN=o.example.com' }) } });
+  t.equal(reply.status, 201, reply.text);
+  t.match(new X509Certificate(reply.json.certificate).subject, /^O=Example\nCN=o\.example\.com$/);
+  const other = await call('POST', '/v1/renewals', { certificate: holder, body: { csr: csr('DNS:o.example.com', { subject: '/O=Other/CN=o.example.com' }) } });
+  t.match(new X509Certificate(other.json.certificate).subject, /^O=Example\nCN=o\.example\.com$/, 'whatever the CSR says');
+});
+
 t.test('what only the profile decides is taken from no request; zero values of Go are no wish', async (t) => {
   for (const more of [{ serial: 5 }, { crl_override: 'http://evil' }, { extensions: [{ id: '2.5.29.19', critical: true, value: '30030101ff' }] }, { ReturnPrecert: true }]) {
     t.same(refusal(await authsign({ certificate_request: csr(), ...more })), [400, false, null, 5300], JSON.stringify(more));

@@ -44,7 +44,7 @@ t.test('the version is that of the package', async (t) => {
 
 const WRONG: readonly (readonly [what: string, args: readonly string[], line: string])[] = [
   ['no command', [],
-    'chancery: a command is missing; expected \'chancery\' and one of init, serve, enroll, renew, token, attestations, key, eab, acme, requests, certificates, authority, crl, audit, docker-authz, revoke, backup, restore, doctor; \'chancery --help\' tells more\n'],
+    'chancery: a command is missing; expected \'chancery\' and one of init, serve, enroll, renew, token, attestations, key, eab, acme, swarm, requests, certificates, authority, crl, audit, docker-authz, revoke, backup, restore, doctor; \'chancery --help\' tells more\n'],
   ['no command of a group', ['token'],
     'chancery: a command is missing; expected \'chancery token\' and one of create, list, revoke; \'chancery token --help\' tells more\n'],
   ['an unknown command', ['tokn'], 'chancery: unknown command \'tokn\'; did you mean token? \'chancery --help\' tells more\n'],
@@ -71,6 +71,7 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], line: st
   ['no address to enroll at', ['enroll', '--name', 'a.example', '--token', 'x'], 'chancery: the service\'s address is missing; give it with --url or CHANCERY_URL\n'],
   ['an address without TLS', ['enroll', '--name', 'a.example', '--token', 'x', '--url', 'http://ca'],
     'chancery: the service\'s address \'http://ca\' is not https (http); expected an https address such as https://ca.example.com:8443\n'],
+  ['an Engine\'s address that nothing is done with', ['enroll', '--name', 'a.example', '--url', 'ca', '--token', 'x', '--docker-host', 'docker1'], 'chancery: --docker-host goes with --layout bundle\n'],
   ['no token to enroll with', ['enroll', '--name', 'a.example', '--url', 'ca'],
     'chancery: the enrolment token is missing; give it with --token, --token-file or CHANCERY_TOKEN; \'chancery token create\' makes one\n'],
   ['a token that is none', ['enroll', '--name', 'a.example', '--url', 'ca', '--token', 'CHYTKN-1-abc'],
