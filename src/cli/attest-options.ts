@@ -15,7 +15,7 @@ export interface AttestArguments {
 
 export const addAttestOptions = (command: Command): Command => command
   .addOption(new Option('--attest <kind>', 'in place of a token: prove what this machine is').choices(ATTEST_KINDS))
-  .option('--ca <file>', 'with --attest: the root certificate of the service, which a token would name')
+  .option('--ca <file>', 'with --attest, and with a token of an OpenID Connect issuer: the root certificate of the service, which an enrolment token names')
   .option('--attest-cert <file>', 'of x509, x509pop: its certificate of another CA, with the chain; of ssh: its host certificate, where it has one')
   .option('--attest-key <file>', 'the key of that; of ssh: the host key (/etc/ssh/ssh_host_ed25519_key)')
   .option('--attest-document <file>', 'of aws, gcp, azure: a proof as JSON, in place of asking the metadata service');
@@ -23,7 +23,7 @@ export const addAttestOptions = (command: Command): Command => command
 /** How the token is earned; undefined where one is given. */
 export function attestedToken(url: URL, { attest, ca, attestCert, attestKey, attestDocument }: AttestArguments): EarnedToken | undefined {
   if (attest === undefined) {
-    const given = Object.entries({ '--ca': ca, '--attest-cert': attestCert, '--attest-key': attestKey, '--attest-document': attestDocument }).find(([, value]) => value !== undefined);
+    const given = Object.entries({ '--attest-cert': attestCert, '--attest-key': attestKey, '--attest-document': attestDocument }).find(([, value]) => value !== undefined);
     if (given !== undefined) throw new Failure('usage', `${given[0]} goes with --attest`);
     return undefined;
   }

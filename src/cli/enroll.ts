@@ -8,6 +8,7 @@ import { UNIT_KINDS, type UnitKind } from '../agent/systemd.ts';
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts';
 import { parseServiceUrl } from '../client/address.ts';
 import { Failure } from '../client/failure.ts';
+import { withRoot } from './issuer-token.ts';
 import { addAttestOptions, type AttestArguments, attestedToken } from './attest-options.ts';
 import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
 import type { Context } from './context.ts';
@@ -58,7 +59,7 @@ export function addEnroll(parent: Command, context: Context): void {
     .summary('get this machine its first certificate, with a token')
     .description(ABOUT)
     .option('--url <address>', 'the service (CHANCERY_URL)')
-    .option('--token <token>', 'the enrolment token (CHANCERY_TOKEN, which other users of the machine cannot see)')
+    .option('--token <token>', 'the enrolment token, or one of an OpenID Connect issuer with --ca (CHANCERY_TOKEN, which other users of the machine cannot see)')
     .option('--token-file <file>', 'a file that holds the token; - for standard input')
     .requiredOption('--name <name...>', 'a name of the certificate: host name, address, e-mail, URI')
     .option('--profile <profile>', 'what kind of certificate (the token\'s)')
@@ -84,7 +85,7 @@ export function addEnroll(parent: Command, context: Context): void {
         const url = addressOf(context, options);
         const enrolments = await enroll({
           url,
-          token: attestedToken(url, options) ?? tokenOf(context, options),
+          token: attestedToken(url, options) ?? withRoot(tokenOf(context, options), options.ca),
           names: options.name,
           profile: options.profile,
           folder: resolve(options.out),
@@ -118,6 +119,7 @@ export function addEnroll(parent: Command, context: Context): void {
     ['somebody who uses that daemon, with a token for profile client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name "Alice Smith" --layout bundle --docker-host docker1.example.com --out ~/docker1'],
     ['a web server, and the systemd service that renews its certificate', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --out /etc/tls --install --exec "systemctl reload nginx"'],
     ['an RSA key, a short life, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
+    ['a pipeline, with the token that its platform signed', 'chancery enroll --url https://ca:8443 --ca root.pem --token "$CA_TOKEN" --name octo-org.ci.example.com'],
     ['a machine of AWS, without a token', 'chancery enroll --url https://ca:8443 --attest aws --ca root.pem --name i-0123456789abcdef0.nodes.example.com --out /etc/tls'],
   ]).addHelpText('after', LAYOUT_HELP);
 }

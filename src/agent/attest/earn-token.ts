@@ -35,7 +35,7 @@ interface ChallengeReply {
 export function attested(options: AttestOptions): EarnedToken {
   const { url, kind } = options;
   return {
-    rootDigest: digestOf(options.ca),
+    rootDigest: rootDigestOf(options.ca),
     earn: async (root, csr) => {
       const identity = kind === 'x509' ? { cert: textOf(options.certificate, '--attest-cert'), key: textOf(options.key, '--attest-key') } : {};
       const agent = new Agent({ ca: root, keepAlive: false, ...identity });
@@ -81,7 +81,7 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-function digestOf(file: string): string {
+export function rootDigestOf(file: string): string {
   try {
     return createHash('sha256').update(new X509Certificate(textOf(file, '--ca')).raw).digest('hex');
   } catch (cause) {
