@@ -55,7 +55,7 @@ export async function acmeService({ core, issuance, revocation, hostNames, authe
   const { acme } = config;
   if (!acme.enabled) return OFF;
   const records = recordsIn(store.objects);
-  const limits = limitsOf(acme.limits);
+  const limits = limitsOf(acme.limits, store.requests);
   const master = readMaster(config.data, randomBytes);
   const privateZones = acme.privateZones.map(compileNamePattern);
   const validators = makeValidators({
@@ -68,7 +68,7 @@ export async function acmeService({ core, issuance, revocation, hostNames, authe
   const scheduler = createScheduler({
     records, validators, clock, random: randomBytes, attempts: acme.attempts, authorizationLifetime: acme.authorizationLifetime * SECOND,
     lease: (2 * acme.attemptTimeout + 10) * SECOND,
-    failed: (account, name) => limits.failed(account, name, clock()),
+    failed: (account, name) => void limits.failed(account, name, clock()).catch((err: unknown) => log.error({ err }, 'ACME: a failed validation could not be counted')),
     report: (what, err) => log.error({ err }, what),
   });
   // One process alone need not write into the store which nonces were used.

@@ -1,7 +1,7 @@
-import { type RateLimit, rateLimit } from '../http/rate-limit.ts';
+import type { QuotaClaim, RequestStore } from '../store/store.ts';
 import { AcmeError } from './problem.ts';
 
-/** How often in an hour, each counted by one process; 0 for no limit. */
+/** How often in an hour, counted in the store for all processes; 0 for no limit. */
 export interface LimitSettings {
   readonly accountsPerAddress: number;
   readonly ordersPerAccount: number;
@@ -10,31 +10,53 @@ export interface LimitSettings {
   readonly failuresPerName: number;
 }
 
+/** Each throws AcmeError `rateLimited` with Retry-After (RFC 8555 6.6) where it is too often; a refusal uses nothing up. */
 export interface Limits {
-  /** Each throws AcmeError `rateLimited` with Retry-After (RFC 8555 6.6) where it is too often. */
-  readonly account: (address: string, now: number) => void;
-  readonly order: (account: string, names: readonly string[], now: number) => void;
+  readonly account: (address: string, now: number) => Promise<void>;
+  readonly order: (account: string, names: readonly string[], now: number) => Promise<void>;
   /** Whether the account may try to validate the name once more. */
-  readonly validation: (account: string, name: string, now: number) => void;
-  readonly failed: (account: string, name: string, now: number) => void;
+  readonly validation: (account: string, name: string, now: number) => Promise<void>;
+  /** Counts a failed validation. */
+  readonly failed: (account: string, name: string, now: number) => Promise<void>;
 }
 
-const HOUR = 3_600_000;
+/** Seconds; windows are those of quotas, fixed from the epoch on. */
+const WINDOW = 3600;
 
-export function limitsOf(settings: LimitSettings): Limits {
-  const [accounts, orders, names, failures] = [settings.accountsPerAddress, settings.ordersPerAccount, settings.ordersPerName, settings.failuresPerName].map((most) => rateLimit(most, HOUR)) as [RateLimit, RateLimit, RateLimit, RateLimit];
-  const refuse = (seconds: number, what: string): void => {
-    if (seconds > 0) throw new AcmeError('rateLimited', `Too many ${what}; try again in ${seconds} s.`, { retryAfter: seconds });
+/** What is limited: its name in the store, its setting, and how a refusal calls it. */
+const LIMITED = {
+  accounts: { setting: 'accountsPerAddress', words: () => 'new accounts from this address' },
+  orders: { setting: 'ordersPerAccount', words: () => 'new orders of this account' },
+  names: { setting: 'ordersPerName', words: (name: string) => `orders for ${name}` },
+  failures: { setting: 'failuresPerName', words: (name: string) => `failed validations of ${name}` },
+} as const satisfies Readonly<Record<string, { readonly setting: keyof LimitSettings; readonly words: (name: string) => string }>>;
+type Limited = keyof typeof LIMITED;
+
+interface Counted extends QuotaClaim {
+  readonly words: string;
+}
+
+export function limitsOf(settings: LimitSettings, store: Pick<RequestStore, 'takeQuotas' | 'quotaUsed'>): Limits {
+  const counted = (what: Limited, of: string, name = of): readonly Counted[] => {
+    const { setting, words } = LIMITED[what];
+    return settings[setting] === 0 ? [] : [{ key: `acme/${what}/${of}`, limit: settings[setting], window: WINDOW, words: words(name) }];
   };
+  const take = async (wanted: readonly Counted[], now: number): Promise<void> => {
+    const full = await store.takeQuotas(wanted, now);
+    const refused = full && wanted.find(({ key }) => key === full.quota.key);
+    if (refused !== undefined) throw tooMany(refused.words, full?.retryAfter ?? 1);
+  };
+  const failures = (account: string, name: string): readonly Counted[] => counted('failures', `${account} ${name}`, name);
   return {
-    account: (address, now) => refuse(accounts.take(address, now), 'new accounts from this address'),
-    order: (account, asked, now) => {
-      // Looked at before any is taken, so that a refusal uses nothing up.
-      for (const name of asked) refuse(names.wait(name, now), `orders for ${name}`);
-      refuse(orders.take(account, now), 'new orders of this account');
-      for (const name of asked) names.take(name, now);
+    account: (address, now) => take(counted('accounts', address), now),
+    order: (account, names, now) => take([...names.flatMap((name) => counted('names', name)), ...counted('orders', account)], now),
+    validation: async (account, name, now) => {
+      for (const { key, limit, window, words } of failures(account, name)) {
+        if (await store.quotaUsed(key, window, now) >= limit) throw tooMany(words, window - Math.floor(now / 1000) % window);
+      }
     },
-    validation: (account, name, now) => refuse(failures.wait(`${account} ${name}`, now), `failed validations of ${name}`),
-    failed: (account, name, now) => void failures.take(`${account} ${name}`, now),
+    failed: async (account, name, now) => void await store.takeQuotas(failures(account, name), now),
   };
 }
+
+const tooMany = (what: string, seconds: number): AcmeError => new AcmeError('rateLimited', `Too many ${what}; try again in ${seconds} s.`, { retryAfter: seconds });

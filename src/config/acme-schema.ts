@@ -47,7 +47,7 @@ export const AcmeSchema = Type.Object(
         ordersPerAccount: Count('New orders an hour of one account; 0 for no limit', 1000, { minimum: 0 }),
         ordersPerName: Count('New orders an hour for one name; 0 for no limit', 60, { minimum: 0 }),
         failuresPerName: Count('Failed validations an hour of one account for one name; 0 for no limit', 30, { minimum: 0 }),
-      }, { ...closed, description: 'What one may take, counted by each process' }),
+      }, { ...closed, description: 'What one may take, counted in the store for all processes' }),
     refuseNonces: Count('Per cent of good nonces that are refused, to test clients with', 0, { minimum: 0, maximum: 100 }),
     authorities: Type.Unsafe<Record<string, Static<typeof AuthoritySchema>>>(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), AuthoritySchema, {
       ...closed, description: 'What holds for one authority, by its name', examples: [{ issuing: { externalAccount: 'required' } }],

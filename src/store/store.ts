@@ -138,6 +138,8 @@ export interface RequestStore {
   list(filter: RequestFilter, page: PageQuery): Promise<Page<RequestRecord>>;
   /** How many uses of the quota's current window are taken. */
   quotaUsed(key: string, window: number, now: number): Promise<number>;
+  /** Takes one of each quota in one step, or of none where one is used up: undefined, or that one and the seconds until its window ends. `now` in milliseconds. */
+  takeQuotas(quotas: readonly QuotaClaim[], now: number): Promise<{ readonly quota: QuotaClaim; readonly retryAfter: number } | undefined>;
 }
 
 export interface CertificateFilter {

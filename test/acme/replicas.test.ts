@@ -12,11 +12,19 @@ else {
   const PUBLIC = 'https://ca.example.com';
   const settings = {
     CHANCERY_STORE__URL: `redis://127.0.0.1:${redis.port}`, CHANCERY_PUBLIC_URL__HTTP: 'http://ca.example.com', CHANCERY_PUBLIC_URL__HTTPS: PUBLIC, CHANCERY_HOST_NAMES: 'localhost,127.0.0.1',
-    CHANCERY_ACME__ENABLED: 'true', CHANCERY_ACME__HTTP01_PORT: String(http.port), CHANCERY_ACME__PERMIT_NETWORKS: '["127.0.0.0/8"]',
+    CHANCERY_ACME__LIMITS__ORDERS_PER_NAME: '3', CHANCERY_ACME__ENABLED: 'true', CHANCERY_ACME__HTTP01_PORT: String(http.port), CHANCERY_ACME__PERMIT_NETWORKS: '["127.0.0.0/8"]',
   };
   const one = await startTestService(t, { settings });
   const two = await startReplica(t, one, settings);
   const [left, right] = [one, two].map((service) => acmeClient(service, 'issuing', PUBLIC)) as [AcmeClient, AcmeClient];
+
+  t.test('limits hold for all of them together', async (t) => {
+    const signer = await left.account();
+    const address = newAddress();
+    const statuses = [];
+    for (const client of [left, right, left, right]) statuses.push((await client.order(signer, [ip(address)])).status);
+    t.same(statuses, [201, 201, 201, 429]);
+  });
 
   t.test('an order made at one is validated once and finalized at the other, and at both at once: one certificate', async (t) => {
     const signer = await left.account();

@@ -22,7 +22,7 @@ export async function newAuthz(context: AcmeContext, request: FastifyRequest, re
   const [identifier] = readIdentifiers(given === undefined ? undefined : [given], directory, directory.defaultProfile.profile);
   if (identifier === undefined) throw malformed('"identifier" is missing.');
   if (identifier.value.startsWith('*.')) throw new AcmeError('malformed', 'A wildcard cannot be authorized without an order (RFC 8555 7.4.1).');
-  context.limits.order(account.id, [identifier.value], now);
+  await context.limits.order(account.id, [identifier.value], now);
   const authorization = await authorizationFor(context, { directory, account, identifier, expires: now + context.settings.orderLifetime, now });
   if (authorization.version === 0) await context.records.write([put.authorization(authorization)]);
   await reply.code(201).header('location', urls.authorization(authorization.id)).send(authorizationView(authorization, urls, now));
@@ -74,7 +74,7 @@ async function answered(context: AcmeContext, signed: AccountRequest, found: Hel
   // Answered before: how it stands is the answer (RFC 8555 7.5.1 lets clients repeat themselves).
   if (found.value.challenges.some((one) => one.status === 'processing') || status === 'valid') return found;
   if (status !== 'pending') throw malformed(`The authorization is ${status}; it can only be answered while it is pending.`);
-  context.limits.validation(account.id, nameOf(found.value), now);
+  await context.limits.validation(account.id, nameOf(found.value), now);
   const place = context.scheduler.place(now);
   const answer = (one: Authorization['challenges'][number]): Authorization['challenges'][number] => one.type !== type ? one
     : { ...one, status: 'processing', keyAuthorization: `${one.token}.${key.thumbprint}`, accountUri: urls.account(account.id) };

@@ -31,7 +31,7 @@ async function findOrCreate(context: AcmeContext, signed: SignedRequest, payload
     if (payload['onlyReturnExisting'] === true) throw new AcmeError('accountDoesNotExist', 'There is no account with this key.');
     const binding = await wanted(context, signed, payload);
     const account = fresh(newId(signed.now, context.random), accountFrom(context, signed, payload, binding));
-    context.limits.account(address, signed.now);
+    await context.limits.account(address, signed.now);
     const used = binding && put.eab({ ...binding.eab, value: { ...binding.eab.value, accounts: [...binding.eab.value.accounts, account.id] } });
     const details = { authority: signed.directory.name, thumbprint: signed.key.thumbprint, ...(binding === undefined ? {} : { eab: binding.eab.id }) };
     const audit = { time: signed.now, event: 'acme-account.created', actor: `acme:${account.id}`, subject: account.id, details } as const;

@@ -20,7 +20,7 @@ export async function newOrder(context: AcmeContext, request: FastifyRequest, re
   const identifiers = readIdentifiers(payload['identifiers'], directory, issuing.profile);
   const dates = datesOf(payload, issuing, now);
   const replaces = await replacesOf(context, account, payload, identifiers);
-  context.limits.order(account.id, identifiers.map(({ value }) => value), now);
+  await context.limits.order(account.id, identifiers.map(({ value }) => value), now);
 
   const expires = now + context.settings.orderLifetime;
   const authorizations = await Promise.all(identifiers.map((identifier) => authorizationFor(context, { directory, account, identifier, expires, now })));

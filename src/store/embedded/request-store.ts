@@ -5,7 +5,7 @@ import type { Batches } from './batch.ts';
 import type { Environment } from './environment.ts';
 import { requestTest } from './filters.ts';
 import type { MarkIndex } from './mark-index.ts';
-import { quotaTaken } from './quotas.ts';
+import { countQuota, quotaExceeded, quotaTaken } from './quotas.ts';
 import { assertTransition, encode, isBlocked, listRecords, readStored, rewriteRecord } from './requests.ts';
 
 /** Requests: their acceptance, their way through the states, and their listing. */
@@ -49,6 +49,18 @@ export function requestStore(environment: Environment, batches: Batches, marks: 
     },
 
     list: (filter, page) => listRecords(environment, 'requests', requestTest(filter), page),
+
+    async takeQuotas(quotas, now) {
+      if (quotas.length === 0) return undefined;
+      return batches.submit((transaction) => {
+        for (const quota of quotas) {
+          const retryAfter = quotaExceeded(transaction.tables, quota, now);
+          if (retryAfter !== undefined) return { quota, retryAfter };
+        }
+        for (const quota of quotas) countQuota(transaction, quota, now);
+        return undefined;
+      });
+    },
 
     quotaUsed: (key, window, now) => environment.read((tables) => quotaTaken(tables, { key, window }, now)),
   };

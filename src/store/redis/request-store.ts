@@ -55,6 +55,12 @@ export function requestStore(engine: Engine): RequestStore {
 
     list: (filter, page) => listRecords(engine, 'requests', requestTest(filter), page),
 
+    async takeQuotas(quotas, now) {
+      if (quotas.length === 0) return undefined;
+      const quota = quotas[Number(await engine.submit('quotas', quotas.map((one) => quotaOperand(one, now)))) - 1];
+      return quota && { quota, retryAfter: secondsLeft(quota, now) };
+    },
+
     async quotaUsed(key, window, now) {
       const [count] = await engine.read(['HGET', keys.of(KEYS.quota, windowEnd(window, now)), quotaField(quotaName(key), window)]);
       return Number(bytesOf(count)?.toString() ?? 0);
@@ -88,6 +94,9 @@ function guardOperand({ kind, id }: CredentialRecord): readonly Packable[] {
 
 const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly Packable[] => [String(windowEnd(window, now)), fieldOf(key, window), limit];
 
+/** Seconds until the quota's window ends. */
+const secondsLeft = ({ window }: QuotaClaim, now: number): number => Math.max(1, Math.ceil((windowEnd(window, now) - now) / 1000));
+
 /** Requesters whose quota's field is remembered: most requests are of few. */
 const MOST_FIELDS = 1000;
 const fields = new Map<string, Buffer>();
@@ -106,7 +115,7 @@ function acceptOutcome(reply: Reply, { claims, token, quota, now }: Acceptance):
   switch (reply) {
     case 0: return { outcome: 'stored' };
     case 3: return { outcome: 'token-exhausted' };
-    case 4: return { outcome: 'quota-exceeded', retryAfter: quota === undefined ? 1 : Math.max(1, Math.ceil((windowEnd(quota.window, now) - now) / 1000)) };
+    case 4: return { outcome: 'quota-exceeded', retryAfter: quota === undefined ? 1 : secondsLeft(quota, now) };
     case 5: return { outcome: 'key-blocked' };
     case 6: return { outcome: 'serial-taken' };
     case 7: return { outcome: 'identity-gone' };

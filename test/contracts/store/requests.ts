@@ -1,5 +1,7 @@
 import type { RequestState } from '../../../src/issuance/request.ts';
 import { TRANSITIONS } from '../../../src/issuance/request.ts';
+import type { QuotaClaim } from '../../../src/store/store.ts';
+import { otherProcess } from '../../chaos/other-process.ts';
 import type { Part } from './harness.ts';
 import { HOSTILE_NAMES, HOUR, NOW, acceptance, approved, claim, denied, digestOf, draft, events, issued, newSerial, pending, plain, put, record, token } from './samples.ts';
 
@@ -151,6 +153,27 @@ export const requestsContract: Part = (t, open) => {
     t.same(await ask(start + 60_000, record(), { ...quota, key: 'api-key:another' }), { outcome: 'stored' });
     t.same(await ask(start + 60_000, record(), { ...quota, window: 60 }), { outcome: 'stored' }, 'another window is another count');
     t.equal(await store.requests.quotaUsed('nobody', 3600, start), 0);
+  });
+
+  t.test('of several quotas one of each is taken, or none, also by two processes at once', async (t) => {
+    const { store, url } = await open(t);
+    const other = await otherProcess(url);
+    t.teardown(() => other.end());
+    const start = Math.floor(NOW / HOUR) * HOUR;
+    const [name, account] = [{ key: 'name', limit: 2, window: 3600 }, { key: 'account', limit: 3, window: 3600 }];
+    const take = (quotas: readonly QuotaClaim[], now = start) => store.requests.takeQuotas(quotas, now);
+    const used = (now = start) => Promise.all([name, account].map(({ key, window }) => store.requests.quotaUsed(key, window, now)));
+    t.same(await take([]), undefined);
+    t.same([await take([name, account]), await take([name, account])], [undefined, undefined]);
+    t.same(await take([account, name], start + 60_000), { quota: name, retryAfter: 3540 });
+    t.same(await used(), [2, 2], 'a refusal takes nothing');
+    t.same(await take([account]), undefined);
+    t.same(await store.requests.accept(acceptance(record(), { quota: account, now: start })), { outcome: 'quota-exceeded', retryAfter: 3600 }, 'they are those of requests');
+    t.same(await take([name, account], start + HOUR), undefined, 'the next window is empty');
+    t.same(await used(start + HOUR), [1, 1]);
+    const many = { key: 'many', limit: 30, window: 3600 };
+    const ends = await Promise.all(Array.from({ length: 40 }, (_, at) => (at % 2 === 0 ? take([many]) : other.call('requests.takeQuotas', [many], start))));
+    t.equal(ends.filter((one) => one !== undefined && one !== null).length, 10);
   });
 
   t.test('the checks come in their order, and the first that fails is told', async (t) => {

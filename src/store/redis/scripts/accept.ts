@@ -5,6 +5,8 @@
  * guard: { 't', 'k' or 'r', name or id } of the token, API key or certificate by which the requester was known.
  * Reply: 0 stored; { value, which lookup (from 0) } the request that one stands for; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken;
  * 7 the guard's record is gone, revoked or over.
+ *
+ * { 'quotas', { quota, … } }: takes one of each. Reply: 0, or the number of the first that is used up: then of none.
  */
 export const acceptOperation = `
 -- Counts of quotas as they are with this batch, and what it adds: mostly many requests of one requester.
@@ -124,6 +126,17 @@ function operations.accept(o)
     end
   end
   audit(o[13])
+  return 0
+end
+
+function operations.quotas(o)
+  for at, quota in ipairs(o[2]) do
+    if quota_taken(quota) >= quota[3] then return at end
+  end
+  for _, quota in ipairs(o[2]) do
+    local added = counts_added[quota[1] .. quota[2]]
+    added[3] = added[3] + 1
+  end
   return 0
 end
 `;
