@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tell } from '../agent/tell.ts';
+import { makeFolder } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 import { ConfigError } from '../config/faults.ts';
 import type { WatchSettings } from './crl/news.ts';
@@ -37,6 +38,7 @@ const FIRST_LOOK = 8000;
 /** Serves the plugin until the signal comes. Throws Failure and ConfigError for what keeps it from beginning. */
 export async function servePlugin(settings: PluginSettings, { now, tell, onReload }: PluginSurroundings, signal: AbortSignal): Promise<void> {
   const { socket, spec, rules: file } = settings;
+  makeFolder(settings.watch.state);
   let rules = file === undefined ? undefined : loadRules(file);
   const certificates = standing({ stale: settings.stale, mostSilence: settings.mostSilence, now });
   const server = pluginServer({ decide: decider({ standing: certificates, rules: () => rules, local: settings.local }), tell });

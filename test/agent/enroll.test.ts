@@ -202,7 +202,7 @@ t.test('layout docker takes server and client one after the other into the same 
 /** A service whose token is for several profiles. */
 function forSeveral(service: FakeService, usages: Readonly<Record<string, string>>): void {
   service.behaviour.answer = (asked) => {
-    const profile = String(asked.body['profile'] ?? '');
+    const profile = typeof asked.body['profile'] === 'string' ? asked.body['profile'] : '';
     const usage = usages[profile];
     if (usage !== undefined) {
       const reply = service.issue(asked, { usage });

@@ -172,10 +172,14 @@ t.test('CRLs of several authorities from elsewhere: an older one, a foreign one 
   await last.stop();
 
   // What is kept is damaged: a new one is fetched, and until then nobody gets in.
-  for (const name of readdirSync(plugin.state).filter((file) => file.endsWith('.crl'))) writeFileSync(join(plugin.state, name), 'damaged');
+  for (const name of readdirSync(plugin.state)) writeFileSync(join(plugin.state, name), 'damaged');
   web.bodies.clear();
-  const damaged = await startPlugin(t, [...args, '--state', plugin.state]);
+  const damaged = await startPlugin(t, [...args, '--poll', '1s', '--state', plugin.state]);
   t.same(await damaged.may(good), { Allow: false, Msg: 'there is no revocation list yet' });
+  t.ok(damaged.lines().some(({ event }) => event === 'state'));
+  put('root', { number: 3 });
+  put('issuing', { number: 8 });
+  await until(async () => (await damaged.may(good)).Allow === true);
 });
 
 const RULES = `rules:

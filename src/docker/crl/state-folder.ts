@@ -97,6 +97,6 @@ function parse(path: string): Authorities['authorities'] {
     return authorities;
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError) && !(error instanceof X509Error)) throw error;
-    throw new Failure('file', `${path} is damaged`, { advice: 'remove it; the authorities are asked for anew', cause: error });
+    throw new Failure('file', `${path} is damaged`, { cause: error });
   }
 }

@@ -41,7 +41,7 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
     learn({ kind: 'authorities', items: sources.map(({ authority, issuer }) => ({ authority, issuer: Uint8Array.from(issuer.der) })) });
 
   // 1. What was kept counts before anybody is asked.
-  const before = state.sources(agent);
+  const before = keptBefore(state, agent, tell);
   if (before.length > 0) learnAuthorities(before);
   const known = before.flatMap((source): OwnedCrl[] => {
     const crl = state.crlOf(source);
@@ -70,6 +70,17 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
   } finally {
     agent.destroy();
     client?.close();
+  }
+}
+
+/** None where the list is damaged: it is made anew when somebody can be asked, and until then nobody is let in. */
+function keptBefore(state: StateFolder, agent: Agent, tell: Tell): readonly CrlSource[] {
+  try {
+    return state.sources(agent);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    tell('warn', 'state', `${error.message}: what was kept does not count`);
+    return [];
   }
 }
 

@@ -61,10 +61,10 @@ function compileRule({ name, clients, allow, deny }: RuleSettings): Rule {
 }
 
 function compileCalls(calls: readonly (Action | CallSettings)[]): Calls {
-  const named = calls.flatMap((call) => (typeof call === 'string' ? [] : [{ methods: call.methods as readonly string[], path: patternOf(call.path) }]));
+  const named = calls.flatMap((call) => (typeof call === 'string' ? [] : [{ methods: new Set<string>(call.methods), path: patternOf(call.path) }]));
   return {
     actions: new Set(calls.filter((call) => typeof call === 'string')),
-    isNamed: (method, path) => named.some((call) => call.methods.includes(method) && call.path.test(path)),
+    isNamed: (method, path) => named.some((call) => call.methods.has(method) && call.path.test(path)),
   };
 }
 
