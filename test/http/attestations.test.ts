@@ -126,6 +126,15 @@ t.test('a cloud instance is claimed once; an operator sees it, and releases it',
   for (const event of ['attestation.accepted', 'attestation.refused', 'attestation.released']) t.ok(events.includes(event), event);
 });
 
+t.test('files that cannot be used are told at start, all of them', async (t) => {
+  writeFileSync(at('broken'), 'broken');
+  const service = await start(t);
+  await t.rejects(service.restart({
+    CHANCERY_ATTESTATION__X509__ROOTS: JSON.stringify([at('missing.pem'), at('broken')]), CHANCERY_ATTESTATION__X509__CRLS: JSON.stringify([at('broken')]), CHANCERY_ATTESTATION__SSH__KNOWN_HOSTS: at('broken'),
+    CHANCERY_ATTESTATION__AWS__CERTIFICATES__EU_WEST_1: at('broken'),
+  }), { message: /x509\.crls: .*broken cannot be used[^]*x509\.roots: ENOENT[^]*x509\.roots: bad-pem[^]*aws\.certificates\.eu-west-1: .*holds no certificate[^]*ssh\.knownHosts: .*line 1: expected hosts/ });
+});
+
 t.test('wrong calls, and who tries too often', async (t) => {
   const service = await start(t, { CHANCERY_LIMITS__FAILURES_PER_ADDRESS: '20' });
   const { challenge } = await begin(service, 'wrong', 'a.example.com');

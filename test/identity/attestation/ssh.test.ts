@@ -121,6 +121,29 @@ t.test('host certificates give the names for which their authority is trusted', 
   await refused(t, ssh(`@cert-authority *.example.com ${publicOf(ca)}`), evidence({ signature: sign(ca, message) }, { challenge }), /no known host/, 'an authority is no host');
 });
 
+t.test('no octet of a signature or certificate can be altered or cut without being refused', async (t) => {
+  const attestor = ssh(`@cert-authority *.example.com ${publicOf(ca)}`);
+  const armor = (blob: Buffer): string => `-----BEGIN SSH SIGNATURE-----\n${blob.toString('base64')}\n-----END SSH SIGNATURE-----\n`;
+  const [, base64 = ''] = /SIGNATURE-----\n([^-]+)\n-----END/.exec(sign(key, message)) ?? [];
+  const signature = Buffer.from(base64, 'base64');
+  const [type = '', body = ''] = certify(ca, key, 'node1.example.com').split(' ');
+  const certificate = Buffer.from(body, 'base64');
+  const attempt = async (one: Buffer, other: Buffer): Promise<void> => {
+    const work = async () => attestor.attest(evidence({ signature: armor(one), certificate: `${type} ${other.toString('base64')}` }, { challenge }));
+    t.match(await work().then(() => 'taken', (error: unknown) => error), { code: 'unauthenticated' });
+  };
+  await accepted(attestor, evidence({ signature: armor(signature), certificate: `${type} ${body}` }, { challenge }));
+  const altered = (bytes: Buffer, index: number): Buffer => Buffer.from(bytes.map((octet, at) => (at === index ? octet ^ 0x21 : octet)));
+  for (let index = 0; index < signature.length; index += 1) {
+    await attempt(altered(signature, index), certificate);
+    await attempt(signature.subarray(0, index), certificate);
+  }
+  for (let index = 0; index < certificate.length; index += 1) {
+    await attempt(signature, altered(certificate, index));
+    await attempt(signature, certificate.subarray(0, index));
+  }
+});
+
 t.test('a known_hosts file that says too little or too much is refused at start', async (t) => {
   const good = publicOf(key);
   for (const [line, why] of [
