@@ -9,6 +9,7 @@ import { createScheduler } from './acme/scheduler.ts';
 import { recordsIn } from './acme/state/records.ts';
 import { makeValidators } from './acme/validators/make-validators.ts';
 import type { Authority } from './authority/authority.ts';
+import { successorOf } from './authority/succession.ts';
 import type { Config } from './config/config.ts';
 import type { Core } from './core.ts';
 import type { App } from './http/app.ts';
@@ -110,17 +111,24 @@ function networksOf(texts: readonly string[]): Network[] {
 function directoriesOf({ config: { acme }, authorities }: Core, { profiles }: IssuanceContext): ReadonlyMap<string, Directory> {
   const faults: string[] = [];
   const directories = new Map<string, Directory>();
-  const unknown = Object.keys(acme.authorities).filter((name) => !authorities.all.some((authority) => authority.name === name));
+  const { all, succession, issuing } = authorities;
+  // Where an authority took another's place, clients go on under the name that they know.
+  const reigns = succession.slice(0, succession.findIndex(({ name }) => name === issuing.name) + 1).map(({ name }) => name);
+  const names = [...new Set([...reigns, ...all.map(({ name }) => name)])];
+  const unknown = Object.keys(acme.authorities).filter((name) => !names.includes(name));
   faults.push(...unknown.map((name) => `acme.authorities.${name}: there is no such authority`));
-  for (const authority of authorities.all.filter(({ canSign }) => canSign)) {
-    const own = acme.authorities[authority.name] ?? {};
+  for (const name of names) {
+    const authority = all.find((one) => one.name === successorOf(authorities, name));
+    if (authority?.canSign !== true) continue;
+    const settled = reigns.slice(0, reigns.indexOf(name) + 1).findLast((one) => acme.authorities[one] !== undefined) ?? name;
+    const own = acme.authorities[settled] ?? {};
     if (own.enabled === false) continue;
     const offered = profilesOf(authority, [own.profile ?? acme.profile, ...(own.profiles ?? acme.profiles)], profiles, faults);
     const [defaultProfile] = offered.values();
     if (defaultProfile === undefined) continue;
     const allow = own.allow ?? acme.allow;
-    directories.set(authority.name, {
-      name: authority.name, authority, profiles: offered, defaultProfile, externalAccount: own.externalAccount ?? acme.externalAccount,
+    directories.set(name, {
+      name, authority, profiles: offered, defaultProfile, externalAccount: own.externalAccount ?? acme.externalAccount,
       allow: allow?.map(compileNamePattern), deny: [...acme.deny, ...(own.deny ?? [])].map(compileNamePattern),
     });
   }

@@ -11,6 +11,8 @@ export interface HttpsListenerOptions {
   readonly listener: Listener | 'off';
   readonly own: OwnCertificateOptions;
   readonly build: (tls: TlsOptions) => Promise<App>;
+  /** Frees the address, where somebody in this process has it. */
+  readonly before?: (() => void) | undefined;
   readonly stopping: (() => Promise<unknown>)[];
   /** True when the issuing authority cannot certify anything any more, this service included. */
   readonly authorityEnded: () => boolean;
@@ -30,12 +32,12 @@ export interface HttpsListener {
  * or not at all until there is one, for what is published without TLS must still be served.
  * @throws the listener's own error, or why no certificate could be made while the authority lives
  */
-export async function httpsListener({ listener, own, build, stopping, authorityEnded, log }: HttpsListenerOptions): Promise<HttpsListener> {
+export async function httpsListener({ listener, own, build, before, stopping, authorityEnded, log }: HttpsListenerOptions): Promise<HttpsListener> {
   let listening: Listening | undefined;
   let served: string | undefined;
 
   const listen = async (file: string): Promise<void> => {
-    listening = await listenOn(listener, () => build(serverTls(file)), stopping);
+    listening = await listenOn(listener, () => build(serverTls(file)), stopping, before);
     served = file;
   };
 

@@ -1,5 +1,7 @@
+import type { Log } from './log.ts';
 import type { Config } from './config/config.ts';
 import type { LinkState } from './store/redis/link/options.ts';
+import { TransferError } from './transfer/errors.ts';
 import type { WholeStore } from './store/transfer.ts';
 
 const SECOND = 1000;
@@ -28,6 +30,18 @@ export async function openStore({ url, password, prefix, tls, sentinel, allowVol
     await link.close();
     throw error;
   }
+}
+
+/**
+ * The same, with what an operator should know in the log, and not one that a restore has left unfinished.
+ * @throws StoreUnavailable, TransferError
+ */
+export async function openUsableStore(config: Config['store'], log?: Pick<Log, 'info' | 'warn' | 'error'>): Promise<WholeStore> {
+  const store = await openStore(config, (state) => (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
+  if (losesAtFailover(config)) log?.warn('store.minReplicas is 0: a failover of Redis loses what its replicas had not got yet, certificates and revocations among it');
+  if (await store.transfer.mark() === undefined) return store;
+  await store.close();
+  throw new TransferError('unfinished', 'a restore into this store was not finished', 'give the same restore command again: it goes on where it stopped');
 }
 
 /** Whether somebody may make another server the primary that does not have all that was acknowledged. */

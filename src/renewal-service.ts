@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { successorOf } from './authority/succession.ts';
 import type { Core } from './core.ts';
 import type { App } from './http/app.ts';
 import type { Authentication } from './http/authentication.ts';
@@ -16,7 +17,7 @@ export function renewalAdviser({ store, authorities, standing, clock }: Parts): 
   const byName = new Map(authorities.all.map((authority) => [authority.name, authority]));
   return async (record) => {
     const issuer = byName.get(record.authority);
-    const replaced = issuer === undefined || (record.notBefore ?? 0) < issuer.certificate.notBefore;
+    const replaced = issuer === undefined || successorOf(authorities, record.authority) !== record.authority || (record.notBefore ?? 0) < issuer.certificate.notBefore;
     const revoked = standing.revocationOf(record.authority) !== undefined;
     return renewalAdvice(record, { replaced, revoked }, await campaigns.standing(), Math.floor(clock() / 1000));
   };

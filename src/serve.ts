@@ -11,7 +11,8 @@ import { listenOn } from './listen.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
 import { initialise } from './initialise.ts';
 import { createLogger } from './log.ts';
-import { type Addresses, openCore, startService } from './service.ts';
+import { type ReloadingService, startReloading } from './reloading-service.ts';
+import { type Addresses, openCore } from './service.ts';
 import { startWorkers, type WorkerMessage } from './workers.ts';
 
 export interface ServeIo {
@@ -50,12 +51,21 @@ async function prepareData(config: Config, io: ServeIo): Promise<boolean> {
 
 async function single(config: Config, log: Logger, io: ServeIo, development: boolean): Promise<number> {
   const stop = stopSignal();
-  const service = await startService({ config, log });
-  tellReady(io, service.addresses);
-  if (development) await tellDevelopment(service.core, service.addresses, io);
-  log.info({ stopping: await stop }, 'stopping: what was accepted is finished first');
+  const service = await startReloading({ config, log });
+  const { core, addresses } = service.current();
+  tellReady(io, addresses);
+  if (development) await tellDevelopment(core, addresses, io);
+  const status = await untilStopped(stop, service, log);
   await service.stop();
-  return 0;
+  return status;
+}
+
+/** @returns the exit status: 1 where whoever watches over processes should start it again */
+async function untilStopped(stop: Promise<string>, { broken }: ReloadingService, log: Logger): Promise<number> {
+  const [stopping, why] = await Promise.race([stop.then((signal) => [signal] as const), broken.then((words) => [undefined, words] as const)]);
+  if (stopping === undefined) log.error({ why }, 'stopping');
+  else log.info({ stopping }, 'stopping: what was accepted is finished first');
+  return stopping === undefined ? 1 : 0;
 }
 
 /** A worker tells the first process, which speaks for all, where it serves or why it does not. */
@@ -63,13 +73,12 @@ async function work(config: Config, log: Logger): Promise<number> {
   const stop = stopSignal();
   const tell = (message: WorkerMessage): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
   try {
-    const service = await startService({ config, log, serveMetrics: false });
-    AggregatorRegistry.setRegistries([service.core.metrics.registry]);
+    const service = await startReloading({ config, log, serveMetrics: false, serves: ({ core }) => AggregatorRegistry.setRegistries([core.metrics.registry]) });
     new AggregatorRegistry();
-    await tell({ ready: service.addresses });
-    await stop;
+    await tell({ ready: service.current().addresses });
+    const status = await untilStopped(stop, service, log);
     await service.stop();
-    return 0;
+    return status;
   } catch (error) {
     await tell({ failed: error instanceof Error ? error.message : String(error) });
     return 1;

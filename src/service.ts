@@ -27,7 +27,7 @@ import { serialSource } from './issuance/serial.ts';
 import { createMetrics } from './metrics.ts';
 import { type CrlService, crlService, scheduleOf } from './crl-service.ts';
 import { ocspResponders } from './ocsp-responders.ts';
-import { losesAtFailover, openStore } from './open-store.ts';
+import { openUsableStore } from './open-store.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
@@ -39,7 +39,7 @@ import { revocationEvents } from './revocation-events.ts';
 import { tellRevocations } from './revocation/tell-revocations.ts';
 import type { RevocationContext } from './revocation/revoke.ts';
 import { metricSources, readiness } from './service-state.ts';
-import { TransferError } from './transfer/errors.ts';
+import type { WholeStore } from './store/transfer.ts';
 import { keepUp, type Upkeep } from './upkeep.ts';
 import { VERSION } from './version.ts';
 
@@ -57,11 +57,17 @@ export interface ServiceOptions {
   readonly clock?: () => number;
   /** False in a worker: the first process shows the metrics of all. */
   readonly serveMetrics?: boolean;
+  /** One that is open already; whoever gives it closes it. */
+  readonly store?: WholeStore;
+  /** Of a service of this process that this one follows, on the same addresses. */
+  readonly release?: Service['release'];
 }
 
 /** A service that serves. */
 export interface Service {
   readonly addresses: Addresses;
+  /** Frees the address of each listener, for another service of this process; connections that are there go on until `stop`. */
+  readonly release: Readonly<Record<keyof Addresses, () => void>>;
   readonly core: Core;
   readonly issuance: IssuanceContext;
   /** The OpenAPI document of the https listener's routes. */
@@ -82,19 +88,14 @@ const REPLICA_LOOK = 10 * SECOND;
 const FINISH = 30 * SECOND;
 
 /**
- * Loads the authorities and opens the store.
+ * Loads the authorities and opens the store, unless it is given.
  * @throws AuthorityError, ProfileError, StoreUnavailable
  */
-export async function openCore(config: Config, clock: () => number, log?: Logger): Promise<Core> {
-  const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures, issuing: config.authority.issuing });
+export async function openCore(config: Config, clock: () => number, log?: Logger, given?: WholeStore): Promise<Core> {
+  const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures, issuing: config.authority.issuing, now: Math.floor(clock() / SECOND) });
   const profiles = compileProfiles(config.profiles);
   const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
-  const store = await openStore(config.store, (state) => (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
-  if (losesAtFailover(config.store)) log?.warn('store.minReplicas is 0: a failover of Redis loses what its replicas had not got yet, certificates and revocations among it');
-  if (await store.transfer.mark() !== undefined) {
-    await store.close();
-    throw new TransferError('unfinished', 'a restore into this store was not finished', 'give the same restore command again: it goes on where it stopped');
-  }
+  const store = given ?? await openUsableStore(config.store, log);
   const metrics = createMetrics(metricSources(store, authorities, clock), clock);
   const signing = authorities.all.filter(({ canSign }) => canSign);
   const standing = authorityStanding(store.crls, authorities.all);
@@ -129,12 +130,12 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
  * Puts the service together and starts it.
  * @throws AuthorityError, ProfileError, StoreUnavailable, or the listener's own error
  */
-export async function startService({ config, log, clock = Date.now, serveMetrics = true }: ServiceOptions): Promise<Service> {
-  const opened = await openCore(config, clock, log);
+export async function startService({ config, log, clock = Date.now, serveMetrics = true, store: given, release }: ServiceOptions): Promise<Service> {
+  const opened = await openCore(config, clock, log, given);
   const ocsp = ocspResponders(opened, log);
   const core: Core = { ...opened, store: tellRevocations(opened.store, ocsp.changed) };
   const { store, authorities, metrics } = core;
-  const stopping: (() => Promise<unknown>)[] = [() => store.close()];
+  const stopping: (() => Promise<unknown>)[] = given === undefined ? [() => store.close()] : [];
   const stop = async (): Promise<void> => {
     for (let step = stopping.pop(); step !== undefined; step = stopping.pop()) await step();
   };
@@ -152,7 +153,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     };
     let httpsUrl = config.publicUrl.https;
     let notListening = (): string | undefined => 'not all listeners listen yet';
-    const httpApp = await listenOn(config.listen.http, () => buildHttpApp(appOptions, published, () => httpsUrl ?? 'the https listener'), stopping);
+    const httpApp = await listenOn(config.listen.http, () => buildHttpApp(appOptions, published, () => httpsUrl ?? 'the https listener'), stopping, release?.http);
     httpUrl ??= httpApp?.url('http');
     await replica.look().catch(failed('the other replicas could not be told that this one serves'));
     stopping.push(() => replica.leave().catch(failed('the other replicas could not be told that this one stops')));
@@ -176,11 +177,11 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     stopping.push(() => events.feed.stop());
     const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, ...cfsslDoors({ core, issuance, revocation: restParts.certificates.revocation, crls, authentication: restParts.requests.authentication }), renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
     const https = await httpsListener({
-      listener: config.listen.https, own, stopping, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
+      listener: config.listen.https, own, stopping, before: release?.https, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
     });
     httpsUrl ??= https.listening()?.url('https');
-    const metricsApp = serveMetrics ? await listenOn(config.listen.metrics, () => buildMetricsApp(appOptions, metrics.registry), stopping) : undefined;
+    const metricsApp = serveMetrics ? await listenOn(config.listen.metrics, () => buildMetricsApp(appOptions, metrics.registry), stopping, release?.metrics) : undefined;
 
     const holder = randomUUID();
     const upkeeps: Upkeep[] = [
@@ -200,6 +201,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     notListening = () => (config.listen.https !== 'off' && https.listening() === undefined ? 'https does not listen: there is no certificate for it' : undefined);
     return {
       addresses: { https: https.listening()?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') },
+      release: { https: () => https.listening()?.release(), http: () => httpApp?.release(), metrics: () => metricsApp?.release() },
       core, issuance, openApi: () => https.listening()?.app.swagger() ?? {}, renewOwnCertificate: https.look, stop,
     };
   } catch (error) {
@@ -225,7 +227,7 @@ function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlServi
     tokens: { store: store.tokens, profiles: issuance.profiles, rootDigest, ...credentials },
     apiKeys: { store: store.apiKeys, ...credentials },
     authorities: {
-      authorities: authorities.all, publishedAt, chainOf, publish: (authority, actor) => keeper.publish(authority.name, actor), authentication,
+      authorities: authorities.all, succession: authorities.succession, issuing: authorities.issuing, publishedAt, chainOf, publish: (authority, actor) => keeper.publish(authority.name, actor), authentication,
       revocation: {
         store: store.crls, authorities: authorities.all, clock,
         revoked: (issuer, reason) => {

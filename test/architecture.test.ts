@@ -49,7 +49,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],
   // An authorization plugin of a Docker Engine.
   docker: ['x509', 'policy', 'config', 'client', 'agent', 'authority/durable-file.ts', 'identity/rules'],
-  cli: ['x509', 'config', 'client', 'agent', 'docker', 'audit', 'authority', 'transfer', 'initialise.ts', 'move.ts', 'oidc-issuers.ts', 'rebuild-indexes.ts', 'serve.ts'],
+  cli: ['x509', 'config', 'client', 'agent', 'docker', 'audit', 'authority', 'transfer', 'initialise.ts', 'roll.ts', 'move.ts', 'oidc-issuers.ts', 'rebuild-indexes.ts', 'serve.ts'],
 };
 
 /** The files that put the parts together may import any room, but only open-store.ts names an implementation of the store. */

@@ -6,6 +6,7 @@ export type AuditEvent =
   | 'acme-account.created' | 'acme-account.changed' | 'acme-account.deactivated' | 'acme-authorization.valid' | 'eab-key.created' | 'eab-key.revoked'
   | 'attestation.accepted' | 'attestation.refused' | 'attestation.released'
   | 'swarm.registered' | 'swarm.unregistered' | 'swarm.grace-opened' | 'swarm.grace-closed' | 'swarm.refused'
+  | 'authority.rolled'
   | 'authority.created' | 'authority.revoked' | 'key.blocked' | 'renewal-campaign.started' | 'renewal-campaign.ended' | 'service.started' | 'store.restored';
 
 /** An entry before it has its place in the chain. No secrets: names, ids, serials, reasons. */

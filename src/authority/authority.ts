@@ -1,5 +1,6 @@
 import type { SignatureAlgorithm } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import type { Reign } from './succession.ts';
 import type { SigningKey } from './keys/signing-key.ts';
 
 /** A CA certificate with what belongs to it and, where this deployment holds it, its key. */
@@ -34,6 +35,8 @@ export interface LoadedAuthorities {
   readonly issuing: Authority;
   /** Top of every chain; in mode `self-signed` the same object as `issuing`. */
   readonly root: Authority;
+  /** Those that issue one after the other, in order: `issuing` is one of them, and after it come those that will. */
+  readonly succession: readonly Reign[];
   /** Each of them once. */
   readonly all: readonly Authority[];
   /**

@@ -35,6 +35,11 @@ export type AuthorityErrorCode =
   | 'chain-algorithm-unsupported'
   | 'path-length-exceeded'
   | 'name-constraints-violated'
+  // One in the place of another.
+  | 'roll-unreadable'
+  | 'roll-ambiguous'
+  | 'roll-pending'
+  | 'roll-refused'
   // Using them.
   | 'signature-wrong';
 

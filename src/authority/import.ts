@@ -4,7 +4,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { readCertificateBag } from './certificate-bag.ts';
 import { Faults, refuse } from './errors.ts';
 import { checkFitness, checkSuccession, notesOn } from './import-checks.ts';
-import { finishInstall, installPath } from './install.ts';
+import { finishInstall, installPath, installRolled } from './install.ts';
 import { readKeyFile } from './keys/key-file.ts';
 import { authoritiesFolder, authorityFiles, ISSUING, ROOT } from './layout.ts';
 import { buildPath, candidate, type Candidate, isSelfSigned, namesakeOfIssuer } from './path-building.ts';
@@ -20,6 +20,8 @@ export interface ImportOptions {
   readonly root?: Uint8Array | undefined;
   /** Seconds since the epoch. */
   readonly clock: () => number;
+  /** The authority whose request it was, where that is to take the issuing one's place, and since when: seconds since the epoch. */
+  readonly rolled?: { readonly name: string; readonly from: number } | undefined;
 }
 
 export interface ImportResult {
@@ -40,10 +42,11 @@ export interface ImportResult {
  * Nothing is changed unless all of it holds.
  * @throws AuthorityError `not-initialised`, `import-unexpected`, those of the key file, or every fault of the chain
  */
-export async function importChain({ data, passphrase, chain, root, clock }: ImportOptions): Promise<ImportResult> {
+export async function importChain({ data, passphrase, chain, root, clock, rolled }: ImportOptions): Promise<ImportResult> {
   const now = clock();
-  const installed = openInstalled(data);
-  const key = readKeyFile(authorityFiles(data, ISSUING).key, 'authorities/issuing/key.pem', passphrase);
+  const name = rolled?.name ?? ISSUING;
+  const installed = openInstalled(data, name);
+  const key = readKeyFile(authorityFiles(data, name).key, `authorities/${name}/key.pem`, passphrase);
   const ourKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
 
   // 1. All certificates at hand: the file's, the root given, those installed before.
@@ -66,12 +69,16 @@ export async function importChain({ data, passphrase, chain, root, clock }: Impo
   checkTrustPath(path, faults, now);
   checkFitness(certificate, faults);
   if (installed.certificate !== undefined) checkSuccession(certificate, installed.certificate, faults);
+  if (rolled !== undefined && (installed.root === undefined || Buffer.compare(top.der, installed.root) !== 0)) {
+    faults.add('chain-broken', 'does not lead to the root that is trusted here: another trust anchor is another deployment', called(certificate));
+  }
   faults.check();
 
   // 4. In place, all or nothing.
   const endsInRoot = isSelfSigned(top);
   const notes = notesOn(path, { endsInRoot, formerRoot: installed.root });
-  installPath(data, way.map(({ der }) => der));
+  if (rolled === undefined) installPath(data, way.map(({ der }) => der));
+  else installRolled(data, rolled, way.map(({ der }) => der));
   return {
     certificate, endsInRoot, notes,
     chain: way.slice(1, -1).map(({ der }) => der),
@@ -87,17 +94,17 @@ interface Installed {
 }
 
 /** What was imported before, if anything. @throws AuthorityError where nobody waits for an import */
-function openInstalled(data: string): Installed {
+function openInstalled(data: string, name: string): Installed {
   if (!existsSync(authoritiesFolder(data))) refuse('not-initialised', 'there are no authorities here; begin with chancery init --mode external', data);
   finishInstall(data);
-  const issuing = authorityFiles(data, ISSUING);
-  if (!existsSync(issuing.request)) refuse('import-unexpected', 'the authorities here were not made with --mode external, so no other CA signs them', data);
-  const own = readCertificates(issuing.certificate, 'authorities/issuing/cert.pem')?.[0];
-  const chain = readCertificates(issuing.chain, 'authorities/issuing/chain.pem') ?? [];
+  const issuing = authorityFiles(data, name);
+  if (!existsSync(issuing.request)) refuse('import-unexpected', name === ISSUING ? 'the authorities here were not made with --mode external, so no other CA signs them' : `there is no ${issuing.request}: no authority of that name waits for another CA`, data);
+  const own = readCertificates(issuing.certificate, `authorities/${name}/cert.pem`)?.[0];
+  const chain = readCertificates(issuing.chain, `authorities/${name}/chain.pem`) ?? [];
   const root = readCertificates(authorityFiles(data, ROOT).certificate, 'authorities/root/cert.pem')?.[0];
   return {
-    certificate: own === undefined ? undefined : readCertificate(own, 'authorities/issuing/cert.pem'),
-    root: root ?? own,
+    certificate: own === undefined ? undefined : readCertificate(own, `authorities/${name}/cert.pem`),
+    root: root ?? own ?? readCertificates(authorityFiles(data, ISSUING).certificate, 'authorities/issuing/cert.pem')?.[0],
     all: [...chain, ...(root === undefined ? [] : [root])].flatMap((der) => candidate(der) ?? []),
   };
 }

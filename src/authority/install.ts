@@ -1,6 +1,8 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { makeFolder, PUBLIC, removeDurably, writeDurably } from './durable-file.ts';
-import { type AuthorityFiles, authorityFiles, ISSUING, ROOT, rootFile } from './layout.ts';
+import { refuse } from './errors.ts';
+import { type AuthorityFiles, authorityFiles, ISSUING, rollFile, ROOT, rootFile } from './layout.ts';
+import { readRoll, writeRoll } from './succession.ts';
 import { encodeCertificates, readCertificates, writeCertificates } from './pem-files.ts';
 
 /**
@@ -11,6 +13,18 @@ import { encodeCertificates, readCertificates, writeCertificates } from './pem-f
 export function installPath(data: string, path: readonly Uint8Array[]): void {
   writeDurably(authorityFiles(data, ISSUING).incoming, encodeCertificates(path), PUBLIC);
   finishInstall(data);
+}
+
+/**
+ * Puts the certificate of an authority that takes another's place beside its key. Its chain and the time come first: with the certificate
+ * it is there, whole.
+ */
+export function installRolled(data: string, { name, from }: { readonly name: string; readonly from: number }, path: readonly Uint8Array[]): void {
+  const files = authorityFiles(data, name);
+  const { follows } = readRoll(data, name) ?? refuse('import-unexpected', 'takes no other authority\'s place: there is no roll.json', `authorities/${name}`);
+  writeCertificates(files.chain, path.slice(1, -1));
+  if (!existsSync(files.certificate)) writeRoll(rollFile(data, name), { follows, from });
+  writeCertificates(files.certificate, path.slice(0, 1));
 }
 
 /** Carries out what an `installPath` began, if there is one. Doing so twice, or in two processes at once, does no harm. */

@@ -24,6 +24,11 @@ export const rootFile = (data: string): string => join(data, 'root.pem');
 
 export const authorityFiles = (data: string, name: string): AuthorityFiles => filesIn(join(authoritiesFolder(data), name));
 
+/** Where an authority that took another's place says so. */
+export const rollFile = (data: string, name: string): string => join(authoritiesFolder(data), name, ROLL);
+
+export const ROLL = 'roll.json';
+
 export function filesIn(folder: string): AuthorityFiles {
   return {
     folder,

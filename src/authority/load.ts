@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { signatureAlgorithmFor } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { importPublicKey } from '../x509/public-key.ts';
@@ -10,11 +10,14 @@ import { finishInstall, publishRoot } from './install.ts';
 import { fileSigningKey, type FileSigningKeyOptions } from './keys/file.ts';
 import { authoritiesFolder, authorityFiles, ISSUING, ROOT } from './layout.ts';
 import { type OnDisk, readAuthority } from './read-authority.ts';
+import { authorityNames, reignsAt, successionOf } from './succession.ts';
 import { checkTrustPath, isSelfIssued } from './trust-path.ts';
 
 export interface LoadOptions extends FileSigningKeyOptions {
-  /** Name of the authority that signs certificates: `issuing`, or one that has taken its place. */
+  /** Name of the authority that signs certificates, or did before others took its place: `issuing` where absent. */
   readonly issuing?: string | undefined;
+  /** Seconds since the epoch: when it is asked who issues. */
+  readonly now?: number;
 }
 
 /**
@@ -23,15 +26,17 @@ export interface LoadOptions extends FileSigningKeyOptions {
  * their CRLs. Whether certificates have ended is not looked at: CRLs and records are of use after that.
  * @throws AuthorityError `not-initialised`, `authority-awaits-import`, or every fault of the files at once
  */
-export async function loadAuthorities(data: string, passphrase?: string, { issuing: issuingName = ISSUING, ...options }: LoadOptions = {}): Promise<LoadedAuthorities> {
+export async function loadAuthorities(data: string, passphrase?: string, { issuing: first = ISSUING, now = Math.floor(Date.now() / 1000), ...options }: LoadOptions = {}): Promise<LoadedAuthorities> {
   if (!existsSync(authoritiesFolder(data))) refuse('not-initialised', 'there are no authorities here; make them with chancery init', data);
   finishInstall(data);
   const mode = modeOf(data);
+  const succession = successionOf(data, first);
+  const issuingName = reignsAt(succession, now);
 
   const faults = new Faults();
   const issuing = readAuthority(data, issuingName, passphrase, faults);
   const root = existsSync(authorityFiles(data, ROOT).folder) ? readAuthority(data, ROOT, passphrase, faults, { keyMayBeAway: true }) : undefined;
-  const former = formerNames(data, issuingName).map((name) => readAuthority(data, name, passphrase, faults, { keyMayBeAway: true }));
+  const former = othersThan(data, issuingName).map((name) => readAuthority(data, name, passphrase, faults, { keyMayBeAway: true }));
   faults.check();
 
   const path = [issuing.certificate, ...issuing.chain, ...(root === undefined ? [] : [root.certificate])];
@@ -45,16 +50,12 @@ export async function loadAuthorities(data: string, passphrase?: string, { issui
   const ours = authority(issuing, anchor, options);
   const top = root === undefined ? ours : authority(root, anchor, options);
   const before = former.map((one) => authority(one, isSelfIssued(one.certificate) || root === undefined ? one.chain.at(-1) ?? one.certificate : root.certificate, options));
-  return { mode, issuing: ours, root: top, all: root === undefined ? [ours, ...before] : [top, ours, ...before], rootOffline: !top.canSign };
+  return { mode, succession, issuing: ours, root: top, all: root === undefined ? [ours, ...before] : [top, ours, ...before], rootOffline: !top.canSign };
 }
 
-/** A folder's name is part of addresses. */
-const NAME = /^[a-z0-9-]{1,64}$/;
-
-/** Authorities that issue no more. */
-const formerNames = (data: string, issuing: string): string[] => readdirSync(authoritiesFolder(data), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && NAME.test(entry.name) && entry.name !== ROOT && entry.name !== issuing && existsSync(authorityFiles(data, entry.name).certificate))
-  .map(({ name }) => name).sort();
+/** Authorities that issue no more, or not yet. */
+const othersThan = (data: string, issuing: string): string[] =>
+  authorityNames(data).filter((name) => name !== ROOT && name !== issuing && existsSync(authorityFiles(data, name).certificate));
 
 /** What was made here, by the files. @throws AuthorityError `authority-awaits-import` */
 function modeOf(data: string): AuthorityMode {

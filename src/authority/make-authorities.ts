@@ -2,15 +2,17 @@ import { X509Certificate } from 'node:crypto';
 import { lint, lintSelfSigned } from '../policy/lints.ts';
 import { assembleCertificate, type Certificate, encodeTbsCertificate, parseCertificate } from '../x509/certificate.ts';
 import { type DistinguishedName, encodeDistinguishedName } from '../x509/distinguished-name.ts';
+import type { InformationAccess } from '../x509/extensions.ts';
 import { keyIdentifier, parseSubjectPublicKeyInfo } from '../x509/public-key.ts';
 import type { AuthorityMode } from './authority.ts';
-import { type CaRights, caExtensions, type IssuedBy, rightsExtensions } from './ca-extensions.ts';
+import { type CaRights, caExtensions, type IssuedBy, rightsExtensions, subjectKeyIdOf } from './ca-extensions.ts';
 import { Faults } from './errors.ts';
 import { certificationRequest } from './keys/certification-request.ts';
 import { fileSigningKey } from './keys/file.ts';
+import type { SigningKey } from './keys/signing-key.ts';
 import { generateKeyPair, type KeyPair } from './keys/generate.ts';
 import { ISSUING, ROOT } from './layout.ts';
-import type { CeremonySettings } from './options.ts';
+import type { AuthorityAlgorithm, CeremonySettings } from './options.ts';
 import { checkTrustPath } from './trust-path.ts';
 
 /** An authority that is not on disk yet: with its certificate, or with the request for one. */
@@ -22,21 +24,26 @@ export interface MadeAuthority {
   readonly request?: Uint8Array;
 }
 
-interface Circumstances {
+export interface Circumstances {
   /** Seconds since the epoch. */
   readonly now: number;
   readonly random: (size: number) => Uint8Array;
 }
 
-interface Certified extends MadeAuthority {
+/** Who signs it, and what goes into its certificate of that. */
+interface Issuer {
   readonly certificate: Certificate;
+  readonly signer: SigningKey;
+  readonly crlUrls: readonly string[];
+  readonly access: InformationAccess;
 }
 
-interface Plan {
+export interface Plan {
   readonly name: string;
   readonly subject: DistinguishedName;
   /** Seconds. */
   readonly lifetime: number;
+  readonly algorithm: AuthorityAlgorithm;
   readonly rights: CaRights;
 }
 
@@ -47,11 +54,13 @@ const UNLIMITED: CaRights = { pathLength: undefined, constraints: undefined };
 
 const MAKERS: Readonly<Record<AuthorityMode, (settings: CeremonySettings, at: Circumstances) => Promise<MadeAuthority[]>>> = {
   internal: async (settings, at) => {
-    const root = await makeCertified({ name: ROOT, subject: settings.rootName, lifetime: settings.rootLifetime, rights: UNLIMITED }, settings, at);
-    return [root, await makeCertified({ name: ISSUING, subject: settings.issuingName, lifetime: settings.issuingLifetime, rights: settings }, settings, at, root)];
+    const { algorithm, crlUrls, access } = settings;
+    const root = await makeCertified({ name: ROOT, subject: settings.rootName, lifetime: settings.rootLifetime, rights: UNLIMITED, algorithm }, at);
+    const issuer = { certificate: root.certificate, signer: fileSigningKey(root.pair.privateKey, { verifySignatures: true }), crlUrls, access };
+    return [root, await makeCertified({ name: ISSUING, subject: settings.issuingName, lifetime: settings.issuingLifetime, rights: settings, algorithm }, at, issuer)];
   },
   'self-signed': async (settings, at) => [
-    await makeCertified({ name: ISSUING, subject: settings.rootName, lifetime: settings.rootLifetime, rights: settings }, settings, at),
+    await makeCertified({ name: ISSUING, subject: settings.rootName, lifetime: settings.rootLifetime, rights: settings, algorithm: settings.algorithm }, at),
   ],
   external: async (settings) => {
     const pair = await generateKeyPair(settings.algorithm);
@@ -62,9 +71,13 @@ const MAKERS: Readonly<Record<AuthorityMode, (settings: CeremonySettings, at: Ci
 /** The authorities that the settings ask for, from the root down. @throws AuthorityError `ceremony-unverified` */
 export const makeAuthorities = (settings: CeremonySettings, at: Circumstances): Promise<MadeAuthority[]> => MAKERS[settings.mode](settings, at);
 
-async function makeCertified(plan: Plan, settings: CeremonySettings, { now, random }: Circumstances, issuer?: Certified): Promise<Certified> {
-  const pair = await generateKeyPair(settings.algorithm);
-  const signer = fileSigningKey((issuer?.pair ?? pair).privateKey, { verifySignatures: true });
+/**
+ * A new key and the certificate for it, signed by the issuer or by itself.
+ * @throws LintError, AuthorityError `ceremony-unverified`
+ */
+export async function makeCertified(plan: Plan, { now, random }: Circumstances, issuer?: Issuer): Promise<MadeAuthority & { readonly certificate: Certificate }> {
+  const pair = await generateKeyPair(plan.algorithm);
+  const signer = issuer?.signer ?? fileSigningKey(pair.privateKey, { verifySignatures: true });
   const publicKey = parseSubjectPublicKeyInfo(pair.publicKey.export({ type: 'spki', format: 'der' }));
   const subject = encodeDistinguishedName(plan.subject);
   const tbs = encodeTbsCertificate({
@@ -76,7 +89,7 @@ async function makeCertified(plan: Plan, settings: CeremonySettings, { now, rand
     notAfter: now + plan.lifetime - 1,
     subject,
     publicKey: publicKey.der,
-    extensions: caExtensions(publicKey, plan.rights, issuer === undefined ? undefined : issuedBy(issuer, settings)),
+    extensions: caExtensions(publicKey, plan.rights, issuer === undefined ? undefined : issuedBy(issuer)),
   });
   const linted = issuer === undefined ? lintSelfSigned(tbs) : lint(tbs, { issuer: issuer.certificate, publicKey: publicKey.der });
   const certificate = parseCertificate(assembleCertificate(tbs, signer.algorithm.der, await signer.sign(linted)));
@@ -84,8 +97,9 @@ async function makeCertified(plan: Plan, settings: CeremonySettings, { now, rand
   return { name: plan.name, pair, certificate };
 }
 
-function issuedBy({ certificate }: Certified, { crlUrls, access }: CeremonySettings): IssuedBy {
-  return { keyId: keyIdentifier(certificate.publicKey), crlUrls, access };
+function issuedBy({ certificate, crlUrls, access }: Issuer): IssuedBy {
+  // The one that it has, which somebody else may have made in another way (RFC 5280 4.2.1.1).
+  return { keyId: subjectKeyIdOf(certificate.extensions) ?? keyIdentifier(certificate.publicKey), crlUrls, access };
 }
 
 /** 28 bits of time in units of 16 s, then 128 random bits (RFC 5280 4.1.2.2). `now` in seconds. */

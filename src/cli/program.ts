@@ -7,6 +7,7 @@ import { addAuditVerify } from './audit/verify.ts';
 import { addBackup } from './backup/backup.ts';
 import { addAuthorityList } from './authority/list.ts';
 import { addAuthorityRevoke } from './authority/revoke.ts';
+import { addAuthorityImport, addAuthorityRoll } from './authority/roll.ts';
 import { addCertificatesList } from './certificates/list.ts';
 import { addCertificatesCampaigns } from './certificates/campaigns.ts';
 import { addCertificatesRelease } from './certificates/release.ts';
@@ -61,7 +62,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
   { name: 'certificates', about: 'issued certificates: list, show, revoke, release, have renewed early', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease, addCertificatesRenewSoon, addCertificatesCampaigns] },
-  { name: 'authority', about: 'the authorities: list, revoke', commands: [addAuthorityList, addAuthorityRevoke] },
+  { name: 'authority', about: 'the authorities: list, roll, revoke', commands: [addAuthorityList, addAuthorityRoll, addAuthorityImport, addAuthorityRevoke] },
   { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },
 ];

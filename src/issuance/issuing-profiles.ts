@@ -1,4 +1,5 @@
 import type { Authority, LoadedAuthorities } from '../authority/authority.ts';
+import { successorOf } from '../authority/succession.ts';
 import { type Profile, ProfileError } from '../policy/profile.ts';
 import type { IssuingProfile } from './context.ts';
 import { compileTemplate, type PublishedAt } from './template.ts';
@@ -26,7 +27,9 @@ export function issuingProfiles(
  * The authority that the profile names, or the issuing one. A CA certificate without a named issuer is signed by the root
  * where its key is here: the issuing authority's path length commonly allows no CA below it (RFC 5280 4.2.1.9).
  */
-function signerOf(profile: Profile, { all, issuing, root }: LoadedAuthorities): Authority | undefined {
-  if (profile.issuer !== undefined) return all.find(({ name, canSign }) => name === profile.issuer && canSign);
+function signerOf(profile: Profile, authorities: LoadedAuthorities): Authority | undefined {
+  const { all, issuing, root } = authorities;
+  const issuer = profile.issuer === undefined ? undefined : successorOf(authorities, profile.issuer);
+  if (issuer !== undefined) return all.find(({ name, canSign }) => name === issuer && canSign);
   return profile.authority && root.canSign ? root : issuing;
 }

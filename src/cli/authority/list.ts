@@ -14,7 +14,7 @@ export function addAuthorityList(parent: Command, context: Context): void {
       const page = await withClient(context, options, (client) => client.listAuthorities(), { kind: 'none' });
       writePage(context, options.json, page, [
         { head: 'NAME', cell: ({ name }) => name },
-        { head: 'STATE', cell: ({ revocation, signs }) => (revocation !== undefined ? `revoked, ${revocation.reason}` : signs ? 'signs' : 'key elsewhere') },
+        { head: 'STATE', cell: ({ revocation, signs, state, issuesFrom }) => (revocation !== undefined ? `revoked, ${revocation.reason}` : `${issuesFrom === undefined ? state : `issues from ${showTime(issuesFrom)}`}${signs ? '' : ', key elsewhere'}`) },
         { head: 'ENDS', cell: ({ notAfter }) => showTime(notAfter) },
         { head: 'SUBJECT', cell: ({ subject }) => subject },
       ], 'There are no authorities.');

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { authoritiesFolder, authorityFiles } from '../../authority/layout.ts';
+import { authoritiesFolder, authorityFiles, ISSUING } from '../../authority/layout.ts';
 import { showSpan } from '../text.ts';
 import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
 
@@ -49,7 +49,7 @@ function authorities({ data, context }: Patient): Finding {
   if (names.length === 0) return fail(`none in ${data}`, 'make them with \'chancery init\'');
   const waiting = names.filter((name) => !existsSync(authorityFiles(data, name).certificate));
   if (waiting.length > 0) {
-    return warn(`${waiting.join(', ')} waits for another CA's signature`, `have ${authorityFiles(data, waiting[0] ?? '').request} signed, then 'chancery init --import'`);
+    return warn(`${waiting.join(', ')} waits for another CA's signature`, `have ${authorityFiles(data, waiting[0] ?? '').request} signed, then 'chancery ${waiting[0] === ISSUING ? 'init --import' : `authority import ${waiting[0] ?? ''}`}'`);
   }
   return endsOf(names.map((name) => ({ name, path: authorityFiles(data, name).certificate })), context.now(), 'make a new one in time: all that it signed ends with it');
 }

@@ -1,5 +1,7 @@
 import { Type } from 'typebox';
-import type { Authority } from '../../authority/authority.ts';
+import type { Authority, LoadedAuthorities } from '../../authority/authority.ts';
+import type { Reign } from '../../authority/succession.ts';
+import { ROOT } from '../../authority/layout.ts';
 import { Refused } from '../../errors.ts';
 import { requesterKey } from '../../identity/identity.ts';
 import { type AuthorityRevocationContext, authorityRevocation, revokeAuthority } from '../../revocation/revoke-authority.ts';
@@ -15,12 +17,16 @@ import { bearer, bodyMayBeAbsent, closed, nobody, oneOf, problems, Time } from '
 
 export interface AuthorityRoutes {
   readonly authorities: readonly Authority[];
+  readonly succession: LoadedAuthorities['succession'];
+  readonly issuing: Pick<Authority, 'name'>;
   readonly publishedAt: (authority: string) => PublishedAt;
   readonly chainOf: ChainOf;
   readonly publish: (authority: Authority, actor: string) => Promise<Publication>;
   readonly authentication: Authentication;
   readonly revocation: AuthorityRevocationContext;
 }
+
+const STATES = ['root', 'issuing', 'next', 'former'] as const;
 
 export const AuthorityView = Type.Object({
   name: Type.String(),
@@ -35,6 +41,8 @@ export const AuthorityView = Type.Object({
   notBefore: Time,
   notAfter: Time,
   rootDigest: Type.String({ description: 'SHA-256 of the root certificate, hex' }),
+  state: oneOf(STATES, 'What it signs: certificates of authorities (root), certificates now (issuing), from `issuesFrom` on (next), or none any more (former: it keeps its CRL and OCSP)'),
+  issuesFrom: Type.Optional(Time),
   revocation: Type.Optional(Type.Object({ at: Time, reason: Type.String() }, { ...closed, description: 'By the authority above it, as far as that one\'s revocations are known here; it issues nothing any more' })),
 }, { ...closed, $id: 'Authority' });
 
@@ -45,7 +53,7 @@ const RevokeBody = Type.Object({ reason: Type.Optional(oneOf(PERMANENT_REASONS, 
 const NameParameter = Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
 
 /** `/v1/authorities`: who signs here. */
-export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, publish, authentication, revocation }: AuthorityRoutes): void {
+export function authorityRoutes(app: App, { authorities, succession, issuing, publishedAt, chainOf, publish, authentication, revocation }: AuthorityRoutes): void {
   const named = (name: string): Authority => {
     const authority = authorities.find((candidate) => candidate.name === name);
     if (authority === undefined) throw new Refused('not-found', `There is no authority ${JSON.stringify(name)}; expected one of ${authorities.map((each) => each.name).join(', ')}.`);
@@ -61,8 +69,16 @@ export function authorityRoutes(app: App, { authorities, publishedAt, chainOf, p
       crl, ocsp, issuers,
       notBefore: secondsToIso(authority.certificate.notBefore), notAfter: secondsToIso(authority.certificate.notAfter),
       rootDigest: authority.rootDigest,
+      ...stateOf(authority),
       ...(revoked === undefined ? {} : { revocation: { at: secondsToIso(revoked.at), reason: revoked.reason } }),
     };
+  };
+
+  const stateOf = ({ name }: Authority): { readonly state: (typeof STATES)[number]; readonly issuesFrom?: string } => {
+    if (name === issuing.name) return { state: 'issuing' };
+    const at = succession.findIndex((reign) => reign.name === name);
+    if (at > succession.findIndex((reign) => reign.name === issuing.name)) return { state: 'next', issuesFrom: secondsToIso((succession[at] as Reign).from) };
+    return { state: name === ROOT ? 'root' : 'former' };
   };
 
   app.get('/v1/authorities', {

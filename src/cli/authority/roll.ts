@@ -1,0 +1,110 @@
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { AUTHORITY_ALGORITHMS, type AuthorityAlgorithm } from '../../authority/options.ts';
+import { parseDuration } from '../../config/duration.ts';
+import type { Rolled } from '../../roll.ts';
+import { durationArgument, JSON_OPTION, timeArgument, withExamples } from '../arguments.ts';
+import type { Context } from '../context.ts';
+import { startProgress } from '../progress.ts';
+import { writeResult } from '../result.ts';
+import { DATA_OPTION, type PlaceOptions, readConfig } from '../settings.ts';
+import { fields, printable, showTime, type Style } from '../text.ts';
+
+interface RollOptions extends PlaceOptions {
+  readonly at: string;
+  readonly algorithm?: AuthorityAlgorithm;
+  readonly subject?: string;
+  readonly lifetime?: string;
+  readonly request?: true;
+  readonly force?: true;
+  readonly json?: boolean;
+}
+
+const ABOUT = `Put another authority in the place of the one that issues: a new key, and a certificate for it signed by the root, with the same rights.
+From the stated moment on it signs what is issued; the present one keeps its CRL and OCSP until its own certificate ends. Processes that
+serve from this data folder find it by themselves; give each other replica the new folder before that moment.`;
+
+/** `authority roll`. */
+export function addAuthorityRoll(parent: Command, context: Context): void {
+  const command = parent.command('roll')
+    .summary('put another authority in the place of the one that issues')
+    .description(ABOUT)
+    .argument('<name>', 'the authority that issues now')
+    .addOption(at(context))
+    .addOption(new Option('--algorithm <algorithm>', 'the new key (as the present one)').choices(AUTHORITY_ALGORITHMS))
+    .option('--subject <name>', 'the new authority\'s name (the present one\'s, with G2 after it)')
+    .option('--lifetime <duration>', 'its life (as long as the present one\'s, and no longer than the root\'s)', durationArgument)
+    .option('--request', 'make a CSR for whoever holds the root\'s key; take what comes back with authority import')
+    .option('--force', 'mode self-signed: a new trust anchor is meant')
+    .option(...DATA_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (name: string, options: RollOptions) => {
+      const settings = await readConfig(context, options);
+      const { rollAuthority } = await import('../../roll.ts');
+      const { algorithm, subject, request, force, lifetime } = options;
+      const progress = startProgress(context, 'making a key');
+      const rolled = await rollAuthority(name, {
+        from: seconds(options.at), algorithm, subject, request, force, lifetime: lifetime === undefined ? undefined : parseDuration(lifetime),
+      }, settings, context.now).finally(progress.end);
+      writeResult(context, options.json, rolled, (paint) => show(rolled, paint));
+    });
+  withExamples(command, [
+    ['another key in an hour', 'chancery authority roll issuing'],
+    ['by another algorithm, at night', 'chancery authority roll issuing --algorithm P-384 --at 2027-01-01T02:00:00Z'],
+    ['the root\'s key is elsewhere', 'chancery authority roll issuing --request'],
+  ]);
+}
+
+interface ImportOptions extends PlaceOptions {
+  readonly at: string;
+  readonly root?: string;
+  readonly json?: boolean;
+}
+
+/** `authority import`. */
+export function addAuthorityImport(parent: Command, context: Context): void {
+  const command = parent.command('import')
+    .summary('take the certificate that another CA made of a rolled authority\'s CSR')
+    .description('Check and install what another CA made of the CSR of authority roll --request; from the stated moment on that authority issues.')
+    .argument('<name>', 'the authority that waits: issuing-2')
+    .argument('<file>', 'the signed certificate and its chain (PEM, or PKCS#7 as .p7b)')
+    .addOption(at(context))
+    .option('--root <file>', 'the root, where the file does not hold it')
+    .option(...DATA_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (name: string, file: string, options: ImportOptions) => {
+      const settings = await readConfig(context, options);
+      const { importRolled } = await import('../../roll.ts');
+      const rolled = await importRolled(name, { chain: resolve(file), root: options.root === undefined ? undefined : resolve(options.root), from: seconds(options.at) }, settings, context.now);
+      writeResult(context, options.json, rolled, (paint) => show(rolled, paint));
+    });
+  withExamples(command, [['what the other CA sent back', 'chancery authority import issuing-2 issuing-2.p7b --at 1d']]);
+}
+
+const at = (context: Context): Option => new Option('--at <time>', 'when it begins to issue: a time, or a span from now')
+  .argParser((text) => {
+    const time = timeArgument(context.now, 'future')(text);
+    // What was now when it was read has passed by a moment.
+    if (Date.parse(time) < context.now() - PASSED) throw new InvalidArgumentError('Expected a moment to come, or a span such as 0s for at once.');
+    return time;
+  })
+  .default(new Date(context.now() + 3_600_000).toISOString(), '1h');
+
+const PASSED = 60_000;
+
+const seconds = (time: string): number => Math.ceil(Date.parse(time) / 1000);
+
+function show({ name, follows, folder, from, notAfter, request, notes = [] }: Rolled, paint: (style: Style, text: string) => string): string {
+  const next = request === undefined
+    ? `${follows} keeps its CRL and OCSP. Certificates that it signed stay good; a renewal campaign lets them follow in time.`
+    : `Have ${request} signed by the other CA, then: chancery authority import ${name} FILE`;
+  return `${fields([
+    ['authority', name],
+    ['follows', follows],
+    ['issues from', from === undefined ? undefined : showTime(from)],
+    ['ends', notAfter === undefined ? undefined : showTime(notAfter)],
+    ['folder', folder],
+    ['request', request],
+    ...notes.map((note) => ['note', note] as const),
+  ], paint)}\n${printable(next)}\n`;
+}

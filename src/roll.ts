@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { refuse } from './authority/errors.ts';
+import { importChain } from './authority/import.ts';
+import { prepareRoll, type RollOptions } from './authority/roll.ts';
+import { successionOf } from './authority/succession.ts';
+import type { Config } from './config/config.ts';
+import { requesterKey } from './identity/identity.ts';
+import { CEREMONY } from './operator-certificate.ts';
+import { openCore } from './service.ts';
+import type { Certificate } from './x509/certificate.ts';
+
+/** What came of a roll: who issues since when, or what must be signed before. */
+export interface Rolled {
+  readonly name: string;
+  readonly follows: string;
+  readonly folder: string;
+  /** ISO 8601. */
+  readonly from?: string;
+  readonly notAfter?: string;
+  readonly request?: string;
+  readonly notes?: readonly string[];
+}
+
+/**
+ * Makes the authority that takes the present one's place. Processes that serve find it by themselves.
+ * @param name the authority that is to be rolled, which must be the one that issues
+ * @throws AuthorityError, StoreUnavailable
+ */
+export async function rollAuthority(name: string, options: Omit<RollOptions, 'data' | 'passphrase' | 'now' | 'random'>, config: Config, clock: () => number): Promise<Rolled> {
+  const core = await openCore(config, clock);
+  try {
+    const { authorities, store } = core;
+    const current = authorities.issuing.name;
+    if (name !== current) refuse('roll-refused', `is not the authority that issues; that is ${current}`, name);
+    const roll = await prepareRoll(authorities, { ...options, data: config.data, passphrase: config.authority.passphrase, now: Math.floor(clock() / 1000), random: randomBytes });
+    try {
+      // Before it is there: the root has signed, whatever happens now.
+      const what = roll.certificate === undefined ? { waits: true } : certificateDetails(roll.certificate, roll.from);
+      await store.audit.append([{ time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: roll.name, details: { follows: roll.follows, ...what } }]);
+      roll.put();
+    } finally {
+      roll.forget();
+    }
+    const { follows, folder, certificate, request } = roll;
+    return { name: roll.name, follows, folder, ...(request === undefined ? {} : { request }), ...(certificate === undefined ? {} : { from: iso(roll.from), notAfter: iso(certificate.notAfter) }) };
+  } finally {
+    await core.store.close();
+  }
+}
+
+/**
+ * Takes what another CA signed for an authority that `rollAuthority` made the CSR for.
+ * @throws AuthorityError with every fault of the chain
+ */
+export async function importRolled(name: string, files: { readonly chain: string; readonly root: string | undefined; readonly from: number }, config: Config, clock: () => number): Promise<Rolled> {
+  const { data } = config;
+  const from = Math.max(files.from, Math.floor(clock() / 1000));
+  const { certificate, notes } = await importChain({
+    data, passphrase: config.authority.passphrase, chain: readFileSync(files.chain), clock: () => Math.floor(clock() / 1000), rolled: { name, from },
+    ...(files.root === undefined ? {} : { root: readFileSync(files.root) }),
+  });
+  const core = await openCore(config, clock);
+  try {
+    const succession = successionOf(data, config.authority.issuing);
+    const reign = succession.find((one) => one.name === name);
+    const follows = succession[succession.findIndex((one) => one.name === name) - 1]?.name ?? '';
+    await core.store.audit.append([{ time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: name, details: { follows, ...certificateDetails(certificate, reign?.from ?? from) } }]);
+    return { name, follows, folder: `${data}/authorities/${name}`, from: iso(reign?.from ?? from), notAfter: iso(certificate.notAfter), ...(notes.length === 0 ? {} : { notes }) };
+  } finally {
+    await core.store.close();
+  }
+}
+
+const certificateDetails = ({ serial, notAfter }: Certificate, from: number): Record<string, string | number> => ({ serial, notAfter, from });
+
+const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
