@@ -77,7 +77,7 @@ const PURE_NODE: Readonly<Record<string, readonly string[]>> = {
   'node:crypto': ['createHash', 'createPublicKey', 'createVerify', 'verify', 'timingSafeEqual', 'KeyObject', 'SignKeyObjectInput', 'constants', 'checkPrimeSync', 'JsonWebKey', 'hash'],
   'node:net': ['isIP', 'isIPv4', 'isIPv6'],
   'node:url': ['domainToASCII', 'domainToUnicode'],
-  tldts: ['getPublicSuffix'],
+  tldts: ['getPublicSuffix', 'parse'],
 };
 const PURE_ROOMS = ['x509', 'policy'];
 

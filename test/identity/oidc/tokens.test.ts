@@ -154,7 +154,7 @@ t.test('what is no token in its one spelling is refused', async (t) => {
 t.test('whatever is sent ends in a clear refusal', async (t) => {
   const good = signed({});
   const refusedOrGood = async (text: string): Promise<boolean> => text === good || reader.identify(text).then(() => false, (error: unknown) => error instanceof Refused || (error instanceof TypeError && error.message.startsWith('no token')));
-  const letter = fc.constantFrom(...'ABab01_-.=+/ ');
+  const letter = fc.constantFrom('A', 'B', 'a', 'b', '0', '1', '_', '-', '.', '=', '+', '/', ' ');
   await fc.assert(fc.asyncProperty(fc.nat(good.length - 1), letter, fc.constantFrom(0, 1), async (at, char, replaced) => refusedOrGood(good.slice(0, at) + char + good.slice(at + replaced))), { numRuns: 300 });
   // Of good octets the last character of a part may have a second spelling, which is refused; whole values of all kinds are, too.
   await fc.assert(fc.asyncProperty(fc.object(), fc.object(), async (header, claims) => refusedOrGood(signed(header, claims))), { numRuns: 200 });
