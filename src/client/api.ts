@@ -38,7 +38,7 @@ type Good = 200 | 201 | 202;
 export type ReplyOf<M extends Method, P extends PathWith<M>, O = Operation<M, P>> = O extends { readonly responses: infer R } ? Json<R[keyof R & Good]> : never;
 
 /** Calls that need nothing may be made without a third argument. */
-export type CallArguments<M extends Method, P extends PathWith<M>> = Record<never, never> extends CallOf<M, P> ? [call?: CallOf<M, P>] : [call: CallOf<M, P>];
+export type CallArguments<M extends Method, P extends PathWith<M>> = object extends CallOf<M, P> ? [call?: CallOf<M, P>] : [call: CallOf<M, P>];
 
 /** Any call of the API that answers in JSON. Rejects with Failure (connection, reply) or ProblemFailure (refusal). */
 export type CallApi = <M extends Method, P extends PathWith<M>>(method: M, path: P, ...call: CallArguments<M, P>) => Promise<ReplyOf<M, P>>;

@@ -130,7 +130,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     }
   }
 
-  const json = async <T>(method: string, path: string, call: Call = {}): Promise<T> => bodyOf<T>(url, await send(method, path, call));
+  const json = async <T>(method: string, path: string, call: Call = {}): Promise<T> => bodyOf(url, await send(method, path, call)) as T;
 
   async function page<T extends PageReply<unknown>>(path: string, query: Query): Promise<T> {
     const reply = await json<T>('GET', path, { query, repeatable: true });
@@ -146,14 +146,13 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     });
   };
 
-  const read = <T>(path: string): Promise<T> => json<T>('GET', path, { repeatable: true });
-
   return {
     url,
     serial,
     call,
-    createRequest: (question) => json('POST', '/v1/requests', { body: question, repeatable: true }),
-    renew: (question) => json('POST', '/v1/renewals', { body: question, repeatable: true }),
+    // Without dryRun the answer is a request.
+    createRequest: (question) => call('post', '/v1/requests', { body: question, idempotencyKey: randomUUID() }) as Promise<RequestReply>,
+    renew: (question) => call('post', '/v1/renewals', { body: question, idempotencyKey: randomUUID() }),
     getRequest: (id, wait) => call('get', '/v1/requests/{id}', { path: { id }, ...(wait === undefined ? {} : { wait }) }),
     listRequests: (query) => page('/v1/requests', query),
     decideRequest: (id, decision, reason) => json('POST', `/v1/requests/${encodeURIComponent(id)}/${decision}`, { body: { reason } }),
@@ -164,7 +163,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     releaseCertificate: (serial) => call('post', '/v1/certificates/{serial}/release', { path: { serial }, body: {} }),
     renewalInfo: async (serial) => {
       const reply = await send('GET', `/v1/certificates/${encodeURIComponent(serial)}/renewal-info`, { repeatable: true });
-      return { ...bodyOf<RenewalInfoReply>(url, reply), retryAfter: retryAfter(reply) };
+      return { ...(bodyOf(url, reply) as RenewalInfoReply), retryAfter: retryAfter(reply) };
     },
     createRenewalCampaign: (campaign) => call('post', '/v1/renewal-campaigns', { body: campaign, idempotencyKey: randomUUID() }),
     listRenewalCampaigns: () => page('/v1/renewal-campaigns', {}),
@@ -178,14 +177,14 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     revokeAcmeAccount: (id) => call('post', '/v1/acme/accounts/{id}/revoke', { path: { id }, body: {} }),
     listAcmeOrders: (query) => page('/v1/acme/orders', query),
     getAcmeOrder: (id) => call('get', '/v1/acme/orders/{id}', { path: { id } }),
-    registerSwarm: (swarm) => json('POST', '/v1/swarms', { body: swarm, repeatable: true }),
+    registerSwarm: (swarm) => call('post', '/v1/swarms', { body: swarm, idempotencyKey: randomUUID() }),
     listSwarms: (query) => page('/v1/swarms', query),
-    unregisterSwarm: (clusterId, root) => json('DELETE', `/v1/swarms/${encodeURIComponent(clusterId)}`, { query: { root } }),
-    openSwarmGrace: (clusterId, duration) => json('POST', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`, { body: duration === undefined ? {} : { for: duration } }),
-    closeSwarmGrace: (clusterId) => json('DELETE', `/v1/swarms/${encodeURIComponent(clusterId)}/grace`),
+    unregisterSwarm: (clusterId, root) => call('delete', '/v1/swarms/{clusterId}', { path: { clusterId }, query: root === undefined ? {} : { root } }),
+    openSwarmGrace: (clusterId, duration) => call('post', '/v1/swarms/{clusterId}/grace', { path: { clusterId }, body: duration === undefined ? {} : { for: duration } }),
+    closeSwarmGrace: (clusterId) => call('delete', '/v1/swarms/{clusterId}/grace', { path: { clusterId } }),
     revokeToken: (id) => call('delete', '/v1/tokens/{id}', { path: { id } }),
     listAttestations: (query) => page('/v1/attestations', query),
-    releaseAttestation: (id) => json('DELETE', `/v1/attestations/${encodeURIComponent(id)}`),
+    releaseAttestation: (id) => call('delete', '/v1/attestations/{id}', { path: { id } }),
     createApiKey: (key) => call('post', '/v1/api-keys', { body: key, idempotencyKey: randomUUID() }),
     listApiKeys: (query) => page('/v1/api-keys', query),
     revokeApiKey: (id) => call('delete', '/v1/api-keys/{id}', { path: { id } }),
@@ -211,11 +210,11 @@ const filled = (template: string, parameters: Readonly<Record<string, string>>):
   template.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(parameters[name] ?? '').replace(/^\.{1,2}$/, (dots) => dots.replaceAll('.', '%2E')));
 
 /** What a good reply says; a refusal is thrown. */
-function bodyOf<T>(url: URL, reply: Reply): T {
+function bodyOf(url: URL, reply: Reply): object {
   const body = parseJson(reply);
   if (reply.status >= 200 && reply.status < 300) {
     if (typeof body !== 'object' || body === null) throw notChancery(url, reply);
-    return body as T;
+    return body;
   }
   throw new ProblemFailure(toProblem(reply.status, body), retryAfter(reply));
 }

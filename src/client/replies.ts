@@ -20,24 +20,12 @@ export type TokenReply = Schemas['Token'];
 
 export type ApiKeyReply = Schemas['ApiKey'];
 
-export interface SwarmReply {
-  readonly clusterId: string;
-  readonly roots: readonly { readonly digest: string; readonly subject: string; readonly notAfter: string; readonly addedAt: string; readonly addedBy: string }[];
-  readonly graceUntil?: string;
-  readonly graceBy?: string;
-}
+export type SwarmReply = Schemas['Swarm'];
 
 export type EabKeyReply = Schemas['EabKey'];
 
 /** A node that may prove what it is once, and has. */
-export interface AttestedNodeReply {
-  readonly id: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly keyHash: string;
-  readonly claimedAt: string;
-  readonly token: string;
-}
+export type AttestedNodeReply = Schemas['AttestedNode'];
 
 export type AcmeAccountReply = Schemas['AcmeAccount'];
 

@@ -67,7 +67,7 @@ async function choose(context: Context, client: ChanceryClient, { requester, pro
   const progress = startProgress(context, 'looking');
   // Without the one that we ask with the rest would be refused; without the service's own nobody could ask. Each may be revoked by its serial.
   const isSpared = ({ serial, requester: by }: CertificateReply): boolean => serial === client.serial || (by?.kind === 'service' && profile === undefined);
-  const isWithin = ({ issuedAt = '' }: CertificateReply): boolean =>
+  const isWithin = ({ issuedAt }: CertificateReply): boolean =>
     (issuedBefore === undefined || Date.parse(issuedAt) < Date.parse(issuedBefore)) && (issuedAfter === undefined || Date.parse(issuedAt) >= Date.parse(issuedAfter));
   try {
     let cursor: string | undefined;

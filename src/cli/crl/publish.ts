@@ -15,7 +15,7 @@ export function addCrlPublish(parent: Command, context: Context): void {
       const crl = await withClient(context, options, (client) => client.publishCrl(options.authority));
       writeResult(context, options.json, crl, (paint) => fields([
         ['authority', options.authority],
-        ['number', crl.number === undefined ? undefined : String(crl.number)],
+        ['number', crl.number],
         ['this update', showTime(crl.thisUpdate)],
         ['next update', showTimeFrom(context.now(), crl.nextUpdate)],
       ], paint));
