@@ -111,7 +111,7 @@ function hostsOf(members: Members): readonly string[] | undefined {
   if (hostname !== undefined) return hostname.split(',').map((host) => host.trim()).filter((host) => host !== '');
   if (hosts === undefined || hosts === null) return undefined;
   if (!Array.isArray(hosts) || hosts.length > MOST_HOSTS || !hosts.every((host) => typeof host === 'string')) throw badCall('"hosts" is no list of texts');
-  return hosts.length === 0 ? undefined : hosts as string[];
+  return hosts.length === 0 ? undefined : hosts;
 }
 
 function subjectOf(value: unknown): Subject | undefined {

@@ -1,6 +1,8 @@
-import type { SignRequest } from '../cfssl/sign-request.ts';
+import type { NameParts, SignRequest } from '../cfssl/sign-request.ts';
 import type { AskedSubject } from '../issuance/input.ts';
 import { ID, MANAGER, SWARM_CA, WORKER } from './swarm.ts';
+
+const NOTHING: NameParts = { C: '', ST: '', L: '', O: '', OU: '', SerialNumber: '' };
 
 /** What a manager asks for, as it will be in the certificate. */
 export interface NodeRequest {
@@ -21,7 +23,7 @@ export function readNodeRequest(wanted: SignRequest, clusterId: string, profile:
   if (label !== undefined) faults.push('a label; expected none');
   if ([wanted.validity, wanted.notBefore, wanted.notAfter].some((value) => value !== undefined)) faults.push('a life of its own; the profile says how long nodes\' certificates live');
   const { CN: id = '', names = [], SerialNumber = '' } = subject ?? {};
-  const [{ O = '', OU: role = '', ...others } = {}, ...more] = names;
+  const [{ O, OU: role, ...others } = NOTHING, ...more] = names;
   if (more.length > 0 || SerialNumber !== '' || Object.values(others).some((value) => value !== '')) faults.push('a subject with more than CN, OU and O');
   if (!ID.test(id)) faults.push(`common name ${JSON.stringify(id.slice(0, 64))}; expected the id of a node`);
   if (O !== clusterId) faults.push(`organization ${JSON.stringify(O.slice(0, 64))}; expected ${clusterId}, the swarm of the manager who asks`);
