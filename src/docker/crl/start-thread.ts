@@ -40,6 +40,7 @@ export function startCrlThread(settings: WatchSettings, { learn, tell }: CrlThre
     });
     thread.on('error', (error) => tell('error', 'thread', `the watch of the CRLs failed: ${error.message}`));
     thread.on('exit', () => {
+      worker = undefined;
       if (stopping) return;
       deaths = performance.now() - began > LASTED ? 1 : deaths + 1;
       timer = setTimeout(start, backOff(deaths, MOST_PAUSE, Math.random));
