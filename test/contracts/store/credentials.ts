@@ -10,7 +10,7 @@ interface Record {
 /** Tokens and API keys have the same rules: each test is run for both. */
 const KINDS = {
   tokens: {
-    sample: (id?: string): Record => token({ ...(id === undefined ? {} : { id }), profiles: ['node', 'client'], maxValidity: 60, note: 'for the web' }),
+    sample: (id?: string): Record => token({ ...(id === undefined ? {} : { id }), profiles: ['node', 'client'], maxValidity: 60, note: 'for the web', attested: { name: 'aws/1/i-1', proof: 'an instance', keyHash: 'ab'.repeat(32) } }),
     create: async (store: Store, of: Record, over: Claim | undefined, audit: readonly AuditDraft[], now = NOW) => {
       const created = await store.tokens.create(of as never, over, audit, now);
       return created.outcome === 'exists' ? { outcome: 'exists', record: created.token } : created;
