@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { JsonError, parseStrictJson } from '../../strict-json.ts';
 import { type Algorithm, ALGORITHMS, isAlgorithm, type KeyKind } from './algorithms.ts';
 
@@ -60,14 +60,18 @@ function issuerKey(value: unknown): IssuerKey | undefined {
   if (kind === undefined || !forSignatures || PRIVATE.some((name) => Object.hasOwn(jwk, name))) return undefined;
   if (alg !== undefined && !(isAlgorithm(alg) && ALGORITHMS[alg].kty === kty)) return undefined;
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MOST_KID)) return undefined;
-  const key = imported(jwk as JsonWebKey);
+  const key = imported(jwk);
   return key === undefined ? undefined : { kid, kind, alg, key };
 }
 
+const NUMBERS = ['kty', 'crv', 'n', 'e', 'x', 'y'];
+
 /** Undefined where the numbers are no key: off the curve, too short, too long. */
-function imported({ kty, crv, n, e, x, y }: JsonWebKey): KeyObject | undefined {
+function imported(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
   try {
-    const key = createPublicKey({ key: { kty, crv, n, e, x, y } as JsonWebKey, format: 'jwk' });
+    const numbers: Record<string, string> = {};
+    for (const name of NUMBERS) if (typeof jwk[name] === 'string') numbers[name] = jwk[name];
+    const key = createPublicKey({ key: numbers, format: 'jwk' });
     const { modulusLength: bits = BITS.least, publicExponent: exponent = 65_537n } = key.asymmetricKeyDetails ?? {};
     return bits < BITS.least || bits > BITS.most || exponent < 3n || exponent > 0xffff_ffffn ? undefined : key;
   } catch {
