@@ -1,4 +1,5 @@
 import type { Identity } from '../identity/identity.ts';
+import type { Approvals } from '../policy/approvals.ts';
 import type { Name } from '../policy/name-pattern.ts';
 import type { RevocationReason } from '../x509/revocation-reason.ts';
 
@@ -72,6 +73,12 @@ export interface RequestRecord {
   readonly csr?: Uint8Array;
   /** While waiting: what the certificate is to say, as it was settled when it was asked for. */
   readonly subject?: { readonly names: readonly Name[]; readonly commonName?: string; readonly organization?: string; readonly organizationalUnit?: string };
+  /** While waiting: which operators' approvals it needs, and has; absent where it is one, by any but who asked. */
+  readonly approvals?: Approvals;
+  /** While waiting: asked for by an operator, who takes over what others hold. */
+  readonly takesOver?: true;
+  /** Of a renewal, where names or keys belong to somebody: whose they are, as `kind:name`; the requester's where absent. */
+  readonly owner?: string;
   /** While approved: the exact TBSCertificate. */
   readonly tbs?: Uint8Array;
   /** When issued: the certificate, DER. */

@@ -12,11 +12,12 @@ import type { ApiKeyRecord, TokenRecord } from './store.ts';
 const RANK: Readonly<Record<RequestState, number>> = { pending: 0, approved: 1, issued: 2, denied: 2, failed: 2 };
 
 /**
- * Issued, denied and failed stand; approved replaces pending. Of the same certificate, revoked wins, but for a hold: it may have been
+ * Issued, denied and failed stand; approved replaces pending; of two that wait, the one that changed last stands. Of the same certificate, revoked wins, but for a hold: it may have been
  * released since, which the latest change of its serial tells (`PortableItem` revocation).
  */
 export function forwardRecord(present: RequestRecord, other: RequestRecord): RequestRecord | undefined {
   if (RANK[other.state] > RANK[present.state]) return other;
+  if (present.state === 'pending' && other.state === 'pending') return other.updatedAt > present.updatedAt ? other : undefined;
   if (present.state !== 'issued' || other.state !== 'issued' || other.revocation === undefined) return undefined;
   if (other.revocation.reason === 'certificateHold') return undefined;
   const revocation = revise(present.revocation, other.revocation);

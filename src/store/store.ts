@@ -2,7 +2,7 @@ import type { AuditDraft, AuditEntry } from '../audit/entry.ts';
 import type { RequestRecord, RequestState, Revocation } from '../issuance/request.ts';
 import type { CredentialRecord, Scope } from '../identity/identity.ts';
 import type { CrlStore, EncodeEntry } from './crl-store.ts';
-import type { ObjectStore } from './objects.ts';
+import type { ObjectChange, ObjectKey, ObjectStore } from './objects.ts';
 
 /**
  * The store's contract, with that of revocations and CRLs in `crl-store.ts`. Its obligations, the same for every implementation (test/contracts/store.ts proves them):
@@ -83,6 +83,8 @@ export interface Acceptance {
   /** Counts one use of the token; the same `csrDigest` finds the first request, for as long as the token's record lives. */
   readonly token?: { readonly id: string; readonly csrDigest: string };
   readonly quota?: QuotaClaim;
+  /** Objects that change in the same step. */
+  readonly objects?: readonly ObjectChange[];
   /** By which record the requester was known, where it was read a while ago: it must still be there, not be revoked, and not be over. */
   readonly guard?: CredentialRecord;
   readonly audit: readonly AuditDraft[];
@@ -103,7 +105,14 @@ export type AcceptOutcome =
   | { readonly outcome: 'quota-exceeded'; readonly retryAfter: number }
   | { readonly outcome: 'key-blocked' }
   /** The record's id is taken. Draw another serial. */
-  | { readonly outcome: 'serial-taken' };
+  | { readonly outcome: 'serial-taken' }
+  /** An object has another version than was expected. Nothing was written. */
+  | Superseded;
+
+export interface Superseded {
+  readonly outcome: 'superseded';
+  readonly of: ObjectKey;
+}
 
 export interface RequestFilter {
   readonly state?: RequestState;
@@ -119,21 +128,30 @@ export type TransitionOutcome =
   | { readonly outcome: 'unknown' }
   /** The record is in another state than `from`; this is how it stands. */
   | { readonly outcome: 'moved-on'; readonly record: RequestRecord }
-  | { readonly outcome: 'key-blocked' };
+  | { readonly outcome: 'key-blocked' }
+  | Superseded;
 
 export interface RequestStore {
   /**
    * Writes a new request with its claims, token use, quota count, indexes and audit entries, atomically.
    * Checked in this order, within the same atomic step: guard (`identity-gone`), token use by the same CSR (`exists`), claims (`exists`, `conflict`),
-   * token uses left (`token-exhausted`), quota, blocked key, serial. A `denied` record counts no use and no quota, and takes no claim.
+   * token uses left (`token-exhausted`), quota, blocked key, serial and objects (`superseded`). A `denied` record counts no use and no quota, and takes no claim.
    */
   accept(acceptance: Acceptance): Promise<AcceptOutcome>;
   get(id: string): Promise<RequestRecord | undefined>;
   /** The live request of a claim or of a token use, if any: the cheap look before work is done. Same rules as `accept`. */
   find(keys: { readonly claims: readonly string[]; readonly token?: { readonly id: string; readonly csrDigest: string } }, now: number):
     Promise<{ readonly record: RequestRecord; readonly fingerprint: string } | undefined>;
-  /** Replaces the record if it is still in state `from`; refuses a state that TRANSITIONS does not allow, and (towards `approved` or `issued`) a blocked key. */
-  transition(from: RequestState, record: RequestRecord, audit: readonly AuditDraft[]): Promise<TransitionOutcome>;
+  /**
+   * Replaces the record if it is still in state `from`; refuses a state that TRANSITIONS does not allow, and (towards `approved` or `issued`) a blocked key.
+   * With objects that change in the same step (`superseded`).
+   */
+  transition(from: RequestState, record: RequestRecord, audit: readonly AuditDraft[], objects?: readonly ObjectChange[]): Promise<TransitionOutcome>;
+  /**
+   * Replaces a waiting request by another form of it, which waits too: what it waits for, and what is settled of that. Only if it is still
+   * exactly as it was `seen`, as this store told it; otherwise `moved-on`, with how it stands, waiting or not.
+   */
+  amend(seen: RequestRecord, record: RequestRecord, audit: readonly AuditDraft[]): Promise<TransitionOutcome>;
   /** Newest first. */
   list(filter: RequestFilter, page: PageQuery): Promise<Page<RequestRecord>>;
   /** How many uses of the quota's current window are taken. */

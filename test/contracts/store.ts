@@ -11,13 +11,14 @@ import { racesContract } from './store/races.ts';
 import { requestsContract } from './store/requests.ts';
 import { retryContract } from './store/retry.ts';
 import { sweepContract } from './store/sweep.ts';
+import { togetherContract } from './store/together.ts';
 import type { OpenStore } from './store/harness.ts';
 
 /** The store's contract: one suite, run for each implementation. `open` gives each test an empty store of its own. */
 export function storeContract(name: string, open: OpenStore): void {
   const parts = {
     requests: requestsContract, guards: guardsContract, retry: retryContract, listings: listingsContract, certificates: certificatesContract, crls: crlsContract,
-    credentials: credentialsContract, audit: auditContract, leases: leasesContract, objects: objectsContract, sweep: sweepContract, races: racesContract,
+    credentials: credentialsContract, audit: auditContract, leases: leasesContract, objects: objectsContract, sweep: sweepContract, together: togetherContract, races: racesContract,
   };
   for (const [part, run] of Object.entries(parts)) {
     t.test(`${name}: ${part}`, async (t) => {

@@ -8,6 +8,7 @@ import type { Reads } from './environment.ts';
 import { STATES, ordinal } from './keys.ts';
 import { claimMark, decodeMarks, encodeMarks, useMark } from './marks.ts';
 import type { Mark } from './marks.ts';
+import { changeObjects } from './objects.ts';
 import { countQuota, quotaExceeded } from './quotas.ts';
 import { encode, isBlocked, readAt, readStored, writeRecord } from './requests.ts';
 import type { Encoded } from './requests.ts';
@@ -50,7 +51,7 @@ function stands(tables: Reads, { kind, id }: CredentialRecord, now: number): boo
 /** The one step of `RequestStore.accept`, in the order that its contract gives. */
 export function accept(transaction: Transaction, { acceptance, encoded, entry, claims, use }: Prepared): AcceptOutcome {
   const { tables } = transaction;
-  const { record, token, quota, guard, audit, now } = acceptance;
+  const { record, token, quota, guard, objects = [], audit, now } = acceptance;
   if (guard !== undefined && !stands(tables, guard, now)) return { outcome: 'identity-gone' };
   // 1. Asked before?
   const before = use === undefined || token === undefined ? undefined : firstUse(tables, transaction.marked(use.name), use.name, token.id, now);
@@ -72,6 +73,8 @@ export function accept(transaction: Transaction, { acceptance, encoded, entry, c
   }
   if (tables.requests.doesExist(encoded.key)) return { outcome: 'serial-taken' };
   // 3. All of it in one step.
+  const lost = changeObjects(transaction, objects);
+  if (lost !== undefined) return { outcome: 'superseded', of: lost };
   const place = transaction.place();
   writeRecord(transaction, encoded, entry, place);
   if (counts) {

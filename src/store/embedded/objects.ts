@@ -3,7 +3,7 @@ import { forwardObject } from '../forward.ts';
 import { name } from '../name.ts';
 import { objectKey } from '../object-key.ts';
 import { NEVER, isRemoved } from '../objects.ts';
-import type { Json, ObjectStore, RemovedObject, StoredObject } from '../objects.ts';
+import type { Json, ObjectChange, ObjectKey, ObjectStore, RemovedObject, StoredObject } from '../objects.ts';
 import { BadCursor } from '../store.ts';
 import type { LoadCounts, PortableObject } from '../transfer.ts';
 import type { Transaction } from './batch-transaction.ts';
@@ -68,21 +68,8 @@ export function objectStore(environment: Environment, batches: Batches): ObjectS
     getAll: (keys) => environment.read((tables) => keys.map(({ kind, id }) => shown(read(tables, objectKey(kind, id)))), keys.length),
 
     write: (changes, audit) => batches.submit((transaction) => {
-      const before = changes.map(({ kind, id }) => read(transaction.tables, objectKey(kind, id)));
-      const lost = changes.find(({ expected }, at) => (shown(before[at])?.version ?? 0) !== expected);
-      if (lost !== undefined) return { outcome: 'conflict', of: { kind: lost.kind, id: lost.id } } as const;
-      let number = lastChange(transaction.tables);
-      for (const [at, { kind, id, put }] of changes.entries()) {
-        const old = before[at];
-        if (put === undefined) {
-          if (old !== undefined) remove(transaction, old, () => (number += 1));
-          continue;
-        }
-        const { indexes, momentary, value, expires } = put;
-        const listed = indexes.map(({ index, order }) => ({ name: name(index).toString('hex'), order }));
-        store(transaction, { kind, id, value, expires, version: (old?.version ?? 0) + 1, change: momentary === true ? 0 : (number += 1), indexes: listed }, old);
-      }
-      transaction.put('meta', META.objectChange, ordinal(number));
+      const lost = changeObjects(transaction, changes);
+      if (lost !== undefined) return { outcome: 'conflict', of: lost } as const;
       transaction.audit(audit);
       return { outcome: 'stored' } as const;
     }),
@@ -109,6 +96,27 @@ export function objectStore(environment: Environment, batches: Batches): ObjectS
         : { items };
     }, limit),
   };
+}
+
+/** Changes all of the objects, or none: then the first is told that has another version than was expected. */
+export function changeObjects(transaction: Transaction, changes: readonly ObjectChange[]): ObjectKey | undefined {
+  if (changes.length === 0) return undefined;
+  const before = changes.map(({ kind, id }) => read(transaction.tables, objectKey(kind, id)));
+  const lost = changes.find(({ expected }, at) => (shown(before[at])?.version ?? 0) !== expected);
+  if (lost !== undefined) return { kind: lost.kind, id: lost.id };
+  let number = lastChange(transaction.tables);
+  for (const [at, { kind, id, put }] of changes.entries()) {
+    const old = before[at];
+    if (put === undefined) {
+      if (old !== undefined) remove(transaction, old, () => (number += 1));
+      continue;
+    }
+    const { indexes, momentary, value, expires } = put;
+    const listed = indexes.map(({ index, order }) => ({ name: name(index).toString('hex'), order }));
+    store(transaction, { kind, id, value, expires, version: (old?.version ?? 0) + 1, change: momentary === true ? 0 : (number += 1), indexes: listed }, old);
+  }
+  transaction.put('meta', META.objectChange, ordinal(number));
+  return undefined;
 }
 
 function positionOf(position: string, own: Buffer): Buffer {

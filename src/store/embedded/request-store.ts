@@ -1,12 +1,14 @@
 import { claimName, useName } from '../name.ts';
 import type { RequestStore, TransitionOutcome } from '../store.ts';
+import { assertAmendment, assertTransition } from '../transitions.ts';
 import { accept, firstUse, marking, prepare } from './accept.ts';
 import type { Batches } from './batch.ts';
 import type { Environment } from './environment.ts';
 import { requestTest } from './filters.ts';
 import type { MarkIndex } from './mark-index.ts';
+import { changeObjects } from './objects.ts';
 import { countQuota, quotaExceeded, quotaTaken } from './quotas.ts';
-import { assertTransition, encode, isBlocked, listRecords, readStored, rewriteRecord } from './requests.ts';
+import { encode, isBlocked, isStored, listRecords, readStored, rewriteRecord } from './requests.ts';
 
 /** Requests: their acceptance, their way through the states, and their listing. */
 export function requestStore(environment: Environment, batches: Batches, marks: MarkIndex): RequestStore {
@@ -33,7 +35,7 @@ export function requestStore(environment: Environment, batches: Batches, marks: 
       return undefined;
     }),
 
-    async transition(from, record, audit) {
+    async transition(from, record, audit, objects = []) {
       assertTransition(from, record.state);
       const encoded = encode(record);
       return batches.submit((transaction): TransitionOutcome => {
@@ -42,6 +44,21 @@ export function requestStore(environment: Environment, batches: Batches, marks: 
         if (stored.record.state !== from) return { outcome: 'moved-on', record: stored.record };
         const certifies = record.state === 'approved' || record.state === 'issued';
         if (certifies && isBlocked(transaction.tables, record.keyHash)) return { outcome: 'key-blocked' };
+        const lost = changeObjects(transaction, objects);
+        if (lost !== undefined) return { outcome: 'superseded', of: lost };
+        rewriteRecord(transaction, record, encoded, stored);
+        transaction.audit(audit);
+        return { outcome: 'stored', record };
+      });
+    },
+
+    async amend(seen, record, audit) {
+      assertAmendment(seen, record);
+      const [before, encoded] = [encode(seen), encode(record)];
+      return batches.submit((transaction): TransitionOutcome => {
+        const stored = readStored(transaction.tables, record.id);
+        if (stored === undefined) return { outcome: 'unknown' };
+        if (!isStored(transaction.tables, before)) return { outcome: 'moved-on', record: stored.record };
         rewriteRecord(transaction, record, encoded, stored);
         transaction.audit(audit);
         return { outcome: 'stored', record };

@@ -1,4 +1,3 @@
-import { TRANSITIONS } from '../../issuance/request.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
 import { decodeRecord, encodeRecord } from '../record-codec.ts';
 import type { Page, PageQuery } from '../store.ts';
@@ -63,9 +62,10 @@ export function rewriteRecord(transaction: Transaction, record: RequestRecord, e
   writeRecord(transaction, encoded, encodeEntry(record, marks), place, { state: stateOf(before), end: endOf(before) });
 }
 
-/** @throws RangeError for a state that cannot follow */
-export function assertTransition(from: RequestRecord['state'], to: RequestRecord['state']): void {
-  if (!TRANSITIONS[from].includes(to)) throw new RangeError(`a request that is ${from} cannot become ${to}`);
+/** Whether a record is stored exactly in this form; its place is not part of it. */
+export function isStored(tables: Reads, { key, value }: Encoded): boolean {
+  const bytes = tables.requests.getBinary(key);
+  return bytes !== undefined && value.subarray(ORDINAL_BYTES).equals(bytes.subarray(ORDINAL_BYTES));
 }
 
 export const isBlocked = (tables: Reads, keyHash: string): boolean => tables.blocked.doesExist(digestKey(keyHash));

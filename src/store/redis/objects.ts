@@ -2,7 +2,7 @@ import { openCursor, sealCursor } from '../cursor.ts';
 import { name } from '../name.ts';
 import { objectKey } from '../object-key.ts';
 import { NEVER, isRemoved } from '../objects.ts';
-import type { Json, ObjectStore, RemovedObject, StoredObject } from '../objects.ts';
+import type { Json, ObjectChange, ObjectStore, RemovedObject, StoredObject } from '../objects.ts';
 import { BadCursor } from '../store.ts';
 import type { PortableObject } from '../transfer.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
@@ -10,6 +10,7 @@ import type { Engine } from './engine.ts';
 import { KEYS, NAME_BYTES } from './keys.ts';
 import type { Reply } from './link/link.ts';
 import { cursorKey } from './listing.ts';
+import type { Packable } from './pack.ts';
 import { REMOVED, objectListScript } from './scripts/objects.ts';
 
 const ORDER_BYTES = 6;
@@ -68,6 +69,13 @@ export function encodeItem({ object, indexes }: PortableObject): { readonly key:
   return { key: objectKey(object.kind, object.id), value: Buffer.concat([order(object.version), encode(object, listed)]) };
 }
 
+/** A change as the scripts take it. */
+export function changeOperand({ kind, id, expected, put }: ObjectChange): Packable {
+  if (put === undefined) return [objectKey(kind, id), expected, encode({ kind, id, expires: 0 }, []), 2];
+  const listed = put.indexes.map((entry) => ({ name: name(entry.index), order: entry.order }));
+  return [objectKey(kind, id), expected, encode({ kind, id, value: put.value, expires: put.expires }, listed), put.momentary === true ? 1 : 0];
+}
+
 /** Small versioned objects. */
 export function objectStore(engine: Engine): ObjectStore {
   const { keys, submit, get, read, look } = engine;
@@ -84,12 +92,7 @@ export function objectStore(engine: Engine): ObjectStore {
     },
 
     async write(changes, audit) {
-      const packed = changes.map(({ kind, id, expected, put }) => {
-        if (put === undefined) return [objectKey(kind, id), expected, encode({ kind, id, expires: 0 }, []), 2];
-        const listed = put.indexes.map((entry) => ({ name: name(entry.index), order: entry.order }));
-        return [objectKey(kind, id), expected, encode({ kind, id, value: put.value, expires: put.expires }, listed), put.momentary === true ? 1 : 0];
-      });
-      const lost = changes[Number(await submit('objects', packed, auditLines(audit))) - 1];
+      const lost = changes[Number(await submit('objects', changes.map(changeOperand), auditLines(audit))) - 1];
       return lost === undefined ? { outcome: 'stored' } : { outcome: 'conflict', of: { kind: lost.kind, id: lost.id } };
     },
 

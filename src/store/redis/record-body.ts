@@ -32,7 +32,7 @@ type Other = Exclude<keyof RequestRecord, Placed>;
 
 /** Members that few records have, kept by their names. One that is missing here would be lost: it does not compile. */
 const OTHERS = Object.keys({
-  metadata: true, validity: true, maxValidity: true, subject: true, revocation: true, refusal: true,
+  metadata: true, validity: true, maxValidity: true, subject: true, revocation: true, refusal: true, approvals: true, takesOver: true, owner: true,
 } satisfies Readonly<Record<Other, true>>) as readonly Other[];
 
 function othersOf(record: RequestRecord): Partial<RequestRecord> | undefined {

@@ -1,9 +1,10 @@
 import type { CredentialRecord } from '../../identity/identity.ts';
-import { TRANSITIONS } from '../../issuance/request.ts';
-import type { RequestState } from '../../issuance/request.ts';
+import type { RequestRecord } from '../../issuance/request.ts';
 import { claimName, name, quotaName, useName } from '../name.ts';
+import type { ObjectChange } from '../objects.ts';
 import { StoreUnavailable } from '../store.ts';
-import type { AcceptOutcome, Acceptance, Claim, QuotaClaim, RequestStore, TransitionOutcome } from '../store.ts';
+import type { AcceptOutcome, Acceptance, Claim, QuotaClaim, RequestStore, Superseded, TransitionOutcome } from '../store.ts';
+import { assertAmendment, assertTransition } from '../transitions.ts';
 import { auditLines, bytesOf, listOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { requestTest } from './filters.ts';
@@ -11,8 +12,9 @@ import { KEYS, STATES, digestOctets, idOctets, quotaField, windowEnd } from './k
 import type { Reply } from './link/link.ts';
 import { listRecords } from './listing.ts';
 import { claimMark, useMark } from './marks.ts';
+import { changeOperand } from './objects.ts';
 import type { Packable } from './pack.ts';
-import { PLACE_AT, decodeStored, encodeStored, recordOf } from './stored-record.ts';
+import { PLACE_AT, bodyDigest, decodeStored, encodeStored, recordOf } from './stored-record.ts';
 
 /** Requests: their acceptance, their way through the states, and their listing. */
 export function requestStore(engine: Engine): RequestStore {
@@ -41,16 +43,19 @@ export function requestStore(engine: Engine): RequestStore {
       return mark === undefined ? undefined : { record, fingerprint: mark.fingerprint };
     },
 
-    async transition(from, record, audit): Promise<TransitionOutcome> {
+    async transition(from, record, audit, objects = []): Promise<TransitionOutcome> {
       assertTransition(from, record.state);
       const id = recordId(record.id);
       const { value, end } = encodeStored(record, []);
       const certifies = record.state === 'approved' || record.state === 'issued';
-      const reply = await engine.submit('transition', STATES[from], id, { bulk: value }, end, certifies ? digestOctets(record.keyHash) : '', auditLines(audit));
-      if (reply === 0) return { outcome: 'stored', record };
-      if (reply === 1) return { outcome: 'unknown' };
-      if (reply === 3) return { outcome: 'key-blocked' };
-      return { outcome: 'moved-on', record: recordOf(told(listOf(reply)[1])) };
+      const reply = await engine.submit('transition', STATES[from], id, { bulk: value }, end, certifies ? digestOctets(record.keyHash) : '', objectOperand(objects), auditLines(audit));
+      return transitionOutcome(reply, record, objects);
+    },
+
+    async amend(seen, record, audit) {
+      assertAmendment(seen, record);
+      const reply = await engine.submit('amend', STATES.pending, recordId(record.id), bodyDigest(seen), { bulk: encodeStored(record, []).value }, auditLines(audit));
+      return transitionOutcome(reply, record, []);
     },
 
     list: (filter, page) => listRecords(engine, 'requests', requestTest(filter), page),
@@ -69,7 +74,7 @@ export function requestStore(engine: Engine): RequestStore {
 }
 
 /** @throws TypeError for an id that is no serial; RangeError for a request that begins as failed */
-function acceptOperation({ record, claims, token, quota, guard, audit, now }: Acceptance): readonly Packable[] {
+function acceptOperation({ record, claims, token, quota, guard, objects = [], audit, now }: Acceptance): readonly Packable[] {
   if (record.state === 'failed') throw new RangeError('a request cannot begin as failed');
   const id = recordId(record.id);
   const counts = record.state !== 'denied';
@@ -79,7 +84,7 @@ function acceptOperation({ record, claims, token, quota, guard, audit, now }: Ac
   return [
     'accept', id, { bulk: value, placeAt: PLACE_AT }, state, end, marks.map((mark) => mark.name), token === undefined ? '' : name(token.id), counts ? 1 : 0,
     digestOctets(record.keyHash), quota === undefined ? 0 : quotaOperand(quota, now), now,
-    guard === undefined ? 0 : guardOperand(guard), auditLines(audit),
+    guard === undefined ? 0 : guardOperand(guard), objectOperand(objects), auditLines(audit),
   ];
 }
 
@@ -111,7 +116,27 @@ function fieldOf(key: string, window: number): Buffer {
   return field;
 }
 
-function acceptOutcome(reply: Reply, { claims, token, quota, now }: Acceptance): AcceptOutcome {
+/** First codes of the replies that tell which object has another version than was expected. */
+const ACCEPT_OBJECT = 8;
+const TRANSITION_OBJECT = 4;
+
+const objectOperand = (objects: readonly ObjectChange[]): Packable => (objects.length === 0 ? 0 : objects.map(changeOperand));
+
+function superseded(objects: readonly ObjectChange[], number: number): Superseded {
+  const lost = objects[number];
+  if (lost === undefined) throw new StoreUnavailable('Redis gave an answer that none of the scripts gives');
+  return { outcome: 'superseded', of: { kind: lost.kind, id: lost.id } };
+}
+
+function transitionOutcome(reply: Reply, record: RequestRecord, objects: readonly ObjectChange[]): TransitionOutcome {
+  if (reply === 0) return { outcome: 'stored', record };
+  if (reply === 1) return { outcome: 'unknown' };
+  if (reply === 3) return { outcome: 'key-blocked' };
+  if (typeof reply === 'number') return superseded(objects, reply - TRANSITION_OBJECT);
+  return { outcome: 'moved-on', record: recordOf(told(listOf(reply)[1])) };
+}
+
+function acceptOutcome(reply: Reply, { claims, token, quota, objects = [], now }: Acceptance): AcceptOutcome {
   switch (reply) {
     case 0: return { outcome: 'stored' };
     case 3: return { outcome: 'token-exhausted' };
@@ -120,6 +145,7 @@ function acceptOutcome(reply: Reply, { claims, token, quota, now }: Acceptance):
     case 6: return { outcome: 'serial-taken' };
     case 7: return { outcome: 'identity-gone' };
     default: {
+      if (typeof reply === 'number') return superseded(objects, reply - ACCEPT_OBJECT);
       const [value, which] = listOf(reply);
       return askedBefore(told(value), token === undefined ? claims[Number(which)] : claims[Number(which) - 1]);
     }
@@ -147,9 +173,4 @@ function recordId(id: string): Buffer {
   const octets = idOctets(id);
   if (octets === undefined) throw new TypeError('a request\'s id is its serial: lower-case hex of at most 20 octets');
   return octets;
-}
-
-/** @throws RangeError for a state that cannot follow */
-function assertTransition(from: RequestState, to: RequestState): void {
-  if (!TRANSITIONS[from].includes(to)) throw new RangeError(`a request that is ${from} cannot become ${to}`);
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RequestRecord, RequestState } from '../../issuance/request.ts';
 import { STATES } from './keys.ts';
 import { decodeMarks, encodeMarks } from './marks.ts';
@@ -63,6 +64,9 @@ export function encodeStored(record: RequestRecord, marks: readonly Mark[]): Enc
 export function decodeStored(value: Buffer): StoredRecord {
   return { place: value.readUIntBE(PLACE_AT, 6), marks: decodeMarks(value.subarray(MARKS_AT, bodyAt(value))), record: recordOf(value) };
 }
+
+/** SHA-1 over the record alone, hex: whether it is still the one that was seen. Of two forms of one waiting request, each by those who may decide about it. */
+export const bodyDigest = (record: RequestRecord): string => createHash('sha1').update(encodeBody(record, 0)).digest('hex');
 
 /** The record alone. */
 export function recordOf(value: Buffer): RequestRecord {

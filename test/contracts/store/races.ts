@@ -82,6 +82,24 @@ export const racesContract: Part = (t, open) => {
     t.equal((await feed(store)).length, ROUNDS);
   });
 
+  t.test('of two forms that a waiting request takes at once one stands, and of two that want the same object one gets it', async (t) => {
+    const { store, other } = await two(t, open);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const waiting = await put(store, pending());
+      const form = (who: string) => ({ ...waiting, steps: [...waiting.steps, { name: 'approval', outcome: 'passed', reason: who, time: NOW } as const] });
+      const amended = await Promise.all([
+        store.requests.amend(waiting, form('mine'), [draft('request.approved', waiting.id)]),
+        other.call('requests.amend', waiting, form('theirs'), [draft('request.approved', waiting.id)]) as Promise<{ outcome: string }>,
+      ]);
+      t.same(amended.map(({ outcome }) => outcome).sort(), ['moved-on', 'stored']);
+      t.equal((await store.requests.get(waiting.id))?.steps.length, waiting.steps.length + 1);
+      const objects = [{ kind: 'holding', id: `name/dns:${round}`, expected: 0, put: { value: { round }, expires: NOW + 1000, indexes: [] } }];
+      const accepted = await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? store.requests.accept(acceptance(record(), { objects })) : other.accept(acceptance(record(), { objects })))));
+      t.equal(count(accepted, 'stored'), 1);
+      t.equal(count(accepted, 'superseded'), 7);
+    }
+  });
+
   t.test('one of two publishers wins each number, and one of two holders each lease', async (t) => {
     const { store, other } = await two(t, open);
     for (let number = 1; number <= ROUNDS; number += 1) {

@@ -1,10 +1,10 @@
 /**
- * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), guard or 0, audit }
+ * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), guard or 0, objects or 0, audit }
  *
  * lookups: names of the token's use, where there is one, and of each claim. quota: { end of its window (text), field, limit }.
- * guard: { 't', 'k' or 'r', name or id } of the token, API key or certificate by which the requester was known.
+ * objects: as in `objects.ts`. guard: { 't', 'k' or 'r', name or id } of the token, API key or certificate by which the requester was known.
  * Reply: 0 stored; { value, which lookup (from 0) } the request that one stands for; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken;
- * 7 the guard's record is gone, revoked or over.
+ * 7 the guard's record is gone, revoked or over; 8 and above: the object of that number (from 8) has another version than was expected.
  *
  * { 'quotas', { quota, … } }: takes one of each. Reply: 0, or the number of the first that is used up: then of none.
  */
@@ -78,7 +78,7 @@ end
 
 function operations.accept(o)
   predicted = predicted + 1
-  local id, state, lookups, token, counts, quota, now, guard = o[2], o[4], o[6], o[7], o[8] == 1, o[10], o[11], o[12]
+  local id, state, lookups, token, counts, quota, now, guard, objects = o[2], o[4], o[6], o[7], o[8] == 1, o[10], o[11], o[12], o[13]
   local uses = token ~= ''
   if guard ~= 0 and not stands(guard, now) then return 7 end
   local refused, used
@@ -104,6 +104,12 @@ function operations.accept(o)
     elseif quota ~= 0 and quota_taken(quota) >= quota[3] then refused = 4
     elseif is_blocked[o[9]] then refused = 5 end
   end
+  local objects_now
+  if objects ~= 0 and not refused then
+    local lost
+    objects_now, lost = objects_before(objects)
+    if not objects_now then refused = 7 + lost end
+  end
   -- 3. The last check writes the record.
   local key = K.record .. id
   if not refused and not call('SET', key, bulk(o[3]), 'NX') then refused = 6 end
@@ -111,6 +117,7 @@ function operations.accept(o)
     for at = 1, #claimed, 2 do call('HDEL', claimed[at], claimed[at + 1]) end
     return refused
   end
+  if objects ~= 0 then change_objects(objects, objects_now) end
   place = place + 1
   -- Most often the caller knew which place it would be.
   if place ~= predicted then call('SETRANGE', key, PLACE_OFFSET, pack('>I6', place)) end
@@ -125,7 +132,7 @@ function operations.accept(o)
       added[3] = added[3] + 1
     end
   end
-  audit(o[13])
+  audit(o[14])
   return 0
 end
 

@@ -57,7 +57,7 @@ local function ends(finish, id)
   end
   list[#list + 1] = id
 end
-${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${objectOperations}${smallOperations}${loadOperations}
+${objectOperations}${credentialOperations}${acceptOperation}${crlOperations}${transitionOperations}${leaseOperations}${smallOperations}${loadOperations}
 local FAILED = ${FAILED}
 local replies, written, all = {}, {}, cmsgpack.unpack(ARGV[2])
 look_for_blocked(all)

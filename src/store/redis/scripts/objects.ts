@@ -63,14 +63,19 @@ local function expected_of(value)
   return u48(value, 1)
 end
 
-function operations.objects(o)
+-- What the objects to be changed are now; nil and the number of the first that has another version than was expected.
+local function objects_before(changes)
   local before = {}
-  for at, change in ipairs(o[2]) do
+  for at, change in ipairs(changes) do
     local value = call('GET', K.object .. change[1])
-    if expected_of(value) ~= change[2] then return at end
+    if expected_of(value) ~= change[2] then return nil, at end
     before[at] = value
   end
-  for at, change in ipairs(o[2]) do
+  return before
+end
+
+local function change_objects(changes, before)
+  for at, change in ipairs(changes) do
     local key, old, removed = change[1], before[at], change[4] == 2
     if not removed then
       put_object(key, pack('>I6', (old and u48(old, 1) or 0) + 1) .. change[3], old, change[4] == 1)
@@ -82,6 +87,12 @@ function operations.objects(o)
       call('ZREM', K.objectEnds, key)
     end
   end
+end
+
+function operations.objects(o)
+  local before, lost = objects_before(o[2])
+  if not before then return lost end
+  change_objects(o[2], before)
   audit(o[3])
   return 0
 end

@@ -1,6 +1,10 @@
 /**
- * { 'transition', from, id, value (bulk, without place and marks), end, key digest or '', audit }: replaces a request in the state `from`.
- * Reply: 0 stored; 1 unknown; { 2, value } it is in another state; 3 key blocked.
+ * { 'transition', from, id, value (bulk, without place and marks), end, key digest or '', objects or 0, audit }: replaces a request in the state
+ * `from`, with objects that change with it (`objects.ts`). Reply: 0 stored; 1 unknown; { 2, value } it is in another state; 3 key blocked;
+ * 4 and above: the object of that number (from 4) has another version than was expected.
+ *
+ * { 'amend', state, id, digest of the record before, value (bulk, likewise), audit }: replaces a request in that state whose record is still the
+ * one that the caller has seen. Reply: as for 'transition'.
  *
  * { 'replace', digest of the value before, id, value (bulk, likewise), end, key digest to block or '', change or 0, audit }: replaces a value that is
  * still the one that the caller has seen. change: see `feed`. Reply: 0 stored; { 1, value or false } it is another one.
@@ -23,8 +27,22 @@ function operations.transition(o)
   if not value then return 1 end
   if byte(value, STATE) ~= o[2] then return { 2, value } end
   if o[6] ~= '' and call('SISMEMBER', K.blocked, o[6]) == 1 then return 3 end
+  if o[7] ~= 0 then
+    local before, lost = objects_before(o[7])
+    if not before then return 3 + lost end
+    change_objects(o[7], before)
+  end
   rewrite(o[3], value, bulk(o[4]), o[5])
-  audit(o[7])
+  audit(o[8])
+  return 0
+end
+
+function operations.amend(o)
+  local value = call('GET', K.record .. o[3])
+  if not value then return 1 end
+  if byte(value, STATE) ~= o[2] or redis.sha1hex(sub(value, body_at(value))) ~= o[4] then return { 2, value } end
+  rewrite(o[3], value, bulk(o[5]), 0)
+  audit(o[6])
   return 0
 end
 

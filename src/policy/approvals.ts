@@ -1,0 +1,41 @@
+/** Approval by n of m operators: who counts, and what is still missing. */
+
+export interface Approvals {
+  readonly needed: number;
+  /** Names of the operators who count; all with scope approve where absent. */
+  readonly operators?: readonly string[];
+  /** Who made it possible to ask, as `kind:name`: they count as the requester. */
+  readonly askers: readonly string[];
+  /** Who has approved, as `kind:name`. */
+  readonly given: readonly string[];
+}
+
+/**
+ * The person behind an identity, as far as it tells: of operators the name in their certificate or of their API key, so that a renewed
+ * certificate, or a second key of the same name, is no second person. Of others, the identity itself.
+ */
+export function personOf(identity: string): string {
+  const [, name] = /^(?:client-certificate|api-key):(.*)#[^#]*$/s.exec(identity) ?? [];
+  return name ?? identity;
+}
+
+/** Why an operator's approval would not count, in words; undefined where it does. `already`: it was given before. */
+export function approvalFault({ operators, askers, given }: Approvals, operator: string): { readonly code: 'approval-own' | 'approval-not-listed' | 'approval-already'; readonly detail: string } | undefined {
+  const person = personOf(operator);
+  if (askers.some((asker) => personOf(asker) === person)) {
+    return { code: 'approval-own', detail: `${person} asked for it, or made the token by which it was asked for; expected another operator` };
+  }
+  if (operators !== undefined && !operators.includes(person)) {
+    return { code: 'approval-not-listed', detail: `approvals of ${person} do not count here; expected one of ${operators.join(', ')}` };
+  }
+  if (given.some((before) => personOf(before) === person)) return { code: 'approval-already', detail: `${person} has approved it before; expected another operator` };
+  return undefined;
+}
+
+/** What is still missing, in words. */
+export function approvalsMissing({ needed, given, operators }: { readonly needed: number; readonly given: number; readonly operators?: readonly string[] | undefined }): string {
+  const left = needed - given;
+  const of = operators === undefined ? '' : ` among ${operators.join(', ')}`;
+  if (needed === 1) return `an operator's approval${operators === undefined ? '' : ` (one${of})`}`;
+  return `${left} ${given > 0 ? 'more ' : ''}operator${left === 1 ? '' : 's'}${of} to approve it (${given} of ${needed})`;
+}

@@ -1,0 +1,11 @@
+import { type RequestRecord, TRANSITIONS } from '../issuance/request.ts';
+
+/** @throws RangeError for a state that cannot follow */
+export function assertTransition(from: RequestRecord['state'], to: RequestRecord['state']): void {
+  if (!TRANSITIONS[from].includes(to)) throw new RangeError(`a request that is ${from} cannot become ${to}`);
+}
+
+/** @throws RangeError where one of the two does not wait, or they are two requests */
+export function assertAmendment(seen: RequestRecord, record: RequestRecord): void {
+  if (seen.state !== 'pending' || record.state !== 'pending' || seen.id !== record.id) throw new RangeError('only a request that waits can be amended, and goes on waiting');
+}
