@@ -18,6 +18,8 @@ export interface Metrics {
   /** How a node's proof of what it is ended. */
   readonly attested: (kind: string, outcome: 'accepted' | 'refused' | 'unproved') => void;
   readonly replied: (status: number) => void;
+  /** What a webhook answered: allow, deny, wait, or failed where it gave no answer. */
+  readonly webhookAnswered: (webhook: string, outcome: string, milliseconds: number) => void;
   /** A client's stream of events began (1) or ended (-1). */
   readonly eventStream: (change: 1 | -1) => void;
   readonly eventStreamEnded: (why: string) => void;
@@ -49,6 +51,7 @@ export interface MetricSources {
   readonly authorities: () => readonly { readonly authority: string; readonly days: number }[];
 }
 
+const WEBHOOK_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const LAG_BUCKETS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 60];
 const PART_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
@@ -74,6 +77,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   const streams = new Gauge({ name: 'chancery_event_streams', help: 'Clients that follow the revocations now', registers });
   const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by why: client, slow, stopped, failed', labelNames: ['why'], registers });
   const eventsSent = new Counter({ name: 'chancery_events_sent_total', help: 'Events sent, one for each client that got it', labelNames: ['event'], registers });
+  const webhooks = new Histogram({ name: 'chancery_webhook_seconds', help: 'Time of the calls to each webhook, by what it answered: allow, deny, wait, failed', labelNames: ['webhook', 'outcome'], buckets: WEBHOOK_BUCKETS, registers });
   const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 apart', labelNames: ['status'], registers });
   for (const status of REPLY_CLASSES) replies.inc({ status }, 0);
   const replyClasses = new Map(REPLY_CLASSES.map((status) => [status, replies.labels(status)]));
@@ -122,6 +126,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
       polled.add(authority);
       pollers.saw(authority, address);
     },
+    webhookAnswered: (webhook, outcome, milliseconds) => webhooks.observe({ webhook, outcome }, milliseconds / 1000),
     revoked: (reason) => revocations.inc({ reason }),
     cfsslCalled: (call, outcome) => cfssl.inc({ call, outcome }),
     attested: (kind, outcome) => attestations.inc({ kind, outcome }),

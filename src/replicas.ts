@@ -42,13 +42,13 @@ const CLOCKS_APART = 5000;
  * compared: addresses to listen on, limits, logging, and where the store is.
  */
 export function configurationParts({ config, authorities, master, httpUrl }: Omit<ReplicaOptions, 'store' | 'clock' | 'log'>): Readonly<Record<string, string>> {
-  const { publicUrl, profiles, defaultProfile, eligibility, keys: { block }, crl, ocsp, hostNames, hostNamesGiven, store: { retainEnded } } = config;
+  const { publicUrl, profiles, defaultProfile, eligibility, webhooks, keys: { block }, crl, ocsp, hostNames, hostNamesGiven, store: { retainEnded } } = config;
   const parts = {
     version: VERSION,
     authorities: authorities.all.map(({ name, der, canSign }) => [name, sha256(der), canSign]),
     'authority.issuing': authorities.issuing.name,
     'secret.key': createHmac('sha256', master).update('replica').digest('hex'),
-    publicUrl: [publicUrl.https, httpUrl()], profiles, defaultProfile, eligibility, 'keys.block': [...block].sort(), crl,
+    publicUrl: [publicUrl.https, httpUrl()], profiles, defaultProfile, eligibility, webhooks, 'keys.block': [...block].sort(), crl,
     ocsp: { serve: ocsp.serve, lifetime: ocsp.lifetime, responderId: ocsp.responderId },
     hostNames: hostNamesGiven ? [...hostNames].sort() : 'usual',
     'store.retainEnded': retainEnded,

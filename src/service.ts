@@ -10,6 +10,8 @@ import { ownLease } from './by-one-process.ts';
 import { cfsslDoors } from './cfssl-service.ts';
 import type { Config } from './config/config.ts';
 import type { Core, Issuance } from './core.ts';
+import { lookAgain } from './eligibility/look-again.ts';
+import { eligibilityOf, holdingDoor } from './eligibility-service.ts';
 import type { AppOptions } from './http/app.ts';
 import { authentication as createAuthentication } from './http/authentication.ts';
 import { buildHttpApp, buildHttpsApp, type PublishedOptions, type RestOptions } from './http/https-app.ts';
@@ -21,7 +23,7 @@ import { listenOn } from './listen.ts';
 import { readMaster } from './identity/master-secret.ts';
 import { authorityKeyHashes } from './issuance/authority-keys.ts';
 import type { IssuanceContext } from './issuance/context.ts';
-import { finishApproved } from './issuance/decide.ts';
+import { finishApproved } from './issuance/finish.ts';
 import { issuingProfiles } from './issuance/issuing-profiles.ts';
 import { serialSource } from './issuance/serial.ts';
 import { createMetrics } from './metrics.ts';
@@ -29,7 +31,6 @@ import { type CrlService, crlService, scheduleOf } from './crl-service.ts';
 import { ocspResponders } from './ocsp-responders.ts';
 import { openUsableStore } from './open-store.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
-import { compileSteps } from './policy/compile-steps.ts';
 import { compileProfiles } from './policy/profile.ts';
 import { authorityStanding } from './revocation/authority-standing.ts';
 import { renewalDoor } from './renewal-service.ts';
@@ -81,6 +82,7 @@ export interface Service {
 const SECOND = 1000;
 const OCSP_LOOK = 400;
 const ACME_LOOK = 500;
+const AGAIN_LOOK = SECOND;
 const STANDING_LOOK = 500;
 const SWEEP = { every: 30 * SECOND, lease: 90 * SECOND, most: 2000 };
 const CERTIFICATE_LOOK = 60 * SECOND;
@@ -94,7 +96,7 @@ const FINISH = 30 * SECOND;
 export async function openCore(config: Config, clock: () => number, log?: Logger, given?: WholeStore): Promise<Core> {
   const authorities = await loadAuthorities(config.data, config.authority.passphrase, { verifySignatures: config.authority.verifySignatures, issuing: config.authority.issuing, now: Math.floor(clock() / SECOND) });
   const profiles = compileProfiles(config.profiles);
-  const eligibility = compileSteps(config.eligibility, readBlockLists(config.keys));
+  const blockLists = readBlockLists(config.keys);
   const store = given ?? await openUsableStore(config.store, log);
   const metrics = createMetrics(metricSources(store, authorities, clock), clock);
   const signing = authorities.all.filter(({ canSign }) => canSign);
@@ -114,7 +116,7 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
         looksAreDear: config.store.url.kind !== 'embedded',
         profiles: issuingProfiles(profiles, authorities, at, standing.revocationOf),
         defaultProfile: config.defaultProfile,
-        ...eligibility,
+        ...eligibilityOf({ config, store, blockLists, metrics, report }),
         clock,
         newSerial: serialSource(randomBytes),
         measure: metrics.part,
@@ -175,7 +177,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     stopping.push(() => acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
-    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, ...cfsslDoors({ core, issuance, revocation: restParts.certificates.revocation, crls, authentication: restParts.requests.authentication }), renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
+    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, holdingDoor({ objects: store.objects, requests: store.requests, clock }, restParts.requests.authentication), ...cfsslDoors({ core, issuance, revocation: restParts.certificates.revocation, crls, authentication: restParts.requests.authentication }), renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, before: release?.https, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
@@ -192,6 +194,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       keepUp(OCSP_LOOK, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
       keepUp(SWEEP.every, () => sweep(core, holder), failed('ended records could not be removed')),
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
+      keepUp(AGAIN_LOOK, lookAgain({ context: issuance, objects: store.objects }).look, failed('requests that wait could not be looked at again')),
       keepUp(ACME_LOOK, acme.look, failed('validations that are due could not be found')),
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));

@@ -35,10 +35,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: ['x509', 'policy', 'identity/rules', 'identity/oidc/algorithms.ts', 'identity/attestation/attributes.ts'],
   // Doors.
   http: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http/rest', 'http/published'],
-  'http/rest': ['x509', 'policy', 'identity', 'identity/attestation', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http'],
+  'http/rest': ['x509', 'policy', 'identity', 'identity/attestation', 'authority', 'audit', 'issuance', 'revocation', 'renewal', 'config', 'http', 'eligibility'],
   'http/published': ['x509', 'policy', 'identity', 'authority', 'revocation', 'config', 'http'],
   // The only way out to addresses that strangers name, and what is asked there.
   outgoing: ['x509'],
+  // Steps that ask or remember: what is not pure of the way to a certificate.
+  eligibility: ['x509', 'policy', 'identity', 'issuance', 'outgoing', 'strict-json.ts'],
   'acme/validators': ['x509', 'outgoing'],
   acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'renewal', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
   cfssl: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http'],

@@ -1,6 +1,6 @@
 /** What happened, in one closed list. */
 export type AuditEvent =
-  | 'request.accepted' | 'request.approved' | 'request.denied' | 'request.failed'
+  | 'holding.released' | 'request.accepted' | 'request.approved' | 'request.denied' | 'request.failed'
   | 'certificate.issued' | 'certificate.revoked' | 'certificate.released'
   | 'crl.published' | 'crl.retired' | 'token.created' | 'token.revoked' | 'api-key.created' | 'api-key.revoked'
   | 'acme-account.created' | 'acme-account.changed' | 'acme-account.deactivated' | 'acme-authorization.valid' | 'eab-key.created' | 'eab-key.revoked'

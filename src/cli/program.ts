@@ -27,6 +27,8 @@ import { addInit } from './init.ts';
 import { addKeyCreate } from './key/create.ts';
 import { addKeyList } from './key/list.ts';
 import { addKeyRevoke } from './key/revoke.ts';
+import { addNamesRelease } from './names/release.ts';
+import { addNamesShow } from './names/show.ts';
 import { addRenew } from './renew.ts';
 import { addRequestsDecide } from './requests/decide.ts';
 import { addRequestsList } from './requests/list.ts';
@@ -62,6 +64,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
   { name: 'certificates', about: 'issued certificates: list, show, revoke, release, have renewed early', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease, addCertificatesRenewSoon, addCertificatesCampaigns] },
+  { name: 'names', about: 'whose a name is: show, release', commands: [addNamesShow, addNamesRelease] },
   { name: 'authority', about: 'the authorities: list, roll, revoke', commands: [addAuthorityList, addAuthorityRoll, addAuthorityImport, addAuthorityRevoke] },
   { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },

@@ -1,4 +1,4 @@
-// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 8baf746fe2fa59463a74efeea385be56a6f85f8a12b9bc73507879972a991c7d).
+// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 4594ab6aa6e21957c896c14eb754e3a253dae54e74d56f584c6b57f39c6b0305).
 
 export interface paths {
     readonly "/ca/{authority}.crt": {
@@ -601,6 +601,43 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/holdings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Who holds a name or key */
+        readonly get: operations["getHolding"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/holdings/release": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Let a name or key go
+         * @description By an operator with scope approve. Whoever asks next may have it; certificates for it stay good. Answers who held it
+         */
+        readonly post: operations["releaseHolding"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/renewal-campaigns": {
         readonly parameters: {
             readonly query?: never;
@@ -1109,6 +1146,24 @@ export interface components {
             readonly revokedAt?: string;
             readonly uses: number;
         };
+        /** @description Whose a name or key is, where `eligibility` has `name-ownership` or `known-key` */
+        readonly Holding: {
+            /** @description By which it is held */
+            readonly certificates: readonly {
+                readonly serial: string;
+                /**
+                 * Format: date-time
+                 * @description UTC, RFC 3339
+                 */
+                readonly until: string;
+            }[];
+            /** @description SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name */
+            readonly key?: string;
+            /** @description A name of certificates */
+            readonly name?: string;
+            /** @description `kind:name`; absent where nobody holds it */
+            readonly owner?: string;
+        };
         readonly Outlook: {
             readonly authority: string;
             /** @enum {boolean} */
@@ -1186,6 +1241,11 @@ export interface components {
         };
         /** @description A CSR on its way, with every step */
         readonly Request: {
+            /** @description While it waits for more than one operator */
+            readonly approvals?: {
+                readonly given: number;
+                readonly needed: number;
+            };
             readonly authority: string;
             /** @description PEM */
             readonly certificate?: string;
@@ -3448,6 +3508,160 @@ export interface operations {
             };
             /** @description A problem (RFC 9457) */
             readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getHolding: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name */
+                readonly key?: string;
+                /** @description A name of certificates */
+                readonly name?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Who holds it */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Holding"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly releaseHolding: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /** @description SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name */
+                    readonly key?: string;
+                    /** @description A name of certificates */
+                    readonly name?: string;
+                    readonly reason?: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description Who holds it */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Holding"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -5,7 +5,7 @@ import type { CallApi, CallOf } from './api.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
-import type { AcmeAccountReply, AcmeOrderReply, EabKeyReply, ApiKeyReply, AttestedNodeReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply } from './replies.ts';
+import type { AcmeAccountReply, AcmeOrderReply, ApiKeyReply, AttestedNodeReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, EabKeyReply, HoldingReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply } from './replies.ts';
 
 /** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
 export type Credentials =
@@ -53,6 +53,9 @@ export interface ChanceryClient {
   /** `proof`: a CSR (PEM) by the certificate's own key, in place of credentials. */
   revokeCertificate(serial: string, reason: string | undefined, proof?: string): Promise<CertificateReply>;
   releaseCertificate(serial: string): Promise<CertificateReply>;
+  /** Who holds a name, or a key. */
+  getHolding(thing: { readonly name: string } | { readonly key: string }): Promise<HoldingReply>;
+  releaseHolding(thing: { readonly name: string } | { readonly key: string }, reason: string): Promise<HoldingReply>;
   /** When a certificate is best renewed. */
   renewalInfo(serial: string): Promise<RenewalInfo>;
   createRenewalCampaign(campaign: CallOf<'post', '/v1/renewal-campaigns'>['body']): Promise<RenewalCampaignReply>;
@@ -161,6 +164,8 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     revokeCertificate: (serial, reason, proof) =>
       json('POST', `/v1/certificates/${encodeURIComponent(serial)}/revoke`, { body: { ...(reason === undefined ? {} : { reason }), ...(proof === undefined ? {} : { proof }) } }),
     releaseCertificate: (serial) => call('post', '/v1/certificates/{serial}/release', { path: { serial }, body: {} }),
+    getHolding: (thing) => json('GET', '/v1/holdings', { query: { ...thing } }),
+    releaseHolding: (thing, reason) => json('POST', '/v1/holdings/release', { body: { ...thing, reason } }),
     renewalInfo: async (serial) => {
       const reply = await send('GET', `/v1/certificates/${encodeURIComponent(serial)}/renewal-info`, { repeatable: true });
       return { ...(bodyOf(url, reply) as RenewalInfoReply), retryAfter: retryAfter(reply) };

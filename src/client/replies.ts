@@ -9,6 +9,9 @@ export type StepReply = RequestReply['steps'][number];
 
 export type RequestReply = Schemas['Request'];
 
+/** Who holds a name or key, and by which certificates. */
+export type HoldingReply = Schemas['Holding'];
+
 export type CertificateReply = Schemas['Certificate'];
 
 /** `GET /v1/certificates/{serial}/renewal-info`. */

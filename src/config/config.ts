@@ -1,5 +1,7 @@
+import type { StepSetting } from '../policy/compile-steps.ts';
 import type { RawProfile } from '../policy/profile.ts';
 import type { AcmeConfig } from './acme-schema.ts';
+import type { WebhooksConfig } from './eligibility-schema.ts';
 import type { CfsslConfig, SwarmConfig } from './cfssl-schema.ts';
 import type { AttestationConfig } from './attestation-schema.ts';
 import type { Listener } from './forms.ts';
@@ -78,7 +80,9 @@ export interface Config {
   readonly profiles: Readonly<Record<string, RawProfile>>;
   readonly defaultProfile: string;
   /** In order. */
-  readonly eligibility: readonly EligibilitySetting[];
+  readonly eligibility: readonly StepSetting[];
+  /** By name. Files, absolute. */
+  readonly webhooks: WebhooksConfig;
   readonly keys: {
     /** SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
     readonly block: readonly string[];
@@ -110,12 +114,5 @@ export interface Config {
   readonly oidc: OidcConfig;
   readonly workers: number;
 }
-
-export type EligibilitySetting =
-  | { readonly step: 'key' | 'names' | 'profile' }
-  /** `window` in seconds. */
-  | { readonly step: 'quota'; readonly limit: number; readonly window: number }
-  /** Profiles that wait for approval beside those that say so themselves. */
-  | { readonly step: 'approval'; readonly profiles: readonly string[] };
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';

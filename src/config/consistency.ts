@@ -3,11 +3,12 @@ import { compileProfiles, ProfileError } from '../policy/profile.ts';
 import { parseCidr } from '../x509/ip-address.ts';
 import { attestationInconsistencies } from './attestation-consistency.ts';
 import { cfsslInconsistencies } from './cfssl-consistency.ts';
-import type { Config, EligibilitySetting } from './config.ts';
+import type { Config } from './config.ts';
 import { formatDuration } from './duration.ts';
+import { eligibilityInconsistencies, profilesOf } from './eligibility-consistency.ts';
 import type { Inconsistency, Path } from './faults.ts';
-import { oidcInconsistencies } from './oidc-consistency.ts';
 import { nearestName } from './near-name.ts';
+import { oidcInconsistencies } from './oidc-consistency.ts';
 
 /** What no value shows by itself. */
 export const inconsistencies = (config: Config): readonly Inconsistency[] => RULES.flatMap((rule) => rule(config));
@@ -95,7 +96,7 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     problem: `is ${formatDuration(store.retainEnded)}`, expected: `at least ${CRL_LIFETIMES_RETAINED} times crl.lifetime (${formatDuration(CRL_LIFETIMES_RETAINED * crl.lifetime)})`,
   }),
   ({ ocsp }) => when(ocsp.lifetime < LEAST_OCSP_LIFETIME, { path: ['ocsp', 'lifetime'], problem: `is ${formatDuration(ocsp.lifetime)}`, expected: `at least ${formatDuration(LEAST_OCSP_LIFETIME)}` }),
-  ({ ocsp, profiles, eligibility }) => when(ocsp.serve && (profiles['ocsp']?.approval === true || eligibility.some((setting) => profilesOf(setting).includes('ocsp'))), {
+  ({ ocsp, profiles, eligibility }) => when(ocsp.serve && (profiles['ocsp']?.approval === true || eligibility.some((setting) => setting.step === 'approval' && setting.profiles.includes('ocsp'))), {
     path: ['profiles', 'ocsp', 'approval'], about: [['ocsp', 'serve'], ['eligibility']], problem: 'has the service wait for approval of the certificates that sign its OCSP answers', expected: 'no approval for profile ocsp, or ocsp.serve: false',
   }),
   ({ ocsp }) => when(ocsp.maxAge > ocsp.lifetime / 2, {
@@ -123,20 +124,10 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   cfsslInconsistencies,
   attestationInconsistencies,
   (config) => unknownProfile(config, config.defaultProfile, ['defaultProfile']),
-  ({ eligibility }) => (['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {
-    path: ['eligibility'], problem: `leaves out the check ${name}`, expected: 'key, names and profile among the checks',
-  })),
-  ({ eligibility }) => eligibility.flatMap(({ step }, index) => when(eligibility.findIndex((earlier) => earlier.step === step) < index, {
-    path: ['eligibility', index], problem: `is the check ${step} again`, expected: 'each check once',
-  })),
+  eligibilityInconsistencies,
   (config) => config.eligibility.flatMap((setting, index) =>
     profilesOf(setting).flatMap((name, at) => unknownProfile(config, name, ['eligibility', index, 'profiles', at]))),
-  ({ eligibility, profiles }) => Object.entries(profiles).flatMap(([name, profile]) => when(profile.approval === true && !eligibility.some(({ step }) => step === 'approval'), {
-    path: ['profiles', name, 'approval'], about: [['eligibility']], problem: 'asks for approval, which is not among the checks of eligibility', expected: 'approval in eligibility',
-  })),
 ];
-
-const profilesOf = (setting: EligibilitySetting): readonly string[] => (setting.step === 'approval' ? setting.profiles : []);
 
 function unknownProfile({ profiles }: Config, name: string, path: Path): readonly Inconsistency[] {
   const known = [...new Set([...compileProfiles({}).keys(), ...Object.keys(profiles)])];

@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 import { X509Error } from '../x509/errors.ts';
 import { normaliseDnsName } from '../x509/dns-name.ts';
 import { withFiles } from './attestation-schema.ts';
-import type { Config, EligibilitySetting } from './config.ts';
+import type { Config } from './config.ts';
 import { inconsistencies } from './consistency.ts';
+import { absoluteWebhooks, stepSetting } from './eligibility-schema.ts';
 import { type Override, readCommandLine, readEnvironment, variableName } from './environment.ts';
 import { ConfigError, type ConfigFault, type Origin, type Path, pathText, type Report } from './faults.ts';
 import { absoluteFiles } from './oidc-issuers.ts';
@@ -141,15 +142,10 @@ function complete(settings: Settings, file: string | undefined, folder: string, 
     },
     oidc: absoluteFiles(settings.oidc, (path) => resolve(folder, path)),
     attestation: withFiles(settings.attestation, (path) => resolve(folder, path)),
-    eligibility: settings.eligibility.map(toEligibility),
+    eligibility: settings.eligibility.map(stepSetting),
+    webhooks: absoluteWebhooks(settings.webhooks, (path) => resolve(folder, path)),
     keys: { ...settings.keys, debianBlockLists: settings.keys.debianBlockLists.map((path) => resolve(folder, path)) },
   };
-}
-
-function toEligibility(setting: Settings['eligibility'][number]): EligibilitySetting {
-  if (setting === 'approval') return { step: 'approval', profiles: [] };
-  if (typeof setting === 'string') return { step: setting };
-  return setting.step === 'quota' ? { step: 'quota', limit: setting.limit, window: setting.per } : setting;
 }
 
 function usualHostNames(machine: string, publicUrl: string | undefined): string[] {

@@ -79,6 +79,8 @@ const PARSERS: Readonly<Record<NodeKind, Parser>> = {
   variant: (node, given, path, report) => {
     const branches = (node.anyOf ?? []).filter((branch) => shapeOf(kindOf(branch)) === shapeOf(isGroup(given) ? 'group' : Array.isArray(given) ? 'list' : 'text'));
     const branch = branches.find((candidate) => isTagged(candidate, given)) ?? (branches.length === 1 ? branches[0] : undefined);
+    const tag = branch === undefined && branches.length > 1 ? tagOf(branches) : undefined;
+    if (tag !== undefined && isGroup(given)) return PARSERS.choice({ enum: tag.values }, given[tag.name], [...path, tag.name], report) && undefined;
     return branch === undefined ? orFault(undefined, node, given, path, report) : PARSERS[kindOf(branch)](branch, given, path, report);
   },
 };
@@ -100,6 +102,13 @@ const shapeOf = (kind: NodeKind): 'group' | 'list' | 'single' => (kind === 'grou
 /** The group whose constant member (`step: quota`) is the one that was written. */
 const isTagged = (node: SchemaNode, given: unknown): boolean =>
   isGroup(given) && Object.entries(node.properties ?? {}).some(([name, member]) => member.const !== undefined && member.const === given[name]);
+
+/** The member by which groups are told apart, and its value in each. */
+function tagOf(branches: readonly SchemaNode[]): { readonly name: string; readonly values: readonly string[] } | undefined {
+  const [name] = Object.entries(branches[0]?.properties ?? {}).find(([, member]) => member.const !== undefined) ?? [];
+  const values = name === undefined ? [] : branches.flatMap(({ properties }) => properties?.[name]?.const ?? []);
+  return name === undefined || values.length < branches.length ? undefined : { name, values };
+}
 
 const isGroup = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import type { RawProfile } from '../policy/profile.ts';
 import { MOST_SHARDS } from '../x509/crl-shard.ts';
 import { AcmeSchema } from './acme-schema.ts';
+import { EligibilitySchema, WebhooksSchema } from './eligibility-schema.ts';
 import { CfsslSchema, SwarmSchema } from './cfssl-schema.ts';
 import { AttestationSchema } from './attestation-schema.ts';
 import { OidcSchema } from './oidc-schema.ts';
@@ -48,16 +49,6 @@ const ProfileSchema = Type.Object(
     renewable: optional(Flag('Whether the holder may renew with the certificate itself')),
     issuer: optional(Type.String({ minLength: 1, description: 'Name of the authority that signs; the deployment\'s issuing one where absent' })),
   }, closed);
-
-const EligibilityStep = Type.Union([
-  Choice(['key', 'names', 'profile', 'approval']),
-  Type.Object({
-    step: Type.Literal('quota'),
-    limit: Type.Integer({ minimum: 1, description: 'Certificates of one requester' }),
-    per: Duration('The window', '1h'),
-  }, closed),
-  Type.Object({ step: Type.Literal('approval'), profiles: Texts('Profiles whose requests an operator must approve') }, closed),
-]);
 
 /** The configuration as a user writes it: one YAML file, each value also by environment. The static type is that of the values once read. */
 export const ConfigSchema = Type.Object(
@@ -148,10 +139,8 @@ export const ConfigSchema = Type.Object(
       examples: [{ server: { lifetime: '90d', names: { allow: ['**.example.com', '10.0.0.0/8'] } } }],
     })),
     defaultProfile: Type.String({ minLength: 1, default: 'server', description: 'Profile of a request that names none' }),
-    eligibility: Type.Array(EligibilityStep, {
-      description: 'The checks of a request, in order: key, names, profile, approval, and a quota as {step: quota, limit: 100, per: 1h}',
-      default: ['key', 'names', 'profile', 'approval'],
-    }),
+    eligibility: EligibilitySchema,
+    webhooks: WebhooksSchema,
     keys: Type.Object(
       {
         block: Texts('SHA-256 of the SubjectPublicKeyInfo of keys that are never certified', {

@@ -44,7 +44,7 @@ export async function identifyByEnrolmentToken(
   return {
     // Who proved what they are stay the same one with each token that they earn.
     ...(attested === undefined
-      ? { kind: 'enrolment-token', name: record.id, proof: `enrolment token ${record.id}, made by ${record.createdBy}` }
+      ? { kind: 'enrolment-token', name: record.id, proof: `enrolment token ${record.id}, made by ${record.createdBy}`, sponsor: record.createdBy }
       : { kind: 'attestation', name: attested.name, proof: attested.proof }),
     grant: {
       profiles: record.profiles ?? [record.profile],

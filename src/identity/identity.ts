@@ -20,6 +20,8 @@ export interface Identity {
   readonly name: string;
   /** How it was proved, in words, for the request's first step. */
   readonly proof: string;
+  /** Who made it possible to ask, as `kind:name`: of an enrolment token, the operator who made it. */
+  readonly sponsor?: string;
   readonly grant: Grant;
   /** Why the grant is empty, in words, where that is not plain from the kind. */
   readonly refusal?: string;

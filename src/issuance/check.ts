@@ -1,14 +1,16 @@
 import { sha256 } from '../digest.ts';
 import { Refused } from '../errors.ts';
 import { type Identity, mayAsk, requesterKey } from '../identity/identity.ts';
+import type { Facts, Question } from '../policy/eligibility.ts';
 import { cheapKeyFaults } from '../policy/key-strength.ts';
+import { type Quota, quotaKey } from '../policy/steps/quota.ts';
 import { type CertificationRequest, parseCertificationRequest, verifyPossession } from '../x509/csr.ts';
 import { X509Error } from '../x509/errors.ts';
 import { type NamedCandidate, candidateFrom } from './candidate.ts';
-import type { IssuanceContext, IssuingProfile } from './context.ts';
+import type { Inquiry, IssuanceContext, IssuingProfile } from './context.ts';
 import type { IssueInput } from './input.ts';
 import type { Step } from './request.ts';
-import { runSteps } from './run-steps.ts';
+import { runSteps, type StepsRun } from './run-steps.ts';
 
 /** A request whose bytes are good: what it asks for, and of whom. */
 export interface Checked {
@@ -66,13 +68,18 @@ function defaultProfile(context: IssuanceContext, { grant }: Identity): string {
 /** Also an authority's own key counts as blocked. */
 export const BLOCKED = 'the key is on the block list; make a new key';
 
+/** What came of every step of the way, and what the certificate would hold. */
+export interface Judged extends StepsRun {
+  readonly inquiry: Inquiry | undefined;
+}
+
 /**
  * Every step of the way with its outcome: how the identity and the key were proved, then the steps of the configuration.
  * @param looks whether the store is asked what it knows; if not, the write finds out
  */
-export async function stepsFor(context: IssuanceContext, identity: Identity, { candidate, keyHash, possessionProved }: Checked, now: number, looks: boolean): Promise<readonly Step[]> {
-  const facts = looks ? { quotaUsed: (window: number) => context.store.quotaUsed(requesterKey(identity), window, now) } : {};
-  const steps = await runSteps(context.steps, candidate, facts, context);
+export async function stepsFor(context: IssuanceContext, input: StepsInput, checked: Checked, now: number, looks: boolean): Promise<Judged> {
+  const { identity } = input;
+  const { candidate, keyHash, possessionProved } = checked;
   const known: Step[] = [
     { name: 'identity', outcome: 'passed', reason: identity.proof, time: now },
     possessionProved
@@ -82,5 +89,27 @@ export async function stepsFor(context: IssuanceContext, identity: Identity, { c
   const { key } = candidate.grant;
   if (key !== undefined && key !== keyHash) known.push({ name: 'bound-key', outcome: 'failed', reason: 'what the requester proved was for another key than the CSR has; expected the key of the challenge', time: now });
   if (looks ? await context.isBlocked(keyHash) : context.isBlockedHere(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: BLOCKED, time: now });
-  return [...known, ...steps];
+  const inquiry = context.ownership?.ask(ownerOf(input));
+  const facts: Facts = {
+    question: () => questionOf(input, checked, now),
+    heldByOthers: (kind, what) => (inquiry === undefined ? Promise.resolve([]) : inquiry.heldByOthers(kind, what, now)),
+    ...(looks && context.quota !== undefined ? { quotaUsed: quotaUsed(context, context.quota, input, checked, now) } : {}),
+  };
+  return { ...await runSteps(context.steps, candidate, facts, known, context), inquiry };
+}
+
+type StepsInput = Pick<IssueInput, 'identity' | 'owner' | 'metadata'> & { readonly dryRun?: boolean };
+
+/** Whose the names and the key of a certificate become: of a renewal, whose they were. */
+export const ownerOf = ({ identity, owner }: Pick<IssueInput, 'identity' | 'owner'>): string => owner ?? requesterKey(identity);
+
+const quotaUsed = ({ store }: IssuanceContext, quota: Quota, { identity }: StepsInput, { issuing }: Checked, now: number) => (window: number): Promise<number> =>
+  store.quotaUsed(quotaKey(quota, requesterKey(identity), issuing.profile.name), window, now);
+
+function questionOf({ identity: { kind, name, grant }, metadata, dryRun = false }: StepsInput, { issuing, candidate, keyHash }: Checked, time: number): Question {
+  const { names, publicKey, validity } = candidate;
+  return {
+    requester: { kind, name }, operator: grant.operator === true, profile: issuing.profile.name, names, key: { type: publicKey.type, bits: publicKey.bits, hash: keyHash }, time, dryRun,
+    ...(validity === undefined ? {} : { validity }), ...(metadata === undefined ? {} : { metadata }),
+  };
 }

@@ -30,6 +30,8 @@ export interface IssueInput {
   /** Seconds. */
   readonly validity?: number | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Of a renewal: whose names and key it is about, as `kind:name`; the requester's where absent. */
+  readonly owner?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   /** Seconds for which the key stands; a day where absent. */
   readonly idempotencyFor?: number | undefined;

@@ -2,10 +2,12 @@ import type { AuditDraft } from '../audit/entry.ts';
 import { type Fault, Refused } from '../errors.ts';
 import { type CredentialRecord, type Identity, requesterKey } from '../identity/identity.ts';
 import { LintError } from '../policy/lints.ts';
-import { type Quota, secondsLeft } from '../policy/steps/quota.ts';
-import type { AcceptOutcome, Claim } from '../store/store.ts';
+import { type Quota, quotaKey, secondsLeft } from '../policy/steps/quota.ts';
+import type { ObjectChange } from '../store/objects.ts';
+import type { AcceptOutcome, Claim, QuotaClaim } from '../store/store.ts';
+import { againAt } from './again-at.ts';
 import { certify } from './certify.ts';
-import { BLOCKED, type Checked, check, stepsFor } from './check.ts';
+import { BLOCKED, type Checked, check, type Judged, stepsFor } from './check.ts';
 import { claimsOf, csrDigest, onceKeyOf } from './claims.ts';
 import type { IssuanceContext } from './context.ts';
 import type { IssueInput } from './input.ts';
@@ -34,16 +36,25 @@ export interface Outlook {
  *   `token-exhausted`, `idempotency-key-reused`, `unavailable`
  */
 export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
-  const wrote = context.looksAreDear ? await cycle(context, input, false) : undefined;
-  return wrote ?? await cycle(context, await lookedAt(input), true) as RequestRecord;
+  // Without looks somebody outside would be asked about what is a repetition.
+  let wrote = context.looksAreDear && !context.asksOutside ? await cycle(context, input, false) : undefined;
+  if (wrote !== undefined) return wrote;
+  const looking = await lookedAt(input);
+  for (let tries = 0; wrote === undefined && tries < MOST_TRIES; tries += 1) wrote = await cycle(context, looking, true);
+  if (wrote === undefined) throw new Refused('unavailable', 'Others ask for the same names, or with the same key, at the same time; ask again.', { retryAfter: 1 });
+  return wrote;
 }
+
+/** Attempts when what the certificate is to hold changes hands at the same time. */
+const MOST_TRIES = 10;
 
 /** With who it is by the record as it is now. */
 const lookedAt = async ({ kept, ...input }: IssueInput): Promise<IssueInput> => (kept === undefined ? input : { ...input, identity: await kept.afresh() });
 
 /**
  * The cycle once. Without looks, the store is asked once, with the write, which decides everything again anyway, who asks included where that was
- * read before: undefined where it, or a step, refused, so that somebody has to look what to tell and to record.
+ * read before: undefined where it, or a step, refused, so that somebody has to look what to tell and to record. With looks, undefined where
+ * what they saw of names and keys has changed since.
  */
 async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean): Promise<RequestRecord | undefined> {
   const now = context.clock();
@@ -59,22 +70,22 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
   const first = looks ? await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now) : undefined;
   if (first !== undefined) return firstRequest(context, input.identity, first, claims, now);
   // 3. May they? Every step runs and is recorded.
-  const steps = await stepsFor(context, input.identity, checked, now, looks);
+  const judged = await stepsFor(context, input, checked, now, looks);
   const checkedAt = performance.now();
   context.measure('check', checkedAt - started);
   // 4. The serial is drawn when the request is accepted, and is its id.
   // 5. Exact bytes, linted, signed. The signature stays in the process until step 6 is done.
-  const record = await recordOf(context, input, checked, steps, now);
+  const record = await recordOf(context, input, checked, judged.steps, now);
   if (!looks && record.state === 'denied') return undefined;
   const signedAt = performance.now();
   context.measure('sign', signedAt - checkedAt);
   // 6. One atomic, durable write: record, claims, counts, audit. A refusal uses nothing up.
-  const counted = record.state === 'denied' ? {} : { ...token, ...quotaClaim(context, input.identity) };
+  const counted = record.state === 'denied' ? {} : { ...token, ...quotaClaim(context, input.identity, record), ...changesWith(record, judged) };
   const stored = await context.store.accept({ record, claims: record.state === 'denied' ? [] : claims, ...counted, ...guardOf(input), audit: auditOf(record, input.identity, now), now });
   context.measure('store', performance.now() - signedAt);
   // 7. Only now may the door answer.
   if (stored.outcome === 'exists') return stored.record;
-  if (!looks && LOOKED_INTO.has(stored.outcome)) return undefined;
+  if (stored.outcome === 'superseded' || (!looks && LOOKED_INTO.has(stored.outcome))) return undefined;
   if (stored.outcome !== 'stored') throw notStored(stored, input.identity);
   context.counted(record.state, record.profile);
   if (record.state === 'denied') throw refusal(record, context.quota && { quota: context.quota, now });
@@ -89,7 +100,7 @@ export async function dryRun(context: IssuanceContext, input: IssueInput): Promi
   const now = context.clock();
   const checked = check(context, input);
   const { issuing, candidate } = checked;
-  const steps = [...await stepsFor(context, input.identity, checked, now, true)];
+  const steps = [...(await stepsFor(context, { ...input, dryRun: true }, checked, now, true)).steps];
   if (outcomeOf(steps) !== 'denied') {
     try {
       certify(issuing, candidate, context.newSerial(now), now);
@@ -119,13 +130,14 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
     ...(input.metadata === undefined ? {} : { metadata: input.metadata }),
     ...(input.validity === undefined ? {} : { validity: input.validity }),
     ...(candidate.grant.maxValidity === undefined ? {} : { maxValidity: candidate.grant.maxValidity }),
+    ...(context.ownership === undefined || input.owner === undefined ? {} : { owner: input.owner }),
   };
   switch (outcomeOf(steps)) {
     case 'denied': return denied({ ...request, state: 'denied' });
     case 'pending': {
       const { names, commonName, organization, organizationalUnit } = candidate;
       const given = Object.entries({ commonName, organization, organizationalUnit }).filter(([, value]) => value !== undefined);
-      return { ...request, state: 'pending', csr: input.csr, subject: { names, ...Object.fromEntries(given) } };
+      return { ...request, ...decidersOf(context, input.identity), state: 'pending', csr: input.csr, subject: { names, ...Object.fromEntries(given) } };
     }
     case 'issued':
       try {
@@ -136,6 +148,22 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
         return denied({ ...request, state: 'denied', steps: [...steps, lintStep(error, now)] });
       }
   }
+}
+
+/** Who decides about a request that waits. */
+function decidersOf({ approval: { approvals: needed, operators }, ownership }: IssuanceContext, identity: Identity): Pick<RequestRecord, 'approvals' | 'takesOver'> {
+  // Who made a token can have used it: where it takes more than one operator, that is one person.
+  const askers = [requesterKey(identity), ...(needed > 1 && identity.sponsor !== undefined ? [identity.sponsor] : [])];
+  return {
+    ...(needed === 1 && operators === undefined ? {} : { approvals: { needed, askers, given: [], ...(operators === undefined ? {} : { operators }) } }),
+    ...(ownership !== undefined && identity.grant.operator === true ? { takesOver: true } : {}),
+  };
+}
+
+/** Objects that are written in the same step as the record: what its certificate holds from now on, or when it is looked at again. */
+function changesWith(record: RequestRecord, { inquiry, again }: Judged): { readonly objects?: readonly ObjectChange[] } {
+  const objects = record.state === 'issued' ? inquiry?.changes(record.id, record.notAfter ?? 0) ?? [] : again === undefined ? [] : [againAt(record.id, again)];
+  return objects.length === 0 ? {} : { objects };
 }
 
 function denied(record: RequestRecord): RequestRecord {
@@ -155,8 +183,9 @@ function tokenUse({ grant }: Identity, checked: Checked): { readonly token?: { r
 
 const guardOf = ({ kept }: IssueInput): { readonly guard?: CredentialRecord } => (kept === undefined ? {} : { guard: kept.credential });
 
-function quotaClaim({ quota }: IssuanceContext, identity: Identity): { readonly quota?: { readonly key: string; readonly limit: number; readonly window: number } } {
-  return quota === undefined || identity.grant.operator === true ? {} : { quota: { key: requesterKey(identity), ...quota } };
+function quotaClaim({ quota }: IssuanceContext, identity: Identity, { profile }: RequestRecord): { readonly quota?: QuotaClaim } {
+  if (quota === undefined || identity.grant.operator === true) return {};
+  return { quota: { key: quotaKey(quota, requesterKey(identity), profile), limit: quota.limit, window: quota.window } };
 }
 
 async function firstRequest({ store }: IssuanceContext, { grant: { once } }: Identity, first: NonNullable<Awaited<ReturnType<IssuanceContext['store']['find']>>>, claims: readonly Claim[], now: number): Promise<RequestRecord> {
@@ -186,7 +215,7 @@ export function refusal(record: RequestRecord, counting?: { readonly quota: Quot
 }
 
 /** What the store found when it looked once more, in the same step as the write. */
-function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' }>, { grant: { once } }: Identity): Refused {
+function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' | 'superseded' }>, { grant: { once } }: Identity): Refused {
   switch (outcome.outcome) {
     case 'identity-gone': return new Refused('unauthenticated', 'The credentials do not count any more.');
     case 'conflict': return once !== undefined && outcome.claim === onceKeyOf(once) ? usedUp() : keyReused();

@@ -1,5 +1,5 @@
 import { Refused } from '../errors.ts';
-import type { Identity } from '../identity/identity.ts';
+import { type Identity, requesterKey } from '../identity/identity.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { Name } from '../policy/name-pattern.ts';
 import type { Profile } from '../policy/profile.ts';
@@ -38,6 +38,7 @@ export async function renew(context: IssuanceContext, { renewed, kept, ...input 
   const granted = (identity: Identity): Identity => ({ ...identity, grant });
   return issue(context, {
     ...input, identity: granted(input.identity), kept: kept && { ...kept, afresh: async () => granted(await kept.afresh()) }, profile: profile.name, validity, subject,
+    owner: renewed.owner ?? requesterKey(renewed.requester),
   });
 }
 

@@ -1,27 +1,53 @@
-import type { Candidate, EligibilityStep, Facts } from '../policy/eligibility.ts';
+import { Refused } from '../errors.ts';
+import type { Candidate, EligibilityStep, Facts, Verdict } from '../policy/eligibility.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { IssuanceContext } from './context.ts';
 import type { Step } from './request.ts';
 
+/** What came of a request's steps. */
+export interface StepsRun {
+  readonly steps: readonly Step[];
+  /** When the first of those that wait looks again by itself, milliseconds since the epoch. */
+  readonly again: number | undefined;
+}
+
+type Surroundings = Pick<IssuanceContext, 'clock' | 'report'>;
+
 /**
- * Runs every step in order and keeps every outcome: a refusal tells all that is wrong at once. A step that breaks is a
- * refusal (deny by default), told without its inner error.
- * @throws StoreUnavailable, which says nothing about the request
+ * Runs every step in order and keeps every outcome: a refusal tells all that is wrong at once. Those that ask somebody outside come last, and
+ * only where no other refuses: nobody is bothered with what is refused anyway, or told of it. A step that breaks is a refusal (deny by
+ * default), told without its inner error.
+ * @param before what is settled already
+ * @throws StoreUnavailable, Refused `unavailable`: they say nothing about the request
  */
-export async function runSteps(steps: readonly EligibilityStep[], candidate: Candidate, facts: Facts, { clock, report }: Pick<IssuanceContext, 'clock' | 'report'>): Promise<readonly Step[]> {
-  const done: Step[] = [];
-  for (const { name, check } of steps) {
-    let step: Omit<Step, 'name' | 'time'>;
-    try {
-      const verdict = check(candidate, facts);
+export async function runSteps(steps: readonly EligibilityStep[], candidate: Candidate, facts: Facts, before: readonly Step[], surroundings: Surroundings): Promise<StepsRun> {
+  const done: Step[] = [...before];
+  let again: number | undefined;
+  for (const outside of [false, true]) {
+    if (outside && done.some(({ outcome }) => outcome === 'failed')) break;
+    for (const step of steps) {
+      if ((step.outside === true) !== outside) continue;
+      const verdict = judged(step.name, () => step.check(candidate, facts, done), surroundings);
       // Most steps are pure: waiting for a promise that is none would cost a turn of the event loop each.
-      step = verdict instanceof Promise ? await verdict : verdict;
-    } catch (error) {
-      if (error instanceof StoreUnavailable) throw error;
-      report(`eligibility step ${name} broke`, error);
-      step = { outcome: 'failed', reason: 'the check could not be made; the service\'s log says why' };
+      const settled = verdict instanceof Promise ? await verdict : verdict;
+      if (settled.again !== undefined) again = Math.min(settled.again, again ?? Infinity);
+      done.push({ name: step.name, outcome: settled.outcome, reason: settled.reason, time: surroundings.clock() });
     }
-    done.push({ name, outcome: step.outcome, reason: step.reason, time: clock() });
   }
-  return done;
+  return { steps: done, again };
+}
+
+/** A step's verdict; where it breaks, a refusal. */
+export function judged(name: string, judge: () => Verdict | Promise<Verdict>, { report }: Pick<Surroundings, 'report'>): Verdict | Promise<Verdict> {
+  const broken = (error: unknown): Verdict => {
+    if (error instanceof StoreUnavailable || (error instanceof Refused && error.code === 'unavailable')) throw error;
+    report(`eligibility step ${name} broke`, error);
+    return { outcome: 'failed', reason: 'the check could not be made; the service\'s log says why' };
+  };
+  try {
+    const verdict = judge();
+    return verdict instanceof Promise ? verdict.catch(broken) : verdict;
+  } catch (error) {
+    return broken(error);
+  }
 }

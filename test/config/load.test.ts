@@ -59,7 +59,8 @@ t.test('without a file and variables everything is at its default', async (t) =>
     ocsp: { serve: true, lifetime: 86_400, maxAge: 300, kept: 20_000, responderId: 'key', responderLifetime: 604_800 },
     profiles: {},
     defaultProfile: 'server',
-    eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'approval', profiles: [] }],
+    eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'approval', profiles: [], approvals: 1 }],
+    webhooks: {},
     keys: { block: [], debianBlockLists: [] },
     limits: { body: 65_536, connections: 10_240, requestTime: 15, wait: 60, perIdentity: 60_000, perAddress: 0, eventStreams: 2000, eventStreamsPerAddress: 100, failuresPerAddress: 120 },
     log: { level: 'info', requests: false },
@@ -113,7 +114,7 @@ eligibility:
       store: { url: { kind: 'embedded', folder: join(folder, 'ca', 'other') }, retainEnded: 31_536_000 },
       crl: { lifetime: 1_209_600, renewBefore: 86_400, rootLifetime: 7_776_000, coalesce: 0, delta: { publish: false, lifetime: 86_400, reach: 604_800 }, shards: 0 },
       profiles: { server: { lifetime: 43_200, backdate: 300, subject: { commonName: 'none' } } },
-      eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'quota', limit: 10, window: 3600 }, { step: 'approval', profiles: ['server'] }],
+      eligibility: [{ step: 'key' }, { step: 'names' }, { step: 'profile' }, { step: 'quota', limit: 10, window: 3600, of: 'requester' }, { step: 'approval', profiles: ['server'], approvals: 1 }],
     });
 });
 
@@ -207,9 +208,10 @@ t.test('what is wrong with a value is said in words', async (t) => {
     'profiles: {__proto__: {}}': '1:12: profiles.__proto__ has a name that cannot be used; expected a name of the form ^[a-z][a-z0-9-]{0,31}$',
     'profiles: {server: {keyTypes: [P256]}}': '1:32: profiles.server.keyTypes[0] is "P256" (did you mean P-256?); expected one of P-256, P-384, P-521, Ed25519, RSA, RSA-2048, RSA-3072, RSA-4096',
     'profiles: {server: {policies: [1.3]}}': '1:32: profiles.server.policies[0] is 1.3, which YAML takes for no text; expected a dotted OID, in quotes',
-    'eligibility: [key, names, profile, quota]': '1:36: eligibility[3] is "quota"; expected one of key, names, profile, approval',
+    'eligibility: [key, names, profile, quota]': '1:36: eligibility[3] is "quota"; expected one of key, names, profile, approval, name-ownership, known-key',
     'eligibility: [key, names, profile, {step: quota}]': '1:36: eligibility[3].limit is missing; expected a whole number, at least 1',
-    'eligibility: [key, names, profile, {step: quote, limit: 1}]': '1:36: eligibility[3] is a group of values; expected one of key, names, profile, approval, or a group of step, limit, per, or a group of step, profiles',
+    'eligibility: [key, names, profile, {step: quote, limit: 1}]': '1:37: eligibility[3].step is "quote" (did you mean quota?); expected one of quota, approval, time-window, name-ownership, known-key, webhook',
+    'eligibility: [key, names, profile, {limit: 1}]': '1:36: eligibility[3].step has no value; expected one of quota, approval, time-window, name-ownership, known-key, webhook',
     'keys: {block: [AB]}': '1:16: keys.block[0] is "AB"; expected 64 lower-case hex digits',
     'store: {url: "redis:/:secret@host"}': `1:9: store.url is no address of a store; expected ${STORE_ADDRESSES}`,
     'store: {url: 5}': `1:9: store.url is not of the form; expected ${STORE_ADDRESSES}`,
@@ -246,6 +248,13 @@ t.test('values that do not go together are told', async (t) => {
     'eligibility: [names, profile]': '1:1: eligibility leaves out the check key; expected key, names and profile among the checks',
     'eligibility: [key, names, key, profile]': '1:27: eligibility[2] is the check key again; expected each check once',
     'eligibility: [key, names, profile, {step: approval, profiles: [nodes]}]': '1:64: eligibility[3].profiles[0] names the profile "nodes", which there is not (did you mean node?); expected one of server, acme, …',
+    'eligibility: [key, names, profile, {step: approval, approvals: 3, operators: [a, b, b]}]': '1:65: eligibility[3].operators names 2 operators, of whom 3 must approve; expected at least as many',
+    'eligibility: [key, names, profile, {step: time-window, zone: Berlin, windows: [{from: "08:00", to: "18:00"}]}]': '1:56: eligibility[3].zone is "Berlin", which is no time zone; expected a name such as Europe/Berlin, America/New_York or UTC',
+    'eligibility: [key, names, profile, {step: time-window, zone: UTC, windows: [{from: "08:00", to: "08:00"}]}]': '1:76: eligibility[3].windows[0] begins and ends at the same time; expected two times; for a whole day 00:00 to 23:59',
+    'eligibility: [key, names, profile, {step: webhook, webhook: cmbd}, {step: webhook, webhook: cmdb}]\nwebhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef}}': '1:52: eligibility[3].webhook names the webhook "cmbd", which there is not (did you mean cmdb?); expected one of cmdb',
+    'webhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef}}': '1:12: webhooks.cmdb is asked by no check; expected {step: webhook, webhook: cmdb} in eligibility',
+    'eligibility: [key, names, profile, {step: webhook, webhook: cmdb}]\nwebhooks: {cmdb: {url: https://cmdb, secret: short}}': '2:38: webhooks.cmdb.secret is too short; expected at least 32 characters',
+    'eligibility: [key, names, profile, {step: webhook, webhook: cmdb}]\nwebhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef, cert: a}}': '2:12: webhooks.cmdb has a cert and no key; expected both, or none',
     'profiles: {server: {approval: true}}\neligibility: [key, names, profile]': '1:21: profiles.server.approval asks for approval, which is not among the checks of eligibility; expected approval in eligibility',
   };
   const withFewProfiles = (fault: string): string => fault.replace(/one of server, acme, .*$/, 'one of server, acme, …');

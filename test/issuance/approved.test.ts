@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { Refused } from '../../src/errors.ts';
 import type { IssuanceContext } from '../../src/issuance/context.ts';
-import { approve, finishApproved } from '../../src/issuance/decide.ts';
+import { approve } from '../../src/issuance/decide.ts';
+import { finishApproved } from '../../src/issuance/finish.ts';
 import type { RequestRecord } from '../../src/issuance/request.ts';
 import { NO_GRANT } from '../../src/policy/grant.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
@@ -71,7 +72,7 @@ t.test('an approved request that can never be signed fails, and keeps neither th
 t.test('a key that was blocked by configuration since is not approved; the request waits', async (t) => {
   const chancery = await startTestService(t, { settings: PROFILES });
   const { json } = await chancery.call('POST', '/v1/requests', {
-    certificate: chancery.operator, headers: { 'content-type': 'application/pkcs10' }, body: readFileSync(makeCsr(chancery.folder, 'late', { san: 'DNS:late.example.com' }).csr),
+    bearer: await chancery.token({ profile: 'server', names: ['*'] }), headers: { 'content-type': 'application/pkcs10' }, body: readFileSync(makeCsr(chancery.folder, 'late', { san: 'DNS:late.example.com' }).csr),
   });
   const keyHash = (await chancery.service.issuance.store.get(json.id))?.keyHash ?? '';
   await chancery.restart({ CHANCERY_KEYS__BLOCK: `[${keyHash}]` });

@@ -12,7 +12,7 @@ interface Words {
 }
 
 const WORDS: Readonly<Record<'approve' | 'deny', Words>> = {
-  approve: { about: 'Approve a waiting request: it goes on, and its certificate is issued', done: 'approved', reason: 'asked for by ticket 4711' },
+  approve: { about: 'Approve a waiting request: with the last approval that it needs it goes on, and its certificate is issued', done: 'approved', reason: 'asked for by ticket 4711' },
   deny: { about: 'Deny a waiting request, for good', done: 'denied', reason: 'not one of our hosts' },
 };
 
@@ -26,7 +26,7 @@ export function addRequestsDecide(parent: Command, context: Context, decision: '
     .requiredOption('--reason <text>', 'why; stands in the request and in the audit log')
     .action(async (id: string, options: ConnectionOptions & { readonly reason: string }) => {
       const request = await withClient(context, options, (client) => client.decideRequest(id, decision, options.reason));
-      writeResult(context, options.json, request, (paint) => `Request ${id} is ${done}.\n\n${showRequest(request, context.now(), paint)}`);
+      writeResult(context, options.json, request, (paint) => `Request ${id} ${request.state === 'pending' && request.approvals !== undefined ? `has ${request.approvals.given} of ${request.approvals.needed} approvals` : `is ${done}`}.\n\n${showRequest(request, context.now(), paint)}`);
     });
   withExamples(withConnection(command), [
     [`${decision} one`, `chancery requests ${decision} 069b3f1d5f0c0a7e6b1d2c3b4a59687700112233 --reason "${example}"`],

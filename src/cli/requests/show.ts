@@ -32,12 +32,17 @@ export function showRequest(request: RequestReply, now: number, paint: (style: S
     ['names', request.names.join(', ')],
     ['made', showTime(request.createdAt)],
     ['changed', showTime(request.updatedAt)],
+    ['approvals', request.approvals === undefined ? undefined : `${request.approvals.given} of ${request.approvals.needed}`],
     ['ends', request.notAfter === undefined ? undefined : showTimeFrom(now, request.notAfter)],
     ['refused', request.problem === undefined ? undefined : refusal(request.problem)],
   ], paint);
   const width = Math.max(0, ...request.steps.map(({ name }) => name.length));
-  const steps = request.steps.map(({ outcome, name, reason }) =>
-    `  ${paint(OUTCOMES[outcome] ?? 'bold', printable(outcome).padEnd(7))}  ${printable(name).padEnd(width)}  ${printable(reason)}\n`);
+  const steps = request.steps.map(({ outcome, name, reason }) => {
+    // Each part of a long reason on a line of its own, below the first.
+    const [first = '', ...others] = printable(reason).split('; ');
+    const below = ' '.repeat(2 + 7 + 2 + width + 2);
+    return `  ${paint(OUTCOMES[outcome] ?? 'bold', printable(outcome).padEnd(7))}  ${printable(name).padEnd(width)}  ${[first, ...others.map((part) => `${below}${part}`)].join(';\n')}\n`;
+  });
   return `${head}${paint('dim', 'steps')}\n${steps.join('')}`;
 }
 

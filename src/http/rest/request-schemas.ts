@@ -47,6 +47,7 @@ export const RequestView = Type.Object({
   createdAt: Time,
   updatedAt: Time,
   metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
+  approvals: Type.Optional(Type.Object({ given: Type.Integer(), needed: Type.Integer() }, { ...closed, description: 'While it waits for more than one operator' })),
   serial: Type.Optional(Type.String()),
   certificate: Type.Optional(Type.String({ description: 'PEM' })),
   chain: Type.Optional(Type.Array(Type.String({ description: 'PEM, from the issuer up, the root left out' }))),

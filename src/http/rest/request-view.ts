@@ -16,6 +16,7 @@ export interface RequestJson {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly approvals?: { readonly given: number; readonly needed: number };
   readonly serial?: string;
   readonly certificate?: string;
   readonly chain?: readonly string[];
@@ -58,6 +59,7 @@ export function requestView(record: RequestRecord, chainOf: ChainOf): RequestJso
     createdAt: millisecondsToIso(record.createdAt),
     updatedAt: millisecondsToIso(record.updatedAt),
     ...(metadata === undefined ? {} : { metadata }),
+    ...(record.approvals === undefined ? {} : { approvals: { given: record.approvals.given.length, needed: record.approvals.needed } }),
     ...(certificate === undefined ? {} : { serial: id, certificate: encodePem('CERTIFICATE', certificate), chain: chainOf(authority) }),
     ...(notBefore === undefined ? {} : { notBefore: secondsToIso(notBefore) }),
     ...(notAfter === undefined ? {} : { notAfter: secondsToIso(notAfter) }),

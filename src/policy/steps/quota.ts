@@ -4,20 +4,38 @@ export interface Quota {
   readonly limit: number;
   /** Seconds. */
   readonly window: number;
+  /** What is counted: the requests of each requester, of each requester for each profile, or for each profile of all requesters together. */
+  readonly of: 'requester' | 'requester-and-profile' | 'profile';
 }
 
 /** Seconds until the window ends that `now` (milliseconds) lies in: windows are counted from the epoch. */
 export const secondsLeft = ({ window }: Quota, now: number): number => window - Math.floor(now / 1000) % window;
 
-/** Requests of one requester within a window. Told here, and counted with the record in one atomic step. Operators have none. */
+/** The key under which a request is counted. @param requester `kind:name` */
+export function quotaKey({ of }: Quota, requester: string, profile: string): string {
+  switch (of) {
+    case 'requester': return requester;
+    case 'requester-and-profile': return `${requester}\n${profile}`;
+    case 'profile': return `profile\n${profile}`;
+  }
+}
+
+const WORDS: Readonly<Record<Quota['of'], (profile: string) => string>> = {
+  requester: () => '',
+  'requester-and-profile': (profile) => ` for profile ${profile}`,
+  profile: (profile) => ` of all requesters for profile ${profile}`,
+};
+
+/** Requests within a window. Told here, and counted with the record in one atomic step. Operators have no quota. */
 export const quotaStep = (quota: Quota): EligibilityStep => ({
   name: 'quota',
-  check: (candidate, facts) => {
-    if (candidate.grant.operator === true) return passed('operators have no quota');
-    if (facts.quotaUsed === undefined) return passed(`at most ${quota.limit} requests in ${quota.window} s, counted with the record`);
+  check: ({ grant, profile }, facts) => {
+    if (grant.operator === true) return passed('operators have no quota');
+    const counted = `requests${WORDS[quota.of](profile.name)}`;
+    if (facts.quotaUsed === undefined) return passed(`at most ${quota.limit} ${counted} in ${quota.window} s, counted with the record`);
     return facts.quotaUsed(quota.window).then((used) =>
       used < quota.limit
-        ? passed(`${used} of ${quota.limit} requests used in ${quota.window} s`)
-        : failed([{ code: 'quota-exceeded', detail: `${used} of ${quota.limit} requests used in ${quota.window} s; try again later` }]));
+        ? passed(`${used} of ${quota.limit} ${counted} used in ${quota.window} s`)
+        : failed([{ code: 'quota-exceeded', detail: `${used} of ${quota.limit} ${counted} used in ${quota.window} s; try again later` }]));
   },
 });

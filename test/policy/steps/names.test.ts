@@ -8,7 +8,7 @@ const KINDS = ['dns', 'ip', 'email', 'uri'] as const;
 
 const verdict = async (names: readonly string[], raw: NonNullable<RawProfile['names']> = {}, granted: 'any' | readonly string[] = 'any') => {
   const profile = compileProfiles({ server: { names: { kinds: KINDS, wildcards: true, ...raw } } }).get('server');
-  return namesStep.check({ profile, names: names.map(textToName), nameFaults: [], grant: { profiles: 'any', names: granted } } as unknown as Candidate, {} as never);
+  return namesStep.check({ profile, names: names.map(textToName), nameFaults: [], grant: { profiles: 'any', names: granted } } as unknown as Candidate, {} as never, []);
 };
 
 const codes = async (...of: Parameters<typeof verdict>): Promise<readonly string[]> => (await verdict(...of)).faults?.map(({ code }) => code) ?? [];

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { writeResult } from '../result.ts';
+import { printable } from '../text.ts';
+import { type ThingOptions, thingFrom, withKey } from './thing.ts';
+
+/** `names release`: a name is nobody's any more. */
+export function addNamesRelease(parent: Command, context: Context): void {
+  const command = parent.command('release')
+    .summary('let a name go')
+    .description('Let a name, or a key, go: whoever asks next may have it. Certificates for it stay good; revoke them if they must not')
+    .argument('[name]', 'a name of certificates')
+    .requiredOption('--reason <text>', 'why; stands in the audit log')
+    .action(async (name: string | undefined, options: ConnectionOptions & ThingOptions & { readonly reason: string }) => {
+      const thing = thingFrom(name, options);
+      const holding = await withClient(context, options, (client) => client.releaseHolding(thing, options.reason));
+      writeResult(context, options.json, holding, () => `${printable('name' in thing ? thing.name : thing.key)} is released; it was held by ${printable(holding.owner ?? 'nobody')}.\n`);
+    });
+  withExamples(withConnection(withKey(command)), [['a host that was set up anew', 'chancery names release node1.example.com --reason "new hardware, ticket 4711"']]);
+}

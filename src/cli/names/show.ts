@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import type { HoldingReply } from '../../client/replies.ts';
+import { withExamples } from '../arguments.ts';
+import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { writeResult } from '../result.ts';
+import { fields, printable, showTimeFrom, type Style } from '../text.ts';
+import { type ThingOptions, thingFrom, withKey } from './thing.ts';
+
+/** `names show`: whose a name is. */
+export function addNamesShow(parent: Command, context: Context): void {
+  const command = parent.command('show')
+    .summary('show who holds a name')
+    .description('Show who holds a name, or a key, and by which certificates: where eligibility has name-ownership or known-key')
+    .argument('[name]', 'a name of certificates')
+    .action(async (name: string | undefined, options: ConnectionOptions & ThingOptions) => {
+      const holding = await withClient(context, options, (client) => client.getHolding(thingFrom(name, options)));
+      writeResult(context, options.json, holding, (paint) => showHolding(holding, context.now(), paint));
+    });
+  withExamples(withConnection(withKey(command)), [['a host\'s name', 'chancery names show node1.example.com']]);
+}
+
+/** Who holds something, as people read it. */
+export function showHolding({ name, key, owner, certificates }: HoldingReply, now: number, paint: (style: Style, text: string) => string): string {
+  const what = printable(name ?? key ?? '');
+  if (owner === undefined) return `Nobody holds ${what}.\n`;
+  return fields([
+    [name === undefined ? 'key' : 'name', what], ['owner', owner],
+    ...certificates.map(({ serial, until }) => ['by', `certificate ${serial}, which ends ${showTimeFrom(now, until)}`] as const),
+  ], paint);
+}

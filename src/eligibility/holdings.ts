@@ -1,0 +1,69 @@
+import { Refused } from '../errors.ts';
+import { type Identity, requesterKey } from '../identity/identity.ts';
+import { textToName } from '../x509/general-name.ts';
+import { X509Error } from '../x509/errors.ts';
+import type { Json, ObjectStore, StoredObject } from '../store/objects.ts';
+import type { RequestStore } from '../store/store.ts';
+import { type Holding, holdingKey, type HoldingKind, holdingOf, standingBy } from './ownership.ts';
+
+export interface HoldingContext {
+  readonly objects: Pick<ObjectStore, 'getAll' | 'write'>;
+  readonly requests: Pick<RequestStore, 'get'>;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** A name as people write it, or the digest of a key (SHA-256 of its SubjectPublicKeyInfo, hex). */
+export type HeldThing = { readonly name: string } | { readonly key: string };
+
+/** Who holds something, by certificates that still stand; nobody, where there is none. */
+export interface Held {
+  readonly owner?: string;
+  readonly by: Holding['by'];
+}
+
+const MOST_TRIES = 10;
+
+/** Who holds a name or key. @throws Refused `query-invalid` */
+export async function heldNow(context: HoldingContext, thing: HeldThing): Promise<Held> {
+  const found = await firstOf(context, thing);
+  const holding = holdingOf(found[0]);
+  if (holding === undefined) return { by: [] };
+  const standing: Holding['by'][number][] = [];
+  for (const one of holding.by) if (await standingBy(context.requests, { ...holding, by: [one] }, context.clock()) !== undefined) standing.push(one);
+  return standing.length === 0 ? { by: [] } : { owner: holding.owner, by: standing };
+}
+
+/**
+ * An operator says that a name or key belongs to nobody any more: whoever asks next may have it. Certificates for it stay good; who held it
+ * has it anew with the next certificate, if nobody else has it by then.
+ * @throws Refused `query-invalid`, `not-found`
+ */
+export async function releaseHolding(context: HoldingContext, thing: HeldThing, { operator, reason }: { readonly operator: Identity; readonly reason: string }): Promise<Held> {
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const [object] = await firstOf(context, thing);
+    const holding = holdingOf(object);
+    if (object === undefined || holding === undefined || holding.by.length === 0) throw new Refused('not-found', `Nobody holds ${JSON.stringify(wordOf(thing))}.`);
+    const value = { ...holding, by: [] } satisfies Holding as unknown as Json;
+    const audit = { time: context.clock(), event: 'holding.released', actor: requesterKey(operator), subject: wordOf(thing), details: { owner: holding.owner, reason } } as const;
+    const outcome = await context.objects.write([{ kind: object.kind, id: object.id, expected: object.version, put: { value, expires: object.expires, indexes: [] } }], [audit]);
+    if (outcome.outcome === 'stored') return holding;
+  }
+  throw new Refused('unavailable', 'Its owner changes at the same time; ask again.', { retryAfter: 1 });
+}
+
+const firstOf = ({ objects }: HoldingContext, thing: HeldThing): Promise<readonly (StoredObject | undefined)[]> => objects.getAll([keyOf(thing)]);
+
+const wordOf = (thing: HeldThing): string => ('name' in thing ? thing.name : thing.key);
+
+function keyOf(thing: HeldThing): ReturnType<typeof holdingKey> {
+  if ('key' in thing) return holdingKey('key' satisfies HoldingKind, thing.key.toLowerCase());
+  try {
+    const { kind, value } = textToName(thing.name);
+    return holdingKey('name', `${kind}:${value}`);
+  } catch (error) {
+    // A common name that is no host name is held as what it is.
+    if (!(error instanceof X509Error)) throw error;
+    return holdingKey('name', `text:${thing.name}`);
+  }
+}

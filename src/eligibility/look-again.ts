@@ -1,0 +1,95 @@
+import { Refused } from '../errors.ts';
+import { againAt, notAgain, WAITING_INDEX } from '../issuance/again-at.ts';
+import type { IssuanceContext } from '../issuance/context.ts';
+import { lookedAgain } from '../issuance/looked-again.ts';
+import type { RequestRecord, Step } from '../issuance/request.ts';
+import { judged } from '../issuance/run-steps.ts';
+import type { EligibilityStep, Question } from '../policy/eligibility.ts';
+import type { ObjectStore, StoredObject } from '../store/objects.ts';
+import { StoreUnavailable } from '../store/store.ts';
+import { parseCertificationRequest } from '../x509/csr.ts';
+
+/** Milliseconds for which a request belongs to the process that looks at it. All that a step may do in that time is bounded by less. */
+const LEASE = 300_000;
+/** Milliseconds after which it is tried again when nobody could tell. */
+const PAUSE = 30_000;
+const MOST_AT_ONCE = 16;
+
+export interface LookAgainOptions {
+  readonly context: IssuanceContext;
+  readonly objects: Pick<ObjectStore, 'list' | 'write'>;
+}
+
+/** Looks at requests again whose steps said when: one process at a time, also after a restart. */
+export interface LookAgain {
+  readonly look: () => Promise<void>;
+}
+
+export function lookAgain({ context, objects }: LookAgainOptions): LookAgain {
+  const steps = new Map(context.steps.flatMap((step) => (step.again === undefined ? [] : [[step.name, step] as const])));
+  return {
+    look: async () => {
+      if (steps.size === 0) return;
+      const now = context.clock();
+      const { items } = await objects.list(WAITING_INDEX, { limit: MOST_AT_ONCE }, { upTo: now });
+      await Promise.all(items.map((item) => oneAgain(context, objects, steps, item, now)));
+    },
+  };
+}
+
+type Steps = ReadonlyMap<string, EligibilityStep>;
+
+async function oneAgain(context: IssuanceContext, objects: LookAgainOptions['objects'], steps: Steps, { id, version }: StoredObject, now: number): Promise<void> {
+  // The lease is the very time by which it was found: whoever moves it on first has it.
+  const leased = await objects.write([againAt(id, now + LEASE, version)], []);
+  if (leased.outcome !== 'stored') return;
+  let due: number | undefined;
+  try {
+    due = await judge(context, steps, id);
+  } catch (error) {
+    context.report(`request ${id} waits on: it could not be looked at again`, error);
+    due = context.clock() + PAUSE;
+  }
+  await objects.write([due === undefined ? notAgain(id, version + 1) : againAt(id, due, version + 1)], []);
+}
+
+/** When it is to be looked at again; undefined where nothing is left to look at. */
+async function judge(context: IssuanceContext, steps: Steps, id: string): Promise<number | undefined> {
+  const record = await context.store.get(id);
+  if (record === undefined || record.state !== 'pending') return undefined;
+  const question = questionOf(record, context.clock());
+  const looked: Step[] = [];
+  let due: number | undefined;
+  for (const { name, outcome } of record.steps) {
+    const again = outcome === 'waiting' ? steps.get(name)?.again : undefined;
+    if (again === undefined) continue;
+    const verdict = await perhaps(name, context, () => again(question, record.steps));
+    const next = verdict === undefined ? question.time + PAUSE : verdict.again;
+    if (next !== undefined) due = Math.min(next, due ?? Infinity);
+    if (verdict !== undefined) looked.push({ name, outcome: verdict.outcome, reason: verdict.reason, time: question.time });
+  }
+  if (looked.length === 0) return due;
+  const after = await lookedAgain(context, record, looked);
+  // Somebody else changed it meanwhile: what the steps said is not in it yet.
+  if (after === record && looked.some(({ outcome }) => outcome !== 'waiting')) return context.clock();
+  return after.state === 'pending' ? due : undefined;
+}
+
+/** A step's verdict; undefined where it cannot tell now. */
+async function perhaps(name: string, context: IssuanceContext, look: () => ReturnType<NonNullable<EligibilityStep['again']>>): Promise<Awaited<ReturnType<typeof look>> | undefined> {
+  try {
+    return await judged(name, look, context);
+  } catch (error) {
+    if (error instanceof StoreUnavailable || !(error instanceof Refused)) throw error;
+    return undefined;
+  }
+}
+
+function questionOf({ id, createdAt, requester, takesOver, profile, subject, csr, keyHash, validity, metadata }: RequestRecord, time: number): Question {
+  const { publicKey } = parseCertificationRequest(csr ?? new Uint8Array());
+  return {
+    requester, operator: takesOver === true, profile, names: subject?.names ?? [], key: { type: publicKey.type, bits: publicKey.bits, hash: keyHash }, time, dryRun: false,
+    waiting: { id, since: createdAt },
+    ...(validity === undefined ? {} : { validity }), ...(metadata === undefined ? {} : { metadata }),
+  };
+}

@@ -1,0 +1,74 @@
+import type { Inquiry, Ownership } from '../issuance/context.ts';
+import type { StepSetting } from '../policy/compile-steps.ts';
+import { concerns, type HeldByOther } from '../policy/eligibility.ts';
+import type { Json, ObjectChange, ObjectKey, ObjectStore, StoredObject } from '../store/objects.ts';
+import type { RequestStore } from '../store/store.ts';
+
+export type HoldingKind = 'name' | 'key';
+
+/** Who holds a name or key: by these certificates, each with its serial and its last second. Nobody, where there is none. */
+export interface Holding {
+  readonly owner: string;
+  readonly by: readonly (readonly [serial: string, until: number])[];
+}
+
+const KIND = 'holding';
+/** Certificates by which one holds something: those that end last. Who renews has two. */
+const MOST_BY = 8;
+
+export const holdingKey = (kind: HoldingKind, what: string): ObjectKey => ({ kind: KIND, id: `${kind}/${what}` });
+
+export const holdingOf = (object: StoredObject | undefined): Holding | undefined => object?.value as Holding | undefined;
+
+/**
+ * Names and keys belong to one owner while a certificate for them stands. Who holds what is a small object, written in the same atomic step as
+ * the certificate's record, if it is as it was when the step looked: so of two who ask at once, one gets it, whatever the process. Whether a
+ * certificate still stands its record says: what is revoked, or was never signed, holds nothing.
+ */
+export function ownershipIn(objects: Pick<ObjectStore, 'getAll'>, requests: Pick<RequestStore, 'get'>, kindsOf: Ownership['kindsOf']): Ownership {
+  return { kindsOf, ask: (owner) => inquiry(objects, requests, owner) };
+}
+
+function inquiry(objects: Pick<ObjectStore, 'getAll'>, requests: Pick<RequestStore, 'get'>, owner: string): Inquiry {
+  const looked = new Map<string, { readonly key: ObjectKey; readonly found: StoredObject | undefined }>();
+  return {
+    heldByOthers: async (kind, what, now) => {
+      const keys = what.map((one) => holdingKey(kind, one));
+      const found = await objects.getAll(keys);
+      const held: HeldByOther[] = [];
+      for (const [at, key] of keys.entries()) {
+        looked.set(key.id, { key, found: found[at] });
+        const holding = holdingOf(found[at]);
+        const standing = holding === undefined || holding.owner === owner ? undefined : await standingBy(requests, holding, now);
+        if (standing !== undefined) held.push({ what: what[at] ?? '', serial: standing[0], until: standing[1] });
+      }
+      return held;
+    },
+    changes: (serial, notAfter) => Array.from(looked.values(), ({ key, found }): ObjectChange => {
+      const before = holdingOf(found);
+      const by = [...(before?.owner === owner ? before.by : []), [serial, notAfter] as const].sort((one, other) => other[1] - one[1]).slice(0, MOST_BY);
+      return { ...key, expected: found?.version ?? 0, put: { value: { owner, by } satisfies Holding as unknown as Json, expires: ((by[0]?.[1] ?? 0) + 1) * 1000, indexes: [] } };
+    }),
+  };
+}
+
+/** The certificate by which it is still held; undefined where by none. */
+export async function standingBy(requests: Pick<RequestStore, 'get'>, { by }: Holding, now: number): Promise<readonly [serial: string, until: number] | undefined> {
+  for (const one of by) {
+    if (one[1] * 1000 + 999 < now) continue;
+    const record = await requests.get(one[0]);
+    // One on hold may come back; the bytes of an approved one are settled.
+    const revoked = record?.revocation !== undefined && record.revocation.reason !== 'certificateHold';
+    if (record !== undefined && !revoked && (record.state === 'issued' || record.state === 'approved')) return one;
+  }
+  return undefined;
+}
+
+/** What belongs to who has it, by the steps of the configuration; undefined where nothing does. */
+export function heldKinds(settings: readonly StepSetting[]): Ownership['kindsOf'] | undefined {
+  const kinds = settings.flatMap((setting): { readonly kind: HoldingKind; readonly profiles: readonly string[] | undefined }[] => {
+    if (setting.step === 'name-ownership') return [{ kind: 'name', profiles: setting.profiles }];
+    return setting.step === 'known-key' ? [{ kind: 'key', profiles: setting.profiles }] : [];
+  });
+  return kinds.length === 0 ? undefined : (profile) => kinds.filter(({ profiles }) => concerns(profiles, profile)).map(({ kind }) => kind);
+}

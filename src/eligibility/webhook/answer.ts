@@ -1,0 +1,55 @@
+import { parseStrictJson } from '../../strict-json.ts';
+
+const DECISIONS = ['allow', 'deny', 'wait'] as const;
+
+export interface Answer {
+  readonly decision: (typeof DECISIONS)[number];
+  /** For the requester, one line; empty where an `allow` has none. */
+  readonly reason: string;
+  /** With `wait`: seconds after which it may be asked again. */
+  readonly retryAfter?: number;
+}
+
+/** The other side did not answer, or not as it must: nothing was decided. `message` is for the log. */
+export class WebhookFailed extends Error {
+  override readonly name = 'WebhookFailed';
+}
+
+const MEMBERS: readonly string[] = ['decision', 'reason', 'retryAfter'];
+const MOST_REASON = 512;
+const MOST_RETRY = 86_400;
+
+/**
+ * Reads an answer. There is one form, and whatever differs from it is none: an answer that may mean two things must not issue certificates.
+ * @throws WebhookFailed
+ */
+export function readAnswer(body: Uint8Array): Answer {
+  let value: unknown;
+  try {
+    value = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (error) {
+    throw new WebhookFailed('the answer is no JSON', { cause: error });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new WebhookFailed('the answer is no JSON object');
+  const answer = value as Readonly<Record<string, unknown>>;
+  const unknown = Object.keys(answer).find((member) => !MEMBERS.includes(member));
+  if (unknown !== undefined) throw new WebhookFailed(`the answer has a member ${JSON.stringify(unknown.slice(0, 64))}; expected ${MEMBERS.join(', ')} alone`);
+  const decision = DECISIONS.find((one) => one === answer['decision']);
+  if (decision === undefined) throw new WebhookFailed(`the answer's decision is none of ${DECISIONS.join(', ')}`);
+  return { decision, reason: readReason(answer['reason'], decision), ...readRetryAfter(answer['retryAfter'], decision) };
+}
+
+function readReason(reason: unknown, decision: Answer['decision']): string {
+  if (reason === undefined && decision === 'allow') return '';
+  if (typeof reason !== 'string' || reason === '' || reason.length > MOST_REASON) throw new WebhookFailed(`the answer's reason is no text of 1 to ${MOST_REASON} characters`);
+  // It goes into the request, the audit log and onto terminals.
+  if (/\p{Cc}/u.test(reason)) throw new WebhookFailed('the answer\'s reason has control characters');
+  return reason;
+}
+
+function readRetryAfter(seconds: unknown, decision: Answer['decision']): Pick<Answer, 'retryAfter'> {
+  if (seconds === undefined) return {};
+  if (decision !== 'wait') throw new WebhookFailed(`the answer has a retryAfter with ${decision}`);
+  if (!Number.isSafeInteger(seconds) || Number(seconds) < 1 || Number(seconds) > MOST_RETRY) throw new WebhookFailed(`the answer's retryAfter is no whole number of seconds from 1 to ${MOST_RETRY}`);
+  return { retryAfter: Number(seconds) };
+}

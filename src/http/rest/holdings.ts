@@ -1,0 +1,60 @@
+import { type Static, Type } from 'typebox';
+import { type Held, type HeldThing, heldNow, type HoldingContext, releaseHolding } from '../../eligibility/holdings.ts';
+import { Refused } from '../../errors.ts';
+import type { App } from '../app.ts';
+import type { Authentication } from '../authentication.ts';
+import { secondsToIso } from './request-view.ts';
+import { bearer, closed, problems, Time } from './schemas.ts';
+
+export interface HoldingRoutes {
+  readonly holdings: HoldingContext;
+  readonly authentication: Authentication;
+}
+
+const Thing = {
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A name of certificates' })),
+  key: Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{64}$', description: 'SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name' })),
+};
+const ThingQuery = Type.Object(Thing, closed);
+const ReleaseBody = Type.Object({ ...Thing, reason: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })) }, closed);
+
+const HoldingView = Type.Object({
+  ...Thing,
+  owner: Type.Optional(Type.String({ description: '`kind:name`; absent where nobody holds it' })),
+  certificates: Type.Array(Type.Object({ serial: Type.String(), until: Time }, closed), { description: 'By which it is held' }),
+}, { ...closed, $id: 'Holding', description: 'Whose a name or key is, where `eligibility` has `name-ownership` or `known-key`' });
+
+/** `/v1/holdings`: whose a name or a key is, and that it is nobody's any more. */
+export function holdingRoutes(app: App, { holdings, authentication }: HoldingRoutes): void {
+  app.addSchema(HoldingView);
+  const reply = { description: 'Who holds it', content: { 'application/json': { schema: { $ref: 'Holding#' } } } };
+
+  app.get('/v1/holdings', {
+    schema: { operationId: 'getHolding', summary: 'Who holds a name or key', tags: ['certificates'], security: bearer, querystring: ThingQuery, response: { 200: reply, ...problems(400, 401, 403) } },
+  }, async (request) => {
+    await authentication.operator(request, 'read');
+    const thing = thingOf(request.query as Static<typeof ThingQuery>, 'query-invalid');
+    return view(thing, await heldNow(holdings, thing));
+  });
+
+  app.post('/v1/holdings/release', {
+    schema: {
+      operationId: 'releaseHolding', summary: 'Let a name or key go', description: 'By an operator with scope approve. Whoever asks next may have it; certificates for it stay good. Answers who held it', tags: ['certificates'],
+      security: bearer, body: ReleaseBody, response: { 200: reply, ...problems(400, 401, 403, 404) },
+    },
+  }, async (request) => {
+    const operator = await authentication.operator(request, 'approve');
+    const { reason = 'no reason given', ...asked } = request.body as Static<typeof ReleaseBody>;
+    const thing = thingOf(asked, 'body-invalid');
+    return view(thing, await releaseHolding(holdings, thing, { operator, reason }));
+  });
+}
+
+function thingOf({ name, key }: { readonly name?: string; readonly key?: string }, code: 'query-invalid' | 'body-invalid'): HeldThing {
+  if (name !== undefined && key === undefined) return { name };
+  if (key !== undefined && name === undefined) return { key };
+  throw new Refused(code, 'Expected one of name and key.');
+}
+
+const view = (thing: HeldThing, { owner, by }: Held): object =>
+  ({ ...thing, ...(owner === undefined ? {} : { owner }), certificates: by.map(([serial, until]) => ({ serial, until: secondsToIso(until) })) });

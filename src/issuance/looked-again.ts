@@ -1,0 +1,50 @@
+import type { AuditDraft } from '../audit/entry.ts';
+import { Refused } from '../errors.ts';
+import type { TransitionOutcome } from '../store/store.ts';
+import type { IssuanceContext } from './context.ts';
+import { finish, withoutIntent } from './finish.ts';
+import { goOn } from './go-on.ts';
+import type { RequestRecord, Step } from './request.ts';
+
+/**
+ * What steps say that looked again at a request which waits for them (`eligibility/look-again.ts`): it is refused, waits on, or goes on.
+ * @param seen the request as they saw it
+ * @throws Refused `unavailable`, StoreUnavailable: it waits on
+ */
+export async function lookedAgain(context: IssuanceContext, seen: RequestRecord, looked: readonly Step[]): Promise<RequestRecord> {
+  const now = context.clock();
+  const steps = seen.steps.map((step) => looked.find(({ name }) => step.name === name && step.outcome === 'waiting') ?? step);
+  const refused = looked.filter(({ outcome }) => outcome === 'failed');
+  if (refused.length > 0) return refuse(context, seen, steps, wordsOf(refused), now);
+  if (steps.some(({ outcome }) => outcome === 'waiting')) {
+    const same = steps.every((step, at) => step.outcome === seen.steps[at]?.outcome && step.reason === seen.steps[at]?.reason);
+    return same ? seen : settledBy(context, await context.store.amend(seen, { ...seen, steps, updatedAt: now }, []), seen);
+  }
+  try {
+    const audit: AuditDraft = { time: now, event: 'request.approved', actor: 'system', subject: seen.id, details: { reason: wordsOf(looked) } };
+    return await settledBy(context, await goOn(context, seen, steps, [audit], now), seen);
+  } catch (error) {
+    // Somebody else holds its names by now, or its key is blocked: nobody is there who could decide otherwise.
+    const [fault] = error instanceof Refused && error.code === 'request-refused' ? error.faults : [];
+    if (fault === undefined) throw error;
+    const step: Step = { name: fault.at ?? 'approval', outcome: 'failed', reason: fault.detail, time: now };
+    return refuse(context, seen, [...steps.filter(({ name }) => name !== step.name), step], wordsOf([step]), now);
+  }
+}
+
+const wordsOf = (steps: readonly Step[]): string => steps.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+
+async function refuse(context: IssuanceContext, seen: RequestRecord, steps: readonly Step[], detail: string, now: number): Promise<RequestRecord> {
+  const record: RequestRecord = { ...withoutIntent(seen), state: 'denied', steps, updatedAt: now, refusal: { code: 'request-refused', detail } };
+  const audit: AuditDraft = { time: now, event: 'request.denied', actor: 'system', subject: seen.id, details: { reason: detail } };
+  return settledBy(context, await context.store.transition('pending', record, [audit]), seen);
+}
+
+/** What became of it, by us or by whoever was faster. */
+async function settledBy(context: IssuanceContext, outcome: TransitionOutcome, seen: RequestRecord): Promise<RequestRecord> {
+  switch (outcome.outcome) {
+    case 'stored': return finish(context, outcome.record);
+    case 'moved-on': return outcome.record;
+    default: return seen;
+  }
+}
