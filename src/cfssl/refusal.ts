@@ -74,7 +74,8 @@ export function sentFor(error: unknown): Sent {
 /** For `setErrorHandler`: every error of this scope in cfssl's envelope. */
 export function replyError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void {
   const { status, code, message, retryAfter } = sentFor(error);
-  if (status === 503) request.log.warn({ err: error, requestId: request.id }, 'not available');
+  if (refusedOf(error).code === 'internal' && status === 503) request.log.error({ err: error, requestId: request.id }, 'internal fault');
+  else if (status === 503) request.log.warn({ err: error, requestId: request.id }, 'not available');
   if (retryAfter !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
   void reply.code(status).send(failed(code, message));
 }
