@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey } from 'node:crypto';
+import { createHmac, createPublicKey, type KeyObject } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
@@ -58,6 +58,16 @@ t.test('algorithms are not confused', async (t) => {
   const [head, payload, signature = ''] = good.split('.');
   t.equal(await reader.refusal(`${head}.${Buffer.from(JSON.stringify(issuer.claims({ sub: 'repo:octo-org/other:x' }))).toString('base64url')}.${signature}`), 'oidc-signature', 'another payload');
   t.equal(await reader.refusal(`${head}.${payload}.${Buffer.from(Buffer.from(signature, 'base64url').subarray(1)).toString('base64url')}`), 'oidc-signature', 'a shorter signature');
+});
+
+t.test('a key that says no algorithm is for those of its kind', async (t) => {
+  const jwks = JSON.stringify({ keys: [['rsa', rsa], ['ec', ec]].map(([kid, key]) => ({ ...createPublicKey(key as KeyObject).export({ format: 'jwk' }), kid })) });
+  const plain = readerOf(configured({ ci: { issuer: issuer.url, audience: [AUDIENCE], rules: [RULE], jwks } }));
+  t.equal((await plain.identify(handMade({ alg: 'RS256', kid: 'rsa' }, issuer.claims(), rs256(rsa)))).kind, 'oidc');
+  t.equal((await plain.identify(handMade({ alg: 'ES256', kid: 'ec' }, issuer.claims(), es256(ec)))).kind, 'oidc');
+  t.equal((await plain.identify(handMade({ alg: 'RS256' }, issuer.claims(), rs256(rsa)))).kind, 'oidc', 'without a name, the one that fits');
+  for (const [alg, kid] of [['ES256', 'rsa'], ['EdDSA', 'rsa'], ['RS256', 'ec'], ['ES384', 'ec'], ['EdDSA', 'ec']]) t.equal(await plain.refusal(handMade({ alg, kid }, issuer.claims(), rs256(rsa))), 'oidc-key', `${alg} with ${kid}`);
+  t.equal(await plain.refusal(handMade({ alg: 'PS256', kid: 'rsa' }, issuer.claims(), rs256(rsa))), 'oidc-signature', 'another padding');
 });
 
 t.test('nothing in a header makes the service call, or takes the place of the issuer\'s key', async (t) => {
