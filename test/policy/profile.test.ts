@@ -3,7 +3,7 @@ import { compileProfiles, ProfileError, type RawProfile } from '../../src/policy
 
 t.test('the built-in profiles need no configuration', (t) => {
   const profiles = compileProfiles({});
-  t.strictSame([...profiles.keys()].sort(), ['acme', 'client', 'node', 'ocsp', 'operator', 'server', 'service', 'subordinate']);
+  t.strictSame([...profiles.keys()].sort(), ['acme', 'client', 'node', 'ocsp', 'operator', 'server', 'service', 'subordinate', 'swarm']);
   const server = profiles.get('server');
   t.equal(server?.lifetime, 30 * 86_400);
   t.equal(server?.maxLifetime, 397 * 86_400);
