@@ -42,7 +42,7 @@ else {
     }]);
     t.same(faults, []);
     t.match(said, /StoreUnavailable/, 'what was under way was told as unknown');
-    t.ok(count > 60, `${count} writes were acknowledged`);
+    t.ok(count > 20, `${count} writes were acknowledged`);
   });
 
   t.test('the primary is made a replica under load, by an operator: the same', { timeout: 60_000 }, async (t) => {
@@ -50,7 +50,7 @@ else {
     const scene = await sceneAt(t, urlBy(sentinels));
     const { faults, count } = await underLoad(scene, [() => sentinels.failover()]);
     t.same(faults, []);
-    t.ok(count > 60, `${count} writes were acknowledged`);
+    t.ok(count > 20, `${count} writes were acknowledged`);
   });
 
   t.test('the primary stands still under load, and wakes when another one is there: the same', { timeout: 60_000 }, async (t) => {
@@ -63,6 +63,6 @@ else {
       primary.resume();
     }]);
     t.same(faults, []);
-    t.ok(count > 60, `${count} writes were acknowledged`);
+    t.ok(count > 20, `${count} writes were acknowledged`);
   });
 }

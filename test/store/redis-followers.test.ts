@@ -20,8 +20,9 @@ t.test('doubt: a replica that has left, or says nothing for more than two second
   t.equal(inDoubt(following(400, { a: 400, b: 150 }), 3100), true, 'for more than two it has not come to where the others were');
   t.equal(inDoubt(following(400, { a: 400, b: 400 }), 3200), false, 'it has');
   t.equal(inDoubt(following(400, { a: 400 }), 3300), true, 'it has left');
-  t.equal(inDoubt(following(400, { a: 400 }), 3400), false, 'that was told');
-  t.equal(inDoubt(following(900, { a: 900, b: 0, c: 0 }), 3500), false, 'others come');
+  t.equal(inDoubt(following(400, { a: 400 }), 8200), true, 'who should know of it may not have heard');
+  t.equal(inDoubt(following(400, { a: 400 }), 8300), false, 'they have');
+  t.equal(inDoubt(following(900, { a: 900, b: 0, c: 0 }), 8400), false, 'others come');
   t.equal(inDoubt(following(950, { a: 950, b: 900, c: 900 }), 60_000), false, 'nothing was asked for long, and they are where they were to be');
 });
 

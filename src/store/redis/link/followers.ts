@@ -28,6 +28,12 @@ export interface Standing {
   readonly inStep: number;
 }
 
+/**
+ * Milliseconds after a replica has left in which it may be the primary already, and not all who should know have heard of it: sentinels look
+ * at a replica's role each second, and tell each other every two.
+ */
+const UNSETTLED = 5000;
+
 interface Seen {
   readonly wanted: number;
   /** When it had last come to where it was to be. */
@@ -46,8 +52,9 @@ interface Seen {
  */
 export function watchFollowers(): (now: Following, clock: number) => Standing {
   let known: ReadonlyMap<string, Seen> = new Map();
+  let lastLeft = -Infinity;
   return ({ offset, replicas }, clock) => {
-    const left = [...known.keys()].some((one) => !replicas.has(one));
+    if ([...known.keys()].some((one) => !replicas.has(one))) lastLeft = clock;
     known = new Map([...replicas].map(([one, at]) => {
       const before = known.get(one);
       if (before === undefined) return [one, { wanted: offset, since: clock, inStep: at >= offset }];
@@ -55,6 +62,6 @@ export function watchFollowers(): (now: Following, clock: number) => Standing {
       return [one, { ...before, inStep: before.inStep && clock - before.since <= SILENT }];
     }));
     const each = [...known.values()];
-    return { doubt: left || each.some(({ since }) => clock - since > SILENT), inStep: each.filter(({ inStep }) => inStep).length };
+    return { doubt: clock - lastLeft < UNSETTLED || each.some(({ since }) => clock - since > SILENT), inStep: each.filter(({ inStep }) => inStep).length };
   };
 }

@@ -25,8 +25,8 @@ interface Testimony {
 
 /** Milliseconds that a sentinel or node has to answer. */
 const ANSWERED_WITHIN = 1000;
-/** Milliseconds that others have once one has answered: the first one may be behind. */
-const OTHERS_WITHIN = 200;
+/** Milliseconds that others have once one has answered: the first one may be behind. Whoever leads a failover may be slow just then: its disk has its vote to keep. */
+const OTHERS_WITHIN = { commonly: 200, certain: ANSWERED_WITHIN } as const;
 /** Of those that were learnt; a bound on what a server can make us remember. */
 const MOST_KNOWN = 100;
 
@@ -39,11 +39,12 @@ export function locator(options: RedisLinkOptions): Locate {
   const who = address.topology === 'sentinel' ? 'the sentinels' : 'the nodes of the Cluster';
   return async (certain = false) => {
     let known = address.hosts;
-    const answers = await askAll(known, (host) => asked(host, options)).catch((error: unknown) => {
+    const othersWithin = OTHERS_WITHIN[certain ? 'certain' : 'commonly'];
+    const answers = await askAll(known, (host) => asked(host, options), othersWithin).catch((error: unknown) => {
       // None of those that were named lives; others may.
       known = learnt;
       if (known.length === 0) throw error;
-      return askAll(known, (host) => asked(host, options));
+      return askAll(known, (host) => asked(host, options), othersWithin);
     });
     const best = answers.reduce((one, other) => (other.epoch > one.epoch ? other : one));
     const most = answers.length * 2 > known.length;
@@ -58,7 +59,7 @@ export function locator(options: RedisLinkOptions): Locate {
 }
 
 /** The answers of all that answer in time, at least one; else LinkDown with what each said. */
-async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promise<Testimony>): Promise<readonly [Testimony, ...Testimony[]]> {
+async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promise<Testimony>, othersWithin: number): Promise<readonly [Testimony, ...Testimony[]]> {
   const answers: Testimony[] = [];
   const faults: string[] = [];
   await new Promise<void>((resolve) => {
@@ -66,7 +67,7 @@ async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promi
     const one = (): void => {
       left -= 1;
       if (left === 0) resolve();
-      else if (answers.length === 1) setTimeout(resolve, OTHERS_WITHIN);
+      else if (answers.length === 1) setTimeout(resolve, othersWithin);
     };
     for (const host of hosts) {
       ask(host).then((answer) => answers.push(answer), (error: unknown) => faults.push(error instanceof Error ? error.message : String(error))).finally(one);
