@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { AttestationConfig } from './config/attestation-schema.ts';
 import { ruleOf, type WrittenRule } from './config/rule-schema.ts';
 import type { Core } from './core.ts';
+import { sha256 } from './digest.ts';
 import type { App } from './http/app.ts';
 import type { Authentication } from './http/authentication.ts';
 import { attestationRoutes } from './http/rest/attestations.ts';
@@ -55,7 +56,10 @@ export function attestationDoor(core: Core, authentication: Authentication, log:
       return undefined;
     }
   };
-  const ways = new Map(waysOf(settings, usable, () => googleKeys(settings, clock, log)).map((way) => [way.attestor.kind, way]));
+  // Ours alone: where they are under somebody else's root, that root may be an anchor.
+  const ours = authorities.all.filter((authority) => authorities.mode !== 'external' || authority !== authorities.root);
+  const own = new Set(ours.map(({ certificate }) => sha256(certificate.publicKey.der)));
+  const ways = new Map(waysOf(settings, usable, { own, googleKeys: () => googleKeys(settings, clock, log) }).map((way) => [way.attestor.kind, way]));
   if (faults.length > 0) throw new ProfileError(faults);
   if (ways.size === 0) return () => undefined;
   const master = readMaster(data, randomBytes);
@@ -70,12 +74,12 @@ export function attestationDoor(core: Core, authentication: Authentication, log:
 type Usable = <T>(where: string, read: () => T) => T | undefined;
 
 /** Each kind of proof that is configured. */
-function waysOf({ x509, aws, gcp, azure, ssh }: AttestationConfig, usable: Usable, keys: () => KeySource): readonly Way[] {
+function waysOf({ x509, aws, gcp, azure, ssh }: AttestationConfig, usable: Usable, { own, googleKeys: keys }: { readonly own: ReadonlySet<string>; readonly googleKeys: () => KeySource }): readonly Way[] {
   const ways: Way[] = [];
   const add = (attestor: Attestor, rules: readonly WrittenRule[], once: boolean): void => void ways.push({ attestor, rules: rules.map((rule) => compileRule(ruleOf(rule))), once });
   if (x509 !== undefined) {
     const revoked = x509.crls.length === 0 ? undefined : usable('x509.crls', () => revocationLists(x509.crls));
-    const trust: Trust = { ...trustOf('x509', x509, usable), purpose: OID.clientAuth, ...(revoked === undefined ? {} : { revoked }) };
+    const trust: Trust = { ...trustOf('x509', x509, usable), purpose: OID.clientAuth, own, ...(revoked === undefined ? {} : { revoked }) };
     if (x509.methods.includes('tls')) add(x509Attestor(trust), x509.rules, false);
     if (x509.methods.includes('signature')) add(x509popAttestor(trust), x509.rules, false);
   }

@@ -40,6 +40,9 @@ const SETTINGS = {
 
 const start = (t: Test, more: Readonly<Record<string, string>> = {}): Promise<TestService> => startTestService(t, { settings: { ...SETTINGS, ...more } });
 
+/** One service for all tests that do not stop it. */
+const service = await start(t);
+
 /** A CSR and a challenge for its key. */
 async function begin(service: TestService, name: string, dns: string): Promise<{ readonly csr: string; readonly challenge: string; readonly proofs: Json }> {
   const csr = text(makeCsr(folder, name, { san: `DNS:${dns}` }).csr);
@@ -57,7 +60,6 @@ function awsProof(instance: string): { readonly document: string; readonly signa
 }
 
 t.test('a proof earns a token, and the token a certificate for its key, with the names of the rule', async (t) => {
-  const service = await start(t);
   const { csr, challenge, proofs } = await begin(service, 'one', 'node2.example.com');
   t.same(Object.keys(proofs).sort(), ['aws', 'ssh', 'x509', 'x509pop']);
   const earned = await service.call('POST', '/v1/attestations', { body: { challenge, ssh: { signature: sshSign(proofs.ssh) } } });
@@ -78,7 +80,6 @@ t.test('a proof earns a token, and the token a certificate for its key, with the
 });
 
 t.test('the same node with the same CSR finds its first request, by whichever proof', async (t) => {
-  const service = await start(t);
   const csr = text(makeCsr(folder, 'same', { san: 'DNS:node2.example.com' }).csr);
   const serials = [];
   for (let round = 0; round < 2; round += 1) {
@@ -91,7 +92,6 @@ t.test('the same node with the same CSR finds its first request, by whichever pr
 });
 
 t.test('a client certificate of another CA is the proof, with its intermediates in TLS', async (t) => {
-  const service = await start(t);
   const { challenge } = await begin(service, 'mtls', 'node1.example.com');
   const certificate = { cert: text(at('node-chain.pem')), key: text(node.key) };
   t.match(await service.call('POST', '/v1/attestations', { body: { challenge, x509: {} } }), { status: 401, json: { detail: /carries no client certificate/ } });
@@ -112,7 +112,10 @@ t.test('a cloud instance is claimed once; an operator sees it, and releases it',
   t.equal((await service.call('POST', '/v1/requests', { bearer: first.reply.json.token, body: { csr: first.csr } })).status, 201);
   t.match((await prove('aws2')).reply, { status: 403, json: { type: 'urn:chancery:error:forbidden', errors: [{ code: 'attestation-refused', detail: /claimed at .* by another key/ }] } });
   t.equal((await service.call('GET', '/v1/attestations')).status, 401);
-  await service.restart();
+  await service.restart({ CHANCERY_ATTESTATION__X509__ROOTS: JSON.stringify([join(service.config.data, 'root.pem')]) });
+  const ours = await begin(service, 'ours', 'node1.example.com');
+  const chain = (await service.call('GET', '/ca/chain.pem')).text;
+  t.match(await service.call('POST', '/v1/attestations', { certificate: service.operator, body: { challenge: ours.challenge, x509: { chain } } }), { status: 401, json: { detail: /is an authority of this service/ } }, 'our own root as an anchor lets no revoked certificate come back');
   t.equal((await prove('aws3')).reply.status, 403, 'also after a restart');
   const cli = (...args: readonly string[]) => runHere(['attestations', ...args, '--url', service.service.addresses.https ?? '', '--data', service.config.data]);
   const listed = await cli('list', '--json');
@@ -151,7 +154,6 @@ t.test('wrong calls, and who tries too often', async (t) => {
 });
 
 t.test('enroll --attest: the node proves itself, and has its certificate', async (t) => {
-  const service = await start(t);
   const url = service.service.addresses.https ?? '';
   writeFileSync(at('root.pem'), service.root);
   const out = (name: string): string => at(`out-${name}`);
@@ -172,7 +174,6 @@ t.test('enroll --attest: the node proves itself, and has its certificate', async
 });
 
 t.test('documents come from the metadata service, by the session that it demands', async (t) => {
-  const service = await start(t);
   writeFileSync(at('root.pem'), service.root);
   const { document } = awsProof('i-00000000000000002');
   openssl('cms', '-sign', '-binary', '-nodetach', '-in', at('document'), '-signer', at('aws.pem'), '-inkey', at('aws.key'), '-outform', 'DER', '-out', at('document.cms'));
@@ -202,7 +203,6 @@ t.test('what the guide says works: its configuration, its lines of shell', { ski
   writeFileSync(at('guide.yaml'), yaml);
   t.same(Object.keys(loadConfig({ file: at('guide.yaml'), env: {}, folder }).attestation).sort(), ['aws', 'azure', 'challengeLifetime', 'claimLifetime', 'gcp', 'ssh', 'tokenLifetime', 'x509']);
   const [, , lines = ''] = guide.split('```sh\n');
-  const service = await start(t);
   writeFileSync(at('root.pem'), service.root);
   writeFileSync(at('node.csr'), text(makeCsr(folder, 'shell', { san: 'DNS:node2.example.com' }).csr));
   const env = { ...process.env, URL: service.service.addresses.https, HOST_KEY: at('host') };

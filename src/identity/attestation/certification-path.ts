@@ -1,4 +1,5 @@
 import { Faults } from '../../authority/errors.ts';
+import { sha256 } from '../../digest.ts';
 import { called, checkEndEntity, checkTrustPath, valueOf } from '../../authority/trust-path.ts';
 import { type Certificate, parseCertificate } from '../../x509/certificate.ts';
 import { equalBytes } from '../../x509/der/writer.ts';
@@ -19,6 +20,11 @@ export interface Trust {
   readonly revoked?: RevocationLists;
   /** The extended key usage that the certificate must have. */
   readonly purpose: string;
+  /**
+   * SHA-256 of the SubjectPublicKeyInfo of our own authorities, hex: what they have issued is renewed with itself, while it is not revoked, and
+   * proves nothing else, also where they stand under one of the anchors.
+   */
+  readonly own?: ReadonlySet<string>;
 }
 
 /** Certificates that one proof may carry, the first included. */
@@ -85,9 +91,11 @@ const mayHaveIssued = (issuer: Certificate, child: Certificate): boolean =>
   equalBytes(issuer.subject, child.issuer) || distinguishedNameToText(issuer.subjectName) === distinguishedNameToText(child.issuerName);
 
 /** The first fault of a path in words; undefined where there is none. */
-function faultOf(leaf: Certificate, path: readonly Certificate[], { purpose, revoked }: Trust, now: number): string | undefined {
+function faultOf(leaf: Certificate, path: readonly Certificate[], { purpose, revoked, own }: Trust, now: number): string | undefined {
   const faults = new Faults();
   try {
+    const ours = path.find(({ publicKey }) => own?.has(sha256(publicKey.der)) === true);
+    if (ours !== undefined) throw new PathError(`${called(ours)} is an authority of this service: what it has issued is renewed, and proves nothing else`);
     checkLeaf(leaf, purpose);
     checkEndEntity(leaf, path, namesOf(leaf), faults, now);
     checkTrustPath(path, faults, now);

@@ -1,6 +1,7 @@
 import { copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { sha256 } from '../../../src/digest.ts';
 import { messageOf } from '../../../src/identity/attestation/attestor.ts';
 import type { Trust } from '../../../src/identity/attestation/certification-path.ts';
 import { revocationLists } from '../../../src/identity/attestation/revocation-lists.ts';
@@ -74,6 +75,12 @@ t.test('what is not trusted', async (t) => {
   const tall = below(['basicConstraints=critical,CA:TRUE,pathlen:0']);
   const taller = outsideIntermediate(folder, tall, 'taller');
   await refused(t, x509, shown(outsideNode(folder, taller).pem, taller.pem, tall.pem), /allows 0 CA certificates/, 'a longer path than is allowed');
+});
+
+t.test('what our own authorities have issued proves nothing, also under somebody else\'s root', async (t) => {
+  const own = new Set(read(issuing.pem).map(({ publicKey }) => sha256(publicKey.der)));
+  await refused(t, x509Attestor(trust({ own })), shown(node.pem, issuing.pem), /is an authority of this service/, 'by way of our issuing authority');
+  await accepted(x509Attestor(trust({ own: new Set(['ab'.repeat(32)]) })), shown(node.pem, issuing.pem));
 });
 
 t.test('a common name does not slip past name constraints', async (t) => {
