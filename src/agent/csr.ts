@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { certificationRequest } from '../authority/keys/certification-request.ts';
 import type { KeyPair } from '../authority/keys/generate.ts';
 import { Failure } from '../client/failure.ts';
@@ -14,7 +15,7 @@ const MOST_COMMON_NAME = 64;
 /** The names that a certificate is asked for, sorted into where a CSR carries them. */
 export interface AskedNames {
   readonly names: readonly GeneralName[];
-  /** A host name or address is repeated here, for readers of old; a text that is no SAN (`Alice Smith`) is only here. */
+  /** A host name is repeated here, for readers of old; a text that is no SAN (`Alice Smith`) is only here; an address never is. */
   readonly commonName: string | undefined;
 }
 
@@ -36,14 +37,16 @@ export function sortNames(texts: readonly string[]): AskedNames {
       plain = text;
     }
   }
-  const first = names.find(({ kind }) => kind === 'dns' || kind === 'ip')?.value;
+  const first = names.find(({ kind }) => kind === 'dns')?.value;
   return { names, commonName: plain ?? (first !== undefined && first.length <= MOST_COMMON_NAME ? first : undefined) };
 }
 
 /** The names of a certificate, DER, for its renewal. */
 export function namesOf(certificate: Uint8Array): AskedNames {
   const { extensions, subjectName } = parseCertificate(certificate);
-  return { names: certificateNames(extensions), commonName: commonNameOf(subjectName) };
+  const commonName = commonNameOf(subjectName);
+  // What is taken for an address is refused there (x509/csr.ts); the service sets it anew.
+  return { names: certificateNames(extensions), commonName: commonName === undefined || isIP(commonName) === 0 ? commonName : undefined };
 }
 
 /** A certification request for these names, DER. */
