@@ -1,4 +1,5 @@
 import { authKeysOf } from './cfssl/auth-keys.ts';
+import { callLimit } from './cfssl/call-limit.ts';
 import type { CfsslContext } from './cfssl/context.ts';
 import { clientAsker } from './cfssl/client-asker.ts';
 import { ALL_CALLS, cfsslRoutes, SIGN_ALONE } from './cfssl/plugin.ts';
@@ -35,11 +36,12 @@ export function cfsslDoors({ core, issuance, revocation, crls, authentication }:
   if (!cfssl.enabled && !swarm.enabled) return [];
   const registrations = registrationsIn(store.objects);
   if (swarm.enabled) checkSwarmAuthority(issuance, swarm.profile);
+  const limit = callLimit(config.limits.perIdentity);
   const context: CfsslContext = {
-    issuance, revocation, authentication, clock, certificates: store.certificates, authorities: authorities.all, shelf: crls.routes.shelf, counted: metrics.cfsslCalled,
+    issuance, revocation, authentication, limit, clock, certificates: store.certificates, authorities: authorities.all, shelf: crls.routes.shelf, counted: metrics.cfsslCalled,
     keys: cfssl.enabled ? authKeysOf(cfssl.keys) : [],
     askers: [
-      ...(swarm.enabled ? [managerAsker({ certificates: store.certificates, registrations, profile: swarm.profile, authentication, audit: store.audit, clock })] : []),
+      ...(swarm.enabled ? [managerAsker({ certificates: store.certificates, registrations, profile: swarm.profile, authentication, audit: store.audit, limit, clock })] : []),
       ...(cfssl.enabled ? [clientAsker({ clients: cfssl.clients, authentication, issuance })] : []),
     ],
   };

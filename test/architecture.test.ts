@@ -45,7 +45,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   acme: ['x509', 'policy', 'identity', 'issuance', 'revocation', 'renewal', 'config', 'http', 'http/rest', 'acme/validators/validator.ts'],
   cfssl: ['x509', 'policy', 'identity', 'authority', 'issuance', 'revocation', 'config', 'http'],
   // Its managers ask by a part of cfssl's API.
-  swarm: ['x509', 'identity', 'issuance', 'config', 'http', 'http/rest', 'cfssl/asker.ts', 'cfssl/sign-request.ts', 'cfssl/refusal.ts'],
+  swarm: ['x509', 'identity', 'issuance', 'config', 'http', 'http/rest', 'cfssl/asker.ts', 'cfssl/call-limit.ts', 'cfssl/sign-request.ts', 'cfssl/refusal.ts'],
   // The other end of the line: programs that talk to a service.
   client: ['x509'],
   agent: ['x509', 'client', 'identity/enrolment-token.ts', 'authority/keys', 'authority/durable-file.ts'],

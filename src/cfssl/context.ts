@@ -6,6 +6,7 @@ import type { RevocationContext } from '../revocation/revoke.ts';
 import type { CertificateStore } from '../store/store.ts';
 import type { Asker } from './asker.ts';
 import type { AuthKey } from './auth-keys.ts';
+import type { CallLimit } from './call-limit.ts';
 
 /** What the calls of cfssl's API work with. */
 export interface CfsslContext {
@@ -18,6 +19,7 @@ export interface CfsslContext {
   /** Who may ask `sign`, in order. */
   readonly askers: readonly Asker[];
   readonly keys: readonly AuthKey[];
+  readonly limit: CallLimit;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /** Told how each call ended. */

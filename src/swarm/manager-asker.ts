@@ -1,4 +1,5 @@
 import type { Asker } from '../cfssl/asker.ts';
+import type { CallLimit } from '../cfssl/call-limit.ts';
 import { violation } from '../cfssl/refusal.ts';
 import type { Authentication } from '../http/authentication.ts';
 import { peerCertificate } from '../http/peer-certificate.ts';
@@ -10,13 +11,14 @@ import { readNodeRequest } from './node-request.ts';
 export interface ManagerAskerOptions extends ManagerOptions {
   readonly authentication: Pick<Authentication, 'attempt'>;
   readonly audit: Pick<AuditStore, 'append'>;
+  readonly limit: CallLimit;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
 
 /** Managers of swarms, who ask `sign` for the nodes of theirs. */
 export function managerAsker(options: ManagerAskerOptions): Asker {
-  const { authentication, audit, clock, profile } = options;
+  const { authentication, audit, limit, clock, profile } = options;
   return {
     ask: async (request, wanted) => {
       const presented = peerCertificate(request);
@@ -25,6 +27,7 @@ export function managerAsker(options: ManagerAskerOptions): Asker {
       const manager = await authentication.attempt(request, () => identifyManager(presented, options, now));
       if (manager === undefined) return undefined;
       const { clusterId, proof, serial } = manager;
+      limit(`swarm/${clusterId}`, now);
       const asked = readNodeRequest(wanted, clusterId, profile);
       if ('faults' in asked) {
         const reason = asked.faults.join('; ');

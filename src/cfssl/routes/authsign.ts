@@ -12,7 +12,7 @@ import { readSignRequest } from '../sign-request.ts';
 
 /** `authsign`: a certificate for whoever has a key, shown by a token over the request. A token yields one certificate, which it finds again. */
 export async function authsign(context: CfsslContext, request: FastifyRequest): Promise<unknown> {
-  const { keys, authentication, clock, issuance } = context;
+  const { keys, authentication, clock, issuance, limit } = context;
   const outer = readAuthenticatedRequest(request.body);
   if (keys.length === 0) throw badCall('no authentication provider');
   const key = await invalidTokensCounted(() => authentication.attempt(request, () => {
@@ -20,7 +20,9 @@ export async function authsign(context: CfsslContext, request: FastifyRequest): 
     return holder === undefined ? Promise.reject(new Refused('unauthenticated', 'invalid token')) : Promise.resolve(holder);
   }));
   const wanted = readSignRequest(jsonOf(outer.request));
-  const input = inputFor(identityOf(key, onceOf(outer, clock())), wanted, key, issuance);
+  const now = clock();
+  limit(`key/${key.name}`, now);
+  const input = inputFor(identityOf(key, onceOf(outer, now)), wanted, key, issuance);
   return certificateReply(context, await issue(issuance, input), wanted);
 }
 

@@ -1,0 +1,14 @@
+import { Refused } from '../errors.ts';
+import { rateLimit } from '../http/rate-limit.ts';
+
+/** Takes a call of an identity. @throws Refused `rate-limited` */
+export type CallLimit = (identity: string, now: number) => void;
+
+/** @param perMinute calls of one identity; 0 for no limit */
+export function callLimit(perMinute: number): CallLimit {
+  const calls = rateLimit(perMinute);
+  return (identity, now) => {
+    const seconds = calls.take(identity, now);
+    if (seconds > 0) throw new Refused('rate-limited', 'This identity calls too often.', { retryAfter: seconds });
+  };
+}
