@@ -21,6 +21,9 @@ export interface AuditDraft {
   readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
 }
 
+/** The drafts that remain where a key was on the block list before. */
+export const withoutBlocked = (drafts: readonly AuditDraft[]): readonly AuditDraft[] => drafts.filter(({ event }) => event !== 'key.blocked');
+
 /** A line of the log. `hash` is SHA-256 over the canonical JSON (members sorted, no spaces) of all else, hex; `previous` is the hash of the line before. */
 export interface AuditEntry extends AuditDraft {
   readonly sequence: number;

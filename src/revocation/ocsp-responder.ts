@@ -81,6 +81,8 @@ interface Kept {
 
 /** Nothing is known of a serial because it was not issued; it may be a moment later, so this is not said for long. */
 const UNKNOWN_LIFETIME = 60;
+/** Serials of which it is known when they changed; with more, it is taken to be so of all. */
+const REMEMBERED = 1000;
 /** Clocks of processes differ: how much later than a revocation another one may still have said good, seconds. */
 const CLOCKS_DIFFER = 10;
 const WORST_FIRST: readonly OcspOutcome[] = ['revoked', 'unknown', 'good'];
@@ -94,8 +96,13 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
   const cache = latestUsed<Kept>(kept);
   // Rises with each change, so that what was read before it is not kept after it.
   let generation = 0;
+  // When serials changed last: of the same second there may be an answer from before.
+  const changes = latestUsed<number>(REMEMBERED);
+  let anyChanged = -Infinity;
   const changed = (serial: string): void => {
     generation += 1;
+    changes.set(serial, seconds());
+    if (changes.size() === REMEMBERED) anyChanged = seconds();
     const number = integerOf(serial);
     // Whatever was meant by it, nothing is left that could be about it.
     if (number === undefined) cache.clear();
@@ -105,8 +112,10 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     store: sources.crls, authority: authority.name,
     changed: (serials) => {
       generation += 1;
-      if (serials === undefined) cache.clear();
-      else serials.forEach(changed);
+      if (serials !== undefined) return serials.forEach(changed);
+      // At the first look nothing was answered yet.
+      if (cache.size() > 0) anyChanged = seconds();
+      cache.clear();
     },
   });
 
@@ -127,7 +136,8 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     // RFC 6960 4.4.4: of certificates that have ended, how far back this service remembers.
     const archiveCutoff = notAfter !== undefined && notAfter < thisUpdate ? thisUpdate - retainEnded : undefined;
     const single = encodeSingleResponse({ certId: certId.der, certStatus, thisUpdate, nextUpdate, archiveCutoff });
-    const secondIsShared = certStatus.status === 'revoked' && certStatus.at + CLOCKS_DIFFER >= thisUpdate;
+    const since = Math.max(certStatus.status === 'revoked' ? certStatus.at : -Infinity, changes.get(certId.serial) ?? -Infinity, anyChanged);
+    const secondIsShared = since + CLOCKS_DIFFER >= thisUpdate;
     const fresh: Kept = { outcome: certStatus.status, single, thisUpdate, nextUpdate, secondIsShared };
     if (key !== undefined && certStatus.status !== 'unknown' && before === generation) cache.set(key, fresh);
     return fresh;

@@ -191,7 +191,7 @@ export interface CertificateStore {
    * Writes the revocation into the record and the change, with its encoded CRL entry, into the authority's feed. Already revoked is
    * refused, except that any permanent reason replaces certificateHold, and keyCompromise any other reason. The time stays the first
    * one's: of a hold that becomes final, X.509 wants the date on which the certificate was placed on hold. With `blockKey`, the
-   * record's key hash goes on the block list in the same step.
+   * record's key hash goes on the block list in the same step; where it is there already, a draft of `key.blocked` is left out.
    */
   revoke(serial: string, revocation: Revocation, entry: EncodeEntry, options: { readonly blockKey: boolean }, audit: readonly AuditDraft[]): Promise<RevokeOutcome>;
   /**

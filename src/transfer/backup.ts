@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { link, open, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { beginning, contentOf, continues, takenUp } from './content.ts';
@@ -64,12 +64,24 @@ export async function backup(options: BackupOptions): Promise<BackupEnd & { read
     const bytes = await write({ kind: 'end', json: end });
     await handle.sync();
     await refuseOther(handle, partial, bytes);
-    await rename(partial, file);
+    await putInPlace(partial, file);
     await syncFolder(dirname(file));
     return { ...end, resumed: standing !== undefined, bytes };
   } finally {
     await handle.close();
   }
+}
+
+/** Unlike a rename, a link takes nobody's place. */
+async function putInPlace(partial: string, file: string): Promise<void> {
+  try {
+    await link(partial, file);
+  } catch (error) {
+    // Where there are no links (FAT, some networks) a name may be taken in the moment between.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' && !existsSync(file)) return rename(partial, file);
+    throw new TransferError('in-use', `${file} has come to be there meanwhile, and is not overwritten`, `the backup is whole in ${partial}: move that to another name`);
+  }
+  await unlink(partial);
 }
 
 async function begin({ source, program, id, clock }: BackupOptions, handle: FileHandle): Promise<Begun> {

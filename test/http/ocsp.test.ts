@@ -130,6 +130,17 @@ t.test('by GET as caches do: validators, times, and 304 for who has the answer (
     t.equal(after.status, 200, 'whoever has the answer from before the revocation gets the new one, be it of the same second');
     t.equal(says(after), 'revoked');
   }
+
+  // The same for a hold that is released: within the second there is an answer from before.
+  const held = (await issued('held')).serial;
+  const about = ocspRequest([id(held)]);
+  await revoke(held, 'certificateHold');
+  const onHold = await get(about);
+  t.equal(says(onHold), 'revoked');
+  t.equal((await chancery.call('POST', `/v1/certificates/${held}/release`, { certificate: chancery.operator })).status, 200);
+  const released = await get(about, { headers: { 'if-modified-since': new Date(Date.now() + 5000).toUTCString() } });
+  t.equal(released.status, 200, 'whoever has the answer of the hold gets the new one');
+  t.equal(says(released), 'good');
 });
 
 t.test('a path as clients really write it', async (t) => {

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, renameSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
@@ -30,6 +30,13 @@ t.test('a backup that another one has finished is not written into', async (t) =
   const { file, run } = await prepared(t);
   let calls = 0;
   await t.rejects(run(() => { if (++calls === 3) renameSync(`${file}.partial`, file); }), { code: 'in-use' });
+});
+
+t.test('what has come to be there meanwhile is not overwritten, and the backup is whole under its other name', async (t) => {
+  const { file, run } = await prepared(t);
+  await t.rejects(run(() => writeFileSync(file, 'somebody else\'s')), { code: 'in-use', advice: /the backup is whole in/ });
+  t.equal(readFileSync(file, 'utf8'), 'somebody else\'s');
+  t.ok(existsSync(`${file}.partial`));
 });
 
 t.test('of two that begin at once, what is there in the end is whole', async (t) => {

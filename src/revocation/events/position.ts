@@ -1,3 +1,4 @@
+import { MOST_SHARDS } from '../../x509/crl-shard.ts';
 import type { CrlDocument } from '../../store/crl-store.ts';
 
 /** How far a follower of one authority is: it knows all changes up to `revision`, and of each document the CRL with this number. */
@@ -18,17 +19,28 @@ const MOST_TEXT = 8192;
 
 /**
  * The position as the id of an event, which a client gives back as `Last-Event-ID`: for each authority
- * `<name>/<revision>/<number of the full CRL>/<of the delta>`, and for each set of shards `/<count>:<number>.<number>…`; authorities
- * are parted by `;`, numbers are to base 36. So whoever has the id needs nothing else, in any process and after any restart.
+ * `<name>/<revision>/<number of the full CRL>/<of the delta>`, and for each set of shards `/<count>:<lowest number>:<more than that>.<more>…`;
+ * authorities are parted by `;`, numbers are to base 36, and nothing stands for 0. So whoever has the id needs nothing else, in any process and
+ * after any restart. Where that would be too long, of shards there is the lowest number alone: a follower may hear of some CRLs again.
  */
-export const positionText = (position: Position): string => Array.from(position, ([name, { revision, numbers }]) =>
-  [name, revision, numberText(numbers.get('full')), numberText(numbers.get('delta')), ...shardTexts(numbers)].join('/')).join(';');
+export function positionText(position: Position): string {
+  const whole = textWith(position, true);
+  return whole.length <= MOST_TEXT ? whole : textWith(position, false);
+}
+
+const textWith = (position: Position, each: boolean): string => Array.from(position, ([name, { revision, numbers }]) =>
+  [name, revision, numberText(numbers.get('full')), numberText(numbers.get('delta')), ...shardTexts(numbers, each)].join('/')).join(';');
 
 const numberText = (number: bigint | undefined): string => (number ?? 0n).toString(36);
 
-function shardTexts(numbers: AuthorityPosition['numbers']): string[] {
+function shardTexts(numbers: AuthorityPosition['numbers'], each: boolean): string[] {
   const counts = new Set(Array.from(numbers.keys(), (document) => /^([0-9]+)-[0-9]+$/.exec(document)?.[1]).filter((count) => count !== undefined));
-  return Array.from(counts, (count) => `${count}:${Array.from({ length: Number(count) }, (_, index) => numberText(numbers.get(`${Number(count)}-${index}`))).join('.')}`);
+  return Array.from(counts, (count) => {
+    const all = Array.from({ length: Number(count) }, (_, index) => numbers.get(`${Number(count)}-${index}`) ?? 0n);
+    const lowest = all.reduce((least, number) => (number < least ? number : least));
+    const more = all.map((number) => (number === lowest ? '' : numberText(number - lowest)));
+    return `${count}:${numberText(lowest)}${each ? `:${more.join('.')}` : ''}`;
+  });
 }
 
 /** The position that an id stands for; undefined for a text that is none. */
@@ -46,14 +58,15 @@ export function parsePosition(text: string): Position | undefined {
 }
 
 function putShards(numbers: Map<CrlDocument, bigint>, group: string): boolean {
-  const [count = '', all = ''] = group.split(':');
-  const texts = all.split('.');
-  return SHARDS.test(count) && texts.length === Number(count) && texts.every((text, index) => put(numbers, `${Number(count)}-${index}`, text));
+  const [count = '', lowest = '', all, ...rest] = group.split(':');
+  if (!SHARDS.test(count) || Number(count) > MOST_SHARDS || !NUMBER.test(lowest) || rest.length > 0) return false;
+  const texts = all === undefined ? Array.from({ length: Number(count) }, () => '') : all.split('.');
+  return texts.length === Number(count) && texts.every((text, index) => put(numbers, `${Number(count)}-${index}`, text === '' ? '0' : text, fromBase36(lowest)));
 }
 
-function put(numbers: Map<CrlDocument, bigint>, document: CrlDocument, text: string): boolean {
+function put(numbers: Map<CrlDocument, bigint>, document: CrlDocument, text: string, more = 0n): boolean {
   if (!NUMBER.test(text)) return false;
-  const number = fromBase36(text);
+  const number = more + fromBase36(text);
   if (number > 0n) numbers.set(document, number);
   return true;
 }

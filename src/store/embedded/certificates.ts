@@ -1,3 +1,4 @@
+import { withoutBlocked } from '../../audit/entry.ts';
 import { revise } from '../revise.ts';
 import type { CertificateStore, ReleaseOutcome, RevokeOutcome } from '../store.ts';
 import type { Transaction } from './batch-transaction.ts';
@@ -7,7 +8,7 @@ import { putChange } from './feed.ts';
 import { certificateTest } from './filters.ts';
 import type { Hints } from './hints.ts';
 import { NOTHING, digestKey } from './keys.ts';
-import { encode, listRecords, readStored, rewriteRecord } from './requests.ts';
+import { encode, isBlocked, listRecords, readStored, rewriteRecord } from './requests.ts';
 import type { Stored } from './requests.ts';
 
 /** Issued certificates: the same records, seen from their end. */
@@ -28,8 +29,9 @@ export function certificateStore(environment: Environment, batches: Batches, hin
         const encoded = encode(record);
         putChange(transaction, record.authority, encoded.key, { ...effective, notAfter: record.notAfter ?? 0, der: entry(effective.at) });
         rewriteRecord(transaction, record, encoded, stored);
+        const known = blockKey && isBlocked(transaction.tables, record.keyHash);
         if (blockKey) blockKeyOf(transaction, record.keyHash);
-        transaction.audit(audit);
+        transaction.audit(known ? withoutBlocked(audit) : audit);
         return { outcome: 'revoked', record };
       });
       if (outcome.outcome === 'revoked') hints.give(outcome.record.authority);

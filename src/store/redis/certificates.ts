@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { AuditDraft } from '../../audit/entry.ts';
+import { type AuditDraft, withoutBlocked } from '../../audit/entry.ts';
 import type { RequestRecord } from '../../issuance/request.ts';
 import { name } from '../name.ts';
 import { revise } from '../revise.ts';
@@ -11,7 +11,7 @@ import { encodeChange } from './feed.ts';
 import type { Change } from './feed.ts';
 import { certificateTest } from './filters.ts';
 import type { Hints } from './hints.ts';
-import { digestOctets, idOctets } from './keys.ts';
+import { KEYS, digestOctets, idOctets } from './keys.ts';
 import { listRecords } from './listing.ts';
 import { encodeStored, recordOf } from './stored-record.ts';
 
@@ -86,8 +86,9 @@ async function reviseRecord(
     const { record, change, block } = revision;
     const { value: next, end } = encodeStored(record, []);
     const digest = hash('sha1', value, 'hex');
+    const known = block !== undefined && (await engine.read(['SISMEMBER', engine.keys.of(KEYS.blocked), digestOctets(block)]))[0] === 1;
     const standing = [name(record.authority), id, encodeChange(change)];
-    const reply = await engine.submit('replace', digest, id, { bulk: next }, end, block === undefined ? '' : digestOctets(block), standing, auditLines(audit));
+    const reply = await engine.submit('replace', digest, id, { bulk: next }, end, block === undefined ? '' : digestOctets(block), standing, auditLines(known ? withoutBlocked(audit) : audit));
     if (reply === 0) return { before, after: record };
   }
   throw new StoreUnavailable('the certificate\'s record changes all the time');

@@ -1,7 +1,7 @@
 import { REVOCATION_REASONS } from '../../../src/x509/revocation-reason.ts';
 import type { RevocationReason } from '../../../src/x509/revocation-reason.ts';
 import type { Part } from './harness.ts';
-import { TODAY, acceptance, denied, draft, entryFor, events, feed, pending, plain, put, record } from './samples.ts';
+import { TODAY, acceptance, denied, digestOf, draft, entryFor, events, feed, pending, plain, put, record } from './samples.ts';
 
 const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];
 
@@ -61,6 +61,16 @@ export const certificatesContract: Part = (t, open) => {
     t.strictSame(plain(third), plain({ outcome: 'already-revoked', record: after }));
     t.equal((await store.crls.standing('issuing')).revision, 2);
     t.equal((await events(store)).length, 3);
+  });
+
+  t.test('a key is blocked once, and said to be once, however many certificates have it', async (t) => {
+    const { store } = await open(t);
+    const [one, other] = [await put(store), await put(store, record({ keyHash: digestOf('one key') }))];
+    const same = await put(store, record({ keyHash: one.keyHash }));
+    for (const of of [one, same, other]) {
+      await store.certificates.revoke(of.id, { at: TODAY, reason: 'keyCompromise' }, entryFor(of.id), { blockKey: true }, [draft('certificate.revoked', of.id), draft('key.blocked', of.keyHash)]);
+    }
+    t.same((await events(store)).slice(3), [`certificate.revoked ${one.id}`, `key.blocked ${one.keyHash}`, `certificate.revoked ${same.id}`, `certificate.revoked ${other.id}`, `key.blocked ${other.keyHash}`]);
   });
 
   t.test('a hold becomes final by any permanent reason, with the time of the hold', async (t) => {
