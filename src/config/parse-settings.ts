@@ -80,6 +80,10 @@ const PARSERS: Readonly<Record<NodeKind, Parser>> = {
     const branches = (node.anyOf ?? []).filter((branch) => shapeOf(kindOf(branch)) === shapeOf(isGroup(given) ? 'group' : Array.isArray(given) ? 'list' : 'text'));
     const branch = branches.find((candidate) => isTagged(candidate, given)) ?? (branches.length === 1 ? branches[0] : undefined);
     const tag = branch === undefined && branches.length > 1 ? tagOf(branches) : undefined;
+    if (tag !== undefined && isGroup(given) && given[tag.name] === undefined) {
+      report([...path, tag.name], 'is missing', expectedOf({ enum: tag.values }));
+      return undefined;
+    }
     if (tag !== undefined && isGroup(given)) return PARSERS.choice({ enum: tag.values }, given[tag.name], [...path, tag.name], report) && undefined;
     return branch === undefined ? orFault(undefined, node, given, path, report) : PARSERS[kindOf(branch)](branch, given, path, report);
   },

@@ -76,7 +76,7 @@ function zoneClock(timeZone: string): ZoneClock {
   };
 }
 
-export const minutesOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+const minutesOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
 
 function isOpen({ days = WEEKDAYS, from, to }: Window, { day, minutes }: WallTime): boolean {
   const [begin, end] = [minutesOf(from), minutesOf(to)];
