@@ -1,4 +1,5 @@
 import type { RequestRecord } from '../issuance/request.ts';
+import { lengthOf, readTails, writeTails } from './record-tails.ts';
 
 /**
  * A record as one value, in the embedded store and in backups (Redis, where memory is the cost, has a shorter form of its own):
@@ -8,8 +9,6 @@ import type { RequestRecord } from '../issuance/request.ts';
  *     octets 5..8    length of the CSR, 0 where there is none
  *     octets 9..12   length of the TBSCertificate, 0 where there is none
  *     then           header (JSON: all other members), CSR, TBSCertificate, and to the end the certificate
- *
- * The DER stays as it is: base64 would make it a third longer, and cost time both ways.
  */
 const VERSION = 1;
 const PREFIX = 13;
@@ -25,15 +24,9 @@ export function encodeRecord(record: RequestRecord, room = 0): Buffer {
   at = bytes.writeUInt32BE(lengthOf(csr), at);
   at = bytes.writeUInt32BE(lengthOf(tbs), at);
   at += bytes.write(json, at);
-  for (const tail of [csr, tbs, certificate]) {
-    if (tail === undefined) continue;
-    bytes.set(tail, at);
-    at += tail.length;
-  }
+  writeTails(bytes, at, record);
   return bytes;
 }
-
-const lengthOf = (bytes: Uint8Array | undefined): number => bytes?.length ?? 0;
 
 /**
  * The record of a value that `encodeRecord` made with the same `room`. The DER members are views of `bytes`.
@@ -42,14 +35,6 @@ const lengthOf = (bytes: Uint8Array | undefined): number => bytes?.length ?? 0;
 export function decodeRecord(bytes: Buffer, room = 0): RequestRecord {
   if (bytes.length < room + PREFIX || bytes[room] !== VERSION) throw new Error('not a record, or one of a newer version');
   const headerEnd = room + PREFIX + bytes.readUInt32BE(room + 1);
-  const csrEnd = headerEnd + bytes.readUInt32BE(room + 5);
-  const tbsEnd = csrEnd + bytes.readUInt32BE(room + 9);
-  if (tbsEnd > bytes.length) throw new Error('a record that is cut short');
-  const header = JSON.parse(bytes.toString('utf8', room + PREFIX, headerEnd)) as RequestRecord;
-  return {
-    ...header,
-    ...(csrEnd === headerEnd ? {} : { csr: bytes.subarray(headerEnd, csrEnd) }),
-    ...(tbsEnd === csrEnd ? {} : { tbs: bytes.subarray(csrEnd, tbsEnd) }),
-    ...(bytes.length === tbsEnd ? {} : { certificate: bytes.subarray(tbsEnd) }),
-  };
+  const tails = readTails(bytes, headerEnd, bytes.readUInt32BE(room + 5), bytes.readUInt32BE(room + 9));
+  return { ...JSON.parse(bytes.toString('utf8', room + PREFIX, headerEnd)) as RequestRecord, ...tails };
 }

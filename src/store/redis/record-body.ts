@@ -1,4 +1,5 @@
 import type { RequestRecord, RequestState, Step } from '../../issuance/request.ts';
+import { lengthOf, readTails, writeTails } from '../record-tails.ts';
 
 /**
  * A record in few octets: in Redis all of it is memory, ten million of them at once. What the value's head has is not repeated, members
@@ -82,15 +83,9 @@ export function encodeBody(record: RequestRecord, room: number): Buffer {
   at += KEY_BYTES;
   for (const length of lengths) at = bytes.writeUIntBE(length, at, width);
   at += bytes.write(json, at);
-  for (const tail of [csr, tbs, certificate]) {
-    if (tail === undefined) continue;
-    bytes.set(tail, at);
-    at += tail.length;
-  }
+  writeTails(bytes, at, record);
   return bytes;
 }
-
-const lengthOf = (bytes: Uint8Array | undefined): number => bytes?.length ?? 0;
 
 /**
  * The record of a body. The DER members are views of `bytes`.
@@ -104,9 +99,7 @@ export function decodeBody(bytes: Buffer, { state, createdAt }: RecordHead): Req
   const width = version === LARGE ? 3 : 2;
   const headerAt = lengthsAt + 3 * width;
   const headerEnd = headerAt + bytes.readUIntBE(lengthsAt, width);
-  const csrEnd = headerEnd + bytes.readUIntBE(lengthsAt + width, width);
-  const tbsEnd = csrEnd + bytes.readUIntBE(lengthsAt + 2 * width, width);
-  if (tbsEnd > bytes.length) throw new Error('a record that is cut short');
+  const tails = readTails(bytes, headerEnd, bytes.readUIntBE(lengthsAt + width, width), bytes.readUIntBE(lengthsAt + 2 * width, width));
   const [authority, profile, kind, name, names, updatedAfter, told, rest] = JSON.parse(bytes.toString('utf8', headerAt, headerEnd)) as Header;
   const steps: Step[] = [];
   for (let at = 0; at < told.length; at += 4) {
@@ -119,8 +112,6 @@ export function decodeBody(bytes: Buffer, { state, createdAt }: RecordHead): Req
     createdAt, updatedAt: createdAt + updatedAfter, keyHash: rest?.k ?? bytes.toString('hex', keyAt, lengthsAt), ...rest?.other,
     ...(rest?.b === undefined ? {} : { notBefore: seconds + rest.b }),
     ...(rest?.a === undefined ? {} : { notAfter: seconds + rest.a }),
-    ...(csrEnd === headerEnd ? {} : { csr: bytes.subarray(headerEnd, csrEnd) }),
-    ...(tbsEnd === csrEnd ? {} : { tbs: bytes.subarray(csrEnd, tbsEnd) }),
-    ...(bytes.length === tbsEnd ? {} : { certificate: bytes.subarray(tbsEnd) }),
+    ...tails,
   };
 }
