@@ -8,7 +8,7 @@ import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage } from '
 import { OID } from '../x509/oids.ts';
 import { verifySignature } from '../x509/signature.ts';
 import type { Registrations } from './registrations.ts';
-import { ID, MANAGER, type Swarm, WORKER } from './swarm.ts';
+import { CLUSTER_ID, MANAGER, NODE_ID, type Swarm, WORKER } from './swarm.ts';
 
 export interface ManagerOptions {
   readonly certificates: Pick<CertificateStore, 'get'>;
@@ -68,7 +68,7 @@ const read = (der: Uint8Array): Certificate | undefined => {
 function nodeOf({ subjectName }: Certificate): Node | undefined {
   const values = new Map(subjectName.map(({ type, value }) => [type, value]));
   const [clusterId = '', role = '', id = ''] = [OID.organizationName, OID.organizationalUnitName, OID.commonName].map((type) => values.get(type));
-  if (subjectName.length !== 3 || ![MANAGER, WORKER].includes(role) || !ID.test(clusterId) || !ID.test(id)) return undefined;
+  if (subjectName.length !== 3 || ![MANAGER, WORKER].includes(role) || !CLUSTER_ID.test(clusterId) || !NODE_ID.test(id)) return undefined;
   return { clusterId, role, id };
 }
 

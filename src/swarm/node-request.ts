@@ -1,6 +1,6 @@
 import type { NameParts, SignRequest } from '../cfssl/sign-request.ts';
 import type { AskedSubject } from '../issuance/input.ts';
-import { ID, MANAGER, SWARM_CA, WORKER } from './swarm.ts';
+import { MANAGER, NODE_ID, SWARM_CA, WORKER } from './swarm.ts';
 
 const NOTHING: NameParts = { C: '', ST: '', L: '', O: '', OU: '', SerialNumber: '' };
 
@@ -25,7 +25,7 @@ export function readNodeRequest(wanted: SignRequest, clusterId: string, profile:
   const { CN: id = '', names = [], SerialNumber = '' } = subject ?? {};
   const [{ O, OU: role, ...others } = NOTHING, ...more] = names;
   if (more.length > 0 || SerialNumber !== '' || Object.values(others).some((value) => value !== '')) faults.push('a subject with more than CN, OU and O');
-  if (!ID.test(id)) faults.push(`common name ${JSON.stringify(id.slice(0, 64))}; expected the id of a node`);
+  if (!NODE_ID.test(id)) faults.push(`common name ${JSON.stringify(id.slice(0, 64))}; expected the id of a node`);
   if (O !== clusterId) faults.push(`organization ${JSON.stringify(O.slice(0, 64))}; expected ${clusterId}, the swarm of the manager who asks`);
   if (role !== MANAGER && role !== WORKER) faults.push(`organizational unit ${JSON.stringify(role.slice(0, 64))}; expected ${MANAGER} or ${WORKER}`);
   const expected = [role, id, ...(role === MANAGER ? [SWARM_CA] : [])];

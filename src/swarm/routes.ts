@@ -7,7 +7,7 @@ import { bearer, bodyMayBeAbsent, closed, DurationText, pageOf, pageQuery, PageV
 import { requesterKey } from '../identity/identity.ts';
 import type { Registrations } from './registrations.ts';
 import { readRoot } from './read-root.ts';
-import { ID, type Swarm } from './swarm.ts';
+import { CLUSTER_ID, type Swarm } from './swarm.ts';
 
 export interface SwarmRoutes {
   readonly registrations: Registrations;
@@ -22,7 +22,7 @@ const HOUR = 3600;
 /** A window is for the time in which an operator looks on. */
 const GRACE_MOST = 7 * 24 * HOUR;
 
-const ClusterId = Type.String({ pattern: ID.source, description: 'The swarm\'s id: `docker info -f \'{{.Swarm.Cluster.ID}}\'`' });
+const ClusterId = Type.String({ pattern: CLUSTER_ID.source, description: 'The swarm\'s id: `docker info -f \'{{.Swarm.Cluster.ID}}\'`' });
 const ClusterParameter = Type.Object({ clusterId: ClusterId }, closed);
 const RegisterBody = Type.Object({
   clusterId: ClusterId,

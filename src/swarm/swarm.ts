@@ -28,5 +28,7 @@ export const WORKER = 'swarm-worker';
 /** The name of every manager as a CA of its swarm. */
 export const SWARM_CA = 'swarm-ca';
 
-/** Ids of swarms and of their nodes, as SwarmKit makes them: 128 random bits in base 36. */
-export const ID = /^[a-z0-9]{25}$/;
+/** Ids of nodes, as SwarmKit makes them: 128 random bits in base 36. */
+export const NODE_ID = /^[a-z0-9]{25}$/;
+/** The same of swarms, which say so where all of their nodes are to keep to FIPS 140-2. */
+export const CLUSTER_ID = /^(?:FIPS\.)?[a-z0-9]{25}$/;

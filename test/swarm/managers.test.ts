@@ -89,6 +89,13 @@ t.test('a root vouches for its own swarm alone', async (t) => {
   t.equal((await act('DELETE', `/${swarm.id}?root=${digest}`)).status, 404);
 });
 
+t.test('a swarm that keeps to FIPS 140-2 has an id that says so', async (t) => {
+  const fips = makeSwarm(folder, `FIPS.${newId()}`);
+  t.equal((await register(fips)).status, 200);
+  t.equal((await worker(fips.node(), fips.id)).json.success, true);
+  t.equal((await act('DELETE', `/${fips.id}`)).status, 200);
+});
+
 t.test('only managers, by certificates that are for clients', async (t) => {
   t.same(refusal(await worker(swarm.node({ role: 'swarm-worker' }))), [403, false, null, 5300]);
   t.same(refusal(await worker(swarm.node({ eku: 'serverAuth' }))), STRANGER);

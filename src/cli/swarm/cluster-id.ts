@@ -3,6 +3,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 /** The option by which every command here says which swarm it is about. */
 export const withClusterId = (command: Command): Command =>
   command.requiredOption('--cluster-id <id>', 'the swarm\'s id: docker info -f \'{{.Swarm.Cluster.ID}}\'', (text) => {
-    if (!/^[a-z0-9]{25}$/.test(text)) throw new InvalidArgumentError('Expected 25 letters and digits, as docker info shows them.');
+    if (!/^(?:FIPS\.)?[a-z0-9]{25}$/.test(text)) throw new InvalidArgumentError('Expected 25 letters and digits, as docker info shows them.');
     return text;
   });
