@@ -1,4 +1,4 @@
-// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 4594ab6aa6e21957c896c14eb754e3a253dae54e74d56f584c6b57f39c6b0305).
+// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 f9c2740416c2a05ac112ae990d36e7e82944e231b3f392a473603fd07f3185c4).
 
 export interface paths {
     readonly "/ca/{authority}.crt": {
@@ -650,7 +650,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Have certificates renewed soon
-         * @description Those that were asked for before now and fit every member given; spread over `within`, each at a moment of its own. It stands for 30 days after that. By an operator with scope admin
+         * @description Those that were asked for before it begins and fit every member given; spread over `within`, each at a moment of its own. It stands for 30 days after that. By an operator with scope admin
          */
         readonly post: operations["createRenewalCampaign"];
         readonly delete?: never;
@@ -3761,6 +3761,8 @@ export interface operations {
                     readonly all?: boolean;
                     /** @description Only certificates of this authority */
                     readonly authority?: string;
+                    /** @description When it begins, RFC 3339, where that is not now: certificates asked for until then are meant too */
+                    readonly from?: string;
                     /** @description Only certificates of this profile */
                     readonly profile?: string;
                     /** @description Told to those who renew */
