@@ -31,6 +31,6 @@ export function renewalDoor(core: Parts & Pick<Core, 'config'>, authentication: 
     adviceOn: renewalAdviser(core),
     campaigns: campaignsIn({ objects: store.objects, clock, random: randomBytes }),
     known: { authority: new Set(authorities.all.map(({ name }) => name)), profile: new Set(compileProfiles(config.profiles).keys()) },
-    authentication,
+    authentication, clock,
   });
 }

@@ -12,7 +12,7 @@ export interface Campaign {
   readonly scope: Scope;
   /** For those who renew, in words. */
   readonly reason: string;
-  /** Certificates asked for before are meant, and spread over the time until `endsAt`. */
+  /** Certificates asked for before are meant, and spread from then until `endsAt`; it may be yet to come. */
   readonly startedAt: number;
   readonly endsAt: number;
   readonly createdBy: string;

@@ -9,6 +9,8 @@ export interface Wish {
   readonly reason: string;
   /** Seconds over which the certificates are spread. */
   readonly within: number;
+  /** When it begins, milliseconds since the epoch, where that is not now. */
+  readonly from?: number | undefined;
 }
 
 /** The campaigns of a deployment. */
@@ -48,18 +50,19 @@ export function campaignsIn({ objects, clock, random }: CampaignsOptions): Campa
 
   return {
     standing,
-    begin: async ({ scope, reason, within }, actor, idempotencyKey) => {
-      const startedAt = clock();
+    begin: async ({ scope, reason, within, from }, actor, idempotencyKey) => {
+      const now = clock();
+      const startedAt = from ?? now;
       const id = idempotencyKey === undefined ? Buffer.from(random(16)).toString('hex') : sha256(`${actor}\n${idempotencyKey}`).slice(0, 32);
       const campaign: Campaign = { id, scope, reason, startedAt, endsAt: startedAt + within * 1000, createdBy: actor };
       for (;;) {
         const before = await objects.get(KIND, id);
-        if (before !== undefined && before.expires > startedAt) return same(campaignOf(before), campaign);
+        if (before !== undefined && before.expires > now) return same(campaignOf(before), campaign, from);
         if ((await standing()).length >= MOST_CAMPAIGNS) throw new Refused('too-many-campaigns', `${MOST_CAMPAIGNS} campaigns stand already; end one that is done.`);
         const { outcome } = await objects.write([{
           kind: KIND, id, expected: before?.version ?? 0,
-          put: { value: campaign as unknown as Json, expires: campaign.endsAt + STANDS, indexes: [{ index: INDEX, order: startedAt }] },
-        }], [{ time: startedAt, event: 'renewal-campaign.started', actor, subject: id, details: { ...scope, reason, endsAt: new Date(campaign.endsAt).toISOString() } }]);
+          put: { value: campaign as unknown as Json, expires: campaign.endsAt + STANDS, indexes: [{ index: INDEX, order: now }] },
+        }], [{ time: now, event: 'renewal-campaign.started', actor, subject: id, details: { ...scope, reason, startsAt: new Date(startedAt).toISOString(), endsAt: new Date(campaign.endsAt).toISOString() } }]);
         if (outcome === 'stored') return campaign;
       }
     },
@@ -77,8 +80,8 @@ export function campaignsIn({ objects, clock, random }: CampaignsOptions): Campa
 const campaignOf = ({ value }: StoredObject): Campaign => value as unknown as Campaign;
 
 /** @throws Refused `idempotency-key-reused` */
-function same(first: Campaign, again: Campaign): Campaign {
+function same(first: Campaign, again: Campaign, from: number | undefined): Campaign {
   const asked = ({ scope, reason, startedAt, endsAt }: Campaign): string => JSON.stringify([scope.authority, scope.profile, scope.requester, reason, endsAt - startedAt]);
-  if (asked(first) !== asked(again)) throw new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another campaign.');
+  if (asked(first) !== asked(again) || (from !== undefined && from !== first.startedAt)) throw new Refused('idempotency-key-reused', 'The Idempotency-Key was used before for another campaign.');
   return first;
 }

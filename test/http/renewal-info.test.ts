@@ -55,6 +55,24 @@ t.test('renewal information and campaigns', async (t) => {
     t.equal(events.length, 2);
   });
 
+  await t.test('a campaign may begin later, and then means what was issued until then', async (t) => {
+    t.teardown(() => { ahead = 0; });
+    const from = new Date(Math.floor(Date.now() / 1000) * 1000 + 48 * HOUR).toISOString();
+    const asked = { all: true, within: '24h', from, reason: 'issuing-2 signs from then on' };
+    const { status, json } = await begin(asked, { 'idempotency-key': 'k2' });
+    t.equal(status, 201);
+    t.equal(json.startedAt, from);
+    t.equal((await begin(asked, { 'idempotency-key': 'k2' })).json.id, json.id);
+    t.match(await begin({ ...asked, from: new Date(Date.parse(from) + HOUR).toISOString() }, { 'idempotency-key': 'k2' }), { status: 422 });
+    const between = await issue('between.example.com');
+    const info = (await infoOf(between.serial)).json;
+    t.equal(info.explanation, 'issuing-2 signs from then on');
+    t.ok(Date.parse(info.suggestedWindow.start) >= Date.parse(from));
+    ahead = 49 * HOUR;
+    t.equal((await infoOf((await issue('later.example.com')).serial)).json.explanation, undefined);
+    t.equal((await service.call('DELETE', `/v1/renewal-campaigns/${json.id}`, { certificate: operator })).status, 200);
+  });
+
   await t.test('a campaign stands a while after its end, and then leaves', async (t) => {
     const { json } = await begin({ requester: first.requester.name, within: '1h', reason: 'rehearsal' });
     t.teardown(() => { ahead = 0; });
@@ -72,6 +90,7 @@ t.test('renewal information and campaigns', async (t) => {
     for (const [body, at] of [
       [{ within: '1h', reason: 'x' }, '/'], [{ all: true, profile: 'node', within: '1h', reason: 'x' }, '/'], [{ all: true, within: '1s', reason: 'x' }, '/within'], [{ all: true, within: '91d', reason: 'x' }, '/within'],
       [{ authority: 'nobody', within: '1h', reason: 'x' }, '/authority'], [{ profile: 'nothing', within: '1h', reason: 'x' }, '/profile'], [{ all: true, within: 'soon', reason: 'x' }, '/within'],
+      [{ all: true, within: '1h', reason: 'x', from: '2020-01-01T00:00:00Z' }, '/from'], [{ all: true, within: '1h', reason: 'x', from: 'next friday' }, '/from'], [{ all: true, within: '1h', reason: 'x', from: '2999-01-01T00:00:00Z' }, '/from'],
       [{ all: true, within: '1h', reason: 'a\nb' }, '/reason'], [{ all: true, within: '1h', reason: '' }, '/reason'],
     ] as const) t.match(await begin(body), { status: 400, json: { type: 'urn:chancery:error:body-invalid', errors: [{ at }] } }, JSON.stringify(body));
     t.match(await begin({ all: true, within: '1h' }), { status: 400 });

@@ -26,7 +26,7 @@ export function addCertificatesCampaigns(parent: Command, context: Context): voi
       writePage(context, options.json, page, [
         { head: 'CAMPAIGN', cell: ({ id }) => id },
         { head: 'FOR', cell: ({ authority, profile, requester }) => Object.entries({ authority, profile, requester }).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`])).join(', ') || 'all' },
-        { head: 'BEGUN', cell: ({ startedAt }) => showTime(startedAt) },
+        { head: 'BEGINS', cell: ({ startedAt }) => showTime(startedAt) },
         { head: 'DONE', cell: ({ endsAt }) => showTime(endsAt) },
         { head: 'REASON', cell: ({ reason }) => reason },
       ], 'No certificates are to be renewed early.');

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { RenewalCampaignReply } from '../../client/replies.ts';
 import { Failure } from '../../client/failure.ts';
-import { durationArgument, withExamples } from '../arguments.ts';
+import { durationArgument, timeArgument, withExamples } from '../arguments.ts';
 import { type ConnectionOptions, withClient, withConnection } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { given } from '../given.ts';
 import { writeResult } from '../result.ts';
-import { type Style, fields, showTime, showTimeFrom } from '../text.ts';
+import { type Style, fields, showTimeFrom } from '../text.ts';
 
 interface Options extends ConnectionOptions {
   readonly authority?: string;
@@ -14,6 +14,7 @@ interface Options extends ConnectionOptions {
   readonly requester?: string;
   readonly all?: boolean;
   readonly within: string;
+  readonly from?: string;
   readonly reason: string;
 }
 
@@ -31,18 +32,19 @@ export function addCertificatesRenewSoon(parent: Command, context: Context): voi
     .option('--requester <name>', 'those of this requester')
     .option('--all', 'all of them')
     .requiredOption('--within <span>', 'how long it may take: they are spread over it', durationArgument)
+    .option('--from <time>', 'when it begins: a date, an ISO 8601 time, or a span such as 2d (now)', timeArgument(context.now, 'future'))
     .requiredOption('--reason <text>', 'why, as whoever renews is told')
     .action(async (options: Options) => {
-      const { authority, profile, requester, all, within, reason } = options;
+      const { authority, profile, requester, all, within, from, reason } = options;
       const chosen = given({ authority, profile, requester });
       if ((Object.keys(chosen).length > 0) === (all === true)) {
         throw new Failure('usage', all === true ? '--all is given with a choice' : 'nothing is chosen', { advice: 'give --authority, --profile or --requester, or --all alone' });
       }
-      const campaign = await withClient(context, options, (client) => client.createRenewalCampaign({ ...chosen, ...(all === true ? { all } : {}), within, reason }));
+      const campaign = await withClient(context, options, (client) => client.createRenewalCampaign({ ...chosen, ...(all === true ? { all } : {}), within, ...given({ from }), reason }));
       writeResult(context, options.json, campaign, (paint) => `The certificates will be renewed.\n\n${showCampaign(campaign, context.now(), paint)}\n'chancery certificates campaigns --end ${campaign.id}' takes it back for those that were not renewed yet.\n`);
     });
   withExamples(withConnection(command), [
-    ['before an authority is replaced', 'chancery certificates renew-soon --authority issuing --within 24h --reason "the issuing authority is replaced on Friday"'],
+    ['when another authority takes over', 'chancery certificates renew-soon --authority issuing --from 2030-02-01T06:00:00Z --within 7d --reason "issuing-2 signs from the first on"'],
     ['a machine image held keys', 'chancery certificates renew-soon --profile node --within 2h --reason "keys in image 2026-11"'],
   ]);
 }
@@ -54,7 +56,7 @@ export const showCampaign = (campaign: RenewalCampaignReply, now: number, paint:
   ['profile', campaign.profile],
   ['requester', campaign.requester],
   ['reason', campaign.reason],
-  ['begun', showTime(campaign.startedAt)],
+  ['begins', showTimeFrom(now, campaign.startedAt)],
   ['done', showTimeFrom(now, campaign.endsAt)],
   ['by', campaign.createdBy],
 ], paint);

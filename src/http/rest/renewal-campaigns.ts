@@ -21,10 +21,15 @@ export interface RenewalInfoRoutes {
   /** Names of authorities and profiles that there are. */
   readonly known: { readonly authority: ReadonlySet<string>; readonly profile: ReadonlySet<string> };
   readonly authentication: Authentication;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
 }
 
 /** How long a cache may hold an answer, seconds: short beside the time after which a node asks again. */
 const FRESH = 60;
+
+/** How much later than said a call may come, milliseconds. */
+const LATE = 60_000;
 
 const RenewalInfo = Type.Object({
   suggestedWindow: Type.Object({ start: Time, end: Time }, { ...closed, description: 'Renew at a moment of this time, drawn by chance; at once where it is over' }),
@@ -41,6 +46,7 @@ const CampaignBody = Type.Object({
   ...scope,
   all: Type.Optional(Type.Boolean({ description: 'True where no other member chooses: all certificates' })),
   within: DurationText,
+  from: Type.Optional(Type.String({ minLength: 10, maxLength: 40, description: 'When it begins, RFC 3339, where that is not now: certificates asked for until then are meant too' })),
   reason: Type.String({ minLength: 1, maxLength: 512, pattern: '^[^\\u0000-\\u001f\\u007f]*$', description: 'Told to those who renew' }),
 }, closed);
 
@@ -51,7 +57,7 @@ const CampaignView = Type.Object({
 }, { ...closed, $id: 'RenewalCampaign' });
 
 /** When to renew: `/v1/certificates/{serial}/renewal-info` for everybody, and `/v1/renewal-campaigns` for those who make the fleet renew early. */
-export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known, authentication }: RenewalInfoRoutes): void {
+export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known, authentication, clock }: RenewalInfoRoutes): void {
   for (const schema of [RenewalInfo, CampaignView]) app.addSchema(schema);
   const reply = { description: 'The campaign', content: { 'application/json': { schema: { $ref: 'RenewalCampaign#' } } } };
 
@@ -72,13 +78,13 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
 
   app.post('/v1/renewal-campaigns', {
     schema: {
-      operationId: 'createRenewalCampaign', summary: 'Have certificates renewed soon', description: 'Those that were asked for before now and fit every member given; spread over `within`, each at a moment of its own. It stands for 30 days after that. By an operator with scope admin',
+      operationId: 'createRenewalCampaign', summary: 'Have certificates renewed soon', description: 'Those that were asked for before it begins and fit every member given; spread over `within`, each at a moment of its own. It stands for 30 days after that. By an operator with scope admin',
       tags: ['certificates'], security: bearer, body: CampaignBody, response: { 201: reply, ...problems(400, 401, 403, 409, 422) },
     },
   }, async (request, answer) => {
     const operator = await authentication.operator(request, 'admin');
-    const { all: _all, within, reason, ...chosen } = checked(request.body as Static<typeof CampaignBody>, known);
-    const campaign = await campaigns.begin({ scope: chosen, reason, within }, requesterKey(operator), idempotencyKey(request));
+    const { all: _all, within, from, reason, ...chosen } = checked(request.body as Static<typeof CampaignBody>, known, clock());
+    const campaign = await campaigns.begin({ scope: chosen, reason, within, from }, requesterKey(operator), idempotencyKey(request));
     return answer.code(201).send(view(campaign));
   });
 
@@ -105,8 +111,8 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
   });
 }
 
-/** What the schema cannot say; `within` in seconds. @throws Refused `body-invalid` */
-function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['known']): Omit<Static<typeof CampaignBody>, 'within'> & { readonly within: number } {
+/** What the schema cannot say; `within` in seconds, `from` in milliseconds since the epoch. @throws Refused `body-invalid` */
+function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['known'], now: number): Omit<Static<typeof CampaignBody>, 'within' | 'from'> & { readonly within: number; readonly from: number | undefined } {
   const faults: Fault[] = [];
   for (const part of ['authority', 'profile'] as const) {
     const name = body[part];
@@ -117,8 +123,11 @@ function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['kn
   if (chooses === (body.all === true)) faults.push({ code: 'scope', at: '/', detail: 'expected authority, profile or requester, or else all to be true' });
   const within = parseDuration(body.within) ?? 0;
   if (within < WITHIN.least || within > WITHIN.most) faults.push({ code: 'within', at: '/within', detail: `expected ${WITHIN.least} s to ${WITHIN.most / 86_400} d` });
+  const from = body.from === undefined ? undefined : Date.parse(body.from);
+  // A campaign in the past would not mean what was issued since.
+  if (from !== undefined && !(from >= now - LATE && from <= now + WITHIN.most * 1000)) faults.push({ code: 'from', at: '/from', detail: `expected a time from now to ${WITHIN.most / 86_400} days ahead, such as 2030-01-31T00:00:00Z` });
   if (faults.length > 0) throw new Refused('body-invalid', `The campaign is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
-  return { ...body, within };
+  return { ...body, within, from };
 }
 
 const view = ({ id, scope: chosen, reason, startedAt, endsAt, createdBy }: Campaign): object =>
