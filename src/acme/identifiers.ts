@@ -5,6 +5,7 @@ import { textToName } from '../x509/general-name.ts';
 import type { Directory } from './context.ts';
 import { AcmeError, type AcmeErrorType, type AcmeProblem, malformed, problemIn } from './problem.ts';
 import type { Profile } from '../policy/profile.ts';
+import { hasManyOwners } from '../policy/public-suffix.ts';
 import { policyName } from './state/model.ts';
 import type { Identifier } from './validators/validator.ts';
 
@@ -58,7 +59,10 @@ function refusal(identifier: Identifier, allow: Directory['allow'], deny: Direct
   const name = policyName(identifier);
   const shown = JSON.stringify(identifier.value);
   if (!profile.nameKinds.has(name.kind)) return `Profile ${profile.name} has no names of type ${identifier.type}.`;
-  if (identifier.value.startsWith('*.') && !profile.wildcards) return `Profile ${profile.name} has no wildcards.`;
+  if (identifier.value.startsWith('*.')) {
+    if (!profile.wildcards) return `Profile ${profile.name} has no wildcards.`;
+    if (hasManyOwners(identifier.value.slice(2), profile.privateZones)) return `${shown} is a wildcard for a public suffix, below which names are of different owners.`;
+  }
   const denied = [...deny, ...profile.deny].find((pattern) => pattern.matches(name));
   if (denied !== undefined) return `${shown} matches ${denied.text}, for which nothing is issued here.`;
   for (const allowed of [allow, profile.allow]) {

@@ -7,5 +7,12 @@ import { getPublicSuffix, parse } from 'tldts';
 export const isPublicSuffix = (domain: string): boolean =>
   getPublicSuffix(domain, { allowPrivateDomains: true, extractHostname: false, validateHostname: false }) === domain;
 
+/**
+ * Whether a wildcard for the domain would stand for names of different owners: it is a public suffix, and in no zone that the deployment
+ * says is its own.
+ */
+export const hasManyOwners = (domain: string, privateZones: readonly string[]): boolean =>
+  isPublicSuffix(domain) && !privateZones.some((zone) => domain === zone || domain.endsWith(`.${zone}`));
+
 /** Whether a name belongs to the public DNS: its top-level domain is a registry's. `name` in lower case, other scripts as A-labels. */
 export const isPublicName = (name: string): boolean => parse(name, { extractHostname: false, validateHostname: false }).isIcann === true;

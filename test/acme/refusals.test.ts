@@ -81,6 +81,7 @@ t.test('an authorization is made before its order, used by it, and given up', as
   t.match(await client.post(challenge.url, signer, {}), { status: 400 });
   const wild = await client.order(signer, [dnsName('*.w.example')]);
   t.match((await client.post(wild.json.authorizations[0], signer, '')).json, { wildcard: true, identifier: { value: 'w.example' }, challenges: [{ type: 'dns-01' }] });
+  t.match(await client.order(signer, [dnsName('*.co.uk')]), { status: 403, ...type('rejectedIdentifier') }, 'before any challenge');
 });
 
 t.test('a challenge that is not met ends in a problem that says why', async (t) => {

@@ -1,7 +1,7 @@
 import { type Candidate, type EligibilityStep, failed, passed } from '../eligibility.ts';
 import { type Grant, grantsName } from '../grant.ts';
 import type { Name } from '../name-pattern.ts';
-import { isPublicSuffix } from '../public-suffix.ts';
+import { hasManyOwners } from '../public-suffix.ts';
 import { isSpiffe, splitSpiffeId } from '../../x509/spiffe-id.ts';
 
 interface NameFault {
@@ -60,7 +60,7 @@ function wildcardFault(domain: string, { profile }: Candidate, faults: NameFault
   const shown = JSON.stringify(`*.${domain}`);
   if (!profile.wildcards) {
     faults.push({ code: 'name-wildcard', detail: `${shown} is a wildcard; profile ${profile.name} allows none` });
-  } else if (isPublicSuffix(domain) && !profile.privateZones.some((zone) => domain === zone || domain.endsWith(`.${zone}`))) {
+  } else if (hasManyOwners(domain, profile.privateZones)) {
     faults.push({ code: 'name-public-suffix', detail: `${shown} is a wildcard for a public suffix, below which names are of different owners; expected a domain of one owner, or ${domain} among names.privateZones of profile ${profile.name}` });
   }
 }
