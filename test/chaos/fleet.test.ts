@@ -11,7 +11,7 @@ const WEEK = 7 * 24;
 t.test('1,000 nodes over a week with two outages: none expires, and they are spread', { timeout: 115_000 }, async (t) => {
   const text = await new Promise<string>((resolve, reject) => {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^NODE_(OPTIONS|V8_COVERAGE)$/.test(name)));
-    const child = execFile(process.execPath, [fileURLToPath(new URL('fleet-week.js', import.meta.url))], { env, maxBuffer: 64 << 20 }, (error, stdout) => (error === null ? resolve(stdout) : reject(error)));
+    const child = execFile(process.execPath, [fileURLToPath(new URL('fleet-week.js', import.meta.url))], { env, maxBuffer: 64 << 20 }, (error, stdout) => (error === null ? resolve(stdout) : reject(new Error('the fleet failed', { cause: error }))));
     t.teardown(() => child.kill('SIGKILL'));
   });
   const { renewals, polls, ends, turnedAway, errors } = JSON.parse(text) as FleetWeek;
