@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { deploymentMark } from './authority/succession.ts';
 import type { Config } from './config/config.ts';
 import type { Listener } from './config/forms.ts';
@@ -22,6 +23,7 @@ export interface ReloadingOptions extends Omit<ServiceOptions, 'store' | 'releas
 }
 
 const LOOK = 1000;
+const GRACE = 1000;
 
 /**
  * Starts the service, and a new one in its place whenever the authorities have changed: built whole on the same store while the old one
@@ -61,6 +63,8 @@ export async function startReloading({ serves, ...options }: ReloadingOptions): 
       return;
     }
     serves?.(service);
+    // Whoever has connected to the old one and is about to ask is still answered.
+    await wait(GRACE);
     await before.stop();
     log.info({ issuing: service.core.authorities.issuing.name }, 'the authorities are taken up');
   };

@@ -1,6 +1,5 @@
 import type { SignatureAlgorithm } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import type { Reign } from './succession.ts';
 import type { SigningKey } from './keys/signing-key.ts';
 
 /** A CA certificate with what belongs to it and, where this deployment holds it, its key. */
@@ -27,6 +26,12 @@ export interface Authority {
 }
 
 export type AuthorityMode = 'internal' | 'self-signed' | 'external';
+
+/** An authority that issues, has issued, or will, and since when: seconds since the epoch, 0 for the first. */
+export interface Reign {
+  readonly name: string;
+  readonly from: number;
+}
 
 /** The authorities of one deployment. */
 export interface LoadedAuthorities {

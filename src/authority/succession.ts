@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import type { LoadedAuthorities } from './authority.ts';
+import type { LoadedAuthorities, Reign } from './authority.ts';
 import { PUBLIC, writeDurably } from './durable-file.ts';
 import { refuse } from './errors.ts';
 import { authoritiesFolder, authorityFiles, ISSUING, rollFile } from './layout.ts';
@@ -9,12 +9,6 @@ export interface Roll {
   readonly follows: string;
   /** Seconds since the epoch; absent while its certificate is not there. */
   readonly from?: number;
-}
-
-/** An authority that issues, has issued, or will, and since when: seconds since the epoch, 0 for the first. */
-export interface Reign {
-  readonly name: string;
-  readonly from: number;
 }
 
 /** @throws AuthorityError `roll-unreadable` */

@@ -1,6 +1,5 @@
 import { Type } from 'typebox';
-import type { Authority, LoadedAuthorities } from '../../authority/authority.ts';
-import type { Reign } from '../../authority/succession.ts';
+import type { Authority, LoadedAuthorities, Reign } from '../../authority/authority.ts';
 import { ROOT } from '../../authority/layout.ts';
 import { Refused } from '../../errors.ts';
 import { requesterKey } from '../../identity/identity.ts';
