@@ -69,10 +69,14 @@ process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${Object.ent
 async function issue() {
   const start = performance.now();
   const replies = [];
+  const issue = async () => {
+    const { status } = await post('/v1/requests', bodies.pop());
+    if (status === 201 && isWarm()) issued += 1;
+  };
   for (let sent = 0; sent < rate * (seconds + WARM_UP); sent += 1) {
     const early = start + (sent * 1000) / rate - performance.now();
     if (early > 1) await wait(early);
-    replies.push(post('/v1/requests', bodies.pop()).then(({ status }) => { if (status === 201 && isWarm()) issued += 1; }));
+    replies.push(issue());
   }
   await Promise.all(replies);
 }

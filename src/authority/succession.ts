@@ -52,7 +52,11 @@ export function successionOf(data: string, first: string = ISSUING): readonly Re
 }
 
 /** Who issues at a time, seconds since the epoch. */
-export const reignsAt = (succession: readonly Reign[], now: number): string => (succession.findLast(({ from }) => from <= now) ?? succession[0] as Reign).name;
+export function reignsAt(succession: readonly Reign[], now: number): string {
+  const reign = succession.findLast(({ from }) => from <= now) ?? succession[0];
+  if (reign === undefined) throw new RangeError('nobody has ever issued');
+  return reign.name;
+}
 
 /** The authority that issues in the place of one that did; any other name as it is. */
 export function successorOf({ succession, issuing }: Pick<LoadedAuthorities, 'succession' | 'issuing'>, name: string): string {

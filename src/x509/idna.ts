@@ -45,7 +45,7 @@ const CONTEXTUAL: readonly (readonly [is: RegExp, rule: (place: Place) => boolea
 
 /** The first character of a U-label that IDNA2008 does not allow there; undefined where all are valid. */
 export function disallowedIn(label: string): string | undefined {
-  const characters = [...label];
+  const characters = Array.from(label);
   return characters.find((character, at) => {
     const contextual = CONTEXTUAL.find(([is]) => is.test(character));
     if (contextual !== undefined) return !contextual[1]({ label, before: characters[at - 1] ?? '', after: characters[at + 1] ?? '' });

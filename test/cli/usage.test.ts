@@ -44,7 +44,7 @@ t.test('the version is that of the package', async (t) => {
 
 const WRONG: readonly (readonly [what: string, args: readonly string[], line: string])[] = [
   ['no command', [],
-    'chancery: a command is missing; expected \'chancery\' and one of init, serve, enroll, renew, token, attestations, key, eab, acme, swarm, requests, certificates, authority, crl, audit, docker-authz, revoke, backup, restore, doctor; \'chancery --help\' tells more\n'],
+    'chancery: a command is missing; expected \'chancery\' and one of init, serve, enroll, renew, token, attestations, key, eab, acme, swarm, requests, certificates, names, authority, crl, audit, docker-authz, revoke, backup, restore, doctor; \'chancery --help\' tells more\n'],
   ['no command of a group', ['token'],
     'chancery: a command is missing; expected \'chancery token\' and one of create, list, revoke; \'chancery token --help\' tells more\n'],
   ['an unknown command', ['tokn'], 'chancery: unknown command \'tokn\'; did you mean token? \'chancery --help\' tells more\n'],
