@@ -1,3 +1,4 @@
+import { valueOf } from '../x509/extension-value.ts';
 import { type Extension, authorityInformationAccess, authorityKeyIdentifier, basicConstraints, crlDistributionPoints, decodeSubjectKeyIdentifier,
   type InformationAccess, keyUsage, subjectKeyIdentifier } from '../x509/extensions.ts';
 import { type NameConstraints, nameConstraints } from '../x509/name-constraints.ts';
@@ -42,7 +43,4 @@ export function caExtensions(key: PublicKey, rights: CaRights, issuer?: IssuedBy
 }
 
 /** The subject key identifier, where there is one. Throws X509Error `bad-extension` and the like where it cannot be read. */
-export function subjectKeyIdOf(extensions: readonly Extension[]): Uint8Array | undefined {
-  const found = extensions.find(({ oid }) => oid === OID.subjectKeyIdentifier);
-  return found === undefined ? undefined : decodeSubjectKeyIdentifier(found.value);
-}
+export const subjectKeyIdOf = (extensions: readonly Extension[]): Uint8Array | undefined => valueOf({ extensions }, OID.subjectKeyIdentifier, decodeSubjectKeyIdentifier);

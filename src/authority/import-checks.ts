@@ -2,11 +2,12 @@ import type { Certificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
+import { valueOf } from '../x509/extension-value.ts';
 import { decodeExtendedKeyUsage, decodeKeyUsage } from '../x509/extensions.ts';
 import { OID, oidName } from '../x509/oids.ts';
 import { subjectKeyIdOf } from './ca-extensions.ts';
 import type { Faults } from './errors.ts';
-import { called, valueOf } from './trust-path.ts';
+import { called } from './trust-path.ts';
 
 /** What our own certificate must have beyond what every CA certificate on a path must: it signs certificates and CRLs that name it. */
 export function checkFitness(certificate: Certificate, faults: Faults): void {

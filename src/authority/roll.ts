@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Certificate } from '../x509/certificate.ts';
 import type { DistinguishedName } from '../x509/distinguished-name.ts';
+import { valueOf } from '../x509/extension-value.ts';
 import { decodeAuthorityInformationAccess, decodeBasicConstraints, decodeCrlDistributionPoints } from '../x509/extensions.ts';
 import { decodeNameConstraints } from '../x509/name-constraints.ts';
 import { OID } from '../x509/oids.ts';
@@ -19,7 +20,6 @@ import { AUTHORITY_ALGORITHMS, type AuthorityAlgorithm } from './options.ts';
 import { writeCertificates } from './pem-files.ts';
 import { parseSubject } from './subject.ts';
 import { authorityNames, readRoll, writeRoll } from './succession.ts';
-import { valueOf } from './trust-path.ts';
 
 export interface RollOptions {
   readonly data: string;

@@ -3,6 +3,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
+import { valueOf } from '../x509/extension-value.ts';
 import type { GeneralName } from '../x509/general-name.ts';
 import { certificateNames, decodeAuthorityKeyIdentifier, decodeBasicConstraints, decodeKeyUsage } from '../x509/extensions.ts';
 import { decodeNameConstraints } from '../x509/name-constraints.ts';
@@ -132,9 +133,3 @@ function checkTime(certificate: Certificate, faults: Faults, now: number): void 
 }
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
-
-/** The decoded value of an extension; undefined where it is absent. Throws X509Error. */
-export function valueOf<T>(certificate: Certificate, oid: string, decode: (value: Uint8Array) => T): T | undefined {
-  const found = certificate.extensions.find((extension) => extension.oid === oid);
-  return found === undefined ? undefined : decode(found.value);
-}

@@ -1,9 +1,8 @@
 import type { Authority } from '../authority/authority.ts';
 import type { CrlStore } from '../store/crl-store.ts';
 import { equalBytes } from '../x509/der/writer.ts';
-import { X509Error } from '../x509/errors.ts';
 import type { RevocationReason } from '../x509/revocation-reason.ts';
-import { verifySignature } from '../x509/signature.ts';
+import { isSignedBy } from '../x509/signature.ts';
 
 export interface AuthorityRevocation {
   /** Seconds since the epoch. */
@@ -38,14 +37,4 @@ export function authorityStanding(store: Pick<CrlStore, 'change'>, authorities: 
 
 /** The authority of this deployment, its key here or not, that signed the other's certificate; undefined for a root, and where that is somebody else. */
 export const issuerOf = ({ certificate }: Authority, authorities: readonly Authority[]): Authority | undefined => authorities.find((other) =>
-  other.certificate !== certificate && equalBytes(other.certificate.subject, certificate.issuer) && isSignedBy(certificate, other));
-
-function isSignedBy(certificate: Authority['certificate'], { certificate: { publicKey } }: Authority): boolean {
-  try {
-    verifySignature(certificate, publicKey);
-    return true;
-  } catch (error) {
-    if (error instanceof X509Error) return false;
-    throw error;
-  }
-}
+  other.certificate !== certificate && equalBytes(other.certificate.subject, certificate.issuer) && isSignedBy(certificate, other.certificate.publicKey));

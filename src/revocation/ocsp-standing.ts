@@ -3,6 +3,7 @@ import type { CrlStore } from '../store/crl-store.ts';
 import type { CertificateStore } from '../store/store.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
+import { valueOf } from '../x509/extension-value.ts';
 import { decodeAuthorityKeyIdentifier } from '../x509/extensions.ts';
 import { OID } from '../x509/oids.ts';
 import type { CertStatus } from '../x509/ocsp-response.ts';
@@ -50,9 +51,8 @@ export const issuedBy = (certificates: readonly Certificate[], authority: Author
   new Map(certificates.filter((certificate) => isIssuedBy(certificate, authority)).map((certificate) => [certificate.serial, certificate]));
 
 /** By name and key identifier; a root may leave the latter out of its own certificate (RFC 5280 4.2.1.1). */
-function isIssuedBy({ issuer, der, extensions }: Certificate, authority: Authority): boolean {
-  if (!equalBytes(issuer, authority.certificate.subject)) return false;
-  const found = extensions.find(({ oid }) => oid === OID.authorityKeyIdentifier);
-  const keyId = found === undefined ? undefined : decodeAuthorityKeyIdentifier(found.value);
-  return keyId === undefined ? equalBytes(der, authority.der) : equalBytes(keyId, authority.subjectKeyId);
+function isIssuedBy(certificate: Certificate, authority: Authority): boolean {
+  if (!equalBytes(certificate.issuer, authority.certificate.subject)) return false;
+  const keyId = valueOf(certificate, OID.authorityKeyIdentifier, decodeAuthorityKeyIdentifier);
+  return keyId === undefined ? equalBytes(certificate.der, authority.der) : equalBytes(keyId, authority.subjectKeyId);
 }

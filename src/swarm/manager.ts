@@ -2,11 +2,12 @@ import { Refused } from '../errors.ts';
 import type { PeerCertificate } from '../http/peer-certificate.ts';
 import type { CertificateStore } from '../store/store.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
-import { compareBytes } from '../x509/der/writer.ts';
+import { equalBytes } from '../x509/der/writer.ts';
 import { X509Error } from '../x509/errors.ts';
+import { valueOf } from '../x509/extension-value.ts';
 import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage } from '../x509/extensions.ts';
 import { OID } from '../x509/oids.ts';
-import { verifySignature } from '../x509/signature.ts';
+import { isSignedBy } from '../x509/signature.ts';
 import type { Registrations } from './registrations.ts';
 import { CLUSTER_ID, MANAGER, NODE_ID, type Swarm, WORKER } from './swarm.ts';
 
@@ -44,7 +45,7 @@ export async function identifyManager(presented: PeerCertificate, { certificates
   if (certificate === undefined || node === undefined) return undefined;
   const { clusterId, role, id } = node;
   const record = await certificates.get(presented.serial);
-  const isOurs = record?.certificate !== undefined && compareBytes(record.certificate, presented.der) === 0;
+  const isOurs = record?.certificate !== undefined && equalBytes(record.certificate, presented.der);
   if (isOurs && record.profile !== profile) return undefined;
   if (isOurs && record.revocation !== undefined) throw new Refused('unauthenticated', `The client certificate ${record.id} is revoked (${record.revocation.reason}).`);
   const swarm = isOurs && !hasEnded(certificate, now) ? undefined : await registrations.get(clusterId);
@@ -84,27 +85,15 @@ function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | unde
   return root;
 }
 
-function hasSigned(root: Certificate, certificate: Certificate): boolean {
-  if (compareBytes(certificate.issuer, root.subject) !== 0) return false;
-  try {
-    verifySignature(certificate, root.publicKey);
-    return true;
-  } catch (error) {
-    if (!(error instanceof X509Error)) throw error;
-    return false;
-  }
-}
+const hasSigned = (root: Certificate, certificate: Certificate): boolean =>
+  equalBytes(certificate.issuer, root.subject) && isSignedBy(certificate, root.publicKey);
 
 /** RFC 5280 4.2.1.12, 4.2.1.3, 4.2.1.9: what is said must allow it, and the usage must be said. */
-function isForClients({ extensions }: Certificate): boolean {
-  const value = <T>(wanted: string, decode: (bytes: Uint8Array) => T): T | undefined => {
-    const found = extensions.find(({ oid }) => oid === wanted);
-    return found === undefined ? undefined : decode(found.value);
-  };
+function isForClients(certificate: Certificate): boolean {
   try {
-    return value(OID.extendedKeyUsage, decodeExtendedKeyUsage)?.includes(OID.clientAuth) === true
-      && value(OID.keyUsage, decodeKeyUsage)?.includes('digitalSignature') !== false
-      && value(OID.basicConstraints, decodeBasicConstraints)?.ca !== true;
+    return valueOf(certificate, OID.extendedKeyUsage, decodeExtendedKeyUsage)?.includes(OID.clientAuth) === true
+      && valueOf(certificate, OID.keyUsage, decodeKeyUsage)?.includes('digitalSignature') !== false
+      && valueOf(certificate, OID.basicConstraints, decodeBasicConstraints)?.ca !== true;
   } catch (error) {
     if (!(error instanceof X509Error)) throw error;
     return false;

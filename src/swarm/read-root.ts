@@ -1,9 +1,10 @@
 import { sha256 } from '../digest.ts';
 import { type Fault, Refused } from '../errors.ts';
-import { type Certificate, parseCertificate } from '../x509/certificate.ts';
-import { compareBytes } from '../x509/der/writer.ts';
+import { parseCertificate } from '../x509/certificate.ts';
+import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
+import { valueOf } from '../x509/extension-value.ts';
 import { decodeBasicConstraints, decodeKeyUsage } from '../x509/extensions.ts';
 import { OID } from '../x509/oids.ts';
 import { decodePem } from '../x509/pem.ts';
@@ -30,7 +31,7 @@ export function readRoot(pem: string, { ownKeys, now }: RootSurroundings): Omit<
     if (der === undefined || more.length > 0) throw refused([{ code: 'one-certificate', detail: `${more.length + 1} certificates; expected the root alone`, at: '/root' }]);
     const root = parseCertificate(der);
     const keyHash = sha256(root.publicKey.der);
-    if (compareBytes(root.issuer, root.subject) !== 0) fault('not-a-root', 'was issued by another certificate; expected the swarm\'s own root, which signs itself');
+    if (!equalBytes(root.issuer, root.subject)) fault('not-a-root', 'was issued by another certificate; expected the swarm\'s own root, which signs itself');
     else verifySignature(root, root.publicKey);
     if (valueOf(root, OID.basicConstraints, decodeBasicConstraints)?.ca !== true) fault('not-a-ca', 'is no CA certificate (RFC 5280 4.2.1.9)');
     if (valueOf(root, OID.keyUsage, decodeKeyUsage)?.includes('keyCertSign') === false) fault('key-usage', 'may not sign certificates (RFC 5280 4.2.1.3)');
@@ -45,8 +46,3 @@ export function readRoot(pem: string, { ownKeys, now }: RootSurroundings): Omit<
 }
 
 const refused = (faults: readonly Fault[], cause?: unknown): Refused => new Refused('body-invalid', `The root is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults, cause });
-
-function valueOf<T>({ extensions }: Certificate, wanted: string, decode: (value: Uint8Array) => T): T | undefined {
-  const found = extensions.find(({ oid }) => oid === wanted);
-  return found === undefined ? undefined : decode(found.value);
-}

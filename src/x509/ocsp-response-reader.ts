@@ -3,6 +3,7 @@ import { REASON_BY_CODE } from './crl-extensions.ts';
 import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
 import { X509Error } from './errors.ts';
+import { valueOf } from './extension-value.ts';
 import { decodeValue, type Extension, readExtensions } from './extensions.ts';
 import { type CertId, decodeNonce, MAX_OCSP_CERTIFICATES, readCertId } from './ocsp-request.ts';
 import { type CertStatus, OCSP_STATUSES, type OcspStatus } from './ocsp-response.ts';
@@ -108,7 +109,7 @@ function readResponseData(outer: DerReader): ResponseData {
   }
   const extensions = readOptionalExtensions(data, 'responseExtensions');
   data.finish('ResponseData');
-  return { tbs, responderId, producedAt, responses, extensions, nonce: valueOf(extensions, OID.ocspNonce, decodeNonce) };
+  return { tbs, responderId, producedAt, responses, extensions, nonce: valueOf({ extensions }, OID.ocspNonce, decodeNonce) };
 }
 
 function readResponderId(data: DerReader): ResponderId {
@@ -132,7 +133,7 @@ function readSingle(list: DerReader): ReadSingleResponse {
   const nextUpdate = single.is(tags.contextConstructedTag(0)) ? explicitly(single, 0, 'nextUpdate', (inside) => inside.generalizedTime('nextUpdate')) : undefined;
   const extensions = readOptionalExtensions(single, 'singleExtensions');
   single.finish('SingleResponse');
-  const archiveCutoff = valueOf(extensions, OID.ocspArchiveCutoff, (value) => decodeValue(value, 'archiveCutoff', (reader) => reader.generalizedTime('archiveCutoff')));
+  const archiveCutoff = valueOf({ extensions }, OID.ocspArchiveCutoff, (value) => decodeValue(value, 'archiveCutoff', (reader) => reader.generalizedTime('archiveCutoff')));
   return { certId, certStatus, thisUpdate, nextUpdate, archiveCutoff, extensions };
 }
 
@@ -161,8 +162,3 @@ function explicitly<T>(reader: DerReader, n: number, what: string, read: (inside
 
 const readOptionalExtensions = (reader: DerReader, what: string): Extension[] =>
   reader.is(tags.contextConstructedTag(1)) ? explicitly(reader, 1, what, (inside) => readExtensions(inside, what)) : [];
-
-function valueOf<T>(extensions: readonly Extension[], wanted: string, decode: (value: Uint8Array) => T): T | undefined {
-  const found = extensions.find(({ oid }) => oid === wanted);
-  return found === undefined ? undefined : decode(found.value);
-}

@@ -63,6 +63,17 @@ export function verifySignature({ tbs, signatureAlgorithm, signature }: SignedBy
   return imported;
 }
 
+/** Whether the signature is by this key; also false where the key or the algorithm is not taken. */
+export function isSignedBy(signed: SignedBytes, key: PublicKey): boolean {
+  try {
+    verifySignature(signed, key);
+    return true;
+  } catch (error) {
+    if (error instanceof X509Error) return false;
+    throw error;
+  }
+}
+
 function checkForm(signature: Uint8Array, key: PublicKey): void {
   const order = ORDERS[key.type];
   if (order !== undefined) return checkEcdsa(signature, order);

@@ -9,6 +9,7 @@ import type { RevokedEntry } from '../../x509/crl-entry.ts';
 import { decodeCrlNumber, decodeIssuingDistributionPoint } from '../../x509/crl-extensions.ts';
 import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import { X509Error } from '../../x509/errors.ts';
+import { valueOf } from '../../x509/extension-value.ts';
 import { decodeCrlDistributionPoints } from '../../x509/extensions.ts';
 import { OID } from '../../x509/oids.ts';
 import { decodeBase64, pemOrDerOrBase64 } from '../../x509/pem.ts';
@@ -117,16 +118,12 @@ function describe(crl: Crl, { issuer, limit }: Options, now: number): ShownCrl {
     count += 1;
     if (entries.length < limit) entries.push(entry);
   }
-  const value = <T>(wanted: string, decode: (bytes: Uint8Array) => T): T | undefined => {
-    const found = crl.extensions.find(({ oid }) => oid === wanted);
-    return found === undefined ? undefined : decode(found.value);
-  };
   return {
     issuer: distinguishedNameToText(crl.issuerName),
-    number: value(OID.cRLNumber, decodeCrlNumber)?.toString(),
-    base: value(OID.deltaCRLIndicator, decodeCrlNumber)?.toString(),
-    at: value(OID.issuingDistributionPoint, (bytes) => decodeIssuingDistributionPoint(bytes).urls),
-    freshest: value(OID.freshestCRL, decodeCrlDistributionPoints),
+    number: valueOf(crl, OID.cRLNumber, decodeCrlNumber)?.toString(),
+    base: valueOf(crl, OID.deltaCRLIndicator, decodeCrlNumber)?.toString(),
+    at: valueOf(crl, OID.issuingDistributionPoint, (bytes) => decodeIssuingDistributionPoint(bytes).urls),
+    freshest: valueOf(crl, OID.freshestCRL, decodeCrlDistributionPoints),
     thisUpdate: isoOf(crl.thisUpdate),
     nextUpdate: isoOf(crl.nextUpdate),
     expired: crl.nextUpdate * 1000 < now,

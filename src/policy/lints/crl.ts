@@ -1,5 +1,6 @@
 import { decodeCrlNumber, decodeIssuingDistributionPoint, type IssuingDistributionPoint } from '../../x509/crl-extensions.ts';
 import { parseTbsCrl, type TbsCrl } from '../../x509/crl.ts';
+import { valueOf } from '../../x509/extension-value.ts';
 import { decodeAuthorityKeyIdentifier, decodeCrlDistributionPoints } from '../../x509/extensions.ts';
 import { OID, oidName } from '../../x509/oids.ts';
 import type { Lint } from './lint.ts';
@@ -21,17 +22,13 @@ export interface CrlSubject {
 /** Reads the bytes of a CRL. Throws an `X509Error`. */
 export function readCrl(bytes: Uint8Array, issuer: ReadCertificate): CrlSubject {
   const tbs = parseTbsCrl(bytes);
-  const value = <T>(wanted: string, decode: (value: Uint8Array) => T): T | undefined => {
-    const found = tbs.extensions.find(({ oid }) => oid === wanted);
-    return found === undefined ? undefined : decode(found.value);
-  };
   return {
     tbs, issuer,
-    number: value(OID.cRLNumber, decodeCrlNumber),
-    base: value(OID.deltaCRLIndicator, decodeCrlNumber),
-    authorityKeyIdentifier: value(OID.authorityKeyIdentifier, decodeAuthorityKeyIdentifier),
-    scope: value(OID.issuingDistributionPoint, decodeIssuingDistributionPoint),
-    freshest: value(OID.freshestCRL, decodeCrlDistributionPoints),
+    number: valueOf(tbs, OID.cRLNumber, decodeCrlNumber),
+    base: valueOf(tbs, OID.deltaCRLIndicator, decodeCrlNumber),
+    authorityKeyIdentifier: valueOf(tbs, OID.authorityKeyIdentifier, decodeAuthorityKeyIdentifier),
+    scope: valueOf(tbs, OID.issuingDistributionPoint, decodeIssuingDistributionPoint),
+    freshest: valueOf(tbs, OID.freshestCRL, decodeCrlDistributionPoints),
   };
 }
 
