@@ -1,18 +1,9 @@
-import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
-import { compileProfiles, type Profile, ProfileError } from '../policy/profile.ts';
+import type { Profile } from '../policy/profile.ts';
 import { OID } from '../x509/oids.ts';
+import { compiledProfiles, patternFaults, when } from './common-faults.ts';
 import type { Config } from './config.ts';
 import { formatDuration } from './duration.ts';
-import type { Path } from './faults.ts';
-
-interface Found {
-  readonly path: Path;
-  readonly about?: readonly Path[];
-  readonly problem: string;
-  readonly expected: string;
-}
-
-const when = (wrong: boolean, found: Found): readonly Found[] => (wrong ? [found] : []);
+import type { Inconsistency, Path } from './faults.ts';
 
 /** HMAC keys of 16 to 64 octets; shorter ones are guessed (RFC 2104 3), longer ones hashed. */
 const KEY = /^(?:[0-9a-f]{2}){16,64}$/i;
@@ -21,22 +12,12 @@ const HOUR = 3600;
 const BACKDATED_SHARE = 4;
 
 /** What no value of `cfssl` and `swarm` shows by itself. */
-export function cfsslInconsistencies(config: Config): readonly Found[] {
-  const profiles = compiled(config);
+export function cfsslInconsistencies(config: Config): readonly Inconsistency[] {
+  const profiles = compiledProfiles(config);
   return profiles === undefined ? [] : [...keyFaults(config), ...grantFaults(config, profiles), ...swarmFaults(config, profiles)];
 }
 
-/** Undefined where they have faults, which are told at the profiles. */
-function compiled({ profiles }: Config): ReadonlyMap<string, Profile> | undefined {
-  try {
-    return compileProfiles(profiles);
-  } catch (error) {
-    if (error instanceof ProfileError) return undefined;
-    throw error;
-  }
-}
-
-function keyFaults({ cfssl: { keys } }: Config): readonly Found[] {
+function keyFaults({ cfssl: { keys } }: Config): readonly Inconsistency[] {
   const all = Object.entries(keys).flatMap(([name, { key, previousKey }]) => [
     { path: ['cfssl', 'keys', name, 'key'], value: key }, ...(previousKey === undefined ? [] : [{ path: ['cfssl', 'keys', name, 'previousKey'], value: previousKey }]),
   ]);
@@ -47,7 +28,7 @@ function keyFaults({ cfssl: { keys } }: Config): readonly Found[] {
   ]);
 }
 
-function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Profile>): readonly Found[] {
+function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Profile>): readonly Inconsistency[] {
   const known = [...profiles.keys()].join(', ');
   const grants = [
     ...Object.entries(cfssl.keys).map(([name, one]) => ({ path: ['cfssl', 'keys', name], ...one, holders: [] })),
@@ -65,25 +46,13 @@ function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Pro
   ];
 }
 
-function profileFaults(path: Path, name: string, profile: Profile | undefined, known: string): readonly Found[] {
+function profileFaults(path: Path, name: string, profile: Profile | undefined, known: string): readonly Inconsistency[] {
   if (profile === undefined) return [{ path, problem: `names the profile ${JSON.stringify(name)}, which there is not`, expected: `one of ${known}` }];
   return when(profile.operatorsOnly || profile.authority, { path, problem: `names the profile ${name}, which is kept for operators`, expected: 'a profile that others may ask for' });
 }
 
-function patternFaults(path: Path, patterns: readonly string[]): readonly Found[] {
-  return patterns.flatMap((pattern, index) => {
-    try {
-      compileNamePattern(pattern);
-      return [];
-    } catch (error) {
-      if (!(error instanceof PatternError)) throw error;
-      return [{ path: [...path, index], problem: `is ${JSON.stringify(pattern)}`, expected: 'a name pattern: a name, *.domain, **.domain, an address or network, or *' }];
-    }
-  });
-}
-
 /** What SwarmKit asks of the certificates of nodes, so that a swarm does not find out. */
-function swarmFaults({ swarm, eligibility }: Config, profiles: ReadonlyMap<string, Profile>): readonly Found[] {
+function swarmFaults({ swarm, eligibility }: Config, profiles: ReadonlyMap<string, Profile>): readonly Inconsistency[] {
   if (!swarm.enabled) return [];
   const { profile: name } = swarm;
   const profile = profiles.get(name);

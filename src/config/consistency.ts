@@ -1,8 +1,7 @@
-import { compileNamePattern, PatternError } from '../policy/name-pattern.ts';
 import { compileProfiles, ProfileError } from '../policy/profile.ts';
-import { parseCidr } from '../x509/ip-address.ts';
 import { attestationInconsistencies } from './attestation-consistency.ts';
 import { cfsslInconsistencies } from './cfssl-consistency.ts';
+import { networkFaults, pairFaults, patternFaults, when } from './common-faults.ts';
 import type { Config } from './config.ts';
 import { formatDuration } from './duration.ts';
 import { eligibilityInconsistencies, profilesOf } from './eligibility-consistency.ts';
@@ -12,8 +11,6 @@ import { oidcInconsistencies } from './oidc-consistency.ts';
 
 /** What no value shows by itself. */
 export const inconsistencies = (config: Config): readonly Inconsistency[] => RULES.flatMap((rule) => rule(config));
-
-const when = (wrong: boolean, fault: Inconsistency): readonly Inconsistency[] => (wrong ? [fault] : []);
 
 /** A CRL that is renewed before it ends, and records kept while it may list them (RFC 5280 3.3: one CRL beyond the certificate's end). */
 const CRL_LIFETIMES_RETAINED = 2;
@@ -38,33 +35,16 @@ const FOR_REDIS: readonly {
   })),
 ];
 
-/** A list of name patterns, wherever it stands. */
-function patternFaults(path: Path, patterns: readonly string[] = []): readonly Inconsistency[] {
-  return patterns.flatMap((pattern, index) => {
-    try {
-      compileNamePattern(pattern);
-      return [];
-    } catch (error) {
-      if (!(error instanceof PatternError)) throw error;
-      return [{ path: [...path, index], problem: `is ${JSON.stringify(pattern)}`, expected: 'a name pattern: a name, *.domain, **.domain, an address or network, or *' }];
-    }
-  });
-}
-
 const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   ({ acme: { allow, deny, privateZones, authorities } }) => [
     ...patternFaults(['acme', 'allow'], allow), ...patternFaults(['acme', 'deny'], deny), ...patternFaults(['acme', 'privateZones'], privateZones),
     ...Object.entries(authorities).flatMap(([name, own]) => [...patternFaults(['acme', 'authorities', name, 'allow'], own.allow), ...patternFaults(['acme', 'authorities', name, 'deny'], own.deny)]),
   ],
-  ({ acme: { permitNetworks } }) => permitNetworks.flatMap((network, index) => when(parseCidr(network) === undefined, {
-    path: ['acme', 'permitNetworks', index], problem: `is ${JSON.stringify(network)}`, expected: 'a network without bits behind its prefix, such as 10.0.0.0/8 or fd00::/8',
-  })),
+  ({ acme: { permitNetworks } }) => networkFaults(['acme', 'permitNetworks'], permitNetworks),
   ({ acme: { resolver } }) => when(resolver !== undefined && !/^(?:\[[0-9a-f:]+\]|[0-9.]+)(?::[0-9]{1,5})?$/i.test(resolver), {
     path: ['acme', 'resolver'], problem: `is ${JSON.stringify(resolver)}`, expected: 'the address of a resolver, with its port: 10.0.0.53:53, [fd00::53]:53',
   }),
-  ({ httpsCertificate: { cert, key } }) => when((cert === undefined) !== (key === undefined), {
-    path: ['httpsCertificate'], problem: `has ${cert === undefined ? 'a key and no cert' : 'a cert and no key'}`, expected: 'both, or none',
-  }),
+  ({ httpsCertificate }) => pairFaults(['httpsCertificate'], httpsCertificate),
   ({ listen }) => when(listen.https === 'off' && listen.http === 'off', {
     path: ['listen'], about: [['listen', 'https'], ['listen', 'http']], problem: 'turns both https and http off', expected: 'one of them',
   }),

@@ -1,12 +1,11 @@
 import type { StepSetting } from '../policy/compile-steps.ts';
 import { isZone } from '../policy/steps/time-window.ts';
+import { pairFaults, when } from './common-faults.ts';
 import type { Config } from './config.ts';
 import type { Inconsistency } from './faults.ts';
 import { nearestName } from './near-name.ts';
 
 const LEAST_SECRET = 32;
-
-const when = (wrong: boolean, fault: Inconsistency): readonly Inconsistency[] => (wrong ? [fault] : []);
 
 /** The name that a step has in requests: each is there once. */
 const nameOf = (setting: StepSetting): string => (setting.step === 'webhook' ? `webhook ${setting.webhook}` : setting.step);
@@ -25,12 +24,12 @@ export const eligibilityInconsistencies = ({ eligibility, webhooks, profiles }: 
     path: ['profiles', name, 'approval'], about: [['eligibility']], problem: 'asks for approval, which is not among the checks of eligibility', expected: 'approval in eligibility',
   })),
   ...eligibility.flatMap((setting, index) => stepFaults(setting, ['eligibility', index], Object.keys(webhooks))),
-  ...Object.entries(webhooks).flatMap(([name, { secret, cert, key }]) => [
+  ...Object.entries(webhooks).flatMap(([name, webhook]) => [
     ...when(!eligibility.some((setting) => setting.step === 'webhook' && setting.webhook === name), {
       path: ['webhooks', name], about: [['eligibility']], problem: 'is asked by no check', expected: `{step: webhook, webhook: ${name}} in eligibility`,
     }),
-    ...when((secret ?? '').length < LEAST_SECRET, { path: ['webhooks', name, 'secret'], problem: 'is too short', expected: `at least ${LEAST_SECRET} characters` }),
-    ...when((cert === undefined) !== (key === undefined), { path: ['webhooks', name], problem: `has ${cert === undefined ? 'a key and no cert' : 'a cert and no key'}`, expected: 'both, or none' }),
+    ...when((webhook.secret ?? '').length < LEAST_SECRET, { path: ['webhooks', name, 'secret'], problem: 'is too short', expected: `at least ${LEAST_SECRET} characters` }),
+    ...pairFaults(['webhooks', name], webhook),
   ]),
 ];
 

@@ -1,10 +1,10 @@
-import { faultsOfRule, type RuleSettings } from '../identity/rules/rule.ts';
-import { parseCidr } from '../x509/ip-address.ts';
+import type { RuleSettings } from '../identity/rules/rule.ts';
+import { networkFaults, when } from './common-faults.ts';
 import type { Config } from './config.ts';
 import { formatDuration } from './duration.ts';
 import type { Inconsistency } from './faults.ts';
 import { type IssuerSettings, issuersOf } from './oidc-issuers.ts';
-import { runsTogether, usableProfiles } from './rule-consistency.ts';
+import { ruleFaults, usableProfiles } from './rule-consistency.ts';
 import { ruleOf } from './rule-schema.ts';
 
 /** Further apart, clocks are wrong, and a token lives on for as long after its end. */
@@ -27,7 +27,7 @@ export function oidcInconsistencies(config: Config): readonly Inconsistency[] {
     faults.push(...issuerFaults(issuer).map((fault) => ({ ...fault, path: [...at, ...fault.path] })));
     for (const [number, written] of issuer.rules.entries()) {
       const rule = ruleOf(written);
-      faults.push(...ruleFaults(rule, issuer, profiles).map((fault) => ({ ...fault, path: [...at, 'rules', number, ...fault.path] })));
+      faults.push(...faultsOf(rule, issuer, profiles).map((fault) => ({ ...fault, path: [...at, 'rules', number, ...fault.path] })));
     }
   }
   return faults;
@@ -48,8 +48,7 @@ function issuerFaults(issuer: IssuerSettings): readonly Inconsistency[] {
     ...addresses.map(([name, text]) => (text === undefined || isAddress(text, issuer.allowHttp) ? undefined
       : { path: [name], problem: `is ${JSON.stringify(text)}`, expected: `an address that begins with https://${issuer.allowHttp ? ' or http://' : ''}, without user, query and fragment` })),
     issuer.bearerFile !== undefined && issuer.allowHttp ? { path: ['allowHttp'], problem: 'would show the token of bearerFile to everybody on the way', expected: 'one of them' } : undefined,
-    ...issuer.permitNetworks.map((network, index) => (parseCidr(network) !== undefined ? undefined
-      : { path: ['permitNetworks', index], problem: `is ${JSON.stringify(network)}`, expected: 'a network without bits behind its prefix, such as 10.0.0.0/8 or fd00::/8' })),
+    ...networkFaults(['permitNetworks'], issuer.permitNetworks),
   ];
   return faults.filter((fault) => fault !== undefined);
 }
@@ -62,19 +61,14 @@ function isAddress(text: string, allowHttp: boolean): boolean {
   return (protocol === 'https:' || (allowHttp && protocol === 'http:')) && username + password + search + hash === '';
 }
 
-function ruleFaults(rule: RuleSettings, { owners }: IssuerSettings, profiles: ReadonlySet<string> | undefined): readonly Inconsistency[] {
-  const faults: Inconsistency[] = faultsOfRule(rule).map(({ at, problem }) => ({ path: at, problem, expected: 'a claim, or a template of names' }));
+function faultsOf(rule: RuleSettings, { owners }: IssuerSettings, profiles: ReadonlySet<string> | undefined): readonly Inconsistency[] {
   const conditions = Object.entries(rule.when);
-  if (conditions.length === 0) faults.push({ path: ['when'], problem: 'has no condition', expected: 'at least one claim that must match' });
   const fixed = owners === undefined || conditions.some(([claim, patterns]) => Object.hasOwn(owners, claim) && patterns.every((pattern) => owners[claim]?.test(pattern)));
-  if (conditions.length > 0 && !fixed) {
-    faults.push({ path: ['when'], problem: 'would hold for strangers: this issuer gives tokens to everybody', expected: `one of ${Object.keys(owners ?? {}).join(', ')}, without a * in what says whose it is` });
-  }
-  for (const [index, text] of rule.names.entries()) {
-    if (runsTogether(text)) faults.push({ path: ['names', index], problem: `has two claims in one part: a-b with c, and a with b-c, would be one name`, expected: 'a dot or slash between two claims' });
-  }
-  if (profiles !== undefined && !profiles.has(rule.profile)) {
-    faults.push({ path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which there is not, or which is kept for operators`, expected: `one of ${[...profiles].join(', ')}` });
-  }
-  return faults;
+  return [
+    ...ruleFaults(rule, profiles, { what: 'a claim' }),
+    ...when(conditions.length === 0, { path: ['when'], problem: 'has no condition', expected: 'at least one claim that must match' }),
+    ...when(conditions.length > 0 && !fixed, {
+      path: ['when'], problem: 'would hold for strangers: this issuer gives tokens to everybody', expected: `one of ${Object.keys(owners ?? {}).join(', ')}, without a * in what says whose it is`,
+    }),
+  ];
 }

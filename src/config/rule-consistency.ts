@@ -1,16 +1,30 @@
-import { compileProfiles, ProfileError } from '../policy/profile.ts';
+import { faultsOfRule, type RuleSettings } from '../identity/rules/rule.ts';
+import { compiledProfiles, when } from './common-faults.ts';
 import type { Config } from './config.ts';
+import type { Inconsistency } from './faults.ts';
 
 /** Whether two who differ could fill the template so that it becomes the same name. */
-export const runsTogether = (template: string): boolean =>
+const runsTogether = (template: string): boolean =>
   template.replace(/\{\{[^{}]*\}\}/g, '\0').split(/[./@]/).some((part) => part.split('\0').length > 2) || (template.match(/\| *path\b/g) ?? []).length > 1;
 
 /** Those that others than operators may have; undefined where the profiles have faults of their own. */
-export function usableProfiles({ profiles }: Config): ReadonlySet<string> | undefined {
-  try {
-    return new Set([...compileProfiles(profiles).values()].filter(({ operatorsOnly }) => !operatorsOnly).map(({ name }) => name));
-  } catch (error) {
-    if (error instanceof ProfileError) return undefined;
-    throw error;
-  }
+export function usableProfiles(config: Config): ReadonlySet<string> | undefined {
+  const profiles = compiledProfiles(config);
+  return profiles && new Set([...profiles.values()].filter(({ operatorsOnly }) => !operatorsOnly).map(({ name }) => name));
 }
+
+/** What is wrong with a rule whatever it is about, at paths within it. */
+export const ruleFaults = (rule: RuleSettings, profiles: ReadonlySet<string> | undefined, of: {
+  /** What its conditions and templates name, in one word with its article. */
+  readonly what: 'a claim' | 'an attribute';
+  /** All that there are; undefined where anything may be. */
+  readonly known?: readonly string[];
+}): readonly Inconsistency[] => [
+  ...faultsOfRule(rule, of.known).map(({ at, problem }) => ({ path: at, problem, expected: `${of.what}, or a template of names` })),
+  ...rule.names.flatMap((text, index) => when(runsTogether(text), {
+    path: ['names', index], problem: `has two ${of.what.split(' ')[1]}s in one part: a-b with c, and a with b-c, would be one name`, expected: `a dot or slash between two ${of.what.split(' ')[1]}s`,
+  })),
+  ...when(profiles?.has(rule.profile) === false, {
+    path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which there is not, or which is kept for operators`, expected: `one of ${[...profiles ?? []].join(', ')}`,
+  }),
+];

@@ -49,6 +49,17 @@ export function compileNamePattern(text: string): NamePattern {
   return { text, matches };
 }
 
+/** What is wrong with a pattern, in words; undefined where nothing is. */
+export function patternFault(text: string): string | undefined {
+  try {
+    compileNamePattern(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PatternError) return error.message;
+    throw error;
+  }
+}
+
 interface Form {
   readonly is: (text: string) => boolean;
   readonly compile: (text: string) => (name: Name) => boolean;
