@@ -108,7 +108,11 @@ function csrOf(text: string): Uint8Array {
 function hostsOf(members: Members): readonly string[] | undefined {
   const { hosts } = members;
   const hostname = textOf(members, 'hostname');
-  if (hostname !== undefined) return hostname.split(',').map((host) => host.trim()).filter((host) => host !== '');
+  if (hostname !== undefined) {
+    const split = hostname.split(',').map((host) => host.trim()).filter((host) => host !== '');
+    if (split.length > MOST_HOSTS) throw badCall(`"hostname" has ${split.length} names; at most ${MOST_HOSTS} are taken`);
+    return split;
+  }
   if (hosts === undefined || hosts === null) return undefined;
   if (!Array.isArray(hosts) || hosts.length > MOST_HOSTS || !hosts.every((host) => typeof host === 'string')) throw badCall('"hosts" is no list of texts');
   return hosts.length === 0 ? undefined : hosts;

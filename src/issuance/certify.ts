@@ -1,7 +1,7 @@
 import type { Authority } from '../authority/authority.ts';
 import { Refused } from '../errors.ts';
 import type { Grant } from '../policy/grant.ts';
-import { type LintedTbs, lint } from '../policy/lints.ts';
+import { type LintedTbs, lint, LintError } from '../policy/lints.ts';
 import { mostValidity } from '../policy/steps/profile.ts';
 import { assembleCertificate } from '../x509/certificate.ts';
 import type { GeneralName } from '../x509/general-name.ts';
@@ -43,13 +43,16 @@ export function lifeOf({ profile, authority }: IssuingProfile, { validity, grant
 /**
  * Builds and lints the bytes of a certificate.
  * @param now milliseconds since the epoch
- * @throws LintError naming each failed lint; Refused `unavailable` when the authority has ended, was revoked, or has no key here
+ * @throws LintError naming each failed lint, also for a life that is over; Refused `unavailable` when the authority has ended, was revoked, or has no key here
  */
 export function certify(issuing: IssuingProfile, candidate: Certifiable, serial: string, now: number): ToBeSigned {
   const { authority, template } = issuing;
   checkStands(issuing);
   const { notBefore, notAfter } = lifeOf(issuing, candidate, now);
-  if (notAfter < Math.floor(now / 1000)) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
+  const seconds = Math.floor(now / 1000);
+  if (authority.certificate.notAfter < seconds) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
+  // That it was asked for so does not pass, as an outage does.
+  if (notAfter < seconds) throw new LintError('the certificate must not be signed', [{ name: 'validity-over', citation: 'RFC 5280 4.1.2.5', detail: `it would have ended already, at ${new Date(notAfter * 1000).toISOString()}` }]);
   const { names, commonName, organization, organizationalUnit, publicKey } = candidate;
   const tbs = template({ serial, notBefore, notAfter, commonName, organization, organizationalUnit, names, publicKey });
   // Told what was granted, the lints also hold the bytes to it: this key, these names, nothing else.

@@ -57,6 +57,6 @@ function issuingProfile(context: IssuanceContext, record: RequestRecord): Issuin
 /** What was settled when it was asked for: the approval adds nothing to it. */
 function certifiable({ csr, subject, validity, maxValidity }: RequestRecord): Certifiable {
   const { publicKey } = parseCertificationRequest(csr ?? new Uint8Array());
-  const { names = [], commonName, organization, organizationalUnit } = subject ?? {};
-  return { publicKey, names, commonName, organization, organizationalUnit, validity, grant: maxValidity === undefined ? {} : { maxValidity } };
+  const { names = [], commonName, organization, organizationalUnit, life } = subject ?? {};
+  return { publicKey, names, commonName, organization, organizationalUnit, validity, life, grant: maxValidity === undefined ? {} : { maxValidity } };
 }

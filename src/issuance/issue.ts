@@ -135,8 +135,8 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
   switch (outcomeOf(steps)) {
     case 'denied': return denied({ ...request, state: 'denied' });
     case 'pending': {
-      const { names, commonName, organization, organizationalUnit } = candidate;
-      const given = Object.entries({ commonName, organization, organizationalUnit }).filter(([, value]) => value !== undefined);
+      const { names, commonName, organization, organizationalUnit, life } = candidate;
+      const given = Object.entries({ commonName, organization, organizationalUnit, life }).filter(([, value]) => value !== undefined);
       return { ...request, ...decidersOf(context, input.identity), state: 'pending', csr: input.csr, subject: { names, ...Object.fromEntries(given) } };
     }
     case 'issued':

@@ -72,7 +72,7 @@ export interface RequestRecord {
   /** While waiting: the CSR, DER. */
   readonly csr?: Uint8Array;
   /** While waiting: what the certificate is to say, as it was settled when it was asked for. */
-  readonly subject?: { readonly names: readonly Name[]; readonly commonName?: string; readonly organization?: string; readonly organizationalUnit?: string };
+  readonly subject?: { readonly names: readonly Name[]; readonly commonName?: string; readonly organization?: string; readonly organizationalUnit?: string; readonly life?: { readonly notBefore?: number; readonly notAfter?: number } };
   /** While waiting: which operators' approvals it needs, and has; absent where it is one, by any but who asked. */
   readonly approvals?: Approvals;
   /** While waiting: asked for by an operator, who takes over what others hold. */

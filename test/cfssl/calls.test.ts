@@ -114,6 +114,15 @@ t.test('what only the profile decides is taken from no request; zero values of G
   t.equal(Date.parse(certificateOf(await authsign({ certificate_request: csr(), NotAfter: until })).validTo), Math.floor(Date.parse(until) / 1000) * 1000);
 });
 
+t.test('dates: no certificate that begins in years to come, nor one that is over', async (t) => {
+  const days = (count: number): string => new Date(Date.now() + count * 86_400_000).toISOString();
+  for (const more of [{ NotBefore: days(31) }, { NotBefore: days(730) }, { NotBefore: days(-3) }, { NotBefore: days(-730) }, { NotAfter: days(-1) }, { NotBefore: days(-1), expiry: '1h' }, { NotBefore: days(5), NotAfter: days(4) }]) {
+    t.same(refusal(await authsign({ certificate_request: csr(), profile: 'server', ...more })), [400, false, null, 5300], JSON.stringify(more));
+  }
+  const ahead = certificateOf(await authsign({ certificate_request: csr(), profile: 'server', NotBefore: days(2) }));
+  t.equal(Math.round((Date.parse(ahead.validTo) - Date.now()) / 86_400_000), 12);
+});
+
 t.test('sign: nobody without credentials; holders of a client certificate by a rule; operators', async (t) => {
   const request = { certificate_request: csr('DNS:s.example.com') };
   const nobody = await post('sign', request);
@@ -132,7 +141,8 @@ t.test('sign: nobody without credentials; holders of a client certificate by a r
 
 t.test('a certificate that waits for approval is asked for again, and found', async (t) => {
   await service.restart({ CHANCERY_PROFILES__SERVER__APPROVAL: 'true' });
-  const request = { certificate_request: csr('DNS:slow.example.com', { subject: '/O=Example' }) };
+  const until = new Date(Date.now() + 86_400_000).toISOString();
+  const request = { certificate_request: csr('DNS:slow.example.com', { subject: '/O=Example' }), NotAfter: until };
   const waiting = await authsign(request);
   t.same([...refusal(waiting), waiting.headers['retry-after']], [503, false, null, 503, '10']);
   const [{ id }] = (await call('GET', '/v1/requests?state=pending', { certificate: operator })).json.items;
@@ -141,6 +151,7 @@ t.test('a certificate that waits for approval is asked for again, and found', as
   t.equal(found.status, 200, found.text);
   t.equal(certificateOf(found).serialNumber.toLowerCase(), id);
   t.match(certificateOf(found).subject, /^O=Example$/, 'with the organization that was granted when it was asked for');
+  t.equal(Date.parse(certificateOf(found).validTo), Math.floor(Date.parse(until) / 1000) * 1000, 'and the end that was asked for');
   await service.restart();
 });
 
@@ -150,6 +161,7 @@ t.test('bad CSRs and bad calls are told in cfssl\'s codes', async (t) => {
     [{ certificate_request: '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n' }, 9003],
     [{ certificate_request: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' }, 9300],
     [{ certificate_request: csr(), expiry: 'long' }, 400], [{ certificate_request: csr(), NotAfter: 'soon' }, 400], [{ certificate_request: csr(), hosts: 'a' }, 400],
+    [{ certificate_request: csr(), hostname: Array.from({ length: 1001 }, (_, at) => `n${at}.x`).join(',') }, 400],
   ];
   for (const [body, code] of cases) t.same(refusal(await post('sign', body, { certificate: operator, headers: { 'content-type': 'application/json' } })), [400, false, null, code], JSON.stringify(body).slice(0, 80));
   const forged = Buffer.from(csr().replace(/-----.*-----|\s/g, ''), 'base64');
