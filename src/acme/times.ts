@@ -1,6 +1,3 @@
-/** RFC 3339 in UTC, whole seconds. */
-export const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, 'Z');
-
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** Seconds since the epoch; undefined for a text that is no date and time of RFC 3339. */

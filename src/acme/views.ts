@@ -1,7 +1,7 @@
 import type { OrderStanding } from './order-status.ts';
 import { type Account, type Authorization, authorizationStatus, type Challenge, type Order } from './state/model.ts';
 import type { Held } from './state/records.ts';
-import { isoTime } from './times.ts';
+import { isoTime } from '../iso-time.ts';
 import type { Urls } from './urls.ts';
 
 // Objects of the protocol as they go out (RFC 8555 7.1).

@@ -1,4 +1,5 @@
 import type { Authority } from '../authority/authority.ts';
+import { isoTime } from '../iso-time.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { commonNameOf, type DistinguishedName } from '../x509/distinguished-name.ts';
@@ -41,13 +42,13 @@ export function bundleOf(der: Uint8Array, authorities: readonly Authority[]): ob
     bundle: chain.map(pem).join('\n'),
     crl_support: crls.length > 0,
     crt: pem(der),
-    expires: iso(ends),
+    expires: isoTime(ends * 1000),
     hostnames: [...new Set(names)],
     issuer: nameText(certificate.issuerName),
     key: '',
     key_size: certificate.publicKey.bits,
     key_type: keyType(certificate.publicKey),
-    leaf_expires: iso(certificate.notAfter),
+    leaf_expires: isoTime(certificate.notAfter * 1000),
     ocsp: ocsp.length === 0 ? null : ocsp,
     ocsp_support: ocsp.length > 0,
     root: pem(issuer.root),
@@ -71,7 +72,6 @@ const hasSigned = ({ certificate }: Authority, child: Certificate): boolean =>
 
 /** cfssl ends none of these with a line feed. */
 const pem = (der: Uint8Array): string => encodePem('CERTIFICATE', der).trimEnd();
-const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 const nameText = (name: DistinguishedName): string => name.map(({ type, value }) => `/${PARTS[type] ?? type}=${value}`).join('');
 const keyType = ({ type, bits }: PublicKey): string => (type === 'Ed25519' ? 'Ed25519' : `${bits}-bit ${type === 'RSA' ? 'RSA' : 'ECDSA'}`);
 

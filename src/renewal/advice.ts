@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { fractionOf } from '../digest.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import type { Campaign, Scope } from './campaign.ts';
 
@@ -67,9 +67,6 @@ const MATCHES: Readonly<Record<keyof Scope, (record: RequestRecord, value: strin
 function partOf({ id, startedAt, endsAt }: Campaign, serial: string): RenewalWindow {
   const [start, end] = [Math.floor(startedAt / 1000), Math.ceil(endsAt / 1000)];
   const width = Math.min(end - start, Math.max(LEAST_PART, Math.floor((end - start) / PARTS)));
-  const begins = start + Math.floor(positionOf(`${id}/${serial}`) * (end - start - width));
+  const begins = start + Math.floor(fractionOf(`${id}/${serial}`) * (end - start - width));
   return { start: begins, end: begins + width };
 }
-
-/** A number from 0 to 1 that is drawn by the text alone. */
-const positionOf = (text: string): number => createHash('sha256').update(text).digest().readUIntBE(0, 6) / 2 ** 48;

@@ -5,6 +5,7 @@ import type { App } from '../http/app.ts';
 import type { Authentication } from '../http/authentication.ts';
 import { bearer, bodyMayBeAbsent, closed, DurationText, pageOf, pageQuery, PageView, problems, Time } from '../http/rest/schemas.ts';
 import { requesterKey } from '../identity/identity.ts';
+import { isoTime } from '../iso-time.ts';
 import type { Registrations } from './registrations.ts';
 import { readRoot } from './read-root.ts';
 import { CLUSTER_ID, type Swarm } from './swarm.ts';
@@ -114,13 +115,12 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
   });
 }
 
-const iso = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, 'Z');
 
 /** A window that has ended is none. */
 function view(clusterId: string, { roots, graceUntil, graceBy }: Swarm, now: number): object {
   return {
     clusterId,
-    roots: roots.map(({ digest, subject, notAfter, addedAt, addedBy }) => ({ digest, subject, notAfter: iso(notAfter * 1000), addedAt: iso(addedAt), addedBy })),
-    ...(graceUntil === undefined || graceUntil <= now ? {} : { graceUntil: iso(graceUntil), ...(graceBy === undefined ? {} : { graceBy }) }),
+    roots: roots.map(({ digest, subject, notAfter, addedAt, addedBy }) => ({ digest, subject, notAfter: isoTime(notAfter * 1000), addedAt: isoTime(addedAt), addedBy })),
+    ...(graceUntil === undefined || graceUntil <= now ? {} : { graceUntil: isoTime(graceUntil), ...(graceBy === undefined ? {} : { graceBy }) }),
   };
 }

@@ -5,7 +5,7 @@ import { bearer, bodyMayBeAbsent, closed, IdParameter, pageOf, pageQuery, PageVi
 import { requesterKey } from '../../identity/identity.ts';
 import { type Account, INDEX } from '../state/model.ts';
 import { type Held, isId, put } from '../state/records.ts';
-import { isoTime } from '../times.ts';
+import { isoTime } from '../../iso-time.ts';
 import type { OperatorContext } from './operator-context.ts';
 
 export const AcmeAccountView = Type.Object({

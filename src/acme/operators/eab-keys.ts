@@ -1,19 +1,18 @@
 import { type Static, Type } from 'typebox';
-import { parseDuration } from '../../config/duration.ts';
 import { type Fault, Refused } from '../../errors.ts';
 import type { App } from '../../http/app.ts';
+import { checkedTtl, namesFaults } from '../../http/rest/body-faults.ts';
 import { bearer, closed, DurationText, IdParameter, NameList, pageOf, pageQuery, PageView, problems, Time } from '../../http/rest/schemas.ts';
 import { newCredential } from '../../identity/credential.ts';
 import { requesterKey } from '../../identity/identity.ts';
-import { compileNamePattern, PatternError } from '../../policy/name-pattern.ts';
 import { sealSecret } from '../external-account.ts';
 import { type EabKey, INDEX } from '../state/model.ts';
 import { fresh, type Held, put } from '../state/records.ts';
-import { isoTime } from '../times.ts';
+import { isoTime } from '../../iso-time.ts';
 import type { OperatorContext } from './operator-context.ts';
 
-const TTL_DEFAULT = 7 * 86_400;
-const TTL_MOST = 10 * 366 * 86_400;
+/** Seconds. */
+const TTL = { usual: 7 * 86_400, most: 10 * 366 * 86_400 };
 const SECRET_BYTES = 32;
 
 const EabBody = Type.Object({
@@ -89,16 +88,8 @@ export function eabKeyRoutes(app: App, { acme, authentication }: OperatorContext
 function checked({ authority, names = [], ttl: text }: Pick<Static<typeof EabBody>, 'ttl'> & { readonly authority: string | undefined; readonly names: readonly string[] | undefined }, authorities: ReadonlySet<string>): number {
   const faults: Fault[] = [];
   if (authority !== undefined && !authorities.has(authority)) faults.push({ code: 'authority-unknown', at: '/authority', detail: `there is no ACME for ${JSON.stringify(authority)}; expected one of ${[...authorities].join(', ')}` });
-  names.forEach((name, index) => {
-    try {
-      compileNamePattern(name);
-    } catch (error) {
-      if (!(error instanceof PatternError)) throw error;
-      faults.push({ code: 'pattern', at: `/names/${index}`, detail: error.message });
-    }
-  });
-  const ttl = text === undefined ? TTL_DEFAULT : (parseDuration(text) ?? 0);
-  if (ttl < 1 || ttl > TTL_MOST) faults.push({ code: 'ttl', at: '/ttl', detail: `expected 1 s to ${TTL_MOST / 86_400} d` });
+  const { ttl, faults: ttlFaults } = checkedTtl(text, TTL);
+  faults.push(...namesFaults(names), ...ttlFaults);
   if (faults.length > 0) throw new Refused('body-invalid', `The EAB key is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
   return ttl;
 }

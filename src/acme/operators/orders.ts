@@ -5,7 +5,7 @@ import { bearer, closed, IdParameter, pageOf, pageQuery, PageView, problems, Tim
 import { statusOfOrder } from '../order-status.ts';
 import { authorizationStatus, INDEX, nameOf, type Order } from '../state/model.ts';
 import { type Held, isId } from '../state/records.ts';
-import { isoTime } from '../times.ts';
+import { isoTime } from '../../iso-time.ts';
 import type { OperatorContext } from './operator-context.ts';
 
 export const AcmeOrderView = Type.Object({

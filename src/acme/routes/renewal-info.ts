@@ -8,7 +8,7 @@ import { decodeBase64Url } from '../../base64url.ts';
 import { replacedSerial } from '../order-status.ts';
 import { malformed, notFound } from '../problem.ts';
 import { directoryOf } from '../signed-request.ts';
-import { isoTime } from '../times.ts';
+import { isoTime } from '../../iso-time.ts';
 
 /** renewalInfo (RFC 9773 4): when a certificate is best renewed, as the REST API says it too. No signature, no secret. */
 export async function renewalInfo(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {

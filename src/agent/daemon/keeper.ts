@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../client/failure.ts';
+import { isoTime } from '../../iso-time.ts';
 import { enroll } from '../enroll.ts';
 import { type Enrolled, readEnrolled } from '../enrolled.ts';
 import { commandDone, commandOwed, owe } from '../renew.ts';
 import { type Attempts, attempts } from './attempts.ts';
 import { coveredBy, type Enrolling, type Entry } from './entry.ts';
-import { isoOf, type KeptCertificate, keptCertificate, said, type Status } from './kept-certificate.ts';
+import { type KeptCertificate, keptCertificate, said, type Status } from './kept-certificate.ts';
 import type { KeeperSurroundings } from './surroundings.ts';
 
 /** Keeps one entry's certificates. */
@@ -27,13 +28,13 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
   let last = 0;
 
   const failed = (event: string, what: string) => (failure: Failure, again: number): void =>
-    tell('error', event, `${folder}: ${what}: ${said(failure)}; next attempt ${isoOf(again)}`, { folder, code: failure.code, next: isoOf(again) });
+    tell('error', event, `${folder}: ${what}: ${said(failure)}; next attempt ${isoTime(again)}`, { folder, code: failure.code, next: isoTime(again) });
 
   const enrollNow = async ({ tokenFile, ...options }: Enrolling, force: boolean): Promise<void> => {
     const token = readFileSync(tokenFile, 'utf8').trim();
     const enrolments = await enroll({ ...options, token, profile: entry.profile, folder, wait: 0, force, reuseKey: false }, { now, onProgress: () => {} });
     for (const { certificate, serial, notAfter } of enrolments) {
-      tell('info', 'enrolled', `${certificate.join(', ')} is there; it ends ${isoOf(notAfter)}`, { folder, serial, notAfter: isoOf(notAfter) });
+      tell('info', 'enrolled', `${certificate.join(', ')} is there; it ends ${isoTime(notAfter)}`, { folder, serial, notAfter: isoTime(notAfter) });
     }
     if (exec !== undefined) owe(folder, covers);
   };

@@ -1,4 +1,5 @@
 import type { Failure } from '../../client/failure.ts';
+import { isoTime } from '../../iso-time.ts';
 import type { Enrolled } from '../enrolled.ts';
 import { readPending } from '../pending.ts';
 import { type Present, readPresent, renewCertificate } from '../renew-certificate.ts';
@@ -74,7 +75,7 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
     const failuresBefore = renewing.failures();
     const good = await renewing.attempt(async () => {
       const issued = await renewCertificate({ folder, url, reuseKey, wait: 0, commandFollows: exec !== undefined }, enrolled, present, { now, onProgress: () => {} }, connect);
-      tell('info', 'renewed', `${present.path} is renewed; it ends ${isoOf(issued.notAfter)}`, { certificate: present.path, serial: issued.serial, notAfter: isoOf(issued.notAfter) });
+      tell('info', 'renewed', `${present.path} is renewed; it ends ${isoTime(issued.notAfter)}`, { certificate: present.path, serial: issued.serial, notAfter: isoTime(issued.notAfter) });
     }, present.notAfter, (failure, again) => tellFailure(present, failure, again));
     if (!good) return;
     renewedAt = now();
@@ -86,9 +87,9 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
 
   const tellFailure = (present: Present, failure: Failure, again: number): void => {
     const over = now() > present.notAfter;
-    const state = over ? `it ended ${isoOf(present.notAfter)}; enroll again with a new token and --force` : `it ends ${isoOf(present.notAfter)}`;
-    tell(over ? 'error' : 'warn', over ? 'ended' : 'failed', `${present.path} could not be renewed: ${said(failure)}; ${state}; next attempt ${isoOf(again)}`, {
-      certificate: present.path, code: failure.code, failures: renewing.failures(), notAfter: isoOf(present.notAfter), next: isoOf(again),
+    const state = over ? `it ended ${isoTime(present.notAfter)}; enroll again with a new token and --force` : `it ends ${isoTime(present.notAfter)}`;
+    tell(over ? 'error' : 'warn', over ? 'ended' : 'failed', `${present.path} could not be renewed: ${said(failure)}; ${state}; next attempt ${isoTime(again)}`, {
+      certificate: present.path, code: failure.code, failures: renewing.failures(), notAfter: isoTime(present.notAfter), next: isoTime(again),
     });
   };
 
@@ -132,5 +133,3 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
 
 /** A failure in one line. */
 export const said = ({ message, advice }: Failure): string => [message, ...(advice === undefined ? [] : [advice])].map((part) => part.replace(/\.$/, '')).join('; ');
-
-export const isoOf = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, 'Z');

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { fractionOf } from '../../digest.ts';
 
 // When a node acts: pure functions of certificate, clock and chance, so that a fleet can be simulated. All times in milliseconds.
 
@@ -21,15 +21,12 @@ const WIDE = [1 / 3, 2 / 3] as const;
 /** When a certificate is to be renewed by its age. The same each time it is asked for the same certificate. */
 export function plannedAt({ notBefore, notAfter }: Life, serial: string, wide: boolean): number {
   const [from, to] = wide ? WIDE : USUAL;
-  return notBefore + (notAfter - notBefore) * (from + (to - from) * drawn(serial));
+  return notBefore + (notAfter - notBefore) * (from + (to - from) * fractionOf(serial));
 }
 
 /** The same where the service advises a window. It can make a renewal earlier, never later: nothing that it says lets a certificate end. */
 export const advisedAt = (planned: number, { start, end }: { readonly start: number; readonly end: number }, serial: string): number =>
-  Math.min(planned, start + (end - start) * drawn(serial));
-
-/** A number from 0 to 1 by the text alone. */
-const drawn = (text: string): number => createHash('sha256').update(text).digest().readUIntBE(0, 6) / 2 ** 48;
+  Math.min(planned, start + (end - start) * fractionOf(serial));
 
 /** The first attempts after a failure come soon: a lost packet, a restart of the service. */
 const SOON = [MINUTE, 5 * MINUTE];

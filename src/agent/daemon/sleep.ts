@@ -1,3 +1,5 @@
+import { pauseUnless } from '../crl/alarm.ts';
+
 /** Timers stand still while a machine sleeps, and know nothing of a clock that is set: so long at most is waited without a look at it, milliseconds. */
 const STRETCH = 30_000;
 /** The clock went another way than time did by more than this: it was set. */
@@ -17,17 +19,7 @@ export interface SleepClocks {
 export const sleeper = ({ now, steady }: SleepClocks, stretch = STRETCH) => async (time: number, signal: AbortSignal): Promise<void> => {
   while (!signal.aborted && now() < time) {
     const [wall, began] = [now(), steady()];
-    await pause(Math.min(stretch, time - wall), signal);
+    await pauseUnless(signal)(Math.min(stretch, time - wall));
     if (Math.abs(now() - wall - (steady() - began)) > SET) return;
   }
 };
-
-const pause = (milliseconds: number, signal: AbortSignal): Promise<void> => new Promise((resolve) => {
-  const done = (): void => {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', done);
-    resolve();
-  };
-  const timer = setTimeout(done, milliseconds);
-  signal.addEventListener('abort', done);
-});

@@ -7,10 +7,10 @@ import { formatEnrolmentToken } from '../../identity/enrolment-token.ts';
 import { requesterKey } from '../../identity/identity.ts';
 import { makeCredential } from '../../identity/make-credential.ts';
 import type { Profile } from '../../policy/profile.ts';
-import { compileNamePattern, PatternError } from '../../policy/name-pattern.ts';
 import type { TokenRecord, TokenStore } from '../../store/store.ts';
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
+import { checkedTtl, namesFaults } from './body-faults.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { millisecondsToIso } from './request-view.ts';
 import { bearer, closed, DurationText, IdParameter, NameList, pageOf, pageQuery, PageView, problems, Time } from './schemas.ts';
@@ -26,8 +26,8 @@ export interface TokenRoutes {
   readonly clock: () => number;
 }
 
-const TTL_DEFAULT = 86_400;
-const TTL_MOST = 366 * 86_400;
+/** Seconds. */
+const TTL = { usual: 86_400, most: 366 * 86_400 };
 
 const PROFILES_MOST = 8;
 const ProfileName = Type.String({ minLength: 1, maxLength: 64 });
@@ -129,16 +129,9 @@ function checkedToken(
     if (found === undefined) faults.push({ code: 'profile-unknown', at: '/profile', detail: `there is no profile ${JSON.stringify(profile)}; expected one of ${[...profiles.keys()].join(', ')}` });
     else if (found.operatorsOnly) faults.push({ code: 'profile-operators-only', at: '/profile', detail: `profile ${profile} is kept for operators; no enrolment token is made for it` });
   }
-  names.forEach((name, index) => {
-    try {
-      compileNamePattern(name);
-    } catch (error) {
-      if (!(error instanceof PatternError)) throw error;
-      faults.push({ code: 'pattern', at: `/names/${index}`, detail: error.message });
-    }
-  });
-  const ttl = ttlText === undefined ? TTL_DEFAULT : (parseDuration(ttlText) ?? 0);
-  if (ttl < 1 || ttl > TTL_MOST) faults.push({ code: 'ttl', at: '/ttl', detail: `expected 1 s to ${TTL_MOST / 86_400} d` });
+  faults.push(...namesFaults(names));
+  const { ttl, faults: ttlFaults } = checkedTtl(ttlText, TTL);
+  faults.push(...ttlFaults);
   const maxValidity = maxText === undefined ? undefined : (parseDuration(maxText) ?? 0);
   if (maxValidity !== undefined && maxValidity < 1) faults.push({ code: 'max-validity', at: '/maxValidity', detail: 'expected at least 1 s' });
   if (faults.length > 0) throw new Refused('body-invalid', `The token is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
