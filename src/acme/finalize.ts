@@ -56,6 +56,7 @@ function inputFor(account: Held<Account>, { id, value }: Held<Order>, csr: Uint8
     kind: 'acme', name: account.id, scopes: [],
     proof: `ACME account ${account.id}${account.value.eab === undefined ? '' : `, bound to the external account ${account.value.eab}`}; each name of order ${id} was authorized`,
     grant: { profiles: [profile], names },
+    ...(account.value.sponsor === undefined ? {} : { sponsor: account.value.sponsor }),
   };
   return {
     identity, csr, profile, names, idempotencyKey: orderClaim(id), idempotencyFor: CLAIM_TIME,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Json } from '../helpers/service.ts';
+import type { Json, Reply } from '../helpers/service.ts';
 import { acmeClient, acmeService, b64, binding, csrFor, dnsName, ip, newAddress, newPair } from './client.ts';
 
 const PROBLEM = 'urn:ietf:params:acme:error:';
@@ -44,6 +44,25 @@ t.test('an external account\'s key may be demanded, binds once, and may stand fo
   t.equal((await service.call('DELETE', `/v1/acme/eab-keys/${second.id}`, { certificate: service.operator })).status, 200);
   t.match((await client.account(other, { externalAccountBinding: binding(second.id, second.hmac, url, other) })).reply, { status: 403 }, 'revoked');
   t.equal((await service.call('POST', '/v1/acme/eab-keys', { body: {} })).status, 401);
+});
+
+t.test('where two operators approve, who made the account\'s key is none of them', async (t) => {
+  const service = await acmeService(t, {
+    CHANCERY_ACME__ALLOW: '["**.lab.internal"]', CHANCERY_PROFILES__ACME__APPROVAL: 'true', CHANCERY_ELIGIBILITY: '["key","names","profile",{"step":"approval","approvals":2}]',
+  });
+  const client = acmeClient(service);
+  const operatorKey = async (name: string): Promise<string> => (await service.call('POST', '/v1/api-keys', { certificate: service.operator, body: { name, scopes: ['admin'] } })).json.key;
+  const [maker, second, third] = [await operatorKey('maker'), await operatorKey('second'), await operatorKey('third')];
+  const { id, hmac } = (await service.call('POST', '/v1/acme/eab-keys', { bearer: maker, body: { names: ['**.lab.internal'] } })).json;
+  const pair = newPair();
+  const signer = await client.account(pair, { externalAccountBinding: binding(id, hmac, `${client.base}/new-account`, pair) });
+  const order = await client.order(signer, [dnsName('a.lab.internal')]);
+  t.equal((await client.post(order.json.finalize, signer, { csr: csrFor([{ kind: 'dns', value: 'a.lab.internal' }]) })).json.status, 'processing');
+  const [waiting] = (await service.call('GET', '/v1/requests?state=pending', { bearer: second })).json.items;
+  const approve = (bearer: string): Promise<Reply> => service.call('POST', `/v1/requests/${waiting.id}/approve`, { bearer });
+  t.match(await approve(maker), { status: 403, json: { errors: [{ code: 'approval-own' }] } });
+  t.match(await approve(second), { status: 200, json: { state: 'pending' } });
+  t.match(await approve(third), { status: 200, json: { state: 'issued' } });
 });
 
 t.test('operators see accounts and orders, and end an account', async (t) => {

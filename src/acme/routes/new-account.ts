@@ -55,6 +55,6 @@ function accountFrom({ settings }: AcmeContext, { directory, key, now }: SignedR
   return {
     authority: directory.name, jwk: key.jwk, thumbprint: key.thumbprint, keyHash: key.keyHash, status: 'valid', contact: readContacts(payload['contact']), createdAt: now,
     ...(agreed ? { termsAgreedAt: now } : {}),
-    ...(binding === undefined ? {} : { eab: binding.eab.id, binding: binding.jws, ...(binding.eab.value.names === undefined ? {} : { preauthorized: binding.eab.value.names }) }),
+    ...(binding === undefined ? {} : { eab: binding.eab.id, sponsor: binding.eab.value.createdBy, binding: binding.jws, ...(binding.eab.value.names === undefined ? {} : { preauthorized: binding.eab.value.names }) }),
   };
 }

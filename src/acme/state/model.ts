@@ -17,6 +17,8 @@ export interface Account {
   readonly createdAt: number;
   /** The key id of the external account binding. */
   readonly eab?: string;
+  /** Who made that key, as `kind:name`: it may have gone before the account does. */
+  readonly sponsor?: string;
   /** The binding as it came, which is shown again (RFC 8555 7.1.2). */
   readonly binding?: Readonly<Record<string, string>>;
   /** Patterns of names that need no challenge (`preauthorized`). */
