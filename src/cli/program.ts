@@ -80,7 +80,8 @@ export function buildProgram(context: Context): Command {
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .configureHelp({ helpWidth: 110, showGlobalOptions: false })
+    // Lines of the source end where its own width does; only those that end a sentence, or are empty, are meant.
+    .configureHelp({ helpWidth: 110, showGlobalOptions: false, commandDescription: (command) => command.description().replaceAll(/(?<![.:\n])\n(?!\n)/g, ' ') })
     .configureOutput({
       writeOut: (text) => { context.stdout.write(text); },
       // Told by reportFailure, in one line.

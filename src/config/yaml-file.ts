@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
 import type { ConfigFault, Origin, Path } from './faults.ts';
 
 /** Far above any configuration, and small enough to be read whole. */
@@ -43,6 +43,22 @@ function readSmallFile(file: string): [text: string, openToOthers: boolean] {
   }
 }
 
+/** Where the name that stands at this place for the second time, or more often, stands first. */
+function firstOfName(document: Document, offset: number): { readonly name: string; readonly offset: number } | undefined {
+  let first: { name: string; offset: number } | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const keys = items.flatMap(({ key }) => isScalar(key) && key.range ? [{ value: key.value, offset: key.range[0] }] : []);
+      const again = keys.find((key) => key.offset === offset);
+      const before = keys.find(({ value }) => value === again?.value);
+      if (again === undefined || before === undefined) return undefined;
+      first = { name: String(before.value), offset: before.offset };
+      return visit.BREAK;
+    },
+  });
+  return first;
+}
+
 /** The text of a configuration file, as values with their places. */
 export function parseYaml(text: string, source: string): Omit<WrittenFile, 'openToOthers'> {
   const lines = new LineCounter();
@@ -51,9 +67,11 @@ export function parseYaml(text: string, source: string): Omit<WrittenFile, 'open
     const { line, col } = lines.linePos(offset);
     return { source, line, column: col };
   };
-  const faults: ConfigFault[] = [...document.errors, ...document.warnings].map((error) => ({
-    ...place(error.pos[0]), path: '', problem: error.message, expected: error.code === 'DUPLICATE_KEY' ? 'each name once' : 'YAML 1.2',
-  }));
+  const faults: ConfigFault[] = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }) => {
+    const first = code === 'DUPLICATE_KEY' ? firstOfName(document, offset) : undefined;
+    return first === undefined ? { ...place(offset), path: '', problem: message, expected: 'YAML 1.2' }
+      : { ...place(offset), path: first.name, problem: `is in line ${lines.linePos(first.offset).line} already`, expected: 'each name once, with all that belongs to it' };
+  });
   // What follows a fault of syntax is not what was meant.
   if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { values: undefined, origins: new Map(), faults };
 

@@ -182,7 +182,7 @@ workers: 2
       '4:7: crl.lifetime is "1 week"; expected a duration such as 90s, 15m, 12h, 30d or 1y (a plain number is seconds)',
       '5:29: hostNames[1] is "bad_name"; expected a host name or an IP address',
       '6:1: lgo is unknown (did you mean log?); expected one of ' + PARTS,
-      '8:1: Map keys must be unique; expected each name once',
+      '8:1: workers is in line 7 already; expected each name once, with all that belongs to it',
       'CHANCERY_LISTEN__HTTPS: listen.https is "8443"; expected host:port, such as 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:0, or off',
       'CHANCERY_LOG__LEVEL: log.level is "inof" (did you mean info?); expected one of fatal, error, warn, info, debug, trace, silent',
     ]);
