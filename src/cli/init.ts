@@ -62,7 +62,7 @@ export function addInit(parent: Command, context: Context): void {
     .option('--path-length <n>', 'how many authorities may follow below the issuing one (0)', integerArgument(0, 10))
     .option('--permit <name...>', 'name constraints: only names under this one: example.com, 10.0.0.0/8, email:example.com')
     .option('--exclude <name...>', 'name constraints: no names under this one')
-    .option('--public-url <address>', 'the http address under which the CRLs are published: http://ca.example.com')
+    .option('--public-url <address>', 'the http address under which the CRLs are published, with the port where that is not 80: http://ca.example.com:8080')
     .option('--crl-url <address...>', 'where the root\'s CRL is, in place of <public-url>/crl/root.crl')
     .option('--issuer-url <address...>', 'where the root\'s certificate is, in place of <public-url>/ca/root.crt')
     .option('--ocsp-url <address...>', 'where the root\'s OCSP responder is')
@@ -90,7 +90,7 @@ export function addInit(parent: Command, context: Context): void {
       writeResult(context, options.json, result, (paint) => show(result, paint));
     });
   withExamples(command, [
-    ['a root and an issuing authority in ./chancery-data', 'chancery init --root-subject "CN=Example Root,O=Example" --public-url http://ca.example.com'],
+    ['a root and an issuing authority in ./chancery-data', 'chancery init --root-subject "CN=Example Root,O=Example" --public-url http://ca.example.com:8080'],
     ['only for names of ours', 'chancery init --permit example.com --permit 10.0.0.0/8 --data /var/lib/chancery'],
     ['under another CA: the CSR for it', 'chancery init --mode external --issuing-subject "CN=Example Issuing,O=Example"'],
     ['and what came back', 'chancery init --import issuing-chain.p7b'],
