@@ -8,6 +8,8 @@ import type { Inconsistency, Path } from './faults.ts';
 /** HMAC keys of 16 to 64 octets; shorter ones are guessed (RFC 2104 3), longer ones hashed. */
 const KEY = /^(?:[0-9a-f]{2}){16,64}$/i;
 const HOUR = 3600;
+/** To a Docker Engine the role of a node is its organizational unit, whatever the profile: any certificate under the swarm's root that has it is believed. */
+const MAKES_NODES = ['*', 'swarm-manager', 'swarm-worker'];
 /** SwarmKit renews when 50 to 80 % of the time from notBefore to notAfter are over: much of it backdated, and a certificate is due when it is new. */
 const BACKDATED_SHARE = 4;
 
@@ -36,7 +38,10 @@ function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Pro
   ];
   return [
     ...Object.entries(cfssl.clients).flatMap(([name, { profile }]) => when(!profiles.has(profile), { path: ['cfssl', 'clients', name, 'profile'], problem: `names the profile ${JSON.stringify(profile)}, which there is not`, expected: `one of ${known}` })),
-    ...grants.flatMap(({ path, profiles: asked, names, holders }) => [
+    ...grants.flatMap(({ path, profiles: asked, names, holders, organizationalUnits }) => [
+      ...organizationalUnits.flatMap((unit, index) => when(swarm.enabled && MAKES_NODES.includes(unit), {
+        path: [...path, 'organizationalUnits', index], about: [['swarm', 'enabled']], problem: `is ${JSON.stringify(unit)}, which makes nodes of swarms`, expected: 'units by their names, other than swarm-manager and swarm-worker',
+      })),
       ...asked.flatMap((name, index) => profileFaults([...path, 'profiles', index], name, profiles.get(name), known)),
       ...asked.flatMap((name, index) => when(swarm.enabled && name === swarm.profile, {
         path: [...path, 'profiles', index], about: [['swarm', 'profile']], problem: `is the profile of swarm nodes (${name})`, expected: 'another one: a certificate of this profile lets its holder have others issued',

@@ -52,6 +52,9 @@ t.test('keys and rules that cannot be meant are refused, and no key is shown', a
   ]);
   t.same(faults(cfssl('clients: {a: {profile: nodes, holders: ["x y/z*"], profiles: [server], names: ["*"]}}')), ['cfssl.clients.a.profile names the profile "nodes", which there is not', 'cfssl.clients.a.holders[0] is "x y/z*"']);
   t.same(faults(`${cfssl('clients: {a: {profile: node, profiles: [swarm], names: ["*"]}}')}\nswarm: {enabled: true}`), ['cfssl.clients.a.profiles[0] is the profile of swarm nodes (swarm)'], 'it would make managers of swarms');
+  const units = key(`key: "${KEY}", organizations: ["*"], organizationalUnits: [Web, "*", swarm-manager]`);
+  t.same(faults(units), []);
+  t.same(faults(`${units}\nswarm: {enabled: true}`), ['cfssl.keys.builds.organizationalUnits[1] is "*", which makes nodes of swarms', 'cfssl.keys.builds.organizationalUnits[2] is "swarm-manager", which makes nodes of swarms'], 'to Engine the unit alone is the role');
 });
 
 t.test('a profile that would fail in a swarm is refused at start', async (t) => {
