@@ -49,7 +49,7 @@ export async function identifyManager(presented: PeerCertificate, { certificates
   if (isOurs && record.profile !== profile) return undefined;
   if (isOurs && record.revocation !== undefined) throw new Refused('unauthenticated', `The client certificate ${record.id} is revoked (${record.revocation.reason}).`);
   const swarm = isOurs && !hasEnded(certificate, now) ? undefined : await registrations.get(clusterId);
-  const vouched = isOurs ? '' : `, under its registered root ${rootOf(certificate, clusterId, swarm).digest}`;
+  const vouched = isOurs ? '' : `, under its registered root ${rootOf(certificate, clusterId, swarm, now).digest}`;
   const late = checkTime(certificate, clusterId, swarm, now);
   if (role !== MANAGER) throw new Refused('forbidden', `The client certificate is of a node of swarm ${clusterId} that is no manager; only managers ask for certificates.`);
   return { clusterId, serial: presented.serial, proof: `manager ${id} of swarm ${clusterId}, by its certificate ${presented.serial}${vouched}${late}` };
@@ -73,13 +73,14 @@ function nodeOf({ subjectName }: Certificate): Node | undefined {
   return { clusterId, role, id };
 }
 
-const hasEnded = ({ notAfter }: Certificate, now: number): boolean => notAfter < Math.floor(now / 1000);
+const hasEnded = ({ notAfter }: Pick<Certificate, 'notAfter'>, now: number): boolean => notAfter < Math.floor(now / 1000);
 
-/** The root registered for this very swarm that has signed the certificate. @throws Refused `unauthenticated` */
-function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | undefined): Swarm['roots'][number] {
-  const root = swarm?.roots.find((one) => hasSigned(parseCertificate(Buffer.from(one.certificate, 'base64')), certificate));
+/** The root registered for this very swarm that has signed the certificate, and stands: one that has ended vouches in a grace window alone. @throws Refused `unauthenticated` */
+function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | undefined, now: number): Swarm['roots'][number] {
+  const mayHaveEnded = (swarm?.graceUntil ?? 0) > now;
+  const root = swarm?.roots.find((one) => (mayHaveEnded || !hasEnded(one, now)) && hasSigned(parseCertificate(Buffer.from(one.certificate, 'base64')), certificate));
   if (root === undefined) {
-    throw new Refused('unauthenticated', `The client certificate says that it is of swarm ${clusterId}; it was not issued here, and not by a root that is registered for that swarm (chancery swarm register).`);
+    throw new Refused('unauthenticated', `The client certificate says that it is of swarm ${clusterId}; it was not issued here, and not by a root that is registered for that swarm and has not ended (chancery swarm register).`);
   }
   if (!isForClients(certificate)) throw new Refused('unauthenticated', 'The client certificate is not one for TLS clients.');
   return root;

@@ -196,3 +196,16 @@ t.test('TLS asks for a client certificate and names no CA, so that Engines prese
     t.match(said, /No client certificate CA names sent/);
   }
 });
+
+t.test('a root that has ended vouches for nobody, whatever the certificates say that it signed', async (t) => {
+  const former = makeSwarm(folder, newId(), 3);
+  const long = former.node({ days: 30 });
+  await register(former);
+  t.equal((await worker(long, former.id)).json.success, true);
+  const before = later;
+  later += 4 * 86_400_000;
+  t.same(refusal(await worker(long, former.id)), STRANGER);
+  await act('POST', `/${former.id}/grace`);
+  t.equal((await worker(long, former.id)).json.success, true, 'but in a grace window');
+  later = before;
+});

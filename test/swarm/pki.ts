@@ -17,21 +17,21 @@ export interface Credential {
 export interface OwnSwarm {
   readonly id: string;
   readonly root: string;
-  readonly node: (options?: { readonly role?: string; readonly of?: string; readonly eku?: string; readonly subject?: string }) => Credential;
+  readonly node: (options?: { readonly role?: string; readonly of?: string; readonly eku?: string; readonly subject?: string; readonly days?: number }) => Credential;
 }
 
 /** All swarms' roots have the same name. */
-export function makeSwarm(folder: string, id = newId()): OwnSwarm {
+export function makeSwarm(folder: string, id = newId(), days = 400): OwnSwarm {
   const name = `swarm-${newId()}`;
   const [root, key] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '400', '-subj', '/CN=swarm-ca', '-addext', 'keyUsage=critical,keyCertSign', '-keyout', key, '-out', root);
+  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', String(days), '-subj', '/CN=swarm-ca', '-addext', 'keyUsage=critical,keyCertSign', '-keyout', key, '-out', root);
   return {
     id, root: readFileSync(root, 'utf8'),
-    node: ({ role = 'swarm-manager', of = id, eku = 'serverAuth,clientAuth', subject = `/O=${of}/OU=${role}/CN=${newId()}` } = {}) => {
+    node: ({ role = 'swarm-manager', of = id, eku = 'serverAuth,clientAuth', subject = `/O=${of}/OU=${role}/CN=${newId()}`, days: lifetime = 1 } = {}) => {
       const node = join(folder, `node-${newId()}`);
       const files = makeCsr(folder, node.slice(folder.length + 1), { subject });
       writeFileSync(`${node}.ext`, `basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=${eku}\n`);
-      openssl('x509', '-req', '-in', files.csr, '-CA', root, '-CAkey', key, '-set_serial', `0x${randomBytes(19).toString('hex')}1`, '-days', '1', '-extfile', `${node}.ext`, '-out', `${node}.pem`);
+      openssl('x509', '-req', '-in', files.csr, '-CA', root, '-CAkey', key, '-set_serial', `0x${randomBytes(19).toString('hex')}1`, '-days', String(lifetime), '-extfile', `${node}.ext`, '-out', `${node}.pem`);
       return { cert: readFileSync(`${node}.pem`, 'utf8'), key: readFileSync(files.key, 'utf8') };
     },
   };
