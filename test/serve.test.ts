@@ -127,7 +127,7 @@ t.test('workers that cannot listen end all, with one clear line', async (t) => {
   const { port } = taken.address() as AddressInfo;
   for (const listener of ['HTTP', 'METRICS']) {
     const failed = await serve(t, folder, ['--workers', '2'], { [`CHANCERY_LISTEN__${listener}`]: `127.0.0.1:${port}` }).catch((error: Error) => error.message);
-    t.match(failed, new RegExp(`^ended with 1: ((No authority|\\{).*\\n)*chancery: .*EADDRINUSE.*127\\.0\\.0\\.1:${port}\\n$`));
+    t.match(failed, new RegExp(`^ended with 1: ((No authority|\\{).*\\n)*chancery: .*EADDRINUSE.*127\\.0\\.0\\.1:${port}; free it, or set another address: listen\\.https, .*\\n$`));
   }
   t.notMatch((await paste('readlink /proc/[0-9]*/cwd', '/')).text, folder, 'nothing is left running');
 });

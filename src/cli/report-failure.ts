@@ -29,12 +29,17 @@ export function reportFailure(context: Context, error: unknown): ExitStatus {
 // Messages of the service are sentences; here they are parts of a line.
 const withoutStop = (text: string): string => text.replace(/\.$/, '');
 
+/** Another program has the address, it is none of this machine, or its port is kept for root. */
+const LISTEN_ADVICE = 'free it, or set another address: listen.https, listen.http, listen.metrics (CHANCERY_LISTEN__HTTPS, and so on)';
+
 /** Any error as a Failure: one line of what was wrong, with what to do where that is known. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof AuthorityError) return fromAuthority(error);
   if (error instanceof TransferError) return new Failure('check-failed', error.message, { ...(error.advice === undefined ? {} : { advice: error.advice }), cause: error });
   if (!(error instanceof Error)) return new Failure('check-failed', String(error));
+  // By its message: that of a worker comes as text.
+  if (/^(?:listen|bind) E[A-Z]+/.test(error.message)) return new Failure('check-failed', error.message, { advice: LISTEN_ADVICE, cause: error });
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && path !== undefined) return new Failure('file', `${path}: ${FILE_ERRORS[code] ?? code}`, { cause: error });
   // Errors that name many faults (the configuration's) do so line by line.
