@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { NOW, token } from '../contracts/store/samples.ts';
@@ -60,6 +61,22 @@ export async function sceneAt(t: Test, url: string): Promise<Scene> {
       }
     },
   };
+}
+
+/** Two writers at once, killed at moments of chance, again and again: nothing that was acknowledged may be lost or torn. */
+export async function killedByChance(t: Test, { writer, faults, acknowledged }: Scene): Promise<void> {
+  for (let round = 0; round < 4; round += 1) {
+    const writers = [writer(8, 1_000_000), writer(8, 1_000_000)];
+    await Promise.all(writers.map((one) => lines(one).until('open')));
+    await setTimeout(50 + Math.random() * 350);
+    // First one alone, so that the other one meets a lock whose holder is dead.
+    writers[0]?.kill('SIGKILL');
+    await setTimeout(50);
+    writers[1]?.kill('SIGKILL');
+    await Promise.all(writers.map(exitOf));
+    t.same(await faults(), [], `round ${round}`);
+  }
+  t.ok(acknowledged().length > 200, `${acknowledged().length} writes were acknowledged`);
 }
 
 export const exitOf = (child: ChildProcess): Promise<void> =>

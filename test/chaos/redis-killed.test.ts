@@ -2,24 +2,13 @@ import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { noRedis, startRedis } from '../helpers/redis.ts';
 import { linkOptions, urlOf } from '../store/redis-stores.ts';
-import { exitOf, lines, sceneAt } from './crash.ts';
+import { exitOf, killedByChance, lines, sceneAt } from './crash.ts';
 
 if (noRedis !== false) t.plan(0, noRedis);
 else {
   t.test('two writers to Redis, killed at moments of chance, lose nothing and tear nothing', { timeout: 100_000 }, async (t) => {
     const { port } = await startRedis(t);
-    const { writer, faults, acknowledged } = await sceneAt(t, urlOf(linkOptions([{ host: '127.0.0.1', port }])));
-    for (let round = 0; round < 4; round += 1) {
-      const writers = [writer(8, 1_000_000), writer(8, 1_000_000)];
-      await Promise.all(writers.map((one) => lines(one).until('open')));
-      await setTimeout(50 + Math.random() * 350);
-      writers[0]?.kill('SIGKILL');
-      await setTimeout(50);
-      writers[1]?.kill('SIGKILL');
-      await Promise.all(writers.map(exitOf));
-      t.same(await faults(), [], `round ${round}`);
-    }
-    t.ok(acknowledged().length > 200, `${acknowledged().length} writes were acknowledged`);
+    await killedByChance(t, await sceneAt(t, urlOf(linkOptions([{ host: '127.0.0.1', port }]))));
   });
 
   t.test('Redis killed under two writers and started again has all that it acknowledged, and they go on', { timeout: 100_000 }, async (t) => {

@@ -1,25 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { STRACE, exitOf, lines, scene } from './crash.ts';
+import { STRACE, exitOf, killedByChance, lines, scene } from './crash.ts';
 
 const traceable = STRACE !== undefined && spawnSync(STRACE, ['-f', '-e', 'trace=none', 'true']).status === 0;
 const noTrace = traceable ? false : 'strace is not there or may not trace: apt-get install strace';
 
 t.test('two writers, killed at moments of chance, lose nothing and tear nothing', { timeout: 100_000 }, async (t) => {
-  const { writer, faults, acknowledged } = await scene(t);
-  for (let round = 0; round < 4; round += 1) {
-    const writers = [writer(8, 1_000_000), writer(8, 1_000_000)];
-    await Promise.all(writers.map((one) => lines(one).until('open')));
-    await setTimeout(50 + Math.random() * 350);
-    // First one alone, so that the other one meets a lock whose holder is dead.
-    writers[0]?.kill('SIGKILL');
-    await setTimeout(50);
-    writers[1]?.kill('SIGKILL');
-    await Promise.all(writers.map(exitOf));
-    t.same(await faults(), [], `round ${round}`);
-  }
-  t.ok(acknowledged().length > 200, `${acknowledged().length} writes were acknowledged`);
+  await killedByChance(t, await scene(t));
 });
 
 t.test('a writer killed at each of its writes to the disk in turn leaves all or nothing of each operation', { timeout: 100_000, skip: noTrace }, async (t) => {
