@@ -53,7 +53,7 @@ const ALONE: readonly Add[] = [addInit, addServe, addEnroll, addRenew];
 
 const GROUPS: readonly { readonly name: string; readonly about: string; readonly commands: readonly Add[] }[] = [
   { name: 'token', about: 'enrolment tokens: what lets a node ask for a certificate', commands: [addTokenCreate, addTokenList, addTokenRevoke] },
-  { name: 'attestations', about: 'nodes that have proved what they are', commands: [addAttestationsList, addAttestationsRelease] },
+  { name: 'attestations', about: 'nodes that have proved what they are: list, release', commands: [addAttestationsList, addAttestationsRelease] },
   { name: 'key', about: 'API keys of operators and their programs', commands: [addKeyCreate, addKeyList, addKeyRevoke] },
   { name: 'eab', about: 'keys for external account binding: what lets an ACME client make its account', commands: [addEabCreate, addEabList, addEabRevoke] },
   { name: 'acme', about: 'ACME accounts and orders: list, show, revoke', commands: [addAcmeAccounts, addAcmeOrders, addAcmeOrder, addAcmeRevokeAccount] },
@@ -64,8 +64,8 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
   { name: 'certificates', about: 'issued certificates: list, show, revoke, release, have renewed early', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease, addCertificatesRenewSoon, addCertificatesCampaigns] },
-  { name: 'names', about: 'whose a name is: show, release', commands: [addNamesShow, addNamesRelease] },
-  { name: 'authority', about: 'the authorities: list, roll, revoke', commands: [addAuthorityList, addAuthorityRoll, addAuthorityImport, addAuthorityRevoke] },
+  { name: 'names', about: 'whose a name or key is: show, release', commands: [addNamesShow, addNamesRelease] },
+  { name: 'authority', about: 'the authorities: list, roll, import, revoke', commands: [addAuthorityList, addAuthorityRoll, addAuthorityImport, addAuthorityRevoke] },
   { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },
 ];

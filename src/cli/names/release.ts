@@ -9,7 +9,7 @@ import { type ThingOptions, thingFrom, withKey } from './thing.ts';
 /** `names release`: a name is nobody's any more. */
 export function addNamesRelease(parent: Command, context: Context): void {
   const command = parent.command('release')
-    .summary('let a name go')
+    .summary('let a name or key go')
     .description('Let a name, or a key, go: whoever asks next may have it. Certificates for it stay good; revoke them if they must not')
     .argument('[name]', 'a name of certificates')
     .requiredOption('--reason <text>', 'why; stands in the audit log')

@@ -10,7 +10,7 @@ import { type ThingOptions, thingFrom, withKey } from './thing.ts';
 /** `names show`: whose a name is. */
 export function addNamesShow(parent: Command, context: Context): void {
   const command = parent.command('show')
-    .summary('show who holds a name')
+    .summary('show who holds a name or key')
     .description('Show who holds a name, or a key, and by which certificates: where eligibility has name-ownership or known-key')
     .argument('[name]', 'a name of certificates')
     .action(async (name: string | undefined, options: ConnectionOptions & ThingOptions) => {
