@@ -13,8 +13,8 @@ export interface Holding {
 }
 
 const KIND = 'holding';
-/** Certificates by which one holds something: those that end last. Who renews has two. */
-const MOST_BY = 8;
+/** Certificates by which one holds something: those that end last. Who renews has two; a name on many nodes has one for each. */
+const MOST_BY = 64;
 
 export const holdingKey = (kind: HoldingKind, what: string): ObjectKey => ({ kind: KIND, id: `${kind}/${what}` });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, ServerOptions as TlsOptions } from 'node:https';
 import fastify, { type FastifyBaseLogger, type FastifyHttpsOptions, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import { Refused } from '../errors.ts';
@@ -61,6 +62,7 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
   const server = { headersTimeout: limits.requestTime * 1000, maxHeaderSize: MOST_HEADER_BYTES, connectionsCheckingInterval: 2000 };
   const app = (tls === undefined ? fastify({ ...options, http: server }) : fastify<Server>({ ...options, https: { ...secured, ...server } } as unknown as FastifyHttpsOptions<Server>)) as unknown as App;
   app.server.maxConnections = limits.connections;
+  app.server.on('checkExpectation', refuseExpectation);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     try {
@@ -93,6 +95,12 @@ function notFound(app: App, method: string, url: string): Refused {
   const others = METHODS.filter((other) => other !== method && app.findRoute({ method: other, url: path }) !== null);
   if (others.length > 0) return new Refused('method-not-allowed', `${method} is not allowed here; expected ${others.join(' or ')}.`);
   return new Refused('not-found', 'There is nothing at this path.');
+}
+
+/** RFC 9110 10.1.1: of expectations, 100-continue alone is understood. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const problem = problemOf(new Refused('header-invalid', 'The Expect header says something other than 100-continue.'));
+  response.writeHead(problem.status, { 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify(problem));
 }
 
 const BROKEN: Readonly<Record<string, Refused>> = {

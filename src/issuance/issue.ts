@@ -128,7 +128,7 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
     updatedAt: now,
     keyHash,
     ...(input.metadata === undefined ? {} : { metadata: input.metadata }),
-    ...(input.validity === undefined ? {} : { validity: input.validity }),
+    ...(candidate.validity === undefined ? {} : { validity: candidate.validity }),
     ...(candidate.grant.maxValidity === undefined ? {} : { maxValidity: candidate.grant.maxValidity }),
     ...(context.ownership === undefined || input.owner === undefined ? {} : { owner: input.owner }),
   };

@@ -36,6 +36,7 @@ t.test('slow and broken callers are told and closed, in bounded time', async (t)
     ['slow body', 'POST /v1/requests HTTP/1.1\r\nHost: a\r\nContent-Type: application/pkcs10\r\nContent-Length: 1000\r\n\r\nab', /^HTTP\/1.1 408/],
     ['no HTTP', '\u0016\u0003\u0001hello\r\n\r\n', /^HTTP\/1.1 400/],
     ['headers of 20 KiB', `GET /healthz HTTP/1.1\r\nHost: a\r\nX-Big: ${'a'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1.1 431/],
+    ['another expectation', 'GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\n\r\n', /^HTTP\/1.1 400/],
     ['two lengths', 'POST /v1/requests HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', /^HTTP\/1.1 400/],
     ['length and chunks', 'POST /v1/requests HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', /^HTTP\/1.1 400/],
   ];
