@@ -14,8 +14,11 @@ const LOOK_AGAIN = 10;
  * @throws Refused `unavailable` while it waits; CfsslRefusal where there will be none, or none that is any good
  */
 export function certificateReply(context: Pick<CfsslContext, 'authorities' | 'clock'>, record: RequestRecord, { bundle }: SignRequest): object {
-  const { id, state, certificate, revocation, notAfter = 0, refusal } = record;
-  if (state === 'pending' || state === 'approved') throw new Refused('unavailable', `Request ${id} waits to be approved; ask again with the same request.`, { retryAfter: LOOK_AGAIN });
+  const { id, state, steps, certificate, revocation, notAfter = 0, refusal } = record;
+  if (state === 'pending' || state === 'approved') {
+    const reasons = steps.filter(({ outcome }) => outcome === 'waiting').map(({ reason }) => reason);
+    throw new Refused('unavailable', `Request ${id} waits${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}. Ask again with the same request.`, { retryAfter: LOOK_AGAIN });
+  }
   if (certificate === undefined) throw violation(`Policy violation request: ${refusal?.detail ?? 'it was refused'} (request ${id})`);
   // What is found again may be over.
   if (revocation !== undefined) throw violation(`Policy violation request: this very request yielded certificate ${id}, which is revoked (${revocation.reason}); make a new CSR.`);
