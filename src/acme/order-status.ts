@@ -16,16 +16,19 @@ export interface OrderStanding {
 
 /** Where an order stands. @param now milliseconds since the epoch */
 export async function statusOfOrder(context: AcmeContext, order: Held<Order>, now: number): Promise<OrderStanding> {
-  const { value } = order;
-  const as = (status: OrderStanding['status'], error = value.error, authorizations: OrderStanding['authorizations'] = []): OrderStanding => ({ status, error, order, authorizations });
-  if (value.status === 'valid' || value.status === 'invalid') return as(value.status);
-  if (value.status === 'processing') return processing(context, order);
-  const authorizations = await context.records.authorizations(value.authorizations);
+  const { status, error, authorizations } = order.value;
+  if (status === 'processing') return processing(context, order);
+  return status === 'open' ? openStanding(order, await context.records.authorizations(authorizations), now) : { status, error, order, authorizations: [] };
+}
+
+/** Where an order stands that is open, with its authorizations. @param now milliseconds since the epoch */
+export function openStanding(order: Held<Order>, authorizations: OrderStanding['authorizations'], now: number): OrderStanding {
+  const as = (status: OrderStanding['status'], error?: AcmeProblem): OrderStanding => ({ status, error, order, authorizations });
   const statuses = authorizations.map((one) => (one === undefined ? 'expired' : authorizationStatus(one.value, now)));
   const lost = statuses.findIndex((status) => status !== 'valid' && status !== 'pending');
-  if (lost >= 0) return as('invalid', lostProblem(authorizations[lost], statuses[lost] ?? ''), authorizations);
-  if (value.expires <= now) return as('invalid', problemIn('malformed', 'The order was not finalized in time.'));
-  return as(statuses.includes('pending') ? 'pending' : 'ready', undefined, authorizations);
+  if (lost >= 0) return as('invalid', lostProblem(authorizations[lost], statuses[lost] ?? ''));
+  if (order.value.expires <= now) return as('invalid', problemIn('malformed', 'The order was not finalized in time.'));
+  return as(statuses.includes('pending') ? 'pending' : 'ready');
 }
 
 function lostProblem(authorization: Held<Authorization> | undefined, status: string): AcmeProblem {

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { parseIpAddress } from '../x509/ip-address.ts';
 import type { AddressGuard } from './address-guard.ts';
 import { CallFailed } from './call-failed.ts';
-import { TimeUp, within } from './deadline.ts';
+import { inTime, TimeUp } from './deadline.ts';
 import type { Resolver } from './resolver.ts';
 
 /** The part of a resolver that is needed to connect. */
@@ -54,28 +54,21 @@ function alternate(addresses: readonly string[]): string[] {
 
 const nameAddress = (host: string, address: string): string => host === address ? address : `${address}, address of ${host},`;
 
-const open = (host: string, address: string, port: number, signal: AbortSignal): Promise<Socket> => within(CONNECT, signal, (inner) => new Promise((resolve, reject) => {
+async function open(host: string, address: string, port: number, signal: AbortSignal): Promise<Socket> {
   // An address in place of a name: nothing is looked up here.
   const socket = connect({ host: address, port });
   // Whoever gets it may be done with it before the other side is: what goes wrong then is nobody's fault.
   socket.on('error', () => undefined);
-  const fail = (error: Error & { readonly code?: string }): void => {
+  try {
+    await inTime(CONNECT, signal, new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject)));
+    return socket.setNoDelay(true);
+  } catch (error) {
     socket.destroy();
-    if (signal.aborted) return reject(signal.reason as Error);
-    const why = error instanceof TimeUp ? 'no answer in time' : REASONS[error.code ?? ''] ?? 'it failed';
-    reject(new CallFailed('connection', `connecting to ${host === address ? '' : `${host} at `}${address} port ${port}: ${why}`, { cause: error, again: true }));
-  };
-  const stop = (): void => fail(inner.reason as Error);
-  inner.addEventListener('abort', stop, { once: true });
-  if (inner.aborted) stop();
-  socket.once('error', fail);
-  socket.once('connect', () => {
-    inner.removeEventListener('abort', stop);
-    socket.off('error', fail);
-    socket.setNoDelay(true);
-    resolve(socket);
-  });
-}));
+    if (signal.aborted) throw signal.reason;
+    const why = error instanceof TimeUp ? 'no answer in time' : REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'it failed';
+    throw new CallFailed('connection', `connecting to ${host === address ? '' : `${host} at `}${address} port ${port}: ${why}`, { cause: error, again: true });
+  }
+}
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',

@@ -1,6 +1,6 @@
 import { Resolver as NodeResolver } from 'node:dns/promises';
 import { CallFailed } from './call-failed.ts';
-import { TimeUp, unlessAborted, within } from './deadline.ts';
+import { inTime, TimeUp } from './deadline.ts';
 
 /** Time for one question with its retries, and for the first answer, milliseconds. A resolver may itself have to ask a few servers. */
 const LOOKUP = 6_000;
@@ -39,7 +39,7 @@ export function makeResolver(server?: string): Resolver {
 
   const ask = async <T>(name: string, type: string, question: () => Promise<readonly T[]>, signal: AbortSignal, none = ['ENODATA']): Promise<readonly T[]> => {
     try {
-      return (await within(LOOKUP, signal, (inner) => unlessAborted(question(), inner))).slice(0, MOST_RECORDS);
+      return (await inTime(LOOKUP, signal, question())).slice(0, MOST_RECORDS);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const code = error instanceof TimeUp ? 'ETIMEOUT' : (error as NodeJS.ErrnoException).code ?? '';

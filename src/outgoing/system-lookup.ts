@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { CallFailed } from './call-failed.ts';
-import { TimeUp, unlessAborted, within } from './deadline.ts';
+import { inTime, TimeUp } from './deadline.ts';
 import type { AddressLookup } from './dial.ts';
 
 /** Milliseconds. */
@@ -13,7 +13,7 @@ const LOOKUP = 5_000;
 export const systemLookup: AddressLookup = {
   async addresses(name, signal) {
     try {
-      const found = await within(LOOKUP, signal, (inner) => unlessAborted(lookup(name, { all: true, verbatim: true }), inner));
+      const found = await inTime(LOOKUP, signal, lookup(name, { all: true, verbatim: true }));
       return found.map(({ address }) => address);
     } catch (error) {
       if (signal.aborted) throw signal.reason;

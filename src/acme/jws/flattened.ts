@@ -39,11 +39,13 @@ function bytesOf(text: unknown, name: string): Buffer {
   return bytes;
 }
 
+/** Bytes that are no UTF-8 would become replacement characters unseen. */
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** The JSON object that the bytes are. @throws AcmeError `malformed` */
 export function objectIn(bytes: Buffer, what: string): Readonly<Record<string, unknown>> {
   try {
-    // Bytes that are no UTF-8 would become replacement characters unseen.
-    const value = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    const value = parseStrictJson(UTF_8.decode(bytes));
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
   } catch (error) {
     if (!(error instanceof JsonError) && !(error instanceof TypeError)) throw error;

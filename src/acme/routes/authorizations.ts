@@ -94,15 +94,16 @@ async function answered(context: AcmeContext, signed: AccountRequest, found: Hel
 
 /** The authorization, a little later where its validation is under way here. */
 async function settled(context: AcmeContext, signed: AccountRequest, id: string): Promise<Held<Authorization>> {
-  const found = await own(context, signed, id);
-  const ended = found.value.due === undefined ? undefined : context.scheduler.underWay(id);
-  if (ended === undefined) return found;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, HELD);
-  });
-  await Promise.race([ended, late]);
-  clearTimeout(timer);
+  const ended = context.scheduler.underWay(id);
+  if (ended !== undefined) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, HELD);
+      void ended.then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
   return own(context, signed, id);
 }
 

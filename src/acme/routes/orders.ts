@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { authorizationFor } from '../authorize.ts';
 import type { AcmeContext } from '../context.ts';
 import { readIdentifiers } from '../identifiers.ts';
-import { type OrderStanding, statusOfOrder } from '../order-status.ts';
+import { openStanding, type OrderStanding, statusOfOrder } from '../order-status.ts';
 import { recovered } from '../finalize.ts';
 import { datesOf, profileOf, replacesOf } from '../order-wishes.ts';
 import { AcmeError, notFound, unauthorized } from '../problem.ts';
@@ -34,7 +34,7 @@ export async function newOrder(context: AcmeContext, request: FastifyRequest, re
   const stored = await context.records.write([put.order(order), ...made.map(put.authorization)]);
   if (!stored) throw new AcmeError('serverInternal', 'The order could not be stored; send it again.', { status: 503, retryAfter: 1 });
   await keepAccount(context, signed);
-  await send(reply.code(201), { ...await statusOfOrder(context, order, now), order }, signed);
+  await send(reply.code(201), openStanding(order, authorizations, now), signed);
 }
 
 /** An account that is in use stays. */
