@@ -31,7 +31,7 @@ export function inTime<T>(milliseconds: number, signal: AbortSignal, work: Promi
       signal.removeEventListener('abort', stop);
       how();
     };
-    work.then((result) => settle(() => resolve(result)), (error: unknown) => settle(() => reject(error as Error)));
+    work.then((result) => settle(() => resolve(result)), (error: Error) => settle(() => reject(error)));
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
   });

@@ -36,9 +36,14 @@ export async function httpGet(dial: Dial, url: URL, options: GetOptions, signal:
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const isSecure = url.protocol === 'https:';
   const socket = await dial(host, Number(url.port === '' ? DEFAULT_PORTS[url.protocol] : url.port), signal);
+  // A request's own `signal` would cost a tenth of the call.
+  const stop = (): void => void socket.destroy();
+  signal.addEventListener('abort', stop, { once: true });
   try {
+    signal.throwIfAborted();
     return await read(isSecure ? await openTls(socket, { serverName: host, protocols: ['http/1.1'], ...(trust && { trust }) }, signal) : socket, url, options, signal);
   } finally {
+    signal.removeEventListener('abort', stop);
     socket.destroy();
   }
 }
@@ -47,7 +52,7 @@ export const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'h
 
 const read = (socket: Socket, url: URL, { mostBody, headers }: GetOptions, signal: AbortSignal): Promise<Got> => new Promise((resolve, reject) => {
   const call = request({
-    createConnection: () => socket, method: 'GET', path: `${url.pathname}${url.search}`, setHost: false, maxHeaderSize: MOST_HEAD, signal,
+    createConnection: () => socket, method: 'GET', path: `${url.pathname}${url.search}`, setHost: false, maxHeaderSize: MOST_HEAD,
     headers: { host: url.host, accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'chancery', connection: 'close', ...headers },
   });
   const fail = (why: string, options: ErrorOptions & { readonly again?: boolean } = {}): void => {

@@ -96,13 +96,12 @@ async function answered(context: AcmeContext, signed: AccountRequest, found: Hel
 async function settled(context: AcmeContext, signed: AccountRequest, id: string): Promise<Held<Authorization>> {
   const ended = context.scheduler.underWay(id);
   if (ended !== undefined) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, HELD);
-      void ended.then(() => {
-        clearTimeout(timer);
-        resolve();
-      });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, HELD);
     });
+    await Promise.race([ended, late]);
+    clearTimeout(timer);
   }
   return own(context, signed, id);
 }
