@@ -48,8 +48,8 @@ export interface Admission {
   readonly record: TokenRecord;
 }
 
-/** How often somebody else may be faster with the same node. */
-const ATTEMPTS = 5;
+/** How often somebody else may be faster with the same node. Who was does not come again: of so many at once, all but one are told that it is claimed. */
+const ATTEMPTS = 20;
 
 /**
  * A proof of what a node is, for an enrolment token: the proof is checked, the rules say what is allowed, the challenge is used up, and a node
