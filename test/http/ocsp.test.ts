@@ -233,7 +233,8 @@ t.test('good only of what was issued here, revoked of what is revoked, unknown o
   await chancery.restart({ CHANCERY_PROFILES__SERVER__APPROVAL: 'true' });
   const waiting = (await issued('waiting')).serial ?? (await chancery.service.core.store.requests.list({ state: 'pending' }, { limit: 1 })).items[0]?.id as string;
   t.equal(await one(id(waiting)), 'unknown', 'not issued yet');
-  await chancery.call('POST', `/v1/requests/${waiting}/approve`, { certificate: chancery.operator, body: {} });
+  const { json: { key: bearer } } = await chancery.call('POST', '/v1/api-keys', { certificate: chancery.operator, body: { name: 'another', scopes: ['approve'] } });
+  t.equal((await chancery.call('POST', `/v1/requests/${waiting}/approve`, { bearer, body: {} })).status, 200);
   t.equal(await one(id(waiting)), 'good', 'what was unknown a moment ago was not kept');
 
   await revoke(serial, 'affiliationChanged');
