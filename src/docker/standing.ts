@@ -4,6 +4,7 @@ import { isSignedBy } from '../x509/signature.ts';
 import type { News } from './crl/news.ts';
 import { type PeerCertificate, readPeerCertificate, remembered, serialOctets } from './peer-certificate.ts';
 import { type RevokedSerials, revokedSerials } from './revoked-serials.ts';
+import { toldRevocations } from './told.ts';
 
 /** What is made of a certificate by the CRLs, or why nothing can be. */
 export type Verdict =
@@ -60,17 +61,11 @@ interface Peer {
 
 /** Authorities above each other; more are a mistake. */
 const MOST_DEPTH = 8;
-/** Revocations told by events that no CRL lists yet. */
-const MOST_TOLD = 100_000;
-/** A CRL is taken to list what was revoked so many seconds before it: replicas have clocks of their own. */
-const SKEW = 5;
 
 export function standing({ stale, mostSilence, now }: StandingOptions): Standing {
   let authorities: readonly Authority[] = [];
   let confirmed = -Infinity;
-  // Told by an event, and not listed yet: authority and serial -> when, seconds since the epoch.
-  const told = new Map<string, number>();
-  const keyOf = (authority: string, serial: string): string => `${serial} ${authority}`;
+  const told = toldRevocations();
 
   const peers = remembered((text): Peer => {
     const peer = readPeerCertificate(text);
@@ -97,7 +92,7 @@ export function standing({ stale, mostSilence, now }: StandingOptions): Standing
 
   const judgeWay = (way: readonly Link[]): Verdict => {
     if (way.length === 0) return 'issuer-unknown';
-    const revoked = way.findIndex(({ serial, hex, authority: { name, crl } }) => crl?.serials.has(serial) === true || told.has(keyOf(name, hex)));
+    const revoked = way.findIndex(({ serial, hex, authority: { name, crl } }) => crl?.serials.has(serial) === true || told.has(name, hex));
     if (revoked !== -1) return revoked === 0 ? 'revoked' : 'issuer-revoked';
     if (way.some(({ authority }) => authority.crl === undefined)) return 'crl-missing';
     return stale === 'deny' && way.some(({ authority }) => isStale(authority)) ? 'crl-stale' : 'good';
@@ -115,16 +110,9 @@ export function standing({ stale, mostSilence, now }: StandingOptions): Standing
       const authority = authorities.find(({ certificate }) => equalBytes(certificate.der, issuer));
       if (authority === undefined) return;
       authority.crl = { thisUpdate, nextUpdate, serials: revokedSerials(serials) };
-      for (const [key, at] of told) if (key.endsWith(` ${name}`) && at + SKEW <= thisUpdate) told.delete(key);
+      told.settle(name, thisUpdate);
     },
-    revocation: ({ authority, serial, status, at }) => {
-      const key = keyOf(authority, serial);
-      told.delete(key);
-      if (status === 'released') return;
-      // The oldest are listed first.
-      if (told.size >= MOST_TOLD) told.delete(told.keys().next().value ?? '');
-      told.set(key, at);
-    },
+    revocation: told.learn,
     looked: ({ good, at }) => { if (good) confirmed = at; },
   };
 

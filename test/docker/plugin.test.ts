@@ -90,6 +90,31 @@ t.test('revoked, held, released; a service that goes and comes back; a plugin th
   t.same(await third.may(undefined), { Allow: true });
 });
 
+t.test('a revocation that only an event told of is refused also after a kill, with nobody left to ask', { timeout: 120_000 }, async (t) => {
+  const service = await startService([], { CHANCERY_CRL__COALESCE: '4s' });
+  t.teardown(() => service.kill());
+  const [good, first, bad] = [await issue(service, 'good'), await issue(service, 'first'), await issue(service, 'bad')];
+  const folder = temporaryFolder('authz');
+  const plugin = await startPlugin(t, trusting(service), { folder });
+  await until(() => plugin.lines().some(({ event }) => event === 'connected'));
+  const publishes = (): number => plugin.lines().filter(({ event, authority }) => event === 'updated' && authority === 'issuing').length;
+  const before = publishes();
+  // After one CRL the next waits for its time: all that follows is over by then.
+  await revoke(service, first.serial);
+  await until(() => publishes() > before);
+  await revoke(service, bad.serial);
+  await until(async () => (await plugin.may(bad.pem)).Allow === false);
+  await until(() => readFileSync(join(plugin.state, 'told.jsonl'), 'utf8').includes(bad.serial));
+  plugin.child.kill('SIGKILL');
+  await service.kill();
+  const listed = readdirSync(plugin.state).filter((name) => name.endsWith('.crl')).flatMap((name) => [...revokedEntries(parseCrl(readFileSync(join(plugin.state, name))))].map(({ serial }) => serial));
+  t.same(listed, [first.serial], 'no CRL that was kept lists it');
+
+  const again = await startPlugin(t, trusting(service), { folder });
+  t.same(await again.may(bad.pem), { Allow: false, Msg: 'the certificate is revoked' });
+  t.same(await again.may(good.pem), { Allow: true });
+});
+
 t.test('whatever comes over the socket is answered, and what is not understood with no', { timeout: 120_000 }, async (t) => {
   const { data, authorities } = await makeTestAuthorities(t);
   const web = await crlServer(t);

@@ -83,10 +83,18 @@ function fullCrlOf({ data }: ServerEvent): { readonly authority: string; readonl
 function changeOf({ data }: ServerEvent): StandingChange | undefined {
   try {
     const { authority, serial, status, at } = JSON.parse(data) as Partial<Record<string, unknown>>;
-    const seconds = typeof at === 'string' ? Date.parse(at) / 1000 : Number.NaN;
-    const good = typeof authority === 'string' && typeof serial === 'string' && /^([0-9a-f]{2}){1,20}$/.test(serial) && Number.isFinite(seconds);
-    return good && (status === 'revoked' || status === 'held' || status === 'released') ? { authority, serial, status, at: seconds } : undefined;
+    const change = { authority, serial, status, at: typeof at === 'string' ? Date.parse(at) / 1000 : Number.NaN };
+    return isStandingChange(change) ? change : undefined;
   } catch {
     return undefined;
   }
+}
+
+const STATUSES: readonly unknown[] = ['revoked', 'held', 'released'];
+
+/** Whether a value that came from elsewhere is a change, whole. */
+export function isStandingChange(value: unknown): value is StandingChange {
+  if (typeof value !== 'object' || value === null) return false;
+  const { authority, serial, status, at } = value as Partial<Record<string, unknown>>;
+  return typeof authority === 'string' && typeof serial === 'string' && /^([0-9a-f]{2}){1,20}$/.test(serial) && STATUSES.includes(status) && Number.isFinite(at);
 }

@@ -1,4 +1,5 @@
 import { Agent } from 'node:https';
+import { join } from 'node:path';
 import { alarm, pauseUnless } from '../../agent/crl/alarm.ts';
 import { hearEvents } from '../../agent/crl/hear-events.ts';
 import { type CrlSource, type FindSources, serviceSources } from '../../agent/crl/source.ts';
@@ -13,6 +14,7 @@ import { equalBytes } from '../../x509/der/writer.ts';
 import { indexSerials } from '../revoked-serials.ts';
 import type { News, WatchSettings } from './news.ts';
 import { type StateFolder, stateFolder } from './state-folder.ts';
+import { toldFile } from './told-file.ts';
 
 export interface WatchSurroundings {
   /** Milliseconds since the epoch. */
@@ -24,6 +26,9 @@ export interface WatchSurroundings {
 
 /** Longest time between two attempts to listen to events, milliseconds. */
 const MOST_PAUSE = 30_000;
+
+/** In the folder of what is kept. */
+const TOLD = 'told.jsonl';
 
 /**
  * Watches CRLs until the signal comes, and tells what they say: at once those that were kept, then every newer one, and between
@@ -48,13 +53,20 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
     return crl === undefined ? [] : [{ authority: source.authority, issuer: source.issuer, crl }];
   });
   known.forEach(learnCrl);
+  const told = toldFile(join(settings.state, TOLD), tell);
+  for (const change of told.kept()) learn({ kind: 'revocation', ...change });
 
   // 2. From then on what is new.
   const fixed = settings.sources.map(({ authority, address, issuer }): CrlSource => ({ authority, address: new URL(address), issuer: parseCertificate(Buffer.from(issuer)), ...(address.startsWith('https:') ? { agent } : {}) }));
   const asked = client === undefined ? undefined : serviceSources(client, agent, settings.authorities);
   const find = keptSources({ find: async () => [...fixed, ...await asked?.() ?? []], state, before, learned: learnAuthorities, now, tell });
   const looked = (good: boolean): void => learn({ kind: 'looked', good, at: now() });
-  const watch = crlWatch({ find, target: state.target(learnCrl, known), command: undefined, poll: settings.poll, partial: true, looked }, { now, random, tell });
+  const target = state.target(learnCrl, known);
+  const write = (crls: readonly OwnedCrl[]): void => {
+    target.write(crls);
+    for (const { authority, crl: { thisUpdate } } of crls) told.settle(authority, thisUpdate);
+  };
+  const watch = crlWatch({ find, target: { ...target, write }, command: undefined, poll: settings.poll, partial: true, looked }, { now, random, tell });
   const news = alarm();
   const events = client === undefined || !settings.events ? undefined : hearEvents({
     service: client.url, agent, mostPause: MOST_PAUSE, call: news.call,
@@ -63,11 +75,15 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
       watch.expect(authority, number);
       news.call();
     },
-    changed: (change) => learn({ kind: 'revocation', ...change }),
+    changed: (change) => {
+      learn({ kind: 'revocation', ...change });
+      told.add(change);
+    },
   }, { now, random, tell }, signal);
   try {
     await Promise.all([watch.run(news, pauseUnless(signal), signal), events]);
   } finally {
+    told.flush();
     agent.destroy();
     client?.close();
   }
