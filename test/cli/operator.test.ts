@@ -208,7 +208,7 @@ t.test('doctor finds a healthy service healthy, and says what to do about an ill
   const exposed = await service.cli(['doctor', '--json']);
   execFileSync('chmod', ['600', key]);
   t.equal(exposed.status, 1);
-  t.match(exposed.stderr, 'chancery: 1 of 12 checks failed; what to do stands below each\n');
+  t.match(exposed.stderr, 'chancery: 1 of 14 checks failed; what to do stands below each\n');
   const { checks } = parse(exposed.stdout) as unknown as { checks: { name: string; outcome: string; advice?: string }[] };
   t.match(checks.find(({ name }) => name === 'key files'), { outcome: 'fail', advice: `chmod 600 ${key}, and think of them as stolen` });
   const away = await service.cli(['doctor'], { env: { CHANCERY_URL: 'https://127.0.0.1:1' } });

@@ -2,13 +2,17 @@ import type { Failure } from '../../client/failure.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../context.ts';
 
-export type Outcome = 'ok' | 'warn' | 'fail';
+export type Outcome = 'ok' | 'warn' | 'fail' | 'skip';
 
 /** What one look found. `advice` says what to do about it. */
 export interface Finding {
   readonly outcome: Outcome;
   readonly detail: string;
   readonly advice?: string;
+  /** Each fault by itself, where there are several. */
+  readonly faults?: readonly string[];
+  /** Of `skip`: the check whose failure left nothing to look at. */
+  readonly because?: string;
 }
 
 /** What the checks look at. */
@@ -24,9 +28,11 @@ export interface Patient {
   readonly roots: string | undefined;
 }
 
-/** One thing to look at. Whatever `look` throws is a `fail`. */
+/** One thing to look at. What `look` throws is a `fail`, and leaves nothing to look at for the checks that need this one. */
 export interface Check {
   readonly name: string;
+  /** The checks, earlier ones, without which there is nothing to look at here. */
+  readonly needs?: readonly string[];
   readonly look: (patient: Patient) => Finding | Promise<Finding>;
 }
 

@@ -4,16 +4,17 @@ import type { Command } from 'commander';
 import { Failure } from '../../client/failure.ts';
 import { JSON_OPTION, withExamples } from '../arguments.ts';
 import type { Context } from '../context.ts';
-import { startProgress } from '../progress.ts';
 import { toFailure } from '../report-failure.ts';
 import { writeResult } from '../result.ts';
 import { DATA_OPTION, type PlaceOptions, dataFolder, readConfig, serviceUrl } from '../settings.ts';
 import { type Style, printable } from '../text.ts';
-import type { Check, Finding, Outcome, Patient } from './check.ts';
+import { ADDRESS_CHECKS } from './addresses.ts';
+import type { Outcome, Patient } from './check.ts';
+import { type Result, examine } from './examine.ts';
 import { FILE_CHECKS } from './files.ts';
 import { oidcChecks } from './oidc.ts';
 import { rebuildIndexes } from './rebuild.ts';
-import { SERVICE_CHECKS } from './service.ts';
+import { serviceChecks } from './service.ts';
 
 interface Options extends PlaceOptions {
   readonly url?: string;
@@ -22,13 +23,11 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-type Result = Finding & { readonly name: string };
-
 /** `doctor`: looks at everything that must be right, and says what to do where it is not. */
 export function addDoctor(parent: Command, context: Context): void {
   const command = parent.command('doctor')
     .summary('look for what is wrong, and say what to do')
-    .description('Check files, rights, authorities, the store, the running service, its CRL and the clock. Changes nothing, unless told to.\nEach line is ok, warn or fail, with what to do; exit status 1 where one fails.')
+    .description('Check files, rights, authorities, the store, the addresses, the running service, its CRL and the clock. Changes nothing, unless told to.\nEach line is ok, warn or fail, with what to do; what could not be looked at because of a failure is named behind it. Exit status 1 where one fails.')
     .option('--url <address>', 'the service (CHANCERY_URL; the https listener of <data>/chancery.yaml)')
     .option('--ca <file>', 'the root certificate that the service is trusted by (<data>/root.pem)')
     .option('--config <file>', 'the configuration (<data>/chancery.yaml)')
@@ -40,10 +39,13 @@ export function addDoctor(parent: Command, context: Context): void {
       const patient = await patientOf(context, options);
       // On another machine than the service's, only the service can be looked at.
       const away = options.url !== undefined && !existsSync(patient.data);
-      const results = await examine(patient, [...(away ? [] : [...FILE_CHECKS, ...oidcChecks(patient)]), ...SERVICE_CHECKS]);
-      const failed = results.filter(({ outcome }) => outcome === 'fail').length;
+      const results = await examine(patient, [...(away ? [] : [...FILE_CHECKS, ...ADDRESS_CHECKS, ...oidcChecks(patient)]), ...serviceChecks(patient)]);
+      const count = (which: Outcome): number => results.filter(({ outcome }) => outcome === which).length;
+      const failed = count('fail');
       writeResult(context, options.json, { healthy: failed === 0, checks: results }, (paint) => show(results, paint));
-      if (failed > 0) throw new Failure('check-failed', `${failed} of ${results.length} checks failed`, { advice: 'what to do stands below each' });
+      if (failed === 0) return;
+      const skipped = count('skip');
+      throw new Failure('check-failed', `${failed} of ${results.length} checks failed${skipped === 0 ? '' : `, and ${skipped} could not be made`}`, { advice: 'what to do stands below each' });
     });
   withExamples(command, [
     ['on the machine of the service', 'chancery doctor --data /var/lib/chancery'],
@@ -56,39 +58,23 @@ export function addDoctor(parent: Command, context: Context): void {
 async function patientOf(context: Context, options: Options): Promise<Patient> {
   const [config, configFault] = await readConfig(context, options).then((value) => [value, undefined] as const, (error: unknown) => [undefined, error] as const);
   const data = config?.data ?? dataFolder(context, options);
-  const url = await serviceUrl(context, options).catch(() => new Failure('file', 'its address is not known', { advice: 'mend the configuration, or give it with --url' }));
+  const url = await serviceUrl(context, options).catch(toFailure);
   const file = options.ca ?? join(data, 'root.pem');
   return { context, data, config, configFault, url, roots: existsSync(file) ? readFileSync(file, 'latin1') : undefined };
 }
 
-async function examine(patient: Patient, checks: readonly Check[]): Promise<Result[]> {
-  const progress = startProgress(patient.context, 'checking');
-  const results: Result[] = [];
-  try {
-    for (const { name, look } of checks) {
-      progress.update(name, results.length, checks.length);
-      results.push({ name, ...await looked(patient, look) });
-    }
-  } finally {
-    progress.end();
-  }
-  return results;
-}
-
-/** A look that ends in an error has found one. */
-async function looked(patient: Patient, look: Check['look']): Promise<Finding> {
-  try {
-    return await look(patient);
-  } catch (error) {
-    const { message, advice, more } = toFailure(error);
-    return { outcome: 'fail', detail: [message, ...more].join('; '), ...(advice === undefined ? {} : { advice }) };
-  }
-}
-
-const STYLES: Readonly<Record<Outcome, Style>> = { ok: 'green', warn: 'yellow', fail: 'red' };
+const STYLES: Readonly<Record<Outcome, Style>> = { ok: 'green', warn: 'yellow', fail: 'red', skip: 'dim' };
 
 function show(results: readonly Result[], paint: (style: Style, text: string) => string): string {
-  const width = Math.max(...results.map(({ name }) => name.length));
-  return results.map(({ name, outcome, detail, advice }) =>
-    `${paint(STYLES[outcome], outcome.padEnd(4))}  ${name.padEnd(width)}  ${printable(detail)}\n${advice === undefined ? '' : `${' '.repeat(width + 8)}${paint('dim', `-> ${printable(advice)}`)}\n`}`).join('');
+  const seen = results.filter(({ outcome }) => outcome !== 'skip');
+  const width = Math.max(...seen.map(({ name }) => name.length));
+  const below = (text: string): string => `${' '.repeat(width + 8)}${text}\n`;
+  const lines = seen.map(({ name, outcome, detail, faults = [], advice }) => [
+    `${paint(STYLES[outcome], outcome.padEnd(4))}  ${name.padEnd(width)}  ${printable(detail)}\n`,
+    ...faults.map((fault) => below(printable(fault))),
+    ...(advice === undefined ? [] : [below(paint('dim', `-> ${printable(advice)}`))]),
+  ].join(''));
+  const causes = new Set(results.flatMap(({ because }) => because ?? []));
+  const unseen = [...causes].map((cause) => `${paint(STYLES.skip, 'skip')}  ${results.filter(({ because }) => because === cause).map(({ name }) => name).join(', ')}: cannot be looked at before '${cause}' is mended\n`);
+  return [...lines, ...unseen].join('');
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { authoritiesFolder, authorityFiles, ISSUING } from '../../authority/layout.ts';
+import { Failure } from '../../client/failure.ts';
 import { showSpan } from '../text.ts';
 import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
 
@@ -19,19 +20,21 @@ const LEAST_SHARE = 0.1;
 export const FILE_CHECKS: readonly Check[] = [
   { name: 'configuration', look: configuration },
   { name: 'data folder', look: dataFolder },
-  { name: 'key files', look: keyFiles },
-  { name: 'authorities', look: authorities },
-  { name: 'operator', look: operator },
-  { name: 'store', look: store },
+  { name: 'key files', needs: ['data folder'], look: keyFiles },
+  { name: 'authorities', needs: ['data folder'], look: authorities },
+  { name: 'operator', needs: ['data folder'], look: operator },
+  { name: 'store', needs: ['configuration', 'data folder'], look: store },
 ];
 
-function configuration({ config, configFault }: Patient): Finding {
+function configuration({ data, config, configFault }: Patient): Finding {
   if (config === undefined) throw configFault;
-  return config.file !== undefined ? ok(config.file) : warn('no file; the defaults hold', '\'chancery init\' writes one');
+  if (config.file !== undefined) return ok(config.file);
+  // Where there is no folder either, that is told, and what makes both.
+  return existsSync(data) ? warn('no file; the defaults hold', '\'chancery init\' writes one') : ok('no file; the defaults hold');
 }
 
 function dataFolder({ data }: Patient): Finding {
-  if (!existsSync(data)) return fail(`${data} does not exist`, 'make it with \'chancery init\', or name it with --data');
+  if (!existsSync(data)) throw new Failure('file', `${data} does not exist`, { advice: 'make it with \'chancery init\', or name it with --data' });
   const { mode } = statSync(data);
   if ((mode & FOREIGN_WRITE) !== 0) return fail(`${data} can be written by others (${octal(mode)})`, `chmod 700 ${data}`);
   return ok(`${data} (${octal(mode)})`);
@@ -61,7 +64,7 @@ function operator({ data, context }: Patient): Finding {
 }
 
 function store({ config }: Patient): Finding {
-  if (config === undefined) return warn('not known without a configuration', 'mend the configuration');
+  if (config === undefined) throw new Failure('file', 'not known without a configuration');
   const { url } = config.store;
   if (url.kind === 'redis') return ok(`Redis at ${url.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}; whether it can be used, the service's readiness tells`);
   const { folder } = url;

@@ -16,14 +16,18 @@ const FAR = 60_000;
 /** Time until a follower of the revocations is told something, milliseconds. */
 const FIRST_EVENT = 5000;
 
-/** Looks at the running service. */
-export const SERVICE_CHECKS: readonly Check[] = [
-  { name: 'service', look: reachable },
+const NEEDS_SERVICE: readonly Check[] = [
   { name: 'ready', look: ready },
   { name: 'https certificate', look: certificate },
   { name: 'CRL', look: crl },
   { name: 'events', look: events },
   { name: 'clock', look: clock },
+];
+
+/** Looks at the running service. Where it is, the configuration may have to say, and whom to trust, the data folder. */
+export const serviceChecks = ({ url, roots }: Patient): readonly Check[] => [
+  { name: 'service', needs: [...(url instanceof Failure ? ['configuration'] : []), ...(roots === undefined ? ['data folder'] : [])], look: reachable },
+  ...NEEDS_SERVICE.map((check) => ({ ...check, needs: ['service'] })),
 ];
 
 async function reachable(patient: Patient): Promise<Finding> {

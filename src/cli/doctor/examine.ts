@@ -1,0 +1,37 @@
+import { startProgress } from '../progress.ts';
+import { toFailure } from '../report-failure.ts';
+import type { Check, Finding, Patient } from './check.ts';
+
+export type Result = Finding & { readonly name: string };
+
+/** Looks at one thing after the other. What cannot be looked at because of an earlier failure says so, and no more: each cause is told once. */
+export async function examine(patient: Patient, checks: readonly Check[]): Promise<Result[]> {
+  const progress = startProgress(patient.context, 'checking');
+  const results: Result[] = [];
+  /** The checks that left nothing to look at, each with the one that it comes from. */
+  const causes = new Map<string, string>();
+  try {
+    for (const { name, needs = [], look } of checks) {
+      progress.update(name, results.length, checks.length);
+      const because = needs.map((need) => causes.get(need)).find((cause) => cause !== undefined);
+      const { blind, finding } = because === undefined ? await looked(patient, look) : { blind: true, finding: skipped(because) };
+      if (blind) causes.set(name, because ?? name);
+      results.push({ name, ...finding });
+    }
+  } finally {
+    progress.end();
+  }
+  return results;
+}
+
+const skipped = (because: string): Finding => ({ outcome: 'skip', detail: `not looked at, since ${because} failed`, because });
+
+/** A look that ends in an error has found one, and saw nothing else. */
+async function looked(patient: Patient, look: Check['look']): Promise<{ readonly blind: boolean; readonly finding: Finding }> {
+  try {
+    return { blind: false, finding: await look(patient) };
+  } catch (error) {
+    const { message, advice, more } = toFailure(error);
+    return { blind: true, finding: { outcome: 'fail', detail: message, ...(more.length === 0 ? {} : { faults: more }), ...(advice === undefined ? {} : { advice }) } };
+  }
+}

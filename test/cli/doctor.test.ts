@@ -1,0 +1,85 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { runHere } from './run-cli.ts';
+import { startService } from './service.ts';
+
+const folder = temporaryFolder('doctor');
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const data = join(folder, 'data');
+await runHere(['init', '--data', data]);
+
+const doctor = (env: Readonly<Record<string, string>> = {}, ...args: string[]) => runHere(['doctor', ...args], { env: { CHANCERY_DATA: data, ...env } });
+const line = ({ stdout }: { readonly stdout: string }, name: string): string => stdout.match(new RegExp(`^\\w+ +${name} {2}.*\\n( +.*\\n)*`, 'm'))?.[0] ?? '';
+
+t.test('a service that is stopped is told once, and what could not be looked at in one line', async (t) => {
+  const { status, stdout, stderr } = await doctor({ CHANCERY_URL: 'https://127.0.0.1:1' });
+  t.equal(status, 1);
+  t.equal(stdout.match(/connection refused/g)?.length, 1);
+  t.match(stdout, /^skip {2}ready, https certificate, CRL, events, clock: cannot be looked at before 'service' is mended\n/m);
+  t.equal(stderr, 'chancery: 1 of 14 checks failed, and 5 could not be made; what to do stands below each\n');
+  const { healthy, checks } = JSON.parse((await doctor({ CHANCERY_URL: 'https://127.0.0.1:1' }, '--json')).stdout) as { healthy: boolean; checks: unknown[] };
+  t.equal(healthy, false);
+  t.match(checks.at(-1), { name: 'clock', outcome: 'skip', because: 'service', detail: 'not looked at, since service failed' });
+});
+
+t.test('a configuration with faults is told once, fault by fault', async (t) => {
+  const file = join(data, 'chancery.yaml');
+  const good = readFileSync(file);
+  writeFileSync(file, 'workers: 0\nlisten: { https: nowhere }\n');
+  t.teardown(() => writeFileSync(file, good));
+  const { status, stdout } = await doctor();
+  t.equal(status, 1);
+  t.match(stdout, /^fail {2}configuration {2}the configuration has 2 faults\n {21}\S+chancery\.yaml:1:\d+: workers .+\n {21}\S+chancery\.yaml:2:\d+: listen\.https .+\n/m);
+  t.match(stdout, /^skip {2}store, https address, http address, service, ready, https certificate, CRL, events, clock: cannot be looked at before 'configuration' is mended\n/m);
+  t.match(stdout, /^ok +authorities/m, 'what needs no configuration is looked at');
+});
+
+t.test('a data folder that is not there is told once', async (t) => {
+  const { status, stdout } = await doctor({ CHANCERY_DATA: join(folder, 'none') });
+  t.equal(status, 1);
+  t.match(stdout, /^fail {2}data folder +\S+ does not exist\n +-> make it with 'chancery init'/m);
+  t.equal(stdout.match(/chancery init/g)?.length, 1);
+  t.match(stdout, /^skip {2}key files, authorities, operator, store, service, ready, https certificate, CRL, events, clock: /m);
+});
+
+t.test('a public address that the listener cannot be reached by is told, with what clients get there', async (t) => {
+  const stranger = createServer((_, reply) => reply.writeHead(404).end());
+  await new Promise<void>((resolve) => { stranger.listen(0, '127.0.0.1', resolve); });
+  t.teardown(() => stranger.close());
+  const elsewhere = `http://localhost:${(stranger.address() as AddressInfo).port}`;
+  const apart: readonly (readonly [env: Readonly<Record<string, string>>, name: string, told: RegExp])[] = [
+    [{ CHANCERY_PUBLIC_URL__HTTP: 'http://ca.invalid' }, 'http address', /^warn.*clients that go to http:\/\/ca\.invalid get: service not reachable at .*; listen\.http is 127\.0\.0\.1:8080, which only this machine reaches\n +-> every certificate names that address for its CRL, OCSP and issuer: set publicUrl\.http and listen\.http \(CHANCERY_LISTEN__HTTP\) so that they meet, or have a proxy pass it on\n/],
+    [{ CHANCERY_PUBLIC_URL__HTTP: 'http://ca.invalid', CHANCERY_LISTEN__HTTP: '0.0.0.0:8080' }, 'http address', /; listen\.http is 0\.0\.0\.0:8080\n/],
+    [{ CHANCERY_PUBLIC_URL__HTTP: elsewhere }, 'http address', /get: status 404; listen\.http is 127\.0\.0\.1:8080\n/],
+    [{ CHANCERY_PUBLIC_URL__HTTP: 'http://ca.invalid:8080/pki', CHANCERY_LISTEN__HTTP: '[::]:8080' }, 'http address', /; listen\.http serves nothing under \/pki\n/],
+    [{ CHANCERY_PUBLIC_URL__HTTP: 'http://ca.invalid:8080', CHANCERY_LISTEN__HTTP: 'off' }, 'http address', /; listen\.http is off\n/],
+    [{ CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.invalid:8443', CHANCERY_LISTEN__HTTPS: '0.0.0.0:0' }, 'https address', /; listen\.https takes any free port\n/],
+    [{ CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.invalid:8443', CHANCERY_LISTEN__HTTPS: '0.0.0.0:8443', CHANCERY_HOST_NAMES: 'localhost' }, 'https address', /; hostNames, for the service's certificate, has not ca\.invalid\n/],
+    [{ CHANCERY_LISTEN__HTTP: '0.0.0.0:8080' }, 'http address', /^warn.*listen\.http takes calls from other machines, but every certificate names this machine's own loopback address for its CRL.*\n +-> set publicUrl\.http \(CHANCERY_PUBLIC_URL__HTTP\)/],
+  ];
+  for (const [env, name, told] of apart) t.match(line(await doctor(env), name), told, JSON.stringify(env));
+  const meet: readonly Readonly<Record<string, string>>[] = [
+    {},
+    { CHANCERY_PUBLIC_URL__HTTP: 'http://ca.invalid:8080', CHANCERY_LISTEN__HTTP: '0.0.0.0:8080' },
+    { CHANCERY_PUBLIC_URL__HTTP: 'http://localhost:8080' },
+    { CHANCERY_LISTEN__HTTP: 'off' },
+  ];
+  for (const env of meet) t.match(line(await doctor(env), 'http address'), /^ok/, JSON.stringify(env));
+  t.match(line(await doctor({ CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.invalid:8443', CHANCERY_LISTEN__HTTPS: '0.0.0.0:8443' }), 'https address'), /^ok/);
+});
+
+t.test('a proxy between the two is seen to lead here; another authority at that address is not', async (t) => {
+  const service = await startService();
+  t.teardown(service.stop);
+  const seen = (at: string) => runHere(['doctor'], { env: { CHANCERY_DATA: at, CHANCERY_PUBLIC_URL__HTTPS: service.https, CHANCERY_PUBLIC_URL__HTTP: service.http } });
+  const own = await seen(service.data);
+  t.match(line(own, 'http address'), `ok    http address   ${service.http}, which leads here\n`);
+  t.match(line(own, 'https address'), `ok    https address  ${service.https}, which leads here\n`);
+  const other = await seen(data);
+  t.match(line(other, 'http address'), /^warn.*get: another authority; listen\.http is 127\.0\.0\.1:8080\n/);
+  t.match(line(other, 'https address'), /^warn.*get: the certificate of \S+ is not trusted/);
+});
