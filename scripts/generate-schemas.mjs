@@ -1,10 +1,11 @@
-// Writes what is generated from the code into openapi/: `npm run schemas`. A test compares the two.
+// Writes what is generated from the code, into openapi/ and docs/configuration.md: `npm run schemas`. Tests compare the two.
 
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { configurationGuide } from '../build/src/config/guide.js';
 import { loadConfig } from '../build/src/config/load.js';
 import { configJsonSchema } from '../build/src/config/json-schema.js';
 import { initialise } from '../build/src/initialise.js';
@@ -15,6 +16,7 @@ const write = (/** @type {string} */ name, /** @type {object} */ content) =>
   writeFileSync(new URL(`../openapi/${name}`, import.meta.url), `${JSON.stringify(content, null, 2)}\n`);
 
 write('config.schema.json', configJsonSchema());
+writeFileSync(new URL('../docs/configuration.md', import.meta.url), configurationGuide());
 
 /** TypeScript's view of the same. The tool wants an older compiler than ours, so that it lives in tools/. */
 async function writeTypes() {

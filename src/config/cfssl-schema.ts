@@ -8,21 +8,21 @@ const granted = {
   profiles: Texts('Profiles that may be asked for; with one of them, it is that of a request that names none', { minItems: 1, examples: [['server']] }),
   names: Texts(`Names that may be asked for: ${PATTERNS}`, { minItems: 1, examples: [['**.example.com']] }),
   organizations: Texts('Organizations (O) that a subject may have, as they are written; of others nothing comes into a certificate', { default: [], examples: [['Example']] }),
-  organizationalUnits: Texts('Organizational units (OU) that a subject may have', { default: [] }),
-  maxValidity: optional(Duration('A certificate\'s life at most; the profile\'s where absent')),
+  organizationalUnits: Texts('Organizational units (OU) that a subject may have, as they are written', { default: [] }),
+  maxValidity: optional(Duration('Longest life of a certificate; the profile\'s where absent')),
 };
 
 const KeySchema = Type.Object(
   {
     key: Secret('Key of the HMAC, 32 to 128 hex digits, as in the auth_keys of cfssl\'s own configuration'),
-    previousKey: optional(Secret('The one before, which is taken too until every client has the new one')),
+    previousKey: optional(Secret('The key before it, which is taken too, until every client has the new one')),
     ...granted,
   }, closed);
 
 const ClientSchema = Type.Object(
   {
-    profile: Type.String({ minLength: 1, description: 'Client certificates of this profile, issued here and not revoked', examples: ['node'] }),
-    holders: Texts(`Whose certificate has one of these names: ${PATTERNS}`, { default: ['*'] }),
+    profile: Type.String({ minLength: 1, description: 'Who: holders of client certificates of this profile, issued here and not revoked', examples: ['node'] }),
+    holders: Texts(`Of those, the ones whose certificate has such a name: ${PATTERNS}`, { default: ['*'] }),
     ...granted,
   }, closed);
 
@@ -36,7 +36,8 @@ export const CfsslSchema = Type.Object(
       ...closed, description: 'Who may ask by authsign: holders of a key',
     })),
     clients: Type.Unsafe<Record<string, Static<typeof ClientSchema>>>(Type.Record(Type.String({ pattern: NAME }), ClientSchema, {
-      ...closed, description: 'Who may ask by sign: holders of a client certificate. Without one nobody may, and operators with scope admin always', examples: [{ nodes: { profile: 'node', holders: ['*.build.example.com'], profiles: ['server'], names: ['**.example.com'] } }],
+      ...closed, description: 'Who may ask by sign, beside operators with scope admin: holders of client certificates',
+      examples: [{ nodes: { profile: 'node', holders: ['*.build.example.com'], profiles: ['server'], names: ['**.example.com'] } }],
     })),
   }, { ...closed, description: 'The API of cfssl, for the cfssl command and programs that speak as it does' });
 
@@ -46,7 +47,7 @@ export type CfsslConfig = Static<typeof CfsslSchema>;
 export const SwarmSchema = Type.Object(
   {
     enabled: Flag('Whether /api/v1/cfssl/sign serves the managers of Docker swarms, and /v1/swarms operators', { default: false }),
-    profile: Type.String({ minLength: 1, default: 'swarm', description: 'Profile of the certificates of swarm nodes; swarm is built in' }),
+    profile: Type.String({ minLength: 1, default: 'swarm', description: 'Profile of the certificates of a swarm\'s nodes; swarm is built in' }),
   }, { ...closed, description: 'External CA of Docker swarms' });
 
 export type SwarmConfig = Static<typeof SwarmSchema>;

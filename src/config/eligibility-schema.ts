@@ -12,9 +12,11 @@ const EligibilityStep = Type.Union([
   Choice(['key', 'names', 'profile', 'approval', 'name-ownership', 'known-key']),
   Type.Object({
     ...step('quota'),
-    limit: Type.Integer({ minimum: 1, description: 'Certificates within the window' }),
-    per: Duration('The window', '1h'),
-    of: Choice(['requester', 'requester-and-profile', 'profile'], { description: 'Of whom: each requester; each requester for each profile; all requesters together for each profile', default: 'requester' }),
+    limit: Type.Integer({ minimum: 1, description: 'How many certificates within the window' }),
+    per: Duration('The window; windows are fixed, from the epoch on', '1h'),
+    of: Choice(['requester', 'requester-and-profile', 'profile'], {
+      description: 'Whose certificates are counted: those of each requester; of each requester for each profile; of all requesters together for each profile', default: 'requester',
+    }),
   }, closed),
   Type.Object({
     ...step('approval'),
@@ -26,43 +28,47 @@ const EligibilityStep = Type.Union([
     ...step('time-window'),
     zone: Type.String({ minLength: 1, description: 'Time zone, as Europe/Berlin or UTC' }),
     windows: Type.Array(Type.Object({
-      days: optional(Type.Array(Choice(WEEKDAYS), { minItems: 1, description: 'Days on which it begins; every day where absent' })),
+      days: optional(Type.Array(Choice(WEEKDAYS), { minItems: 1, description: 'Days on which the window begins; every day where absent' })),
       from: Type.String({ pattern: WALL_TIME, description: 'a time as 08:00' }),
-      to: Type.String({ pattern: WALL_TIME, description: 'a time as 18:00, which does not belong to it; where it is before from, on the next day' }),
-    }, closed), { minItems: 1, description: 'When certificates are issued' }),
-    outside: Choice(['refuse', 'wait'], { description: 'What becomes of requests outside of them: refused, or they wait until the next begins', default: 'refuse' }),
+      to: Type.String({ pattern: WALL_TIME, description: 'a time as 18:00, at which it is over; where that is before from, on the next day' }),
+    }, closed), { minItems: 1, description: 'Windows in which certificates are issued' }),
+    outside: Choice(['refuse', 'wait'], { description: 'What becomes of requests outside of the windows: they are refused, or wait until the next begins', default: 'refuse' }),
     profiles: Profiles('that it is for'),
   }, closed),
   Type.Object({
     ...step('name-ownership'),
-    otherwise: Choice(['refuse', 'wait'], { description: 'What becomes of a request for a name that another requester holds: refused, or it waits for an operator, whose approval takes the name over', default: 'refuse' }),
+    otherwise: Choice(['refuse', 'wait'], {
+      description: 'What becomes of a request for a name that another requester holds: it is refused, or waits for an operator, whose approval takes the name over', default: 'refuse',
+    }),
     profiles: Profiles('whose names belong to who has them'),
   }, closed),
   Type.Object({ ...step('known-key'), profiles: Profiles('that it is for') }, closed),
   Type.Object({
     ...step('webhook'),
-    webhook: Type.String({ minLength: 1, description: 'Its name in webhooks' }),
-    giveUp: Duration('For how long a request may wait for it', '7d'),
+    webhook: Type.String({ minLength: 1, description: 'Which one: its name in webhooks' }),
+    giveUp: Duration('How long a request may wait for its decision; then it is denied', '7d'),
     profiles: Profiles('about which it is asked'),
   }, closed),
 ]);
 
 export const EligibilitySchema = Type.Array(EligibilityStep, {
-  description: 'The checks of a request, in order: key, names, profile, approval, name-ownership, known-key, or with settings as {step: quota, limit: 100, per: 1h}, {step: approval, approvals: 2, profiles: [server]}, {step: time-window, zone: Europe/Berlin, windows: [{days: [mon, fri], from: "08:00", to: "18:00"}]}, {step: webhook, webhook: cmdb}; docs/eligibility.md tells of each',
+  description: 'The checks of a request, in order: key, names, profile, approval, name-ownership, known-key, or with settings as {step: quota, limit: 100, per: 1h}, '
+    + '{step: approval, approvals: 2, profiles: [server]}, {step: time-window, zone: Europe/Berlin, windows: [{days: [mon, fri], from: "08:00", to: "18:00"}]}, '
+    + '{step: webhook, webhook: cmdb}; docs/eligibility.md tells of each',
   default: ['key', 'names', 'profile', 'approval'],
 });
 
 const Webhook = Type.Object({
-  url: formed<string>('httpsUrl', { description: 'Where it is asked', examples: ['https://cmdb.example.com/chancery'] }),
+  url: formed<string>('httpsUrl', { description: 'Address at which it is asked', examples: ['https://cmdb.example.com/chancery'] }),
   secret: Secret('Signs what it is asked (HMAC-SHA-256): 32 characters or more that both sides know'),
-  timeout: Duration('For one answer', '5s'),
+  timeout: Duration('How long one answer may take', '5s'),
   ca: optional(File('CAs of its certificate, PEM; those of the system where absent', '/etc/chancery/cmdb-ca.pem')),
   cert: optional(File('Our own certificate for it with its chain, PEM', '/etc/chancery/cmdb.pem')),
   key: optional(File('Its key, PEM', '/etc/chancery/cmdb.key')),
 }, closed);
 
 export const WebhooksSchema = Type.Unsafe<Record<string, Static<typeof Webhook>>>(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), Webhook, {
-  ...closed, description: 'Programs that are asked about requests, for the checks {step: webhook, webhook: <name>} of eligibility; CHANCERY_WEBHOOKS__<NAME>__SECRET_FILE names a file that holds a secret',
+  ...closed, description: 'Programs that are asked about requests, for the checks {step: webhook, webhook: <name>} of eligibility',
 }));
 
 export type WebhooksConfig = Static<typeof WebhooksSchema>;

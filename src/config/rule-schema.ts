@@ -23,7 +23,7 @@ export const RuleSchema = (what: string) => Type.Unsafe<WrittenRule>(Type.Object
       ...closed, description: `${what} with the patterns of which one must match; all that are named must. A * stands for characters other than /, ** for any`,
     }),
     profile: Type.String({ minLength: 1, description: 'Profile of the certificates' }),
-    names: Texts('Names that they may have: patterns, in which {{name}} stands for a value', { minItems: 1 }),
+    names: Texts('Names that they may have: patterns, in which {{name}} stands for the value of a claim or attribute', { minItems: 1 }),
     maxValidity: optional(Duration('Longest life of a certificate; the profile\'s where absent')),
   }, closed));
 

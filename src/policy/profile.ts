@@ -77,7 +77,8 @@ const DAY = 86_400;
 const { serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning } = OID;
 const EXTENDED_KEY_USAGES: Readonly<Record<string, string>> = { serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning };
 
-const COMMON = {
+/** What every profile says that says nothing else. */
+export const COMMON_PROFILE = {
   lifetime: 30 * DAY,
   maxLifetime: 397 * DAY,
   backdate: 60,
@@ -89,7 +90,7 @@ const COMMON = {
 } satisfies RawProfile;
 
 /** The profiles that are there without a line of configuration. */
-const BUILT_IN: Readonly<Record<string, RawProfile>> = {
+export const BUILT_IN_PROFILES: Readonly<Record<string, RawProfile>> = {
   server: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'] } },
   // For names that were shown to be controlled, one by one.
   acme: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'], wildcards: true } },
@@ -131,8 +132,8 @@ export class ProfileError extends Error {
 export function compileProfiles(configured: Readonly<Record<string, RawProfile>>): ReadonlyMap<string, Profile> {
   const faults: string[] = [];
   const profiles = new Map<string, Profile>();
-  for (const name of new Set([...Object.keys(BUILT_IN), ...Object.keys(configured)])) {
-    const profile = compileProfile(name, overlay(overlay(COMMON, Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined), configured[name]), faults);
+  for (const name of new Set([...Object.keys(BUILT_IN_PROFILES), ...Object.keys(configured)])) {
+    const profile = compileProfile(name, overlay(overlay(COMMON_PROFILE, Object.hasOwn(BUILT_IN_PROFILES, name) ? BUILT_IN_PROFILES[name] : undefined), configured[name]), faults);
     profiles.set(name, profile);
   }
   if (faults.length > 0) throw new ProfileError(faults);
