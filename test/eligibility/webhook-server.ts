@@ -35,8 +35,8 @@ export const json = (value: unknown): Answering => (_asked, response) => {
   response.writeHead(200, { 'content-type': 'application/json' }).end(typeof value === 'string' ? value : JSON.stringify(value));
 };
 
-/** A program of somebody else's: a real HTTPS server, with a certificate of a CA of its own, that asks for one of its callers. */
-export async function startWebhook(t: Test, { demand = false } = {}): Promise<WebhookServer> {
+/** Files of a CA, of a server's certificate by it, for this machine, and of a client's, each with its key. */
+export function webhookFiles(): (name: 'ca.pem' | `${'server' | 'client'}.${'pem' | 'key'}`) => string {
   const folder = temporaryFolder('webhook');
   const at = (name: string): string => join(folder, name);
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
@@ -44,6 +44,12 @@ export async function startWebhook(t: Test, { demand = false } = {}): Promise<We
   for (const [name, extra] of [['server', ['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost']], ['client', []]] as const) {
     openssl('req', '-x509', ...ec, '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`), '-subj', `/CN=${name}`, '-days', '2', '-CA', at('ca.pem'), '-CAkey', at('ca.key'), ...extra);
   }
+  return at;
+}
+
+/** A program of somebody else's: a real HTTPS server, with a certificate of a CA of its own, that asks for one of its callers. */
+export async function startWebhook(t: Test, { demand = false } = {}): Promise<WebhookServer> {
+  const at = webhookFiles();
   const asked: Asked[] = [];
   const server = createServer({ key: readFileSync(at('server.key')), cert: readFileSync(at('server.pem')), ca: readFileSync(at('ca.pem')), requestCert: true, rejectUnauthorized: demand }, (request, response) => {
     const parts: Buffer[] = [];
