@@ -36,6 +36,8 @@ export interface EnrollOptions {
   readonly force: boolean;
   /** Ask for the key that is there, in place of a new one. */
   readonly reuseKey: boolean;
+  /** Whether a command follows, which is then owed until `commandDone`. */
+  readonly commandFollows?: boolean;
 }
 
 /** A token for the key of a CSR, which the node gets when that is made. */
@@ -142,8 +144,10 @@ async function enrollParts(whole: EnrollOptions, parts: readonly Part[], { now, 
     { path: inFolder(filesBefore(layout, undefined).ca), content: root, mode: modes.certificate },
     ...(layout === 'bundle' ? bundleFiles(folder, whole.dockerHost ?? dockerHostBeside(url)) : []),
   ]);
-  const { validity } = whole;
-  for (const { issued, files, keyType } of placed) writeEnrolled(folder, { url: url.href, profile: issued.profile, names: whole.names, keyType, ...(validity === undefined ? {} : { validity }), ...files });
+  const { validity, commandFollows } = whole;
+  writeEnrolled(folder, placed.map(({ issued, files, keyType }) => ({
+    url: url.href, profile: issued.profile, names: whole.names, keyType, ...(validity === undefined ? {} : { validity }), ...files, ...(commandFollows === true ? { commandDue: true } : {}),
+  })));
   for (const { label } of all) dropPending(folder, label);
   return placed.map(({ issued, files }) => ({ ...issued, key: files.key.map(inFolder), certificate: files.certificate.map(inFolder), ca: inFolder(files.ca) }));
 }

@@ -40,10 +40,11 @@ export function readEnrolled(folder: string): readonly Enrolled[] {
   return state.certificates;
 }
 
-/** Writes an enrolment beside the others of the folder, in place of those that share a file with it. */
-export function writeEnrolled(folder: string, enrolled: Enrolled): void {
-  const others = readEnrolled(folder).filter(({ certificate }) => !certificate.some((file) => enrolled.certificate.includes(file)));
-  const state: StateFile = { version: 1, certificates: [...others, enrolled] };
+/** Writes enrolments beside the others of the folder, in place of those that share a file with them: all at once, so that a crash leaves none out. */
+export function writeEnrolled(folder: string, enrolled: readonly Enrolled[]): void {
+  if (enrolled.length === 0) return;
+  const others = readEnrolled(folder).filter(({ certificate }) => !certificate.some((file) => enrolled.some((one) => one.certificate.includes(file))));
+  const state: StateFile = { version: 1, certificates: [...others, ...enrolled] };
   replaceFiles([{ path: join(folder, NAME), content: `${JSON.stringify(state, undefined, 2)}\n`, mode: PUBLIC }]);
 }
 

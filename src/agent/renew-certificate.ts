@@ -7,6 +7,7 @@ import type { ChanceryClient, ClientOptions } from '../client/chancery-client.ts
 import { Failure } from '../client/failure.ts';
 import type { RequestReply } from '../client/replies.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
+import { equalBytes } from '../x509/der/writer.ts';
 import { X509Error } from '../x509/errors.ts';
 import { decodePem, encodePem } from '../x509/pem.ts';
 import { buildCertificationRequest, namesOf } from './csr.ts';
@@ -57,6 +58,29 @@ export function readPresent(folder: string, enrolled: Enrolled): Present {
 }
 
 /**
+ * The renewal that is under way for the certificate that is there. What was begun for another one is nothing to go on with: whoever put this
+ * one in its place, by another enrolment or by hand, would find it replaced by the answer of before.
+ */
+export function renewalUnderWay(folder: string, { label, serial, der }: Present): Pending | undefined {
+  const pending = readPending(folder, label);
+  if (pending === undefined || pending.question === questionFor(serial) || isAnswer(pending, der)) return pending;
+  dropPending(folder, label);
+  return undefined;
+}
+
+const questionFor = (serial: string): string => `renewal of ${serial}`;
+
+/** Whether the answer is in place already, at least in the first of its files. */
+function isAnswer({ answer }: Pending, der: Uint8Array): boolean {
+  try {
+    return answer?.certificate !== undefined && equalBytes(decodePem(answer.certificate, 'CERTIFICATE')[0] ?? new Uint8Array(), der);
+  } catch (error) {
+    if (error instanceof X509Error) return false;
+    throw error;
+  }
+}
+
+/**
  * Gets the next certificate and puts it in place. What was begun before is gone on with: same key, same CSR.
  *
  * Order of the files: the answer is kept in the journal, then key and certificate are written beside the old ones and flushed, then
@@ -77,19 +101,20 @@ export async function renewCertificate(options: RenewalOptions, enrolled: Enroll
     ...enrolled.key.map((file) => ({ path: join(folder, file), content: pending.key, mode: SECRET })),
     ...enrolled.certificate.map((file) => ({ path: join(folder, file), content: issued.pem, mode: PUBLIC })),
   ]);
-  if (options.commandFollows || enrolled.renewed !== true) writeEnrolled(folder, { ...enrolled, renewed: true, ...(options.commandFollows ? { commandDue: true } : {}) });
+  if (options.commandFollows || enrolled.renewed !== true) writeEnrolled(folder, [{ ...enrolled, renewed: true, ...(options.commandFollows ? { commandDue: true } : {}) }]);
   dropPending(folder, label);
   return issued;
 }
 
 /** The question under way with its key, or a new one. */
-async function goOnOrBegin({ folder, reuseKey }: RenewalOptions, enrolled: Enrolled, { label, der, serial }: Present): Promise<{ readonly pending: Pending; readonly privateKey: KeyObject }> {
-  const underWay = readPending(folder, label);
+async function goOnOrBegin({ folder, reuseKey }: RenewalOptions, enrolled: Enrolled, present: Present): Promise<{ readonly pending: Pending; readonly privateKey: KeyObject }> {
+  const { label, der, serial } = present;
+  const underWay = renewalUnderWay(folder, present);
   if (underWay !== undefined) return { pending: underWay, privateKey: keyPairFrom(underWay.key, pendingFile(folder, label)).privateKey };
   const pair = reuseKey ? readKeyPair(join(folder, enrolled.key[0] ?? 'key.pem')) : await generateKeyPair(enrolled.keyType);
   const key = exportKey(pair);
   const csr = encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, namesOf(der)));
-  const pending = keepPending(folder, label, { question: `renewal of ${serial}`, key, csr });
+  const pending = keepPending(folder, label, { question: questionFor(serial), key, csr });
   // Another process may have begun at the same moment: then its key is the one.
   return { pending, privateKey: pending.key === key ? pair.privateKey : keyPairFrom(pending.key, pendingFile(folder, label)).privateKey };
 }

@@ -3,8 +3,7 @@ import { Failure } from '../client/failure.ts';
 import { advisedAt } from './daemon/schedule.ts';
 import type { Surroundings } from './enroll.ts';
 import { type Enrolled, readEnrolled, writeEnrolled } from './enrolled.ts';
-import { readPending } from './pending.ts';
-import { type Present, type RenewalOptions, readPresent, renewCertificate } from './renew-certificate.ts';
+import { type Present, type RenewalOptions, readPresent, renewalUnderWay, renewCertificate } from './renew-certificate.ts';
 import { askAdvice } from './renewal-info.ts';
 
 export interface RenewOptions extends RenewalOptions {
@@ -44,21 +43,15 @@ const all: Which = () => true;
 /** Whether the command that follows a renewal is still owed: its renewal is done, and it has not ended well since. */
 export const commandOwed = (folder: string, which: Which = all): boolean => readEnrolled(folder).some((enrolled) => enrolled.commandDue === true && which(enrolled));
 
-/** Notes that it is owed. */
-export function owe(folder: string, which: Which = all): void {
-  for (const enrolled of readEnrolled(folder).filter(which)) writeEnrolled(folder, { ...enrolled, commandDue: true });
-}
-
 /** Notes that the command ended well. */
-export function commandDone(folder: string, which: Which = all): void {
-  for (const { commandDue, ...enrolled } of readEnrolled(folder)) if (commandDue === true && which(enrolled)) writeEnrolled(folder, enrolled);
-}
+export const commandDone = (folder: string, which: Which = all): void =>
+  writeEnrolled(folder, readEnrolled(folder).flatMap(({ commandDue, ...enrolled }) => (commandDue === true && which(enrolled) ? [enrolled] : [])));
 
 async function renewOne(options: RenewOptions, enrolled: Enrolled, surroundings: Surroundings): Promise<Renewal> {
   const { folder } = options;
   const present = readPresent(folder, enrolled);
   const about = { certificate: present.path, profile: enrolled.profile, names: enrolled.names };
-  const underWay = readPending(folder, present.label);
+  const underWay = renewalUnderWay(folder, present);
   if (!options.force && underWay === undefined) {
     const due = await dueAt(options, enrolled, present, surroundings);
     if (surroundings.now() < due) return { ...about, serial: present.serial, renewed: false, notAfter: present.notAfter, due };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { coveredBy, type Entry } from '../agent/daemon/entry.ts';
 import { enroll } from '../agent/enroll.ts';
 import { readEnrolled } from '../agent/enrolled.ts';
-import { commandDone, commandOwed, owe, renew } from '../agent/renew.ts';
+import { commandDone, commandOwed, renew } from '../agent/renew.ts';
 import { runCommand } from '../agent/run-command.ts';
 import type { Context } from './context.ts';
 import { AlreadyTold, toFailure } from './report-failure.ts';
@@ -18,8 +18,7 @@ export async function renewList(context: Context, entries: readonly Entry[], { e
     const covers = coveredBy(entry);
     if (enrolling !== undefined && !readEnrolled(folder).some(covers)) {
       const { tokenFile, ...options } = enrolling;
-      await enroll({ ...options, token: readFileSync(tokenFile, 'utf8').trim(), profile, folder, wait: 0, force: false, reuseKey: false }, surroundings);
-      if (exec !== undefined) owe(folder, covers);
+      await enroll({ ...options, token: readFileSync(tokenFile, 'utf8').trim(), profile, folder, wait: 0, force: false, reuseKey: false, commandFollows: exec !== undefined }, surroundings);
       tell('info', 'enrolled', `${folder}: enrolled`, { folder });
     }
     for (const { certificate, renewed, notAfter, due } of await renew({ folder, url, reuseKey, wait: 0, force: false, commandFollows: exec !== undefined, which: covers }, surroundings)) {

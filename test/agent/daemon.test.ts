@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -10,12 +10,15 @@ import { sleeper } from '../../src/agent/daemon/sleep.ts';
 import type { KeeperSurroundings } from '../../src/agent/daemon/surroundings.ts';
 import { textfileOf } from '../../src/agent/daemon/textfile.ts';
 import { enroll } from '../../src/agent/enroll.ts';
+import { type Enrolled, readEnrolled } from '../../src/agent/enrolled.ts';
 import { keepPending } from '../../src/agent/pending.ts';
+import { readPresent } from '../../src/agent/renew-certificate.ts';
 import { Failure } from '../../src/client/failure.ts';
 import { openClient } from '../../src/client/chancery-client.ts';
 import { encodePem } from '../../src/x509/pem.ts';
 import { type FakeService, startFakeService } from './fake-service.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { killedAt } from '../helpers/killed-at.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -128,7 +131,8 @@ t.test('what was begun before a restart is ended at once', async (t) => {
   const { at, start, folder, serial, events } = await kept(t);
   const before = serial();
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  keepPending(folder, 'cert', { question: 'renewal', key: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), csr: encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, sortNames(['node1.example.com']))) });
+  const [enrolled] = readEnrolled(folder);
+  keepPending(folder, 'cert', { question: `renewal of ${readPresent(folder, enrolled as Enrolled).serial}`, key: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), csr: encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, sortNames(['node1.example.com']))) });
   await at(start + HOUR);
   t.not(serial(), before);
   t.same(events(), ['renewed']);
@@ -191,6 +195,38 @@ t.test('what is not there is enrolled with the token of a file, and what has end
   now += 31 * DAY;
   await one.look();
   t.not(readFileSync(join(folder, 'cert.pem'), 'utf8'), first);
+});
+
+t.test('killed at any step of an enrolment for two certificates, it keeps both, and the command runs', { timeout: 120_000 }, async (t) => {
+  const service = await startFakeService();
+  t.teardown(() => service.close());
+  const usages: Readonly<Record<string, string>> = { server: 'serverAuth', client: 'clientAuth' };
+  service.behaviour.answer = (asked) => {
+    const profile = String(asked.body['profile']);
+    const usage = usages[profile];
+    if (usage === undefined) return { status: 400, body: { type: 'urn:chancery:error:profile-missing', title: 'The profile is missing', status: 400, errors: Object.keys(usages).map((detail) => ({ code: 'profile', detail, at: '/profile' })) } };
+    const reply = service.issue(asked, { usage });
+    return { ...reply, body: { ...reply.body, profile } };
+  };
+  const tokenFile = join(temporaryFolder('token'), 'token');
+  writeFileSync(tokenFile, service.token);
+  for (let [step, killed] = [1, true]; killed; step += 1) {
+    const folder = join(temporaryFolder('daemon'), 'new');
+    const ran: string[] = [];
+    const started = () => keeper({
+      folder, url: service.url, profile: undefined, exec: 'reload', reuseKey: false,
+      enrolling: { url: service.url, tokenFile, names: ['node1.example.com'], layout: 'docker', keyType: 'P-256', validity: undefined },
+    }, { now: Date.now, random: () => 0.5, tell: () => {}, connect: openClient, run: async (command) => void ran.push(command) });
+    killed = await killedAt(step, () => started().look());
+    const before = ran.length;
+    await started().look();
+    t.same(readEnrolled(folder).map(({ profile, commandDue }) => [profile, commandDue]), [['server', undefined], ['client', undefined]], `step ${step}: both are kept renewed`);
+    t.ok(killed ? ran.length > before || before > 0 : before === 1, `step ${step}: the command ran`);
+    for (const name of ['', 'server-']) {
+      t.ok(new X509Certificate(readFileSync(join(folder, `${name}cert.pem`))).checkPrivateKey(createPrivateKey(readFileSync(join(folder, `${name}key.pem`)))));
+    }
+    if (!killed) t.ok(step > 20, `${step - 1} steps`);
+  }
 });
 
 t.test('a folder without an enrolment, or with a damaged one, is told of and looked at again', async (t) => {

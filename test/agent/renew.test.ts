@@ -119,6 +119,27 @@ t.test('a renewal killed between key and certificate is ended without asking', (
   t.notOk(existsSync(file('chancery-cert.pending.json')));
 })());
 
+t.test('the answer to a renewal that was cut short does not take the place of what was enrolled since', (t) => withEnrolled(async ({ service, options, folder, read }) => {
+  service.behaviour.answer = (asked) => {
+    const { body } = service.issue(asked);
+    writeFileSync(join(folder, 'answer.json'), JSON.stringify(body));
+    return { status: 500, body: {} };
+  };
+  await t.rejects(renew({ ...options, force: true }, at(Date.now())));
+  const pending = JSON.parse(read('chancery-cert.pending.json')) as object;
+  // As it stands where the answer was kept, and the disk had no room for the files.
+  writeFileSync(join(folder, 'chancery-cert.pending.json'), JSON.stringify({ ...pending, answer: JSON.parse(read('answer.json')) as object }));
+  service.behaviour.answer = (asked) => service.issue(asked);
+  await enroll({
+    url: service.url, token: service.token, names: ['node2.example.com'], folder, layout: 'plain', keyType: 'P-256', validity: '30d', wait: 0, force: true, reuseKey: false,
+  }, at(Date.now()));
+  const [key, certificate] = [read('key.pem'), read('cert.pem')];
+  const [renewal] = await renew(options, at(Date.now()));
+  t.equal(renewal?.renewed, false);
+  t.same([read('key.pem'), read('cert.pem')], [key, certificate]);
+  t.notOk(existsSync(join(folder, 'chancery-cert.pending.json')), 'its key is gone, too');
+})());
+
 t.test('two renewals at once end with a key and a certificate that belong together', (t) => withEnrolled(async ({ service, options, folder, read }) => {
   await Promise.all([renew({ ...options, force: true }, at(Date.now())), renew({ ...options, force: true }, at(Date.now()))]);
   t.equal(service.asked[1]?.csr, service.asked[2]?.csr, 'both asked the same');

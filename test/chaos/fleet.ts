@@ -172,7 +172,7 @@ export async function startFleet({ nodes, validity, enrolledAt, outages, seed }:
     writeFileSync(join(folderOf(node), 'key.pem'), pair.privateKey.export({ format: 'pem', type: 'pkcs8' }));
     writeFileSync(join(folderOf(node), 'cert.pem'), [reply.certificate, ...(reply.chain ?? [])].join(''));
     writeFileSync(join(folderOf(node), 'ca.pem'), root);
-    writeEnrolled(folderOf(node), { url: 'https://ca.example.com', profile: 'node', names: [name], keyType: 'P-256', validity, key: ['key.pem'], certificate: ['cert.pem'], ca: 'ca.pem' });
+    writeEnrolled(folderOf(node), [{ url: 'https://ca.example.com', profile: 'node', names: [name], keyType: 'P-256', validity, key: ['key.pem'], certificate: ['cert.pem'], ca: 'ca.pem' }]);
     time.begins();
     const one = daemon({ now: time.now, random: seeded(seed * 100_003 + node), tell, connect, run: () => Promise.resolve(), sleepUntil: time.sleepUntil, looked: () => {} });
     one.keep([{ folder: folderOf(node), url: undefined, profile: undefined, exec: undefined, reuseKey: false, enrolling: undefined }]);

@@ -3,7 +3,7 @@ import { Failure } from '../../client/failure.ts';
 import { isoTime } from '../../iso-time.ts';
 import { enroll } from '../enroll.ts';
 import { type Enrolled, readEnrolled } from '../enrolled.ts';
-import { commandDone, commandOwed, owe } from '../renew.ts';
+import { commandDone, commandOwed } from '../renew.ts';
 import { type Attempts, attempts } from './attempts.ts';
 import { coveredBy, type Enrolling, type Entry } from './entry.ts';
 import { type KeptCertificate, keptCertificate, said, type Status } from './kept-certificate.ts';
@@ -32,11 +32,10 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
 
   const enrollNow = async ({ tokenFile, ...options }: Enrolling, force: boolean): Promise<void> => {
     const token = readFileSync(tokenFile, 'utf8').trim();
-    const enrolments = await enroll({ ...options, token, profile: entry.profile, folder, wait: 0, force, reuseKey: false }, { now, onProgress: () => {} });
+    const enrolments = await enroll({ ...options, token, profile: entry.profile, folder, wait: 0, force, reuseKey: false, commandFollows: exec !== undefined }, { now, onProgress: () => {} });
     for (const { certificate, serial, notAfter } of enrolments) {
       tell('info', 'enrolled', `${certificate.join(', ')} is there; it ends ${isoTime(notAfter)}`, { folder, serial, notAfter: isoTime(notAfter) });
     }
-    if (exec !== undefined) owe(folder, covers);
   };
 
   /** Tries something whose time has come. Returns when it is to be tried again, if it failed. */

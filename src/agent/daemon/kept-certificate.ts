@@ -1,8 +1,7 @@
 import type { Failure } from '../../client/failure.ts';
 import { isoTime } from '../../iso-time.ts';
 import type { Enrolled } from '../enrolled.ts';
-import { readPending } from '../pending.ts';
-import { type Present, readPresent, renewCertificate } from '../renew-certificate.ts';
+import { type Present, readPresent, renewalUnderWay, renewCertificate } from '../renew-certificate.ts';
 import { type Advice, askAdvice } from '../renewal-info.ts';
 import { attempts } from './attempts.ts';
 import type { Entry } from './entry.ts';
@@ -105,7 +104,7 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
         return advice === undefined ? planned : advisedAt(planned, advice, present.serial);
       };
       // What was begun is ended at once: an answer may lie there already.
-      const underWay = readPending(folder, present.label) !== undefined;
+      const underWay = renewalUnderWay(folder, present) !== undefined;
       if (!underWay && !spread && renewing.failures() === 0 && now() >= due()) {
         spread = true;
         renewing.waitUntil(Math.max(renewing.notBefore(), now() + spreadAfterSleep(now() - due(), present.notAfter - now(), random)));
@@ -124,7 +123,7 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
     },
     ended: (enrolled) => {
       const present = readPresent(folder, enrolled);
-      if (now() <= present.notAfter || readPending(folder, present.label)?.answer !== undefined) return false;
+      if (now() <= present.notAfter || renewalUnderWay(folder, present)?.answer !== undefined) return false;
       status = statusOf(enrolled, present, now());
       return true;
     },
