@@ -1,4 +1,4 @@
-// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 f9c2740416c2a05ac112ae990d36e7e82944e231b3f392a473603fd07f3185c4).
+// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 4e8c4c71fe63eccab791a49cf76b651e9fd39a71d0f63765ea538802b2d54761).
 
 export interface paths {
     readonly "/ca/{authority}.crt": {
@@ -3250,13 +3250,16 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The certificate */
+            /** @description The certificate; by `Accept` just the certificate: PEM with its chain, PEM, DER */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Certificate"];
+                    readonly "application/pem-certificate-chain": unknown;
+                    readonly "application/pkix-cert": unknown;
+                    readonly "application/x-pem-file": unknown;
                 };
             };
             /** @description A problem (RFC 9457) */
@@ -3938,16 +3941,19 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description The request */
+            /** @description The request; by `Accept` just the certificate: PEM with its chain, PEM, DER */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Request"];
+                    readonly "application/pem-certificate-chain": unknown;
+                    readonly "application/pkix-cert": unknown;
+                    readonly "application/x-pem-file": unknown;
                 };
             };
-            /** @description The request */
+            /** @description A step waits. `Location` is where to ask again, `Retry-After` when. No body where `Accept` leaves JSON out, so that none comes into a file for a certificate */
             readonly 202: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4160,16 +4166,19 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Outlook"];
                 };
             };
-            /** @description The request; with `Accept: application/pem-certificate-chain` just the chain */
+            /** @description The request; by `Accept` just the certificate: PEM with its chain, PEM, DER */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Request"];
+                    readonly "application/pem-certificate-chain": unknown;
+                    readonly "application/pkix-cert": unknown;
+                    readonly "application/x-pem-file": unknown;
                 };
             };
-            /** @description The request; with `Accept: application/pem-certificate-chain` just the chain */
+            /** @description A step waits. `Location` is where to ask again, `Retry-After` when. No body where `Accept` leaves JSON out, so that none comes into a file for a certificate */
             readonly 202: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4272,13 +4281,16 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The request; with `Accept: application/pem-certificate-chain` just the chain */
+            /** @description The request; by `Accept` just the certificate: PEM with its chain, PEM, DER */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Request"];
+                    readonly "application/pem-certificate-chain": unknown;
+                    readonly "application/pkix-cert": unknown;
+                    readonly "application/x-pem-file": unknown;
                 };
             };
             /** @description A problem (RFC 9457) */
@@ -4301,6 +4313,15 @@ export interface operations {
             };
             /** @description A problem (RFC 9457) */
             readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            readonly 406: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -4345,7 +4366,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description The request; with `Accept: application/pem-certificate-chain` just the chain */
+            /** @description The request */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4436,7 +4457,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description The request; with `Accept: application/pem-certificate-chain` just the chain */
+            /** @description The request */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -292,6 +292,29 @@ t.test('approval: a request waits, and an operator decides', async (t) => {
   t.equal((await chancery.call('GET', `/v1/requests/${asked.json.id}`, { bearer: stranger })).status, 404, 'somebody else\'s request is not told');
 });
 
+t.test('while a request waits, a file for its certificate stays empty: no JSON for who takes only the certificate', async (t) => {
+  const chancery = await startTestService(t, { settings: { CHANCERY_PROFILES__SERVER__APPROVAL: 'true' } });
+  const bearer = await chancery.token({ profile: 'server', names: ['*'] });
+  const body = readFileSync(makeCsr(chancery.folder, 'file', { san: 'DNS:file.example.com' }).csr);
+  const ask = (accept: string) => chancery.call('POST', '/v1/requests', { bearer, headers: { ...PKCS10, accept }, body });
+  const look = (at: string, accept: string) => chancery.call('GET', at, { bearer, headers: { accept } });
+  const asked = await ask('application/pem-certificate-chain');
+  t.match(asked, { status: 202, text: '', headers: { 'content-length': '0', location: /^\/v1\/requests\/[0-9a-f]+$/, 'retry-after': /^\d+$/ } });
+  t.equal(asked.headers['content-type'], undefined);
+  const location = String(asked.headers['location']);
+  for (const accept of ['application/pem-certificate-chain, application/json;q=0.1', 'application/x-pem-file, */*', '*/*']) t.equal((await ask(accept)).json.state, 'pending', accept);
+
+  const early = await look(location, 'application/pem-certificate-chain');
+  t.equal(early.status, 406, 'curl -f fails until it is there');
+  t.match(early.json, { type: 'urn:chancery:error:not-acceptable', detail: 'The request is pending: there is no certificate to send as application/pem-certificate-chain; expected Accept: application/json.' });
+  t.match(early.headers['retry-after'], /^\d+$/);
+  t.equal((await look(location, 'application/pem-certificate-chain, application/json;q=0.1')).json.state, 'pending');
+
+  t.equal((await chancery.call('POST', `${location}/approve`, { certificate: chancery.operator })).status, 200);
+  t.match(await look(location, 'application/pem-certificate-chain'), { status: 200, text: /^-----BEGIN CERTIFICATE-----/ });
+  t.match(await ask('application/pem-certificate-chain'), { status: 201, text: /^-----BEGIN CERTIFICATE-----/ }, 'the same call, sent again, has it too');
+});
+
 t.test('dryRun runs every check, signs nothing and stores nothing', async (t) => {
   const chancery = await startTestService(t);
   const token = await chancery.token({ profile: 'server', names: ['*.example.com'] });

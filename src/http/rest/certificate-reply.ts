@@ -14,6 +14,21 @@ export function certificateType(request: FastifyRequest): CertificateType {
   return type;
 }
 
+/** The OpenAPI of a reply that is `schema` in JSON, and the certificate alone in the other types. */
+export const certificateReply = (description: string, schema: string): object => ({
+  description: `${description}; by \`Accept\` just the certificate: PEM with its chain, PEM, DER`,
+  content: { 'application/json': { schema: { $ref: schema } }, ...Object.fromEntries(CERTIFICATE_TYPES.slice(1).map((type) => [type, { schema: {} }])) },
+});
+
+/** That of 202: there is no certificate yet. */
+export const waitingReply = (schema: string): object => ({
+  description: 'A step waits. `Location` is where to ask again, `Retry-After` when. No body where `Accept` leaves JSON out, so that none comes into a file for a certificate',
+  content: { 'application/json': { schema: { $ref: schema } } },
+});
+
+/** Whether JSON may be sent where there is no certificate to send. */
+export const takesJson = (request: FastifyRequest): boolean => negotiate(request.headers.accept, ['application/json']) !== undefined;
+
 /** Sends the certificate itself in the type asked for: PEM with its chain, PEM alone, or DER. */
 export function sendCertificate(reply: FastifyReply, type: Exclude<CertificateType, 'application/json'>, certificate: Uint8Array, chain: readonly string[]): FastifyReply {
   reply.header('content-type', type);

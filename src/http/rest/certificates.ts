@@ -10,7 +10,7 @@ import { encodePem } from '../../x509/pem.ts';
 import { ASKABLE_REASONS, type RevocationReason } from '../../x509/revocation-reason.ts';
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
-import { certificateType, sendCertificate } from './certificate-reply.ts';
+import { certificateReply, certificateType, sendCertificate } from './certificate-reply.ts';
 import { csrBytes } from './csr-body.ts';
 import { type ChainOf, millisecondsToIso, secondsToIso } from './request-view.ts';
 import { bearer, bodyMayBeAbsent, closed, nobody, oneOf, pageOf, pageQuery, PageView, problems, Requester, SerialParameter, Time } from './schemas.ts';
@@ -72,7 +72,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   });
 
   app.get('/v1/certificates/:serial', {
-    schema: { operationId: 'getCertificate', summary: 'A certificate', description: 'JSON, or PEM or DER by `Accept`', tags: ['certificates'], security: nobody, params: SerialParameter, response: { 200: reply, ...problems(404, 406) } },
+    schema: { operationId: 'getCertificate', summary: 'A certificate', description: 'JSON, or PEM or DER by `Accept`', tags: ['certificates'], security: nobody, params: SerialParameter, response: { 200: certificateReply('The certificate', 'Certificate#'), ...problems(404, 406) } },
   }, async (request, answer) => {
     const type = certificateType(request);
     const record = await recordOf(store, (request.params as { serial: string }).serial);

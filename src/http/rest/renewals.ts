@@ -3,7 +3,7 @@ import type { IssuanceContext } from '../../issuance/context.ts';
 import { renew } from '../../issuance/renew.ts';
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
-import { certificateType } from './certificate-reply.ts';
+import { certificateReply, certificateType, waitingReply } from './certificate-reply.ts';
 import { acceptCsrBodies, CSR_TYPES, csrBytes, validitySeconds } from './csr-body.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { CsrBody, RenewalBody, RenewalQuery } from './request-schemas.ts';
@@ -20,13 +20,12 @@ export interface RenewalRoutes {
 /** `/v1/renewals`: the holder of a certificate gets the next one for the same names. */
 export function renewalRoutes(app: App, { issuance, authentication, chainOf }: RenewalRoutes): void {
   acceptCsrBodies(app);
-  const requestReply = { description: 'The request', content: { 'application/json': { schema: Type.Ref('Request#') } } };
   app.post('/v1/renewals', {
     schema: {
       operationId: 'renewCertificate', summary: 'Renew the certificate presented', description: 'Needs the client certificate that is to be renewed; a CSR without names gets the same ones', tags: ['requests'],
       security: clientCertificateOnly, querystring: RenewalQuery,
       body: { content: { 'application/json': { schema: RenewalBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
-      response: { 201: requestReply, 202: requestReply, ...problems(400, 401, 403, 406, 413, 415, 422) },
+      response: { 201: certificateReply('The request', 'Request#'), 202: waitingReply('Request#'), ...problems(400, 401, 403, 406, 413, 415, 422) },
     },
   }, async (request, reply) => {
     return authentication.renewing(request, async ({ identity, record: renewed }, kept) => {

@@ -10,7 +10,7 @@ import { normaliseSerial } from '../../issuance/serial.ts';
 import type { RequestFilter, RequestStore } from '../../store/store.ts';
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
-import { certificateType, sendCertificate } from './certificate-reply.ts';
+import { certificateReply, certificateType, sendCertificate, takesJson, waitingReply } from './certificate-reply.ts';
 import { acceptCsrBodies, CSR_TYPES, csrBytes, validitySeconds } from './csr-body.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { CsrBody, DecisionBody, ListQuery, RequestBody, RequestQuery } from './request-schemas.ts';
@@ -33,7 +33,8 @@ const RETRY_AFTER_PENDING = 5;
 export function requestRoutes(app: App, { issuance, store, authentication, chainOf, longestWait }: RequestRoutes): void {
   acceptCsrBodies(app);
   const { identify, issuing, operator } = authentication;
-  const requestReply = { description: 'The request; with `Accept: application/pem-certificate-chain` just the chain', content: { 'application/json': { schema: { $ref: 'Request#' } } } };
+  const requestReply = certificateReply('The request', 'Request#');
+  const decided = { description: 'The request', content: { 'application/json': { schema: { $ref: 'Request#' } } } };
 
   app.post('/v1/requests', {
     schema: {
@@ -41,7 +42,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
       body: { content: { 'application/json': { schema: RequestBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
       response: {
         200: { description: 'Dry run: what would become of it', content: { 'application/json': { schema: { $ref: 'Outlook#' } } } },
-        201: requestReply, 202: requestReply, ...problems(400, 401, 403, 406, 413, 415, 422),
+        201: requestReply, 202: waitingReply('Request#'), ...problems(400, 401, 403, 406, 413, 415, 422),
       },
     },
   }, async (request, reply) => {
@@ -61,7 +62,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   app.get('/v1/requests/:id', {
     schema: {
       operationId: 'getRequest', summary: 'A request with its steps', description: '`Prefer: wait=30` holds the answer until the state changes', tags: ['requests'], security: bearer,
-      params: IdParameter, response: { 200: requestReply, ...problems(401, 403, 404) },
+      params: IdParameter, response: { 200: requestReply, ...problems(401, 403, 404, 406) },
     },
   }, async (request, reply) => {
     const identity = await identify(request);
@@ -76,6 +77,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
     if (record.state === 'pending' || record.state === 'approved') reply.header('retry-after', String(RETRY_AFTER_PENDING));
     reply.header('cache-control', 'no-store');
     if (type !== 'application/json' && record.certificate !== undefined) return sendCertificate(reply, type, record.certificate, chainOf(record.authority));
+    if (!takesJson(request)) throw new Refused('not-acceptable', `The request is ${record.state}: there is no certificate to send as ${type}; expected Accept: application/json.`);
     return reply.send(requestView(record, chainOf));
   });
 
@@ -91,7 +93,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   for (const [verb, decide, summary] of [['approve', approve, 'Let a waiting request go on'], ['deny', deny, 'Refuse a waiting request, for good']] as const) {
     app.post(`/v1/requests/:id/${verb}`, {
       preValidation: bodyMayBeAbsent,
-      schema: { operationId: `${verb}Request`, summary, tags: ['requests'], security: bearer, params: IdParameter, body: DecisionBody, response: { 200: requestReply, ...problems(400, 401, 403, 404, 409) } },
+      schema: { operationId: `${verb}Request`, summary, tags: ['requests'], security: bearer, params: IdParameter, body: DecisionBody, response: { 200: decided, ...problems(400, 401, 403, 404, 409) } },
     }, async (request) => {
       const identity = await operator(request, 'approve');
       const { reason } = request.body as { reason?: string };
@@ -120,7 +122,11 @@ export function sendRequest(reply: FastifyReply, record: RequestRecord, type: Re
   // The first request of a retry, which an operator has refused since.
   if (record.state === 'denied' || record.state === 'failed') throw refusal(record);
   reply.header('location', `/v1/requests/${record.id}`).header('cache-control', 'no-store');
-  if (record.certificate === undefined) return reply.code(202).header('retry-after', String(RETRY_AFTER_PENDING)).send(requestView(record, chainOf));
+  if (record.certificate === undefined) {
+    reply.code(202).header('retry-after', String(RETRY_AFTER_PENDING));
+    // To curl this is success: what it writes to a certificate's file is nothing, not JSON.
+    return takesJson(reply.request) ? reply.send(requestView(record, chainOf)) : reply.send();
+  }
   reply.code(201);
   return type === 'application/json' ? reply.send(requestView(record, chainOf)) : sendCertificate(reply, type, record.certificate, chainOf(record.authority));
 }
