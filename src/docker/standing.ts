@@ -106,11 +106,11 @@ export function standing({ stale, mostSilence, now }: StandingOptions): Standing
       });
       peers.clear();
     },
-    crl: ({ authority: name, issuer, thisUpdate, nextUpdate, serials }) => {
+    crl: ({ issuer, thisUpdate, nextUpdate, serials }) => {
       const authority = authorities.find(({ certificate }) => equalBytes(certificate.der, issuer));
       if (authority === undefined) return;
       authority.crl = { thisUpdate, nextUpdate, serials: revokedSerials(serials) };
-      told.settle(name, thisUpdate);
+      told.settle(authorities.map(({ name, crl }) => ({ authority: name, thisUpdate: crl?.thisUpdate })));
     },
     revocation: told.learn,
     looked: ({ good, at }) => { if (good) confirmed = at; },

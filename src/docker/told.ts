@@ -1,10 +1,19 @@
 import type { StandingChange } from '../agent/crl/hear-events.ts';
 
+/** Since when an authority's CRL that counts is, seconds since the epoch; undefined where there is none. */
+export interface StandingCrl {
+  readonly authority: string;
+  readonly thisUpdate: number | undefined;
+}
+
 /** Revocations that events told of, and that no CRL is known to list. */
 export interface Told {
   readonly learn: (change: StandingChange) => void;
-  /** Forgets what a CRL of the authority from that time, seconds since the epoch, says itself. */
-  readonly settle: (authority: string, thisUpdate: number) => void;
+  /**
+   * Forgets what the CRLs say themselves. All authorities that are known are given: an event has a name, and where two have the same one (another
+   * service's, or a former key's) only their CRLs together say what it told.
+   */
+  readonly settle: (standing: readonly StandingCrl[]) => void;
   /** @param serial lower-case hex */
   readonly has: (authority: string, serial: string) => boolean;
   /** The oldest first. */
@@ -27,8 +36,10 @@ export function toldRevocations(): Told {
       if (told.size >= MOST) told.delete(told.keys().next().value ?? '');
       told.set(key, change);
     },
-    settle: (authority, thisUpdate) => {
-      for (const [key, change] of told) if (change.authority === authority && change.at + SKEW <= thisUpdate) told.delete(key);
+    settle: (standing) => {
+      const since = new Map<string, number>();
+      for (const { authority, thisUpdate = -Infinity } of standing) since.set(authority, Math.min(thisUpdate, since.get(authority) ?? Infinity));
+      for (const [key, { authority, at }] of told) if (at + SKEW <= (since.get(authority) ?? -Infinity)) told.delete(key);
     },
     has: (authority, serial) => told.has(keyOf(authority, serial)),
     changes: () => [...told.values()],

@@ -1,7 +1,10 @@
+import fs, { readdirSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { News, WatchSettings } from '../../src/docker/crl/news.ts';
 import { type CrlThread, startCrlThread } from '../../src/docker/crl/start-thread.ts';
+import { watchCrls } from '../../src/docker/crl/watch-crls.ts';
 import { parseCertificate } from '../../src/x509/certificate.ts';
 import { signCrl } from '../agent/sign-crl.ts';
 import { makeTestAuthorities } from '../helpers/authority.ts';
@@ -42,4 +45,38 @@ t.test('a thread that dies is followed by another, and can be stopped also betwe
   const count = told.length;
   await new Promise((resolve) => setTimeout(resolve, 1500));
   t.equal(told.length, count, 'none comes after it was stopped');
+});
+
+t.test('a disk that takes nothing more keeps no CRL from counting, and no authority', async (t) => {
+  const { data, authorities } = await makeTestAuthorities(t);
+  const web = await crlServer(t);
+  const sources = (['root', 'issuing'] as const).map((authority) => {
+    const path = `/${authority}.crl`;
+    web.bodies.set(path, signCrl(data, authorities[authority], { number: 1 }));
+    return { authority, address: `${web.url}${path}`, issuer: Uint8Array.from(authorities[authority].certificate.der) };
+  });
+  const state = join(temporaryFolder('thread'), 'state');
+  const news: News[] = [];
+  const told: string[] = [];
+  const stop = new AbortController();
+  const full = (): never => {
+    throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC', path: state });
+  };
+  const before = fs.renameSync;
+  fs.renameSync = full;
+  syncBuiltinESMExports();
+  t.teardown(() => {
+    fs.renameSync = before;
+    syncBuiltinESMExports();
+  });
+  await watchCrls({ service: undefined, roots: undefined, authorities: [], sources, state, poll: 60_000, events: false }, {
+    now: Date.now, random: () => 0.5, tell: (level, event) => void told.push(`${level} ${event}`),
+    learn: (one) => {
+      news.push(one);
+      if (one.kind === 'looked') stop.abort();
+    },
+  }, stop.signal);
+  t.same(news.map((one) => (one.kind === 'crl' ? one.authority : one.kind)), ['authorities', 'root', 'issuing', 'looked']);
+  t.same(told, ['error state', 'error failed']);
+  t.same(readdirSync(state), [], 'nothing half is left');
 });

@@ -112,6 +112,19 @@ t.test('a revocation that was told counts at once, until a CRL that lists it, an
   t.equal(s.certificates.judge(s.client), 'good', 'a later one says all');
 });
 
+t.test('a CRL of another authority of the same name takes nothing back', async (t) => {
+  const s = await scene(t);
+  s.crl('root');
+  s.crl('issuing');
+  const former = issuerOf((await makeTestAuthorities(t)).data, 'issuing');
+  s.learn({ kind: 'authorities', items: [{ authority: 'root', issuer: s.issuers.root }, { authority: 'issuing', issuer: s.issuers.issuing }, { authority: 'issuing', issuer: former }] });
+  s.learn({ kind: 'revocation', authority: 'issuing', serial: SERIAL, status: 'revoked', at: NOW });
+  s.learn({ kind: 'crl', authority: 'issuing', issuer: former, thisUpdate: NOW + 60, nextUpdate: NOW + 3600, serials: indexSerials(new Uint8Array(0), 0) });
+  t.equal(s.certificates.judge(s.client), 'revoked');
+  s.crl('issuing', [], { thisUpdate: NOW + 60 });
+  t.equal(s.certificates.judge(s.client), 'good');
+});
+
 t.test('certificates of nobody who is known, and those that only say that they are of ours', async (t) => {
   const s = await scene(t);
   s.crl('root');

@@ -35,16 +35,28 @@ t.test('what is added is kept at the end of the turn, until a CRL from later say
   await turn();
   t.same(kept(), ['0a', '0b', '0b']);
   t.equal(statSync(path).mode & 0o777, 0o600);
-  file.settle('issuing', 104);
+  file.settle([{ authority: 'issuing', thisUpdate: 104 }]);
   t.same(kept(), ['0a', '0b', '0b'], 'clocks may differ by some seconds');
-  file.settle('issuing', 105);
+  file.settle([{ authority: 'issuing', thisUpdate: 105 }]);
   t.same(kept(), ['0b', '0b']);
   t.equal(lines(path), 2, 'the file does not only grow');
-  file.settle('issuing', 1000);
-  file.settle('other', 1000);
+  file.settle([{ authority: 'issuing', thisUpdate: 1000 }]);
+  file.settle([{ authority: 'other', thisUpdate: 1000 }]);
   t.same(kept(), []);
   t.equal(lines(path), 0);
   t.same(said, []);
+});
+
+t.test('where two authorities have one name, both of their CRLs must be from later', async (t) => {
+  const { open, kept } = scene();
+  const file = open();
+  file.add(change('0a', 100));
+  file.flush();
+  file.settle([{ authority: 'issuing', thisUpdate: 1000 }, { authority: 'issuing', thisUpdate: undefined }]);
+  file.settle([{ authority: 'issuing', thisUpdate: 104 }, { authority: 'issuing', thisUpdate: 1000 }]);
+  t.same(kept(), ['0a'], 'another one says nothing of it');
+  file.settle([{ authority: 'issuing', thisUpdate: 105 }, { authority: 'issuing', thisUpdate: 1000 }]);
+  t.same(kept(), []);
 });
 
 t.test('a release takes back what was told, also after a start', async (t) => {

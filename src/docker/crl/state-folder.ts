@@ -74,12 +74,12 @@ export function stateFolder(folder: string): StateFolder {
         stamp: () => '',
         mend: () => false,
         write: (crls) => {
-          for (const owned of crls) {
-            const file = fileOf(owned.issuer.der);
-            if (written.get(file) === owned.crl.number) continue;
-            learned(owned);
-            writeDurably(file, owned.crl.der, SECRET);
-            written.set(file, owned.crl.number);
+          const fresh = crls.filter(({ issuer, crl }) => written.get(fileOf(issuer.der)) !== crl.number);
+          // What they say counts also where the disk is full.
+          for (const owned of fresh) learned(owned);
+          for (const { issuer, crl } of fresh) {
+            writeDurably(fileOf(issuer.der), crl.der, SECRET);
+            written.set(fileOf(issuer.der), crl.number);
           }
         },
       };

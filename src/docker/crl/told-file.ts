@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } f
 import { type StandingChange, isStandingChange } from '../../agent/crl/hear-events.ts';
 import type { Tell } from '../../agent/tell.ts';
 import { SECRET, writeDurably } from '../../authority/durable-file.ts';
-import { toldRevocations } from '../told.ts';
+import { type StandingCrl, toldRevocations } from '../told.ts';
 
 /** Keeps what events told until a CRL says it: a plugin that starts anew, and can ask nobody, still refuses those it refused before. */
 export interface ToldFile {
@@ -10,8 +10,8 @@ export interface ToldFile {
   readonly kept: () => readonly StandingChange[];
   /** Keeps one more; all of one turn become durable together, at its end. */
   readonly add: (change: StandingChange) => void;
-  /** A CRL of the authority from that time, seconds since the epoch, is durable. */
-  readonly settle: (authority: string, thisUpdate: number) => void;
+  /** These CRLs are durable (`Told.settle`). */
+  readonly settle: (standing: readonly StandingCrl[]) => void;
   /** Writes what was added, now. */
   readonly flush: () => void;
 }
@@ -67,8 +67,8 @@ export function toldFile(path: string, tell: Tell): ToldFile {
       told.learn(change);
       if (added.push(change) === 1) setImmediate(flush);
     },
-    settle: (authority, thisUpdate) => {
-      told.settle(authority, thisUpdate);
+    settle: (standing) => {
+      told.settle(standing);
       if (lines === told.changes().length) return;
       added = [];
       attempt(rewrite);

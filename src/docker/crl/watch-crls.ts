@@ -42,8 +42,11 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
     const { entries, summary } = parseCrl(der);
     learn({ kind: 'crl', authority, issuer: Uint8Array.from(issuer.der), thisUpdate, nextUpdate, serials: indexSerials(entries, summary.count) });
   };
-  const learnAuthorities = (sources: readonly CrlSource[]): void =>
+  let authorities: readonly CrlSource[] = [];
+  const learnAuthorities = (sources: readonly CrlSource[]): void => {
+    authorities = sources;
     learn({ kind: 'authorities', items: sources.map(({ authority, issuer }) => ({ authority, issuer: Uint8Array.from(issuer.der) })) });
+  };
 
   // 1. What was kept counts before anybody is asked.
   const before = keptBefore(state, agent, tell);
@@ -64,7 +67,7 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
   const target = state.target(learnCrl, known);
   const write = (crls: readonly OwnedCrl[]): void => {
     target.write(crls);
-    for (const { authority, crl: { thisUpdate } } of crls) told.settle(authority, thisUpdate);
+    told.settle(authorities.map(({ authority, issuer }) => ({ authority, thisUpdate: crls.find((one) => equalBytes(one.issuer.der, issuer.der))?.crl.thisUpdate })));
   };
   const watch = crlWatch({ find, target: { ...target, write }, command: undefined, poll: settings.poll, partial: true, looked }, { now, random, tell });
   const news = alarm();
@@ -115,6 +118,7 @@ interface KeptSourcesOptions {
  */
 function keptSources({ find, state, before, learned, now, tell }: KeptSourcesOptions): FindSources {
   let kept = before;
+  let written = true;
   return async () => {
     let found: readonly CrlSource[];
     try {
@@ -127,11 +131,18 @@ function keptSources({ find, state, before, learned, now, tell }: KeptSourcesOpt
     const seconds = now() / 1000;
     const former = kept.filter(({ issuer }) => issuer.notAfter >= seconds && !found.some((one) => equalBytes(one.issuer.der, issuer.der)));
     const next = [...found, ...former];
-    if (next.length !== kept.length || !next.every(({ issuer }, index) => equalBytes(issuer.der, kept[index]?.issuer.der ?? new Uint8Array(0)))) {
-      state.keepSources(next);
-      learned(next);
-    }
+    const same = next.length === kept.length && next.every(({ authority, issuer }, index) => authority === kept[index]?.authority && equalBytes(issuer.der, kept[index].issuer.der));
+    if (!same) learned(next);
     kept = next;
+    if (same && written) return next;
+    try {
+      state.keepSources(next);
+      written = true;
+    } catch (error) {
+      // What is known counts all the same; the list is written with the next look that finds room for it.
+      written = false;
+      tell('error', 'state', `the list of authorities cannot be kept: ${(error as Error).message}`);
+    }
     return next;
   };
 }
