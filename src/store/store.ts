@@ -274,8 +274,14 @@ export interface Lease {
   readonly fence: number;
 }
 
+/**
+ * Milliseconds that clocks may be apart: a lease that stands for longer than that beyond its own time was taken by a clock that has been set back
+ * since, perhaps by a process that died with it. It counts as ended, or nobody could take it until time has caught up.
+ */
+export const CLOCKS_APART = 60_000;
+
 export interface LeaseStore {
-  /** The lease if it is free, ended, or already the holder's (then prolonged); undefined while another holds it. */
+  /** The lease if it is free, ended, or already the holder's (then prolonged); undefined while another holds it. `now` and `ttl` in milliseconds. */
   acquire(name: string, holder: string, now: number, ttl: number): Promise<Lease | undefined>;
   release(name: string, holder: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { LeaseStore } from '../store.ts';
+import { CLOCKS_APART, type LeaseStore } from '../store.ts';
 import type { Batches } from './batch.ts';
 import { name } from '../name.ts';
 
@@ -19,7 +19,7 @@ export function leaseStore(batches: Batches): LeaseStore {
       const key = name(lease);
       const bytes = transaction.tables.leases.getBinary(key);
       const held = bytes === undefined ? FREE : JSON.parse(bytes.toString()) as Held;
-      const stands = held.holder !== null && held.until > now;
+      const stands = held.holder !== null && held.until > now && held.until <= now + ttl + CLOCKS_APART;
       if (stands && held.holder !== holder) return undefined;
       // One that has ended is taken anew also by its last holder: in between it was nobody's.
       const fence = stands ? held.fence : held.fence + 1;

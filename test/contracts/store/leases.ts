@@ -31,6 +31,16 @@ export const leasesContract: Part = (t, open) => {
     t.strictSame(await leases.acquire('publish', 'a', NOW + 1000, 1000), { name: 'publish', fence: 2 });
   });
 
+  t.test('a lease from a clock that was set back since holds up nobody; one from a clock that is a little ahead does', async (t) => {
+    const { store: { leases } } = await open(t);
+    await leases.acquire('publish', 'a', NOW + 3_600_000, 1000);
+    t.strictSame(await leases.acquire('publish', 'b', NOW, 1000), { name: 'publish', fence: 2 });
+    t.equal(await leases.acquire('publish', 'c', NOW, 1000), undefined, 'and then it is held as any other');
+    await leases.acquire('sweep', 'a', NOW + 60_000, 1000);
+    t.equal(await leases.acquire('sweep', 'b', NOW, 1000), undefined);
+    t.strictSame(await leases.acquire('sweep', 'b', NOW - 1, 1000), { name: 'sweep', fence: 2 });
+  });
+
   t.test('leases do not touch each other, whatever they and their holders are called', async (t) => {
     const { store: { leases } } = await open(t);
     for (const name of HOSTILE_NAMES) {

@@ -1,3 +1,5 @@
+import { CLOCKS_APART } from '../../store.ts';
+
 /**
  * A lease: end (milliseconds, 6 octets), fence (6), name of the holder (32, zeros where nobody has it). It stays when it is released, for
  * its fence must rise.
@@ -10,7 +12,8 @@ local NOBODY = string.rep('\\0', 32)
 
 function operations.acquire(o)
   local held = call('HGET', K.leases, o[2]) or pack('>I6I6', 0, 0) .. NOBODY
-  local stands = sub(held, 13) ~= NOBODY and u48(held, 1) > o[4]
+  local ends = u48(held, 1)
+  local stands = sub(held, 13) ~= NOBODY and ends > o[4] and ends <= o[4] + o[5] + ${CLOCKS_APART}
   if stands and sub(held, 13) ~= o[3] then return 0 end
   -- One that has ended is taken anew also by its last holder: in between it was nobody's.
   local fence = u48(held, 7)
