@@ -32,6 +32,27 @@ export async function standingOperator({ config, store, clock }: Core): Promise<
   }
 }
 
+/**
+ * Why nobody is an operator by `<data>/operator/cert.pem`, where the store does not hold it: it was made on another store, or a backup is
+ * older than it is. Undefined where it is held, has ended, or is no certificate.
+ */
+export async function unknownOperator({ config, store, clock }: Pick<Core, 'config' | 'store' | 'clock'>): Promise<string | undefined> {
+  const path = pathIn(config.data);
+  const certificate = readCertificate(path);
+  if (certificate === undefined || Date.parse(certificate.validTo) < clock()) return undefined;
+  const held = (await store.certificates.get(certificate.serialNumber.toLowerCase()))?.certificate;
+  if (held !== undefined && Buffer.compare(held, certificate.raw) === 0) return undefined;
+  return `${path} is not in this store, so nobody is an operator by it; \`chancery init --operator\` makes another one. Where it was made on another store, \`chancery restore --from\` brings all of that here`;
+}
+
+function readCertificate(path: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(readFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws AuthorityError where the operator's certificate is good: it is never overwritten */
 export async function refuseStandingOperator(core: Core): Promise<void> {
   const path = await standingOperator(core);

@@ -30,6 +30,7 @@ import { createMetrics } from './metrics.ts';
 import { type CrlService, crlService, scheduleOf } from './crl-service.ts';
 import { ocspResponders } from './ocsp-responders.ts';
 import { openUsableStore } from './open-store.ts';
+import { unknownOperator } from './operator-certificate.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileProfiles } from './policy/profile.ts';
 import { authorityStanding } from './revocation/authority-standing.ts';
@@ -201,6 +202,8 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     await store.audit.append([{ time: clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }])
       // A disk that takes no writes must not keep the CRLs from being served.
       .catch(failed('the start could not be written into the audit log'));
+    const unknown = await unknownOperator(core).catch(failed('it could not be looked whether the operator\'s certificate is in the store'));
+    if (typeof unknown === 'string') log.warn(unknown);
     notListening = () => (config.listen.https !== 'off' && https.listening() === undefined ? 'https does not listen: there is no certificate for it' : undefined);
     return {
       addresses: { https: https.listening()?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') },

@@ -16,6 +16,7 @@ interface Served {
   readonly process: ChildProcess;
   readonly addresses: Record<string, string>;
   readonly printed: () => string;
+  readonly logged: () => string;
   readonly milliseconds: number;
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
 }
@@ -43,7 +44,7 @@ function serve(t: Test, folder: string, args: readonly string[] = [], settings: 
       if (line === undefined) return;
       const addresses = Object.fromEntries(line.split(' ').map((pair) => pair.split(/=(.*)/).slice(0, 2) as [string, string]));
       resolve({
-        process: child, addresses, printed: () => printed, milliseconds: performance.now() - started,
+        process: child, addresses, printed: () => printed, logged: () => told, milliseconds: performance.now() - started,
         stop: (signal = 'SIGTERM') => {
           child.kill(signal);
           return ended;
@@ -66,7 +67,7 @@ function paste(line: string, folder: string): Promise<{ readonly status: number 
 const printedLine = (served: Served, part: string): string => served.printed().split('\n').find((line) => line.includes(part))?.trim() ?? `no line with ${part}`;
 
 const until = async (holds: () => boolean): Promise<void> => {
-  for (let look = 0; look < 200 && !holds(); look += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let look = 0; look < 1000 && !holds(); look += 1) await new Promise((resolve) => setTimeout(resolve, 20));
 };
 
 t.test('the first start makes an authority, and the printed lines work as printed', async (t) => {
@@ -90,6 +91,23 @@ t.test('the first start makes an authority, and the printed lines work as printe
   t.equal((await paste(`${printedLine(first, 'curl --cacert').replace(/'https:[^']*'/, `'${second.addresses['https']}/v1/requests?profile=server'`)} -sS -f -o again.pem`, folder)).status, 0);
   t.equal(readFileSync(join(folder, 'again.pem'), 'utf8'), readFileSync(join(folder, 'curl.pem'), 'utf8'), 'and the token, its use and the certificate');
   t.equal(await second.stop('SIGINT'), 0);
+});
+
+t.test('an operator\'s certificate that was made on another store is told, with what to do', async (t) => {
+  const folder = folderOf(t);
+  const first = await serve(t, folder);
+  t.notMatch(first.logged(), 'nobody is an operator by it');
+  await first.stop();
+  const elsewhere = { CHANCERY_STORE__URL: `embedded:${join(folder, 'elsewhere')}` };
+  const second = await serve(t, folder, [], elsewhere);
+  await until(() => second.logged().includes('nobody is an operator by it'));
+  t.match(second.logged(), /"level":40.*operator\/cert\.pem is not in this store, so nobody is an operator by it; `chancery init --operator` makes another one/);
+  await second.stop();
+  const made = await paste(`CHANCERY_STORE__URL='${elsewhere.CHANCERY_STORE__URL}' ${process.execPath} ${MAIN} init --operator`, folder);
+  t.equal(made.status, 0, made.text);
+  const third = await serve(t, folder, [], elsewhere);
+  t.notMatch(third.logged(), 'nobody is an operator by it');
+  await third.stop();
 });
 
 t.test('several workers share the listeners and the store; one that dies is started again', async (t) => {
