@@ -121,6 +121,16 @@ t.test('an authority is rolled while the service serves: both publish, and each 
   const audited = (await call(service, 'GET', '/v1/audit')).json.items.filter(({ event }: Json) => event === 'authority.rolled');
   t.match(audited, [{ subject: 'issuing-2', details: { follows: 'issuing' } }]);
   t.equal((await fetch(`${service.http}/readyz`)).status, 200);
+  const both = join(folder, 'both.pem');
+  writeFileSync(both, `a word before\n${readFileSync(issuers['before'] as string, 'utf8')}${readFileSync(issuers['after'] as string, 'utf8')}`);
+  const shown = (...args: string[]) => service.cli(['crl', 'show', ...args], { env: { CHANCERY_LISTEN__HTTP: new URL(service.http).host } });
+  for (const [name, subject] of [['issuing', 'CN=Example Issuing, O=Example'], ['issuing-2', 'CN=Example Issuing G2, O=Example']] as const) {
+    t.match(await shown(`${service.http}/crl/${name}.crl`, '--issuer', both), { status: 0, stdout: new RegExp(`^issuer +${subject}\\n[^]*signature +good\\n`) }, 'by whose certificate of the file it is');
+  }
+  t.match(await shown('--issuer', issuers['after'] as string), { status: 0, stdout: /^issuer +CN=Example Issuing G2, O=Example\n/ }, 'that of the one that issues now');
+  t.match(await shown('--authority', 'issuing', '--issuer', issuers['after'] as string), { status: 1, stdout: '', stderr: /^chancery: the CRL was signed by CN=Example Issuing, O=Example, whose certificate is not in .*after-chain\.pem; it holds: CN=Example Issuing G2, O=Example\n$/ });
+  t.match((await service.cli(['crl', 'publish'])).stdout, /^authority +issuing-2\n/);
+  t.match((await service.cli(['doctor'])).stdout, /^ok +CRL +that of issuing-2, fresh for 6 days$/m);
 
   // 5. And again; the names go on.
   const again = await service.cli(['authority', 'roll', 'issuing-2', '--at', '0s', '--algorithm', 'P-384', '--json']);

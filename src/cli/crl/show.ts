@@ -3,25 +3,26 @@ import type { Command } from 'commander';
 import { under } from '../../client/address.ts';
 import { exchange } from '../../client/exchange.ts';
 import { Failure } from '../../client/failure.ts';
-import { parseCertificate } from '../../x509/certificate.ts';
+import { type Certificate, parseCertificate } from '../../x509/certificate.ts';
 import { type Crl, parseCrl, revokedEntries } from '../../x509/crl.ts';
 import type { RevokedEntry } from '../../x509/crl-entry.ts';
 import { decodeCrlNumber, decodeIssuingDistributionPoint } from '../../x509/crl-extensions.ts';
 import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import { X509Error } from '../../x509/errors.ts';
 import { valueOf } from '../../x509/extension-value.ts';
-import { decodeCrlDistributionPoints } from '../../x509/extensions.ts';
+import { decodeAuthorityKeyIdentifier, decodeCrlDistributionPoints, decodeSubjectKeyIdentifier } from '../../x509/extensions.ts';
 import { OID } from '../../x509/oids.ts';
-import { decodeBase64, pemOrDerOrBase64 } from '../../x509/pem.ts';
+import { decodeBase64, decodePem, pemOrDerOrBase64 } from '../../x509/pem.ts';
 import { verifySignature } from '../../x509/signature.ts';
 import { JSON_OPTION, integerArgument, withExamples } from '../arguments.ts';
 import type { Context } from '../context.ts';
+import { issuingHere } from '../issuing-authority.ts';
 import { writeResult } from '../result.ts';
 import { DATA_OPTION, type PlaceOptions, publishedUrl } from '../settings.ts';
 import { type Style, fields, showTime, showTimeFrom, table } from '../text.ts';
 
 interface Options extends PlaceOptions {
-  readonly authority: string;
+  readonly authority?: string;
   readonly document: string;
   readonly issuer?: string;
   readonly limit: number;
@@ -54,14 +55,14 @@ export function addCrlShow(parent: Command, context: Context): void {
     .summary('show a CRL')
     .description('Show a CRL: a file, an address, or the one that the service publishes')
     .argument('[source]', 'a file (DER or PEM) or an http(s) address')
-    .option('--authority <name>', 'without a source: whose CRL', 'issuing')
+    .option('--authority <name>', 'without a source: whose CRL (of the one that issues now)')
     .option('--document <name>', 'without a source: full, delta, or a shard such as 128-5', 'full')
-    .option('--issuer <file>', 'check the signature by this certificate')
+    .option('--issuer <file>', 'check the signature by this certificate; of several in the file, by the one that signed')
     .option('--limit <n>', 'how many entries to show', integerArgument(0, 10_000_000), 20)
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (source: string | undefined, options: Options) => {
-      const from = source ?? under(await publishedUrl(context, options), pathOf(options)).href;
+      const from = source ?? under(await publishedUrl(context, options), pathOf(options.authority ?? await issuingHere(context, options), options.document)).href;
       const crl = readCrl(await fetchCrl(from), from, options.issuer);
       const shown = describe(crl, options, context.now());
       writeResult(context, options.json, shown, (paint) => show(shown, context.now(), paint));
@@ -74,7 +75,7 @@ export function addCrlShow(parent: Command, context: Context): void {
   ]);
 }
 
-const pathOf = ({ authority, document }: Options): string =>
+const pathOf = (authority: string, document: string): string =>
   `/crl/${encodeURIComponent(authority)}${document === 'full' ? '' : `/${encodeURIComponent(document)}`}.crl`;
 
 async function fetchCrl(from: string): Promise<Uint8Array> {
@@ -88,11 +89,27 @@ async function fetchCrl(from: string): Promise<Uint8Array> {
 function readCrl(bytes: Uint8Array, from: string, issuer: string | undefined): Crl {
   const crl = reading(from, () => parseCrl(derOf(bytes)));
   if (issuer !== undefined) {
-    const certificate = reading(issuer, () => parseCertificate(pemOrDerOrBase64(readFileSync(issuer), 'CERTIFICATE')));
-    reading(from, () => verifySignature(crl, certificate.publicKey));
+    const certificates = reading(issuer, () => certificatesOf(readFileSync(issuer)).map(parseCertificate));
+    reading(from, () => verifySignature(crl, signerOf(crl, certificates, issuer).publicKey));
   }
   return crl;
 }
+
+/** DER, base64, or PEM of one or several, as a chain is. */
+const certificatesOf = (bytes: Uint8Array): readonly Uint8Array[] =>
+  (Buffer.from(bytes).includes('-----BEGIN') ? decodePem(Buffer.from(bytes).toString('latin1'), 'CERTIFICATE') : [pemOrDerOrBase64(bytes, 'CERTIFICATE')]);
+
+/** The certificate that the CRL names as its issuer and, where several have that name, its key (RFC 5280 5.2.1). */
+function signerOf(crl: Crl, certificates: readonly Certificate[], file: string): Certificate {
+  const named = certificates.filter(({ subject }) => isSame(subject, crl.issuer));
+  const key = valueOf(crl, OID.authorityKeyIdentifier, decodeAuthorityKeyIdentifier);
+  const signer = named.find((certificate) => isSame(valueOf(certificate, OID.subjectKeyIdentifier, decodeSubjectKeyIdentifier), key)) ?? named[0];
+  if (signer !== undefined) return signer;
+  const held = certificates.map(({ subjectName }) => distinguishedNameToText(subjectName)).join('; ');
+  throw new Failure('check-failed', `the CRL was signed by ${distinguishedNameToText(crl.issuerName)}, whose certificate is not in ${file}`, { advice: `it holds: ${held}` });
+}
+
+const isSame = (left: Uint8Array | undefined, right: Uint8Array | undefined): boolean => left !== undefined && right !== undefined && Buffer.compare(left, right) === 0;
 
 // A PEM CRL may be far longer than any other PEM text.
 function derOf(bytes: Uint8Array): Uint8Array {

@@ -5,6 +5,7 @@ import { followEvents } from '../../client/event-stream.ts';
 import { type Reply, exchange } from '../../client/exchange.ts';
 import { Failure } from '../../client/failure.ts';
 import { type Crl, parseCrl } from '../../x509/crl.ts';
+import { ISSUING } from '../../authority/layout.ts';
 import { showSpan } from '../text.ts';
 import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
 
@@ -52,14 +53,17 @@ async function certificate(patient: Patient): Promise<Finding> {
   return left > HOUR ? ok(`trusted, for ${showSpan(left / 1000)}`) : warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log');
 }
 
+/** That of the authority that issues, which has another name after a roll; of the others, the service's readiness tells. */
 async function crl(patient: Patient): Promise<Finding> {
-  const { reply } = await ask(patient, '/crl/issuing.crl');
-  if (reply.status !== 200) return fail(`/crl/issuing.crl answers ${reply.status}`, 'publish one with \'chancery crl publish\'');
+  const { items } = JSON.parse((await ask(patient, '/v1/authorities')).reply.body.toString('utf8')) as { items: readonly { name: string; state: string }[] };
+  const name = items.find(({ state }) => state === 'issuing')?.name ?? ISSUING;
+  const { reply } = await ask(patient, `/crl/${encodeURIComponent(name)}.crl`);
+  if (reply.status !== 200) return fail(`/crl/${name}.crl answers ${reply.status}`, 'publish one with \'chancery crl publish\'');
   const list: Crl = parseCrl(reply.body);
   const left = list.nextUpdate * 1000 - patient.context.now();
   if (left <= 0) return fail(`ended ${showSpan(-left / 1000)} ago: every client that checks it refuses every certificate`, 'publish one with \'chancery crl publish\', and look at the service\'s log');
   const share = left / ((list.nextUpdate - list.thisUpdate) * 1000);
-  return share < 0.1 ? warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log') : ok(`fresh for ${showSpan(left / 1000)}`);
+  return share < 0.1 ? warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log') : ok(`that of ${name}, fresh for ${showSpan(left / 1000)}`);
 }
 
 /** A follower is told at once where it stands; a proxy between that gathers the answer keeps that back. */
