@@ -61,7 +61,7 @@ PORT=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", (
 cfssl serve -address 127.0.0.1 -port "$PORT" -config auth.json -tls-remote-ca "$ROOT_PEM" >serve.log 2>&1 &
 PROXY=$!
 trap 'kill "$PROXY" 2>/dev/null; stop_service; rm -rf "$WORK"' EXIT
-for _ in $(seq 50); do curl -s -o /dev/null "http://127.0.0.1:$PORT/" && break; sleep 0.1; done
+for _ in $(seq 200); do curl -s -o /dev/null "http://127.0.0.1:$PORT/" && break; sleep 0.1; done
 request four
 cfssl_ sign -remote "http://127.0.0.1:$PORT" four.csr >four.json
 check 'sign: through a cfssl serve that asks by authsign' written four
@@ -70,6 +70,6 @@ AKI=$(openssl x509 -in one.pem -noout -ext authorityKeyIdentifier | sed -n 's/^ 
 SERIAL=$(openssl x509 -in one.pem -noout -serial | cut -d= -f2)
 check 'revoke: by an operator, as the API of cfssl has it' call --cert "$WORK/data/operator/cert.pem" --key "$WORK/data/operator/key.pem" \
   -d "{\"serial\":\"$(node -p "BigInt('0x$SERIAL').toString()")\",\"authority_key_id\":\"$AKI\",\"reason\":\"superseded\"}" "$HTTPS/api/v1/cfssl/revoke"
-in_crl() { for _ in $(seq 30); do call "$HTTPS/api/v1/cfssl/crl" | jq -r .result | base64 -d | openssl crl -inform DER -noout -text | grep -q "$SERIAL" && return 0; sleep 0.1; done; return 1; }
+in_crl() { for _ in $(seq 150); do call "$HTTPS/api/v1/cfssl/crl" | jq -r .result | base64 -d | openssl crl -inform DER -noout -text | grep -q "$SERIAL" && return 0; sleep 0.1; done; return 1; }
 check 'crl: it is in the CRL' in_crl
 finish

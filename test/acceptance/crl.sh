@@ -9,7 +9,7 @@ start_development 60 || { fail 'the service starts'; finish; exit; }
 check 'a certificate is issued' issue good
 check 'another one is issued' issue revoked
 check 'and revoked by the operator' revoke revoked keyCompromise
-sleep 1
+check 'the CRL lists it' listed_in_crl revoked
 
 others_checks 'the checks of the CRL' timeout 60 bash "$CHECKS" "$WORK/good.pem" "$WORK/good-issuer.pem" "$WORK/revoked.pem"
 finish

@@ -68,7 +68,7 @@ began() { if "${@:2}" >"$WORK/began" 2>&1; then pass "$1"; else fail "$1" "$(tai
 start_authz() {
   node "$ROOT/bin/chancery.mjs" docker-authz --enrolled "$TLS" --state "$WORK/authz" --socket "$SOCKET" --poll 2s "$@" >"$WORK/authz.out" 2>"$WORK/authz.err" </dev/null &
   AUTHZ=$!
-  for _ in $(seq 200); do grep -q ' ready on ' "$WORK/authz.out" && return 0; kill -0 "$AUTHZ" 2>/dev/null || break; sleep 0.05; done
+  for _ in $(seq 600); do grep -q ' ready on ' "$WORK/authz.out" && return 0; kill -0 "$AUTHZ" 2>/dev/null || break; sleep 0.05; done
   cat "$WORK/authz.out" "$WORK/authz.err"
   return 1
 }
@@ -105,7 +105,7 @@ check 'without a certificate nobody gets in' bash -c '! curl -sS --max-time 5 --
 
 # Revocation: no second of grace, and connections that are open are no way around it.
 check 'mallory gets in' as mallory docker version
-for _ in $(seq 100); do grep -q 'listening to the events' "$WORK/authz.out" && break; sleep 0.05; done
+for _ in $(seq 400); do grep -q 'listening to the events' "$WORK/authz.out" && break; sleep 0.05; done
 chancery revoke "$(serial "$WORK/mallory/cert.pem")" --reason keyCompromise >"$WORK/revoked" 2>&1 || fail 'mallory is revoked' "$(tail -n 1 "$WORK/revoked")"
 BEGIN=$(date +%s%N)
 for _ in $(seq 200); do api mallory /_ping >"$WORK/answer" 2>/dev/null || break; done

@@ -58,9 +58,9 @@ start_service() {
   return 1
 }
 
-# wait_for_line PATTERN: in what the service printed, 5 seconds at most.
+# wait_for_line PATTERN: in what the service printed, 20 seconds at most.
 wait_for_line() {
-  for _ in $(seq 100); do grep -q -- "$1" "$WORK/out" && return 0; sleep 0.05; done
+  for _ in $(seq 400); do grep -q -- "$1" "$WORK/out" && return 0; sleep 0.05; done
   return 1
 }
 
@@ -91,6 +91,17 @@ revoke() {
   local serial
   serial=$(openssl x509 -in "$WORK/$1.pem" -noout -serial 2>/dev/null | cut -d= -f2)
   call --cert "$WORK/data/operator/cert.pem" --key "$WORK/data/operator/key.pem" -H 'Content-Type: application/json' -d "{\"reason\":\"$2\"}" "$HTTPS/v1/certificates/$serial/revoke"
+}
+
+# listed_in_crl NAME: waits until the published CRL lists the certificate, 20 seconds at most. How fast that is, the tests measure.
+listed_in_crl() {
+  local serial
+  serial=$(openssl x509 -in "$WORK/$1.pem" -noout -serial | cut -d= -f2)
+  for _ in $(seq 200); do
+    curl -sS --max-time 10 "$HTTP/crl/issuing.crl" | openssl crl -inform DER -noout -text | grep -qi "Serial Number: $serial" && return 0
+    sleep 0.1
+  done
+  return 1
 }
 
 # others_checks NAME COMMAND...: checks that others wrote; their count joins ours.
