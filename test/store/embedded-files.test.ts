@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { Test } from 'tap';
 import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
@@ -59,6 +60,28 @@ t.test('a folder is open once in a process; another process may have it too', as
   await other.end();
   await store.close();
   await (await openEmbeddedStore({ path })).close();
+});
+
+t.test('files that are removed or replaced while they are open take nothing more', async (t) => {
+  for (const gone of [['data.mdb'], ['lock.mdb'], ['data.mdb', 'lock.mdb']]) {
+    const path = folder(t);
+    const store = await openEmbeddedStore({ path });
+    t.teardown(() => store.close());
+    const before = await put(store);
+    const copy = folder(t);
+    cpSync(path, copy, { recursive: true });
+    await sleep(150);
+    for (const file of gone) rmSync(join(path, file));
+    await t.rejects(put(store), { name: 'StoreUnavailable', message: /replaced or removed/ }, `without ${gone.join()}`);
+    cpSync(copy, path, { recursive: true });
+    for (let attempt = 0; attempt < 3; attempt += 1) await t.rejects(put(store), StoreUnavailable, 'nor into the others, which it does not know');
+    await t.rejects(store.ping(), StoreUnavailable);
+    await store.close();
+    const after = await openEmbeddedStore({ path });
+    t.teardown(() => after.close());
+    t.ok(await after.requests.get(before.id), 'a new start takes what is there');
+    await put(after);
+  }
 });
 
 t.test('a closed store says so at every call, and what was under way ends first', async (t) => {

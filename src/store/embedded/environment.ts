@@ -23,6 +23,9 @@ const TRIM_PAGES = (8 * 2 ** 20) / 4096;
 /** Touches of the files, single reads or writes, between two looks at that. */
 const TRIM_EVERY = 500;
 
+/** A look whether the files are still the same costs microseconds, and is not made more often than this, milliseconds. */
+const LOOK_EVERY = 100;
+
 /** Milliseconds that an opening or closing waits for those of other processes; then the other one has died in a way that LMDB knows of. */
 const PATIENCE = 5000;
 
@@ -37,6 +40,9 @@ export class Environment {
   #root: RootDatabase<Buffer, Buffer> | undefined;
   #tables: Tables | undefined;
   #reopening: Promise<void> | undefined;
+  /** Which files they are. */
+  #files: string | undefined;
+  #lookedAt = -Infinity;
   #basePages = 0;
   #touches = 0;
   /** Called when so much was read that `trim` should be called, as soon as nothing is being written. */
@@ -56,7 +62,7 @@ export class Environment {
     const environment = new Environment(real);
     try {
       await environment.#passing(() => environment.#open());
-      for (const file of ['data.mdb', 'lock.mdb']) chmodSync(`${real}/${file}`, 0o600);
+      for (const file of FILES) chmodSync(`${real}/${file}`, 0o600);
     } catch (error) {
       openHere.delete(real);
       throw error;
@@ -95,6 +101,7 @@ export class Environment {
     } catch (error) {
       throw await cause(error);
     }
+    if (performance.now() - this.#lookedAt > LOOK_EVERY) this.#refuseOthers();
   }
 
   /** Lays the map anew. Reads wait for it; no write may be under way. @throws StoreUnavailable */
@@ -139,7 +146,19 @@ export class Environment {
     return { root: this.#root, tables: this.#tables };
   }
 
+  /**
+   * Files that somebody has removed, or put others in the place of, still take writes from those who have them open; and with them all that was
+   * acknowledged would be gone. What is in memory here is of these, so no other ones can be gone on with.
+   * @throws StoreUnavailable
+   */
+  #refuseOthers(): void {
+    this.#lookedAt = performance.now();
+    const found = guard(() => identityOf(this.#path));
+    if (found !== (this.#files ??= found)) throw new StoreUnavailable(`the files in ${this.#path} are not those that were opened: somebody has replaced or removed them; start the service anew`);
+  }
+
   #open(): void {
+    if (this.#files !== undefined) this.#refuseOthers();
     guard(() => {
       const root = open<Buffer, Buffer>({
         path: this.#path,
@@ -162,6 +181,7 @@ export class Environment {
       this.#tables = root.transactionSync(() =>
         Object.fromEntries(TABLES.map((name) => [name, root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' })]))) as Tables;
     });
+    this.#refuseOthers();
     this.#basePages = residentFilePages();
   }
 
@@ -171,6 +191,16 @@ export class Environment {
     this.#tables = undefined;
     await root?.close();
   }
+}
+
+const FILES = ['data.mdb', 'lock.mdb'] as const;
+
+/** Another text for other files of the same names. */
+function identityOf(path: string): string {
+  return FILES.map((file) => {
+    const { dev, ino } = statSync(`${path}/${file}`, { throwIfNoEntry: false }) ?? {};
+    return `${dev}:${ino}`;
+  }).join();
 }
 
 /** Where LMDB's first page has its magic number and the version of its format, as octets (`MDB_MAGIC`, `MDB_DATA_VERSION` of `mdb.c`). */
