@@ -7,10 +7,11 @@
 // their rates, what this disk needs to sync, the memory and the time to open with many records, and what a record takes in Redis.
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { diskSync } from './lib/machine.mjs';
 
 const build = process.env.CHANCERY_BUILD ?? fileURLToPath(new URL('../build', import.meta.url));
 const from = (path) => import(pathToFileURL(join(build, path)).href);
@@ -122,18 +123,6 @@ async function startRedis() {
   };
 }
 
-function diskSync() {
-  const file = openSync(join(folder, 'sync'), 'w');
-  const page = Buffer.alloc(16_384, 1);
-  const times = Array.from({ length: 500 }, (_, n) => {
-    const from = performance.now();
-    writeSync(file, page, 0, page.length, (n % 64) * page.length);
-    fdatasyncSync(file);
-    return performance.now() - from;
-  }).sort((a, b) => a - b);
-  console.log(`this disk: write and fdatasync p50 ${times[250].toFixed(2)} ms; a commit needs two`);
-}
-
 const memory = () => {
   const status = readFileSync('/proc/self/status', 'latin1');
   const of = (name) => Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]) / 1024);
@@ -182,7 +171,7 @@ async function withMany(name, open, size) {
 const own = making();
 let redis;
 try {
-  diskSync();
+  console.log(`this disk: write and fdatasync p50 ${diskSync(folder).toFixed(2)} ms; a commit needs two`);
   console.log(`making a request: ${own.toFixed(1)} us, left out of the CPU below`);
   redis = await startRedis();
   await sideBySide(redis);
