@@ -106,7 +106,9 @@ async function make(wanted: Wanted, { mode, issuing, root }: LoadedAuthorities, 
   const { notBefore, notAfter } = issuing.certificate;
   const life = lifetime ?? notAfter - notBefore + 1;
   if (mode === 'self-signed') {
-    if (force !== true) refuse('roll-refused', 'signed itself: a new one is another trust anchor, which everybody who trusts this one must be given first (--force does it nevertheless)', issuing.name);
+    if (force !== true) {
+      refuse('roll-refused', 'signed itself: a new one is another trust anchor, which everybody who trusts this one must be given first (--force does it nevertheless)', issuing.name);
+    }
     return makeCertified({ ...wanted, lifetime: life }, { now, random });
   }
   if (mode === 'external' || request === true || root.signingKey === undefined || issuing.chain.length > 0) {

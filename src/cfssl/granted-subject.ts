@@ -26,7 +26,9 @@ export function subjectFor({ csr, subject }: SignRequest, granted: GrantedSubjec
   const other = Object.entries({ ...others, SerialNumber: SerialNumber || subject.SerialNumber }).filter(([, value]) => value !== '').map(([name]) => name);
   if (other.length > 0) throw violation(`Policy violation request: ${other.join(', ')} of a subject is not granted; CN, O and OU may be.`);
   if (organization !== '' && !isGranted(granted.organizations, organization)) throw violation(`Policy violation request: the organization ${JSON.stringify(organization)} is not granted.`);
-  if (organizationalUnit !== '' && !isGranted(granted.organizationalUnits, organizationalUnit)) throw violation(`Policy violation request: the organizational unit ${JSON.stringify(organizationalUnit)} is not granted.`);
+  if (organizationalUnit !== '' && !isGranted(granted.organizationalUnits, organizationalUnit)) {
+    throw violation(`Policy violation request: the organizational unit ${JSON.stringify(organizationalUnit)} is not granted.`);
+  }
   return parts(subject.CN, organization, organizationalUnit);
 }
 

@@ -5,7 +5,10 @@ import type { CallApi, CallOf } from './api.ts';
 import { exchange, type Reply } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { ProblemFailure, toProblem } from './problem.ts';
-import type { AcmeAccountReply, AcmeOrderReply, ApiKeyReply, AttestedNodeReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, EabKeyReply, HoldingReply, PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply } from './replies.ts';
+import type {
+  AcmeAccountReply, AcmeOrderReply, ApiKeyReply, AttestedNodeReply, AuditReply, AuthorityReply, CertificateReply, CrlReply, EabKeyReply, HoldingReply,
+  PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply,
+} from './replies.ts';
 
 /** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
 export type Credentials =

@@ -78,4 +78,6 @@ export const exchange = (what: Exchange): Promise<Reply> => new Promise((resolve
   call.end(what.body);
 });
 
-const lateFailure = (url: URL, time: number): Failure => new Failure('timeout', `${url.origin} did not answer within ${Math.round(time / 1000)} s`, { advice: 'try again, or look at the service\'s log' });
+const lateFailure = (url: URL, time: number): Failure => new Failure('timeout', `${url.origin} did not answer within ${Math.round(time / 1000)} s`, {
+  advice: 'try again, or look at the service\'s log',
+});

@@ -37,7 +37,9 @@ function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Pro
     ...Object.entries(cfssl.clients).map(([name, one]) => ({ path: ['cfssl', 'clients', name], ...one })),
   ];
   return [
-    ...Object.entries(cfssl.clients).flatMap(([name, { profile }]) => when(!profiles.has(profile), { path: ['cfssl', 'clients', name, 'profile'], problem: `names the profile ${JSON.stringify(profile)}, which there is not`, expected: `one of ${known}` })),
+    ...Object.entries(cfssl.clients).flatMap(([name, { profile }]) => when(!profiles.has(profile), {
+      path: ['cfssl', 'clients', name, 'profile'], problem: `names the profile ${JSON.stringify(profile)}, which there is not`, expected: `one of ${known}`,
+    })),
     ...grants.flatMap(({ path, profiles: asked, names, holders, organizationalUnits }) => [
       ...organizationalUnits.flatMap((unit, index) => when(swarm.enabled && MAKES_NODES.includes(unit), {
         path: [...path, 'organizationalUnits', index], about: [['swarm', 'enabled']], problem: `is ${JSON.stringify(unit)}, which makes nodes of swarms`, expected: 'units by their names, other than swarm-manager and swarm-worker',
@@ -67,11 +69,21 @@ function swarmFaults({ swarm, eligibility }: Config, profiles: ReadonlyMap<strin
   const at = (member: string): { readonly path: Path; readonly about: readonly Path[] } => ({ path: ['profiles', name, member], about: [['swarm', 'profile']] });
   return [
     ...when(lifetime < HOUR, { ...at('lifetime'), problem: `is ${formatDuration(lifetime)}, and swarm nodes would renew again and again`, expected: 'at least 1h' }),
-    ...when(BACKDATED_SHARE * backdate > lifetime, { ...at('backdate'), problem: `is ${formatDuration(backdate)}, and certificates of swarm nodes would be due for renewal when they are new`, expected: `at most a quarter of the lifetime (${formatDuration(lifetime)})` }),
-    ...when(![OID.serverAuth, OID.clientAuth].every((usage) => profile.extendedKeyUsage.includes(usage)), { ...at('extendedKeyUsage'), problem: 'lacks what swarm nodes need', expected: 'serverAuth and clientAuth' }),
+    ...when(BACKDATED_SHARE * backdate > lifetime, {
+      ...at('backdate'), problem: `is ${formatDuration(backdate)}, and certificates of swarm nodes would be due for renewal when they are new`,
+      expected: `at most a quarter of the lifetime (${formatDuration(lifetime)})`,
+    }),
+    ...when(![OID.serverAuth, OID.clientAuth].every((usage) => profile.extendedKeyUsage.includes(usage)), {
+      ...at('extendedKeyUsage'), problem: 'lacks what swarm nodes need', expected: 'serverAuth and clientAuth',
+    }),
     ...when(!profile.nameKinds.has('dns'), { ...at('names'), problem: 'has no DNS names, by which swarm nodes know each other', expected: 'dns among the kinds' }),
-    ...when(profile.subject.commonName !== 'from-csr', { ...at('subject'), problem: 'does not take the common name that is asked for, which is the id of a swarm\'s node', expected: 'commonName: from-csr' }),
+    ...when(profile.subject.commonName !== 'from-csr', {
+      ...at('subject'), problem: 'does not take the common name that is asked for, which is the id of a swarm\'s node', expected: 'commonName: from-csr',
+    }),
     ...when(!profile.keyTypes.includes('P-256'), { ...at('keyTypes'), problem: 'lacks the kind of key that Docker Engine makes', expected: 'P-256 among them' }),
-    ...when(profile.approval || eligibility.some((setting) => setting.step === 'approval' && setting.profiles.includes(name)), { ...at('approval'), about: [['swarm', 'profile'], ['eligibility']], problem: 'has swarm nodes wait for approval', expected: 'none: a swarm waits for seconds' }),
+    ...when(profile.approval || eligibility.some((setting) => setting.step === 'approval' && setting.profiles.includes(name)), {
+      ...at('approval'), about: [['swarm', 'profile'], ['eligibility']], problem: 'has swarm nodes wait for approval',
+      expected: 'none: a swarm waits for seconds',
+    }),
   ];
 }

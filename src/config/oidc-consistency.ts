@@ -17,13 +17,19 @@ export function oidcInconsistencies(config: Config): readonly Inconsistency[] {
   const faults: Inconsistency[] = [];
   if (oidc.refreshKeys < 10) faults.push({ path: ['oidc', 'refreshKeys'], problem: `is ${formatDuration(oidc.refreshKeys)}`, expected: 'at least 10s' });
   if (oidc.keepKeys < oidc.refreshKeys) {
-    faults.push({ path: ['oidc', 'keepKeys'], about: [['oidc', 'refreshKeys']], problem: `is ${formatDuration(oidc.keepKeys)}`, expected: `at least oidc.refreshKeys (${formatDuration(oidc.refreshKeys)})` });
+    faults.push({
+      path: ['oidc', 'keepKeys'], about: [['oidc', 'refreshKeys']], problem: `is ${formatDuration(oidc.keepKeys)}`,
+      expected: `at least oidc.refreshKeys (${formatDuration(oidc.refreshKeys)})`,
+    });
   }
   const profiles = usableProfiles(config);
   for (const [index, issuer] of issuers.entries()) {
     const at = ['oidc', 'issuers', issuer.name];
     const same = issuers.slice(0, index).find((earlier) => earlier.issuer !== undefined && earlier.issuer === issuer.issuer);
-    if (same !== undefined) faults.push({ path: at, about: [['oidc', 'issuers', same.name]], problem: `has the issuer of oidc.issuers.${same.name}`, expected: 'each issuer once, with all its audiences and rules' });
+    if (same !== undefined) faults.push({
+      path: at, about: [['oidc', 'issuers', same.name]], problem: `has the issuer of oidc.issuers.${same.name}`,
+      expected: 'each issuer once, with all its audiences and rules',
+    });
     faults.push(...issuerFaults(issuer).map((fault) => ({ ...fault, path: [...at, ...fault.path] })));
     for (const [number, written] of issuer.rules.entries()) {
       const rule = ruleOf(written);
@@ -38,7 +44,9 @@ function issuerFaults(issuer: IssuerSettings): readonly Inconsistency[] {
   const fetches = issuer.jwks === undefined && issuer.jwksFile === undefined;
   const addresses = fetches ? [[issuer.jwksUri === undefined ? 'issuer' : 'jwksUri', issuer.jwksUri ?? issuer.issuer] as const] : [];
   const faults: readonly (Inconsistency | undefined)[] = [
-    issuer.issuer === undefined ? (issuer.preset === 'azure' ? missing('tenant', 'the number of the directory, or the issuer') : missing('issuer', 'the issuer as in its tokens (iss), or a preset')) : undefined,
+    issuer.issuer === undefined
+      ? (issuer.preset === 'azure' ? missing('tenant', 'the number of the directory, or the issuer') : missing('issuer', 'the issuer as in its tokens (iss), or a preset'))
+      : undefined,
     issuer.tenant !== undefined && issuer.preset !== 'azure' ? { path: ['tenant'], problem: 'is set', expected: 'preset azure with it' } : undefined,
     issuer.audience.length === 0 ? missing('audience', 'for whom tokens must be: publicUrl.https, or an audience here') : undefined,
     given.length > 1 ? { path: [given[1] ?? ''], problem: `and ${given[0]} are both set`, expected: 'one of them' } : undefined,

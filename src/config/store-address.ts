@@ -54,7 +54,9 @@ export function readStoreAddress(text: string): { readonly location: StoreLocati
 
   const parts = path.split('/').filter((part) => part !== '');
   const name = topology === 'sentinel' ? parts.shift() : undefined;
-  if (topology === 'sentinel' && (name === undefined || !/^[A-Za-z0-9._-]+$/.test(name))) faults.push('does not end with the name that the sentinels have for the primary, as in redis+sentinel://a,b,c/name');
+  if (topology === 'sentinel' && (name === undefined || !/^[A-Za-z0-9._-]+$/.test(name))) {
+    faults.push('does not end with the name that the sentinels have for the primary, as in redis+sentinel://a,b,c/name');
+  }
   const [databaseText = '0', ...rests] = parts;
   const database = /^[0-9]{1,5}$/.test(databaseText) ? Number(databaseText) : NaN;
   if (rests.length > 0 || !(database <= MOST_DATABASE)) faults.push('ends with something that is no number of a database');

@@ -75,13 +75,17 @@ export function registrationsIn(objects: ObjectStore): Registrations {
         throw new Refused('swarm-root-taken', `The key of this root is registered for swarm ${owner}: it vouches for one swarm alone. Unregister it there first.`);
       }
       const roots = before?.roots ?? [];
-      if (roots.length >= MOST_ROOTS) throw new Refused('body-invalid', `Swarm ${clusterId} has ${roots.length} roots, which is the most; unregister one first.`, { faults: [{ code: 'maxItems', detail: `at most ${MOST_ROOTS} roots`, at: '/root' }] });
+      if (roots.length >= MOST_ROOTS) throw new Refused('body-invalid', `Swarm ${clusterId} has ${roots.length} roots, which is the most; unregister one first.`, {
+        faults: [{ code: 'maxItems', detail: `at most ${MOST_ROOTS} roots`, at: '/root' }],
+      });
       const added = { ...root, addedAt: now, addedBy: actor };
       return { swarm: { createdAt: now, ...before, roots: [...roots, added] }, added, audit: [{ time: now, event: 'swarm.registered', actor, subject: clusterId, details: { root: root.digest, subject: root.subject } }] };
     }),
     unregister: (clusterId, digest, { actor, now }) => change(clusterId, now, [], (before) => {
       const removed = (before?.roots ?? []).filter((root) => digest === undefined || root.digest === digest);
-      if (before === undefined || removed.length === 0) throw new Refused('not-found', digest === undefined ? `No root is registered for swarm ${clusterId}.` : `Root ${digest} is not registered for swarm ${clusterId}.`);
+      if (before === undefined || removed.length === 0) {
+        throw new Refused('not-found', digest === undefined ? `No root is registered for swarm ${clusterId}.` : `Root ${digest} is not registered for swarm ${clusterId}.`);
+      }
       const swarm = { ...before, roots: before.roots.filter((root) => !removed.includes(root)) };
       return { swarm, removed, audit: [{ time: now, event: 'swarm.unregistered', actor, subject: clusterId, details: { roots: removed.map((root) => root.digest) } }] };
     }),

@@ -99,7 +99,9 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
     const operator = await authentication.operator(request, 'admin');
     const { for: text = GRACE_DEFAULT } = request.body as Static<typeof GraceBody>;
     const seconds = parseDuration(text) ?? 0;
-    if (seconds < 1 || seconds > GRACE_MOST) throw new Refused('body-invalid', `"for" is ${text}; expected 1s to ${GRACE_MOST / 86_400}d.`, { faults: [{ code: 'for', detail: `expected 1s to ${GRACE_MOST / 86_400}d`, at: '/for' }] });
+    if (seconds < 1 || seconds > GRACE_MOST) throw new Refused('body-invalid', `"for" is ${text}; expected 1s to ${GRACE_MOST / 86_400}d.`, {
+      faults: [{ code: 'for', detail: `expected 1s to ${GRACE_MOST / 86_400}d`, at: '/for' }],
+    });
     const now = clock();
     const clusterId = clusterOf(request.params);
     return view(clusterId, await registrations.grace(clusterId, now + seconds * 1000, { actor: requesterKey(operator), now }), now);

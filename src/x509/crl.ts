@@ -84,7 +84,9 @@ export function frameTbsCrl(fields: Omit<TbsCrlFields, 'entries'>, entryOctets: 
 
 /** Identifier and length octets of an element. */
 function header(tag: number, length: number): Uint8Array {
-  const octets = length < 0x80 ? [] : Array.from({ length: length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4 }, (_, i, all = length) => Math.floor(all / 256 ** i) & 0xff).reverse();
+  const octets = length < 0x80
+    ? []
+    : Array.from({ length: length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4 }, (_, i, all = length) => Math.floor(all / 256 ** i) & 0xff).reverse();
   return Uint8Array.of(tag, ...(octets.length === 0 ? [length] : [0x80 | octets.length, ...octets]));
 }
 

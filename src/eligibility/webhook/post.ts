@@ -67,7 +67,9 @@ export function poster({ url, ca, cert, key }: WebhookEndpoint): Post {
 
 function headFault({ statusCode, headers }: IncomingMessage): string | undefined {
   if (statusCode !== 200) return `it answered with status ${statusCode}; expected 200`;
-  if (!/^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i.test(headers['content-type'] ?? '')) return `its answer has the type ${JSON.stringify(headers['content-type']?.slice(0, 64) ?? 'none')}; expected application/json`;
+  if (!/^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i.test(headers['content-type'] ?? '')) {
+    return `its answer has the type ${JSON.stringify(headers['content-type']?.slice(0, 64) ?? 'none')}; expected application/json`;
+  }
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') return 'its answer is compressed';
   return undefined;
 }

@@ -26,7 +26,8 @@ const RESPONSE = 'application/ocsp-response';
 const MAX_GET = 4096;
 
 const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
-const GetParameters = Type.Object({ authority: Type.String({ maxLength: 64 }), request: Type.String({ description: 'The OCSPRequest, base64 of DER, percent-encoded' }) }, { additionalProperties: false });
+const GetParameters = Type.Object(
+  { authority: Type.String({ maxLength: 64 }), request: Type.String({ description: 'The OCSPRequest, base64 of DER, percent-encoded' }) }, { additionalProperties: false });
 const response = { 200: { description: 'The OCSPResponse (RFC 6960), also where it only says why there is no answer', content: { [RESPONSE]: { schema: {} } } } };
 
 /**

@@ -26,7 +26,9 @@ const ChallengeBody = Type.Object({ csr: Type.String({ minLength: 1, description
 
 const AttestationBody = Type.Object({
   challenge: text(128, 'As it was given out; good once'),
-  x509: Type.Optional(Type.Object({ chain: Type.Optional(Chain('Certificates between the one presented in TLS and the trust anchor, PEM, where TLS does not carry them')) }, { ...closed, description: 'The client certificate of the connection, of another CA' })),
+  x509: Type.Optional(Type.Object({
+    chain: Type.Optional(Chain('Certificates between the one presented in TLS and the trust anchor, PEM, where TLS does not carry them')),
+  }, { ...closed, description: 'The client certificate of the connection, of another CA' })),
   x509pop: Type.Optional(Type.Object({
     chain: Chain('The certificate of another CA and those between it and the trust anchor, PEM'),
     signature: text(4096, 'Base64: its key\'s signature over the message of the challenge, by SHA-256 with ECDSA or RSA (PKCS #1), or by Ed25519'),
@@ -47,7 +49,9 @@ const AttestationBody = Type.Object({
 const ChallengeView = Type.Object({
   challenge: Type.String(),
   expiresAt: Time,
-  proofs: Type.Record(Type.String(), Type.Record(Type.String(), Type.String()), { description: 'For each kind that is taken, what a proof for this challenge has to contain: message, namespace, nonce, audience' }),
+  proofs: Type.Record(Type.String(), Type.Record(Type.String(), Type.String()), {
+    description: 'For each kind that is taken, what a proof for this challenge has to contain: message, namespace, nonce, audience',
+  }),
 }, closed);
 
 const AttestationView = Type.Object({

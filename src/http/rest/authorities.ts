@@ -42,7 +42,9 @@ export const AuthorityView = Type.Object({
   rootDigest: Type.String({ description: 'SHA-256 of the root certificate, hex' }),
   state: oneOf(STATES, 'What it signs: certificates of authorities (root), certificates now (issuing), from `issuesFrom` on (next), or none any more (former: it keeps its CRL and OCSP)'),
   issuesFrom: Type.Optional(Time),
-  revocation: Type.Optional(Type.Object({ at: Time, reason: Type.String() }, { ...closed, description: 'By the authority above it, as far as that one\'s revocations are known here; it issues nothing any more' })),
+  revocation: Type.Optional(Type.Object({ at: Time, reason: Type.String() }, {
+    ...closed, description: 'By the authority above it, as far as that one\'s revocations are known here; it issues nothing any more',
+  })),
 }, { ...closed, $id: 'Authority' });
 
 export const CrlView = Type.Object({ authority: Type.String(), number: Type.String(), thisUpdate: Time, nextUpdate: Time, etag: Type.String() }, { ...closed, $id: 'Crl' });

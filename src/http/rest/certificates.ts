@@ -92,7 +92,9 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
     const { reason, proof } = request.body as { reason?: RevocationReason; proof?: string };
     if (proof !== undefined) {
       const record = await authentication.attempt(request, () => {
-        if (reason !== undefined && reason !== 'keyCompromise') throw new Refused('body-invalid', 'With a proof the reason is keyCompromise.', { faults: [{ code: 'const', detail: 'must be keyCompromise where there is a proof', at: '/reason' }] });
+        if (reason !== undefined && reason !== 'keyCompromise') throw new Refused('body-invalid', 'With a proof the reason is keyCompromise.', {
+          faults: [{ code: 'const', detail: 'must be keyCompromise where there is a proof', at: '/reason' }],
+        });
         return revokeByProof(revocation, { serial: serialOf(request.params), csr: csrBytes(proof) });
       });
       return view(record, false);

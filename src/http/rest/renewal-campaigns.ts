@@ -116,7 +116,9 @@ function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['kn
   const faults: Fault[] = [];
   for (const part of ['authority', 'profile'] as const) {
     const name = body[part];
-    if (name !== undefined && !known[part].has(name)) faults.push({ code: `${part}-unknown`, at: `/${part}`, detail: `there is no ${part} ${JSON.stringify(name)}; expected one of ${[...known[part]].join(', ')}` });
+    if (name !== undefined && !known[part].has(name)) {
+      faults.push({ code: `${part}-unknown`, at: `/${part}`, detail: `there is no ${part} ${JSON.stringify(name)}; expected one of ${[...known[part]].join(', ')}` });
+    }
   }
   const chooses = [body.authority, body.profile, body.requester].some((part) => part !== undefined);
   // All certificates of a deployment must be meant, not left over where a member was forgotten.
@@ -125,7 +127,9 @@ function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['kn
   if (within < WITHIN.least || within > WITHIN.most) faults.push({ code: 'within', at: '/within', detail: `expected ${WITHIN.least} s to ${WITHIN.most / 86_400} d` });
   const from = body.from === undefined ? undefined : Date.parse(body.from);
   // A campaign in the past would not mean what was issued since.
-  if (from !== undefined && !(from >= now - LATE && from <= now + WITHIN.most * 1000)) faults.push({ code: 'from', at: '/from', detail: `expected a time from now to ${WITHIN.most / 86_400} days ahead, such as 2030-01-31T00:00:00Z` });
+  if (from !== undefined && !(from >= now - LATE && from <= now + WITHIN.most * 1000)) {
+    faults.push({ code: 'from', at: '/from', detail: `expected a time from now to ${WITHIN.most / 86_400} days ahead, such as 2030-01-31T00:00:00Z` });
+  }
   if (faults.length > 0) throw new Refused('body-invalid', `The campaign is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
   return { ...body, within, from };
 }

@@ -9,7 +9,9 @@ export const RequestBody = Type.Object({
   profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   names: Type.Optional(NameList),
   validity: Type.Optional(DurationText),
-  metadata: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 1024 }), { maxProperties: 32, propertyNames: { minLength: 1, maxLength: 64 }, description: 'Kept with the request, never in the certificate' })),
+  metadata: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 1024 }), {
+    maxProperties: 32, propertyNames: { minLength: 1, maxLength: 64 }, description: 'Kept with the request, never in the certificate',
+  })),
 }, closed);
 
 export type RequestBody = Static<typeof RequestBody>;

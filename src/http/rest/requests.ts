@@ -109,7 +109,9 @@ function issueInput(request: FastifyRequest, identity: Identity, query: { profil
   }
   const body = request.body as RequestBody;
   for (const member of ['profile', 'validity'] as const) {
-    if (body[member] !== undefined && query[member] !== undefined && body[member] !== query[member]) throw new Refused('query-invalid', `${member} differs between body and query; expected it in one of the two.`);
+    if (body[member] !== undefined && query[member] !== undefined && body[member] !== query[member]) {
+      throw new Refused('query-invalid', `${member} differs between body and query; expected it in one of the two.`);
+    }
   }
   return {
     identity, csr: csrBytes(body.csr), profile: body.profile ?? query.profile, names: body.names,

@@ -33,7 +33,9 @@ const PROFILES_MOST = 8;
 const ProfileName = Type.String({ minLength: 1, maxLength: 64 });
 
 const TokenBody = Type.Object({
-  profile: Type.Union([ProfileName, Type.Array(ProfileName, { minItems: 1, maxItems: PROFILES_MOST, uniqueItems: true })], { description: 'One, or a list: its holder then says with each request which' }),
+  profile: Type.Union([ProfileName, Type.Array(ProfileName, { minItems: 1, maxItems: PROFILES_MOST, uniqueItems: true })], {
+    description: 'One, or a list: its holder then says with each request which',
+  }),
   names: Type.Intersect([NameList, Type.Unsafe<string[]>({ minItems: 1 })], { description: 'Names that certificates may have: exact, or patterns such as `*.example.com`, `10.0.0.0/8`, `*`' }),
   uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Certificates it may yield; where absent, one for each profile' })),
   ttl: Type.Optional(DurationText),

@@ -22,7 +22,9 @@ export function x509popAttestor(trust: Trust): Attestor {
         const path = trustedPath(chain, trust, now);
         const signature = decodeBase64(needed('x509pop', proof, 'signature'));
         // Only now, when whose key it is is known to be worth it.
-        if (!isSigned(importPublicKey(chain[0].publicKey), messageOf('x509pop', challenge), signature)) throw unproved('x509pop', 'the signature is not over the message of this challenge, or not by the certificate\'s key');
+        if (!isSigned(importPublicKey(chain[0].publicKey), messageOf('x509pop', challenge), signature)) {
+          throw unproved('x509pop', 'the signature is not over the message of this challenge, or not by the certificate\'s key');
+        }
         return attestedBy(chain[0], path, 'its key has signed the challenge');
       } catch (error) {
         throw error instanceof PathError || error instanceof X509Error ? unproved('x509pop', error instanceof X509Error ? error.detail : error.message, error) : error;

@@ -20,7 +20,9 @@ export interface Signers {
  * @throws RefusedToken `algorithm`, `key`, `signature`; Refused `unavailable`
  */
 export async function verifySignature({ text, alg, kid }: Pick<UnverifiedToken, 'text' | 'alg' | 'kid'>, { name, algorithms, keys }: Signers): Promise<void> {
-  if (!isAlgorithm(alg) || !algorithms.includes(alg)) throw new RefusedToken('algorithm', `it is signed by ${alg === undefined ? 'no algorithm' : shown(alg)}; expected ${algorithms.join(', ')}`, 'alg');
+  if (!isAlgorithm(alg) || !algorithms.includes(alg)) {
+    throw new RefusedToken('algorithm', `it is signed by ${alg === undefined ? 'no algorithm' : shown(alg)}; expected ${algorithms.join(', ')}`, 'alg');
+  }
   const [key, another] = await keysOf(name, keys, kid, alg);
   const named = kid === undefined ? `names no key ("kid"), and issuer ${name}` : `is signed with key ${shown(kid)}, and issuer ${name}`;
   if (key === undefined) throw new RefusedToken('key', `it ${named} has none for ${alg}; a new one is seen within 10 s`, 'kid');

@@ -69,7 +69,9 @@ function wildcardFault(domain: string, { profile }: Candidate, faults: NameFault
 function spiffeFaults(names: readonly Name[], faults: NameFault[]): void {
   const uris = names.filter(({ kind }) => kind === 'uri');
   const ids = uris.filter(({ value }) => isSpiffe(value));
-  if (ids.length > 0 && uris.length > 1) faults.push({ code: 'name-spiffe', detail: `a SPIFFE ID is the only URI of a certificate; here are ${uris.map(({ value }) => JSON.stringify(value)).join(', ')}` });
+  if (ids.length > 0 && uris.length > 1) {
+    faults.push({ code: 'name-spiffe', detail: `a SPIFFE ID is the only URI of a certificate; here are ${uris.map(({ value }) => JSON.stringify(value)).join(', ')}` });
+  }
   for (const { value } of ids) {
     if (splitSpiffeId(value).path === '') faults.push({ code: 'name-spiffe', detail: `${JSON.stringify(value)} is a trust domain alone; expected a SPIFFE ID with a path` });
   }

@@ -141,7 +141,9 @@ function algorithmOf(identifier: Uint8Array, digest: SignedData['digest']): Sign
   const found = type === OID.rsaEncryption
     ? SIGNATURE_ALGORITHMS.find(({ keyKind, hash, pssSaltLength }) => keyKind === 'RSA' && hash === digest && pssSaltLength === undefined)
     : SIGNATURE_ALGORITHMS.find((candidate) => candidate.oid === type && (equalBytes(candidate.der, identifier) || (candidate.hash === digest && candidate.pssSaltLength === undefined)));
-  if (found === undefined || (found.hash !== null && found.hash !== digest)) throw new X509Error('unsupported-algorithm', `the signature is ${oidName(type)} with the digest ${digest}, which is not taken`);
+  if (found === undefined || (found.hash !== null && found.hash !== digest)) {
+    throw new X509Error('unsupported-algorithm', `the signature is ${oidName(type)} with the digest ${digest}, which is not taken`);
+  }
   return found;
 }
 
@@ -173,5 +175,7 @@ function checkAttributes(attributes: Uint8Array, expected: Uint8Array): void {
     return value;
   };
   if (one(CONTENT_TYPE, (values) => values.oid('content type')) !== DATA) throw new X509Error('bad-signature', 'the signed attributes name another type of content');
-  if (!equalBytes(one(MESSAGE_DIGEST, (values) => values.octetString('message digest')), expected)) throw new X509Error('bad-signature', 'the content is not what was signed: its digest is another one');
+  if (!equalBytes(one(MESSAGE_DIGEST, (values) => values.octetString('message digest')), expected)) {
+    throw new X509Error('bad-signature', 'the content is not what was signed: its digest is another one');
+  }
 }

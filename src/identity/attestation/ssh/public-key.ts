@@ -23,7 +23,9 @@ const READERS: Readonly<Record<string, (reader: SshReader) => Parameters<typeof 
   'ecdsa-sha2-nistp521': (reader) => readEc(reader, 'nistp521', 'P-521', 133),
   'ssh-rsa': (reader) => {
     const [exponent, modulus] = [reader.positive('the exponent'), reader.positive('the modulus')];
-    if (modulus.length < LEAST_RSA_OCTETS || modulus.length > MOST_RSA_OCTETS || exponent.length > MOST_EXPONENT_OCTETS) throw new SshError(`the RSA key has ${modulus.length * 8} bits; 2048 to 8192 are taken`);
+    if (modulus.length < LEAST_RSA_OCTETS || modulus.length > MOST_RSA_OCTETS || exponent.length > MOST_EXPONENT_OCTETS) {
+      throw new SshError(`the RSA key has ${modulus.length * 8} bits; 2048 to 8192 are taken`);
+    }
     return { format: 'jwk', key: { kty: 'RSA', e: base64url(exponent), n: base64url(modulus) } };
   },
 };
