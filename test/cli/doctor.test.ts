@@ -83,3 +83,22 @@ t.test('a proxy between the two is seen to lead here; another authority at that 
   t.match(line(other, 'http address'), /^warn.*get: another authority; listen\.http is 127\.0\.0\.1:8080\n/);
   t.match(line(other, 'https address'), /^warn.*get: the certificate of \S+ is not trusted/);
 });
+
+t.test('the CRLs that are served are told, with how soon a revocation is on one, and how many ask', async (t) => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => { taken.listen(0, '127.0.0.1', resolve); });
+  const metrics = { CHANCERY_LISTEN__METRICS: `127.0.0.1:${(taken.address() as AddressInfo).port}` };
+  await new Promise((resolve) => { taken.close(resolve); });
+  const service = await startService([], metrics);
+  t.teardown(service.stop);
+  t.match(line(await service.cli(['doctor']), 'CRL'), /^ok +CRL +issuing: 0 entries, \d+ seconds? old, for 6 days; root: 0 entries, \d+ seconds? old, for 89 days\n/, 'without metrics, what is served');
+  const { items } = JSON.parse((await service.cli(['certificates', 'list', '--profile', 'operator', '--json'])).stdout) as { items: readonly { serial: string }[] };
+  const key = JSON.parse((await service.cli(['key', 'create', 'doctor', '--scope', 'admin', '--json'])).stdout) as { key: string };
+  t.equal((await service.cli(['certificates', 'revoke', items[0]?.serial ?? '', '--reason', 'superseded'], { env: { CHANCERY_API_KEY: key.key } })).status, 0);
+  let told = '';
+  for (let looks = 0; looks < 200 && !told.includes('1 entry'); looks += 1) {
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    told = line(await service.cli(['doctor'], { env: metrics }), 'CRL');
+  }
+  t.match(told, /^ok +CRL +issuing: 1 entry, \d+ seconds? old, for 6 days; root: .*; [0-2]\.\d s from a revocation to the CRL; [12] address(es)? asked within an hour\n/);
+});

@@ -1,16 +1,13 @@
 import { Agent } from 'node:https';
-import type { TLSSocket } from 'node:tls';
 import { under } from '../../client/address.ts';
 import { followEvents } from '../../client/event-stream.ts';
-import { type Reply, exchange } from '../../client/exchange.ts';
 import { Failure } from '../../client/failure.ts';
-import { type Crl, parseCrl } from '../../x509/crl.ts';
-import { ISSUING } from '../../authority/layout.ts';
 import { showSpan } from '../text.ts';
+import { ask } from './ask.ts';
 import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
+import { crls } from './crls.ts';
 
 const HOUR = 3_600_000;
-const MOST_CRL = 128 * 1024 * 1024;
 /** The Date header counts whole seconds; more than this apart, certificates begin in the future for one of the two. */
 const NEAR = 5000;
 const FAR = 60_000;
@@ -20,7 +17,7 @@ const FIRST_EVENT = 5000;
 const NEEDS_SERVICE: readonly Check[] = [
   { name: 'ready', look: ready },
   { name: 'https certificate', look: certificate },
-  { name: 'CRL', look: crl },
+  { name: 'CRL', look: crls },
   { name: 'events', look: events },
   { name: 'clock', look: clock },
 ];
@@ -51,19 +48,6 @@ async function certificate(patient: Patient): Promise<Finding> {
   const { end } = await ask(patient, '/healthz');
   const left = end - patient.context.now();
   return left > HOUR ? ok(`trusted, for ${showSpan(left / 1000)}`) : warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log');
-}
-
-/** That of the authority that issues, which has another name after a roll; of the others, the service's readiness tells. */
-async function crl(patient: Patient): Promise<Finding> {
-  const { items } = JSON.parse((await ask(patient, '/v1/authorities')).reply.body.toString('utf8')) as { items: readonly { name: string; state: string }[] };
-  const name = items.find(({ state }) => state === 'issuing')?.name ?? ISSUING;
-  const { reply } = await ask(patient, `/crl/${encodeURIComponent(name)}.crl`);
-  if (reply.status !== 200) return fail(`/crl/${name}.crl answers ${reply.status}`, 'publish one with \'chancery crl publish\'');
-  const list: Crl = parseCrl(reply.body);
-  const left = list.nextUpdate * 1000 - patient.context.now();
-  if (left <= 0) return fail(`ended ${showSpan(-left / 1000)} ago: every client that checks it refuses every certificate`, 'publish one with \'chancery crl publish\', and look at the service\'s log');
-  const share = left / ((list.nextUpdate - list.thisUpdate) * 1000);
-  return share < 0.1 ? warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log') : ok(`that of ${name}, fresh for ${showSpan(left / 1000)}`);
 }
 
 /** A follower is told at once where it stands; a proxy between that gathers the answer keeps that back. */
@@ -98,20 +82,4 @@ async function clock(patient: Patient): Promise<Finding> {
   if (apart < NEAR) return ok('agrees with the service\'s');
   const words = `${showSpan(apart / 1000)} apart from the service's`;
   return apart < FAR ? warn(words, 'keep both with NTP') : fail(words, 'keep both with NTP');
-}
-
-/** One call, on a connection of its own. `end`: when the certificate shown ends, milliseconds since the Unix epoch. */
-async function ask({ url, roots }: Patient, path: string): Promise<{ readonly reply: Reply; readonly origin: string; readonly end: number }> {
-  if (url instanceof Failure) throw url;
-  if (roots === undefined) throw new Failure('file', 'there is no root certificate to trust it by', { advice: 'give one with --ca' });
-  const agent = new Agent({ ca: roots });
-  let end = Number.NaN;
-  const onSocket = (socket: unknown): void => {
-    end = Date.parse((socket as TLSSocket).getPeerCertificate().valid_to);
-  };
-  try {
-    return { reply: await exchange({ method: 'GET', url: under(url, path), agent, mostReply: MOST_CRL, onSocket }), origin: url.origin, get end() { return end; } };
-  } finally {
-    agent.destroy();
-  }
 }
