@@ -67,17 +67,29 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   const parts = new Histogram({ name: 'chancery_issuance_seconds', help: 'Time of each part of the cycle: check, sign, store', labelNames: ['part'], buckets: PART_BUCKETS, registers });
   const published = new Histogram({ name: 'chancery_crl_publication_seconds', help: 'Time to build, sign and store a CRL', labelNames: ['authority'], buckets: PART_BUCKETS, registers });
   const revocations = new Counter({ name: 'chancery_revocations_total', help: 'Certificates revoked, by reason', labelNames: ['reason'], registers });
-  const attestations = new Counter({ name: 'chancery_attestations_total', help: 'Proofs of what a node is, by kind: accepted, refused (good, and nothing is allowed), unproved', labelNames: ['kind', 'outcome'], registers });
-  const cfssl = new Counter({ name: 'chancery_cfssl_calls_total', help: 'Calls of the API of cfssl, those of Docker swarms among them, by how they ended: done, refused, failed', labelNames: ['call', 'outcome'], registers });
+  const attestations = new Counter({
+    name: 'chancery_attestations_total', help: 'Proofs of what a node is, by kind: accepted, refused (good, and nothing is allowed), unproved',
+    labelNames: ['kind', 'outcome'], registers,
+  });
+  const cfssl = new Counter({
+    name: 'chancery_cfssl_calls_total', help: 'Calls of the API of cfssl, those of Docker swarms among them, by how they ended: done, refused, failed',
+    labelNames: ['call', 'outcome'], registers,
+  });
   const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
-  const responders = new Gauge({ name: 'chancery_ocsp_responder_end_seconds', help: 'When the certificate ends that signs OCSP answers, seconds since the epoch', labelNames: ['authority'], aggregator: 'min', registers });
+  const responders = new Gauge({
+    name: 'chancery_ocsp_responder_end_seconds', help: 'When the certificate ends that signs OCSP answers, seconds since the epoch', labelNames: ['authority'],
+    aggregator: 'min', registers,
+  });
   const oidcTokens = new Counter({ name: 'chancery_oidc_tokens_total', help: 'Tokens of OpenID Connect issuers: accepted, or why they were refused', labelNames: ['issuer', 'outcome'], registers });
   const oidcKeys = new Counter({ name: 'chancery_oidc_key_fetches_total', help: 'Fetches of the keys of OpenID Connect issuers', labelNames: ['issuer', 'outcome'], registers });
   const ocspCounters = new Map<string, { inc: () => void }>();
   const streams = new Gauge({ name: 'chancery_event_streams', help: 'Clients that follow the revocations now', registers });
   const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by why: client, slow, stopped, failed', labelNames: ['why'], registers });
   const eventsSent = new Counter({ name: 'chancery_events_sent_total', help: 'Events sent, one for each client that got it', labelNames: ['event'], registers });
-  const webhooks = new Histogram({ name: 'chancery_webhook_seconds', help: 'Time of the calls to each webhook, by what it answered: allow, deny, wait, failed', labelNames: ['webhook', 'outcome'], buckets: WEBHOOK_BUCKETS, registers });
+  const webhooks = new Histogram({
+    name: 'chancery_webhook_seconds', help: 'Time of the calls to each webhook, by what it answered: allow, deny, wait, failed',
+    labelNames: ['webhook', 'outcome'], buckets: WEBHOOK_BUCKETS, registers,
+  });
   const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 apart', labelNames: ['status'], registers });
   for (const status of REPLY_CLASSES) replies.inc({ status }, 0);
   const replyClasses = new Map(REPLY_CLASSES.map((status) => [status, replies.labels(status)]));
@@ -103,7 +115,10 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   ofCrls('chancery_crl_left_seconds', 'Seconds until nextUpdate of the CRL that stands; of shards, of the first to end', ({ left }) => left);
   ofCrls('chancery_crl_number', 'Number of the CRL that stands; of shards, the highest', ({ number }) => number);
   ofCrls('chancery_crl_entries', 'Certificates that the CRL lists; of shards, that they list together', ({ entries }) => entries);
-  const lags = new Histogram({ name: 'chancery_crl_lag_seconds', help: 'From a revocation (whole seconds) to the CRL that lists it, of the oldest in each publication', labelNames: ['authority'], buckets: LAG_BUCKETS, registers });
+  const lags = new Histogram({
+    name: 'chancery_crl_lag_seconds', help: 'From a revocation (whole seconds) to the CRL that lists it, of the oldest in each publication',
+    labelNames: ['authority'], buckets: LAG_BUCKETS, registers,
+  });
   const pollers = new Pollers(clock);
   const polled = new Set<string>();
   new Gauge({

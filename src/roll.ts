@@ -65,7 +65,10 @@ export async function importRolled(name: string, files: { readonly chain: string
     const succession = successionOf(data, config.authority.issuing);
     const reign = succession.find((one) => one.name === name);
     const follows = succession[succession.findIndex((one) => one.name === name) - 1]?.name ?? '';
-    await core.store.audit.append([{ time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: name, details: { follows, ...certificateDetails(certificate, reign?.from ?? from) } }]);
+    await core.store.audit.append([{
+      time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: name,
+      details: { follows, ...certificateDetails(certificate, reign?.from ?? from) },
+    }]);
     return { name, follows, folder: `${data}/authorities/${name}`, from: iso(reign?.from ?? from), notAfter: iso(certificate.notAfter), ...(notes.length === 0 ? {} : { notes }) };
   } finally {
     await core.store.close();

@@ -220,7 +220,9 @@ function refuseInTheWay({ folder, force }: EnrollOptions, files: readonly string
 function refuseSamePlace(profile: string, { certificate }: LayoutFiles, placed: readonly { readonly issued: Issued; readonly files: LayoutFiles }[]): void {
   const other = placed.find(({ files }) => files.certificate.some((file) => certificate.includes(file)));
   if (other !== undefined) {
-    throw new Failure('usage', `the profiles ${other.issued.profile} and ${profile} yield certificates for one and the same file, ${certificate.join(', ')}`, { advice: 'say with --profile which of them is wanted' });
+    throw new Failure('usage', `the profiles ${other.issued.profile} and ${profile} yield certificates for one and the same file, ${certificate.join(', ')}`, {
+      advice: 'say with --profile which of them is wanted',
+    });
   }
 }
 

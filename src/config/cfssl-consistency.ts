@@ -42,11 +42,13 @@ function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Pro
     })),
     ...grants.flatMap(({ path, profiles: asked, names, holders, organizationalUnits }) => [
       ...organizationalUnits.flatMap((unit, index) => when(swarm.enabled && MAKES_NODES.includes(unit), {
-        path: [...path, 'organizationalUnits', index], about: [['swarm', 'enabled']], problem: `is ${JSON.stringify(unit)}, which makes nodes of swarms`, expected: 'units by their names, other than swarm-manager and swarm-worker',
+        path: [...path, 'organizationalUnits', index], about: [['swarm', 'enabled']], problem: `is ${JSON.stringify(unit)}, which makes nodes of swarms`,
+        expected: 'units by their names, other than swarm-manager and swarm-worker',
       })),
       ...asked.flatMap((name, index) => profileFaults([...path, 'profiles', index], name, profiles.get(name), known)),
       ...asked.flatMap((name, index) => when(swarm.enabled && name === swarm.profile, {
-        path: [...path, 'profiles', index], about: [['swarm', 'profile']], problem: `is the profile of swarm nodes (${name})`, expected: 'another one: a certificate of this profile lets its holder have others issued',
+        path: [...path, 'profiles', index], about: [['swarm', 'profile']], problem: `is the profile of swarm nodes (${name})`,
+        expected: 'another one: a certificate of this profile lets its holder have others issued',
       })),
       ...patternFaults([...path, 'names'], names), ...patternFaults([...path, 'holders'], holders),
     ]),

@@ -65,7 +65,8 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   ({ crl: { shards } }) => when(shards === 1 || (shards & (shards - 1)) !== 0, { path: ['crl', 'shards'], problem: `is ${shards}`, expected: 'a power of two from 2 on, or 0' }),
   ({ crl: { delta } }) => when(delta.lifetime === 0, { path: ['crl', 'delta', 'lifetime'], problem: 'is no time at all', expected: 'at least 1s' }),
   ({ crl: { delta, shards }, profiles }) => Object.entries(profiles).flatMap(([name, { freshestCrl }]) => when(freshestCrl === true && (!delta.publish || shards > 0), {
-    path: ['profiles', name, 'freshestCrl'], about: [['crl', 'delta', 'publish'], ['crl', 'shards']], problem: 'is true', expected: 'crl.delta.publish true and crl.shards 0: a delta is of the full CRL (RFC 5280 5.2.4)',
+    path: ['profiles', name, 'freshestCrl'], about: [['crl', 'delta', 'publish'], ['crl', 'shards']], problem: 'is true',
+    expected: 'crl.delta.publish true and crl.shards 0: a delta is of the full CRL (RFC 5280 5.2.4)',
   })),
   ({ crl: { delta, lifetime } }) => when(delta.lifetime > lifetime, {
     path: ['crl', 'delta', 'lifetime'], about: [['crl', 'lifetime']], problem: `is ${formatDuration(delta.lifetime)}`, expected: `at most crl.lifetime (${formatDuration(lifetime)})`,
@@ -77,7 +78,8 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   }),
   ({ ocsp }) => when(ocsp.lifetime < LEAST_OCSP_LIFETIME, { path: ['ocsp', 'lifetime'], problem: `is ${formatDuration(ocsp.lifetime)}`, expected: `at least ${formatDuration(LEAST_OCSP_LIFETIME)}` }),
   ({ ocsp, profiles, eligibility }) => when(ocsp.serve && (profiles['ocsp']?.approval === true || eligibility.some((setting) => setting.step === 'approval' && setting.profiles.includes('ocsp'))), {
-    path: ['profiles', 'ocsp', 'approval'], about: [['ocsp', 'serve'], ['eligibility']], problem: 'has the service wait for approval of the certificates that sign its OCSP answers', expected: 'no approval for profile ocsp, or ocsp.serve: false',
+    path: ['profiles', 'ocsp', 'approval'], about: [['ocsp', 'serve'], ['eligibility']],
+    problem: 'has the service wait for approval of the certificates that sign its OCSP answers', expected: 'no approval for profile ocsp, or ocsp.serve: false',
   }),
   ({ ocsp }) => when(ocsp.maxAge > ocsp.lifetime / 2, {
     path: ['ocsp', 'maxAge'], about: [['ocsp', 'lifetime']], problem: `is ${formatDuration(ocsp.maxAge)}`, expected: `at most half of ocsp.lifetime (${formatDuration(ocsp.lifetime)})`,
@@ -88,7 +90,8 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   }),
   ({ store }) => when(store.timeout === 0, { path: ['store', 'timeout'], problem: 'is no time at all', expected: 'at least 1s' }),
   ({ store }) => when(store.replicaTimeout === 0 || (store.timeout > 0 && store.replicaTimeout >= store.timeout), {
-    path: ['store', 'replicaTimeout'], about: [['store', 'timeout']], problem: `is ${formatDuration(store.replicaTimeout)}`, expected: `at least 1s, and less than store.timeout (${formatDuration(store.timeout)})`,
+    path: ['store', 'replicaTimeout'], about: [['store', 'timeout']], problem: `is ${formatDuration(store.replicaTimeout)}`,
+    expected: `at least 1s, and less than store.timeout (${formatDuration(store.timeout)})`,
   }),
   ({ store }) => when(store.password !== undefined && store.url.kind === 'redis' && store.url.password !== undefined, {
     path: ['store', 'password'], about: [['store', 'url']], problem: 'and a password in store.url are both set', expected: 'one of them',

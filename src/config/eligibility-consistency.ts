@@ -42,8 +42,13 @@ function stepFaults(setting: StepSetting, path: Inconsistency['path'], webhooks:
       });
     }
     case 'time-window': return [
-      ...when(!isZone(setting.zone), { path: [...path, 'zone'], problem: `is ${JSON.stringify(setting.zone)}, which is no time zone`, expected: 'a name such as Europe/Berlin, America/New_York or UTC' }),
-      ...setting.windows.flatMap(({ from, to }, at) => when(from === to, { path: [...path, 'windows', at], problem: 'begins and ends at the same time', expected: 'two times; for a whole day 00:00 to 23:59' })),
+      ...when(!isZone(setting.zone), {
+        path: [...path, 'zone'], problem: `is ${JSON.stringify(setting.zone)}, which is no time zone`,
+        expected: 'a name such as Europe/Berlin, America/New_York or UTC',
+      }),
+      ...setting.windows.flatMap(({ from, to }, at) => when(from === to, {
+        path: [...path, 'windows', at], problem: 'begins and ends at the same time', expected: 'two times; for a whole day 00:00 to 23:59',
+      })),
     ];
     case 'webhook': {
       const near = nearestName(setting.webhook, webhooks);

@@ -49,7 +49,9 @@ export const decider = ({ standing, rules, local }: DecideOptions) => ({ method,
     if (!(error instanceof X509Error)) throw error;
     return { allowed: false, code: 'certificate-malformed', message: `the certificate cannot be read: ${error.detail}`, who: 'a client', call };
   }
-  const denied = (code: DenialCode, message: string): Decision => ({ allowed: false, code, message, who: `${distinguishedNameToText(peer.certificate.subjectName)} (${peer.certificate.serial})`, call });
+  const denied = (code: DenialCode, message: string): Decision => ({
+    allowed: false, code, message, who: `${distinguishedNameToText(peer.certificate.subjectName)} (${peer.certificate.serial})`, call,
+  });
   // 1. By the CRLs.
   const verdict = standing.judge(text);
   if (verdict !== 'good') return denied(verdict, MESSAGES[verdict]);

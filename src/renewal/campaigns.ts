@@ -62,7 +62,10 @@ export function campaignsIn({ objects, clock, random }: CampaignsOptions): Campa
         const { outcome } = await objects.write([{
           kind: KIND, id, expected: before?.version ?? 0,
           put: { value: campaign as unknown as Json, expires: campaign.endsAt + STANDS, indexes: [{ index: INDEX, order: now }] },
-        }], [{ time: now, event: 'renewal-campaign.started', actor, subject: id, details: { ...scope, reason, startsAt: new Date(startedAt).toISOString(), endsAt: new Date(campaign.endsAt).toISOString() } }]);
+        }], [{
+          time: now, event: 'renewal-campaign.started', actor, subject: id,
+          details: { ...scope, reason, startsAt: new Date(startedAt).toISOString(), endsAt: new Date(campaign.endsAt).toISOString() },
+        }]);
         if (outcome === 'stored') return campaign;
       }
     },

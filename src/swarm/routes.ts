@@ -59,7 +59,10 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
   });
 
   app.get('/v1/swarms', {
-    schema: { operationId: 'listSwarms', summary: 'The swarms of which something is registered', tags, security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('Swarm#'), ...problems(400, 401, 403) } },
+    schema: {
+      operationId: 'listSwarms', summary: 'The swarms of which something is registered', tags, security: bearer, querystring: Type.Object(pageQuery, closed),
+      response: { 200: PageView('Swarm#'), ...problems(400, 401, 403) },
+    },
   }, async (request) => {
     await authentication.operator(request, 'read');
     const { items, ...rest } = await registrations.list(pageOf(request.query as { limit?: string; cursor?: string }));

@@ -166,7 +166,8 @@ async function finish({ target, clock, more, actor, shards }: RestoreOptions, { 
   if (!older) await transfer.load(await jumps(target, authorities, shards, madeAt, clock()), JSON.stringify({ of, older }));
   if (!more && !older) {
     const line: AuditDraft = {
-      time: clock(), event: 'store.restored', actor, subject: 'store', details: { head: `${head.sequence}:${head.hash}`, backupAt: madeAt, added: counts.added, advanced: counts.advanced, lines: counts.lines },
+      time: clock(), event: 'store.restored', actor, subject: 'store',
+      details: { head: `${head.sequence}:${head.hash}`, backupAt: madeAt, added: counts.added, advanced: counts.advanced, lines: counts.lines },
     };
     await audit.append([line]);
   }

@@ -25,6 +25,8 @@ export const metadataAt = (base: URL = METADATA): Metadata => async ({ method = 
     throw new Failure('bad-reply', `the metadata service answered ${status} to ${url.pathname}`, { advice: 'is this a machine of that cloud, and may this program ask its metadata service?' });
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'bad-reply') throw error;
-    throw new Failure(error.code, `the metadata service at ${url.host} does not answer`, { cause: error, advice: 'is this a machine of that cloud? A proof from elsewhere can be given with --attest-document' });
+    throw new Failure(error.code, `the metadata service at ${url.host} does not answer`, {
+      cause: error, advice: 'is this a machine of that cloud? A proof from elsewhere can be given with --attest-document',
+    });
   }
 };

@@ -27,7 +27,10 @@ export const serviceSources = (client: ChanceryClient, agent: Agent, wanted: rea
   if (missing.length > 0) throw new Failure('usage', `there is no authority ${missing.join(', ')} at ${client.url.origin}`, { advice: `expected one of ${items.map(({ name }) => name).join(', ')}` });
   return items
     .filter(({ name, crl }) => (wanted.length === 0 ? crl.length > 0 : wanted.includes(name)))
-    .map(({ name, certificate }) => ({ authority: name, address: under(client.url, `/crl/${encodeURIComponent(name)}.crl`), issuer: parseCertificate(pemOrDerOrBase64(Buffer.from(certificate), 'CERTIFICATE')), agent }));
+    .map(({ name, certificate }) => ({
+      authority: name, address: under(client.url, `/crl/${encodeURIComponent(name)}.crl`),
+      issuer: parseCertificate(pemOrDerOrBase64(Buffer.from(certificate), 'CERTIFICATE')), agent,
+    }));
 };
 
 /** Two million entries. */

@@ -62,7 +62,9 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
     const ask = async (): Promise<void> => { advice = await askAdvice(folder, url, enrolled, present, connect); };
     // Nothing hangs on it: a failure is told only where it is the first in a row.
     const good = await asking.attempt(ask, present.notAfter, (failure) => {
-      if (asking.failures() === 1) tell('info', 'no-advice', `${present.path}: the service could not be asked when to renew (${failure.message}); it will be by age`, { certificate: present.path, code: failure.code });
+      if (asking.failures() === 1) tell('info', 'no-advice', `${present.path}: the service could not be asked when to renew (${failure.message}); it will be by age`, {
+        certificate: present.path, code: failure.code,
+      });
     });
     if (good) asking.waitUntil(now() + pollAfter(advice?.askAgain, random));
     if (advice?.explanation === undefined || advice.explanation === told) return;

@@ -24,7 +24,9 @@ export async function revoke({ authentication, revocation, certificates, authori
   const identity = await authentication.identify(request);
   const record = serial === undefined ? undefined : await certificates.get(serial);
   const issuer = authorities.find(({ subjectKeyId }) => Buffer.from(subjectKeyId).toString('hex') === keyId.replaceAll(':', '').toLowerCase());
-  if (record === undefined || issuer?.name !== record.authority) throw new CfsslRefusal(CODE.storeNotFound, 'no certificate with this serial number and authority key id was issued here', { status: 404 });
+  if (record === undefined || issuer?.name !== record.authority) {
+    throw new CfsslRefusal(CODE.storeNotFound, 'no certificate with this serial number and authority key id was issued here', { status: 404 });
+  }
   try {
     await revokeCertificate(revocation, { identity, serial: record.id, reason });
   } catch (error) {

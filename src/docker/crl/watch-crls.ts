@@ -36,7 +36,9 @@ const TOLD = 'told.jsonl';
  */
 export async function watchCrls(settings: WatchSettings, { now, random, tell, learn }: WatchSurroundings, signal: AbortSignal): Promise<void> {
   const agent = new Agent({ keepAlive: true, ...(settings.roots === undefined ? {} : { ca: settings.roots }) });
-  const client = settings.service === undefined ? undefined : openClient({ url: new URL(settings.service), roots: settings.roots === undefined ? [] : [settings.roots], credentials: { kind: 'none' } });
+  const client = settings.service === undefined ? undefined : openClient({
+    url: new URL(settings.service), roots: settings.roots === undefined ? [] : [settings.roots], credentials: { kind: 'none' },
+  });
   const state = stateFolder(settings.state);
   const learnCrl = ({ authority, issuer, crl: { der, thisUpdate, nextUpdate } }: OwnedCrl): void => {
     const { entries, summary } = parseCrl(der);
@@ -60,7 +62,9 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
   for (const change of told.kept()) learn({ kind: 'revocation', ...change });
 
   // 2. From then on what is new.
-  const fixed = settings.sources.map(({ authority, address, issuer }): CrlSource => ({ authority, address: new URL(address), issuer: parseCertificate(Buffer.from(issuer)), ...(address.startsWith('https:') ? { agent } : {}) }));
+  const fixed = settings.sources.map(({ authority, address, issuer }): CrlSource => ({
+    authority, address: new URL(address), issuer: parseCertificate(Buffer.from(issuer)), ...(address.startsWith('https:') ? { agent } : {}),
+  }));
   const asked = client === undefined ? undefined : serviceSources(client, agent, settings.authorities);
   const find = keptSources({ find: async () => [...fixed, ...await asked?.() ?? []], state, before, learned: learnAuthorities, now, tell });
   const looked = (good: boolean): void => learn({ kind: 'looked', good, at: now() });

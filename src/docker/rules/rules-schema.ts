@@ -26,7 +26,9 @@ const Calls = Type.Unsafe<(Static<typeof Call> | (typeof ACTIONS)[number])[]>({ 
 
 const Rule = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 64, description: 'What it is called in logs and refusals' }),
-  clients: optional(Type.Unsafe<Static<typeof Clients>[]>({ type: 'array', items: Clients, minItems: 1, description: 'Whom it is for: one of these must fit, with all that it names; everybody where absent' })),
+  clients: optional(Type.Unsafe<Static<typeof Clients>[]>({
+    type: 'array', items: Clients, minItems: 1, description: 'Whom it is for: one of these must fit, with all that it names; everybody where absent',
+  })),
   allow: Calls,
   deny: optional(Calls),
 }, closed);

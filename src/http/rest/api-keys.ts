@@ -70,7 +70,10 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
   });
 
   app.get('/v1/api-keys', {
-    schema: { operationId: 'listApiKeys', summary: 'The API keys', tags: ['api-keys'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('ApiKey#'), ...problems(400, 401, 403) } },
+    schema: {
+      operationId: 'listApiKeys', summary: 'The API keys', tags: ['api-keys'], security: bearer, querystring: Type.Object(pageQuery, closed),
+      response: { 200: PageView('ApiKey#'), ...problems(400, 401, 403) },
+    },
   }, async (request) => {
     await authentication.operator(request, 'admin');
     const page = await store.list(pageOf(request.query as { limit?: string; cursor?: string }));

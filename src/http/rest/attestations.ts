@@ -93,7 +93,8 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
 
   app.post('/v1/attestations', {
     schema: {
-      operationId: 'createAttestation', summary: 'Prove what a node is', description: 'One kind of proof beside the challenge. A good one earns an enrolment token, with which the certificate is asked for as with any other',
+      operationId: 'createAttestation', summary: 'Prove what a node is',
+      description: 'One kind of proof beside the challenge. A good one earns an enrolment token, with which the certificate is asked for as with any other',
       tags: ['attestation'], security: nobody, body: AttestationBody, response: { 201: json('The token', AttestationView), ...problems(400, 401, 403) },
     },
   }, async (request, reply) => {
@@ -109,7 +110,10 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
   });
 
   app.get('/v1/attestations', {
-    schema: { operationId: 'listAttestations', summary: 'Nodes that may prove themselves once, and have', tags: ['attestation'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('AttestedNode#'), ...problems(400, 401, 403) } },
+    schema: {
+      operationId: 'listAttestations', summary: 'Nodes that may prove themselves once, and have', tags: ['attestation'], security: bearer,
+      querystring: Type.Object(pageQuery, closed), response: { 200: PageView('AttestedNode#'), ...problems(400, 401, 403) },
+    },
   }, async (request) => {
     await authentication.operator(request, 'read');
     const { items, next } = await listClaims(attestation.objects, pageOf(request.query as { limit?: string; cursor?: string }));
@@ -118,7 +122,8 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
 
   app.delete('/v1/attestations/:id', {
     schema: {
-      operationId: 'releaseAttestation', summary: 'Let a node prove itself again', description: 'The token that it earned is revoked; its certificates stay', tags: ['attestation'], security: bearer, params: IdParameter,
+      operationId: 'releaseAttestation', summary: 'Let a node prove itself again', description: 'The token that it earned is revoked; its certificates stay',
+      tags: ['attestation'], security: bearer, params: IdParameter,
       response: { 200: json('The node', { $ref: 'AttestedNode#' }), ...problems(401, 403, 404) },
     },
   }, async (request) => {

@@ -23,7 +23,8 @@ export const auditSchemas = [AuditView];
 export function auditRoutes(app: App, { store, authentication }: { readonly store: AuditStore; readonly authentication: Authentication }): void {
   app.get('/v1/audit', {
     schema: {
-      operationId: 'listAuditEntries', summary: 'The audit log', description: '`chancery audit verify` checks the chain of what this call gives out', tags: ['audit'], security: bearer, querystring: Type.Object(pageQuery, closed),
+      operationId: 'listAuditEntries', summary: 'The audit log', description: '`chancery audit verify` checks the chain of what this call gives out',
+      tags: ['audit'], security: bearer, querystring: Type.Object(pageQuery, closed),
       response: {
         200: {
           description: 'A page, oldest first, and the newest entry\'s place and hash',

@@ -90,7 +90,10 @@ export function authorityRoutes(app: App, { authorities, succession, issuing, pu
   }, async () => ({ items: await Promise.all(authorities.map(view)) }));
 
   app.get('/v1/authorities/:name', {
-    schema: { operationId: 'getAuthority', summary: 'An authority', tags: ['authorities'], security: nobody, params: NameParameter, response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(404) } },
+    schema: {
+      operationId: 'getAuthority', summary: 'An authority', tags: ['authorities'], security: nobody, params: NameParameter,
+      response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(404) },
+    },
   }, (request) => view(named((request.params as { name: string }).name)));
 
   app.post('/v1/authorities/:name/revoke', {
@@ -110,7 +113,8 @@ export function authorityRoutes(app: App, { authorities, succession, issuing, pu
 
   app.post('/v1/authorities/:name/crl', {
     schema: {
-      operationId: 'publishCrl', summary: 'Publish the CRL now', description: 'It is published by itself after each revocation and before its end', tags: ['authorities'], security: bearer, params: NameParameter,
+      operationId: 'publishCrl', summary: 'Publish the CRL now', description: 'It is published by itself after each revocation and before its end',
+      tags: ['authorities'], security: bearer, params: NameParameter,
       response: { 200: { description: 'The CRL that stands', content: { 'application/json': { schema: { $ref: 'Crl#' } } } }, ...problems(401, 403, 404) },
     },
   }, async (request) => {

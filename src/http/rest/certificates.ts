@@ -62,7 +62,10 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   const reply = { description: 'The certificate', content: { 'application/json': { schema: { $ref: 'Certificate#' } } } };
 
   app.get('/v1/certificates', {
-    schema: { operationId: 'listCertificates', summary: 'Search the certificates', tags: ['certificates'], security: bearer, querystring: ListQuery, response: { 200: PageView('Certificate#'), ...problems(400, 401, 403) } },
+    schema: {
+      operationId: 'listCertificates', summary: 'Search the certificates', tags: ['certificates'], security: bearer, querystring: ListQuery,
+      response: { 200: PageView('Certificate#'), ...problems(400, 401, 403) },
+    },
   }, async (request) => {
     await authentication.operator(request, 'read');
     const { limit, cursor, expiresBefore, ...filter } = request.query as { limit?: string; cursor?: string; expiresBefore?: string } & Omit<CertificateFilter, 'expiresBefore'>;
@@ -72,7 +75,10 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   });
 
   app.get('/v1/certificates/:serial', {
-    schema: { operationId: 'getCertificate', summary: 'A certificate', description: 'JSON, or PEM or DER by `Accept`', tags: ['certificates'], security: nobody, params: SerialParameter, response: { 200: certificateReply('The certificate', 'Certificate#'), ...problems(404, 406) } },
+    schema: {
+      operationId: 'getCertificate', summary: 'A certificate', description: 'JSON, or PEM or DER by `Accept`', tags: ['certificates'], security: nobody,
+      params: SerialParameter, response: { 200: certificateReply('The certificate', 'Certificate#'), ...problems(404, 406) },
+    },
   }, async (request, answer) => {
     const type = certificateType(request);
     const record = await recordOf(store, (request.params as { serial: string }).serial);

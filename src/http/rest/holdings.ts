@@ -39,7 +39,9 @@ export function holdingRoutes(app: App, { holdings, authentication }: HoldingRou
 
   app.post('/v1/holdings/release', {
     schema: {
-      operationId: 'releaseHolding', summary: 'Let a name or key go', description: 'By an operator with scope approve. Whoever asks next may have it; certificates for it stay good. Answers who held it', tags: ['certificates'],
+      operationId: 'releaseHolding', summary: 'Let a name or key go',
+      description: 'By an operator with scope approve. Whoever asks next may have it; certificates for it stay good. Answers who held it',
+      tags: ['certificates'],
       security: bearer, body: ReleaseBody, response: { 200: reply, ...problems(400, 401, 403, 404) },
     },
   }, async (request) => {

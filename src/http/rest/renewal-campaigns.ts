@@ -63,7 +63,8 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
 
   app.get('/v1/certificates/:serial/renewal-info', {
     schema: {
-      operationId: 'getRenewalInfo', summary: 'When a certificate is best renewed', description: 'Ask again after `Retry-After`: the answer moves when an operator wants certificates renewed early. The same is served to ACME clients (RFC 9773)',
+      operationId: 'getRenewalInfo', summary: 'When a certificate is best renewed',
+      description: 'Ask again after `Retry-After`: the answer moves when an operator wants certificates renewed early. The same is served to ACME clients (RFC 9773)',
       tags: ['certificates'], security: nobody, params: SerialParameter,
       response: { 200: { description: 'The time for its renewal', content: { 'application/json': { schema: { $ref: 'RenewalInfo#' } } } }, ...problems(404) },
     },
@@ -100,7 +101,9 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
 
   app.delete('/v1/renewal-campaigns/:id', {
     schema: {
-      operationId: 'endRenewalCampaign', summary: 'End a campaign', description: 'Certificates that were not renewed yet are renewed at their age. By an operator with scope admin', tags: ['certificates'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) },
+      operationId: 'endRenewalCampaign', summary: 'End a campaign',
+      description: 'Certificates that were not renewed yet are renewed at their age. By an operator with scope admin', tags: ['certificates'], security: bearer,
+      params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) },
     },
   }, async (request) => {
     const operator = await authentication.operator(request, 'admin');

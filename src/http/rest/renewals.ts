@@ -22,7 +22,8 @@ export function renewalRoutes(app: App, { issuance, authentication, chainOf }: R
   acceptCsrBodies(app);
   app.post('/v1/renewals', {
     schema: {
-      operationId: 'renewCertificate', summary: 'Renew the certificate presented', description: 'Needs the client certificate that is to be renewed; a CSR without names gets the same ones', tags: ['requests'],
+      operationId: 'renewCertificate', summary: 'Renew the certificate presented',
+      description: 'Needs the client certificate that is to be renewed; a CSR without names gets the same ones', tags: ['requests'],
       security: clientCertificateOnly, querystring: RenewalQuery,
       body: { content: { 'application/json': { schema: RenewalBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
       response: { 201: certificateReply('The request', 'Request#'), 202: waitingReply('Request#'), ...problems(400, 401, 403, 406, 413, 415, 422) },

@@ -82,7 +82,10 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   });
 
   app.get('/v1/requests', {
-    schema: { operationId: 'listRequests', summary: 'Search the requests', tags: ['requests'], security: bearer, querystring: ListQuery, response: { 200: PageView('Request#'), ...problems(400, 401, 403) } },
+    schema: {
+      operationId: 'listRequests', summary: 'Search the requests', tags: ['requests'], security: bearer, querystring: ListQuery,
+      response: { 200: PageView('Request#'), ...problems(400, 401, 403) },
+    },
   }, async (request) => {
     await operator(request, 'read');
     const { limit, cursor, since, ...filter } = request.query as { limit?: string; cursor?: string; since?: string } & Omit<RequestFilter, 'since'>;
@@ -93,7 +96,10 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   for (const [verb, decide, summary] of [['approve', approve, 'Let a waiting request go on'], ['deny', deny, 'Refuse a waiting request, for good']] as const) {
     app.post(`/v1/requests/:id/${verb}`, {
       preValidation: bodyMayBeAbsent,
-      schema: { operationId: `${verb}Request`, summary, tags: ['requests'], security: bearer, params: IdParameter, body: DecisionBody, response: { 200: decided, ...problems(400, 401, 403, 404, 409) } },
+      schema: {
+        operationId: `${verb}Request`, summary, tags: ['requests'], security: bearer, params: IdParameter, body: DecisionBody,
+        response: { 200: decided, ...problems(400, 401, 403, 404, 409) },
+      },
     }, async (request) => {
       const identity = await operator(request, 'approve');
       const { reason } = request.body as { reason?: string };

@@ -91,7 +91,10 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   });
 
   app.get('/v1/tokens', {
-    schema: { operationId: 'listTokens', summary: 'The enrolment tokens', tags: ['tokens'], security: bearer, querystring: Type.Object(pageQuery, closed), response: { 200: PageView('Token#'), ...problems(400, 401, 403) } },
+    schema: {
+      operationId: 'listTokens', summary: 'The enrolment tokens', tags: ['tokens'], security: bearer, querystring: Type.Object(pageQuery, closed),
+      response: { 200: PageView('Token#'), ...problems(400, 401, 403) },
+    },
   }, async (request) => {
     await authentication.operator(request, 'token');
     const page = await store.list(pageOf(request.query as { limit?: string; cursor?: string }));
@@ -109,7 +112,10 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   });
 
   app.delete('/v1/tokens/:id', {
-    schema: { operationId: 'revokeToken', summary: 'Revoke an enrolment token', description: 'Certificates that it yielded stay valid', tags: ['tokens'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
+    schema: {
+      operationId: 'revokeToken', summary: 'Revoke an enrolment token', description: 'Certificates that it yielded stay valid', tags: ['tokens'],
+      security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) },
+    },
   }, async (request) => {
     const operator = await authentication.operator(request, 'token');
     const { id } = request.params as { id: string };
