@@ -45,16 +45,13 @@ export interface AcmeService {
 
 const SECOND = 1000;
 
-const OFF: AcmeService = { doors: [], look: () => Promise.resolve(), stop: () => Promise.resolve() };
-
 /**
- * Puts ACME together, where it is turned on.
+ * Puts ACME together.
  * @throws ProfileError where a profile or a pattern of the configuration is none; StoreUnavailable
  */
 export async function acmeService({ core, issuance, revocation, hostNames, authentication, httpsUrl, log }: AcmeServiceOptions): Promise<AcmeService> {
   const { config, store, clock } = core;
   const { acme } = config;
-  if (!acme.enabled) return OFF;
   const records = recordsIn(store.objects);
   const limits = limitsOf(acme.limits, store.requests);
   const master = readMaster(config.data, randomBytes);

@@ -41,7 +41,7 @@ const REFRESH_KEYS = 900 * SECOND;
 const KEEP_KEYS = 6 * 3600 * SECOND;
 
 /**
- * The calls by which nodes prove what they are; nothing where no kind of proof is configured.
+ * The calls by which nodes prove what they are.
  * @throws ProfileError with every file that cannot be used
  */
 export function attestationDoor(core: Core, authentication: Authentication, log: Log): (app: App) => void {
@@ -61,7 +61,6 @@ export function attestationDoor(core: Core, authentication: Authentication, log:
   const own = new Set(ours.map(({ certificate }) => sha256(certificate.publicKey.der)));
   const ways = new Map(waysOf(settings, usable, { own, googleKeys: () => googleKeys(settings, clock, log) }).map((way) => [way.attestor.kind, way]));
   if (faults.length > 0) throw new ProfileError(faults);
-  if (ways.size === 0) return () => undefined;
   const master = readMaster(data, randomBytes);
   const context: AttestationContext = {
     ways, master, random: randomBytes, clock, objects: store.objects, tokens: store.tokens, rootDigest: authorities.issuing.rootDigest,

@@ -33,7 +33,6 @@ const SWARM_SIGNATURES = /^(?:ecdsa-with-SHA(?:256|384|512)|sha(?:256|384|512)Wi
 export function cfsslDoors({ core, issuance, revocation, crls, authentication }: CfsslServiceOptions): readonly ((app: App) => void)[] {
   const { config, store, authorities, clock, metrics } = core;
   const { cfssl, swarm } = config;
-  if (!cfssl.enabled && !swarm.enabled) return [];
   const registrations = registrationsIn(store.objects);
   if (swarm.enabled) checkSwarmAuthority(issuance, swarm.profile);
   const limit = callLimit(config.limits.perIdentity);

@@ -9,7 +9,6 @@ import { PUBLIC, writeDurably } from './authority/durable-file.ts';
 import { AuthorityError } from './authority/errors.ts';
 import { listenOn } from './listen.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
-import { initialise } from './initialise.ts';
 import { createLogger } from './log.ts';
 import { type ReloadingService, startReloading } from './reloading-service.ts';
 import { type Addresses, openCore } from './service.ts';
@@ -38,6 +37,7 @@ async function prepareData(config: Config, io: ServeIo): Promise<boolean> {
   const mark = join(config.data, DEVELOPMENT_MARK);
   if (config.file !== undefined || existsSync(join(config.data, 'authorities'))) return existsSync(mark);
   if (!io.json) io.stdout.write(`No authority in ${config.data}: making one for development (a root and an issuing authority, P-256).\n`);
+  const { initialise } = await import('./initialise.ts');
   try {
     await initialise({ mode: 'internal', rootSubject: 'CN=Chancery Development Root', issuingSubject: 'CN=Chancery Development Issuing' }, config, Date.now);
   } catch (error) {

@@ -1,13 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { acmeService } from './acme-service.ts';
-import { attestationDoor } from './attestation-service.ts';
 import { loadAuthorities } from './authority/load.ts';
 import { bearerCredentials } from './bearer-credentials.ts';
 import { readBlockLists } from './block-lists.ts';
 import { ownLease } from './by-one-process.ts';
-import { cfsslDoors } from './cfssl-service.ts';
 import type { Config } from './config/config.ts';
 import type { Core, Issuance } from './core.ts';
 import { lookAgain } from './eligibility/look-again.ts';
@@ -30,6 +27,7 @@ import { createMetrics } from './metrics.ts';
 import { type CrlService, crlService, scheduleOf } from './crl-service.ts';
 import { ocspResponders } from './ocsp-responders.ts';
 import { openUsableStore } from './open-store.ts';
+import { optionalParts } from './optional-parts.ts';
 import { unknownOperator } from './operator-certificate.ts';
 import type { OwnCertificateOptions } from './own-certificate.ts';
 import { compileProfiles } from './policy/profile.ts';
@@ -173,12 +171,13 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     const own: OwnCertificateOptions = {
       leases: store.leases, lease: ownLease('service-certificate', config), clock, context: issuance, folder: join(config.runtime, 'service'), hostNames: hostNames.names, chain: chainOf(authorities.issuing.name), files: config.httpsCertificate,
     };
-    const restParts = restOptions(core, issuance, crls, chainOf, publishedAt, log);
-    const acme = await acmeService({ core, issuance, revocation: restParts.certificates.revocation, hostNames: hostNames.names, authentication: restParts.requests.authentication, httpsUrl: () => httpsUrl, log });
-    stopping.push(() => acme.stop());
+    const restParts = await restOptions(core, issuance, crls, chainOf, publishedAt, log);
+    const { authentication } = restParts.requests;
+    const parts = await optionalParts({ core, issuance, revocation: restParts.certificates.revocation, crls, hostNames: hostNames.names, authentication, httpsUrl: () => httpsUrl, log });
+    stopping.push(() => parts.acme.stop());
     const events = revocationEvents(core, httpUrl, log);
     stopping.push(() => events.feed.stop());
-    const rest: RestOptions = { ...restParts, events, doors: [...acme.doors, holdingDoor({ objects: store.objects, requests: store.requests, clock }, restParts.requests.authentication), ...cfsslDoors({ core, issuance, revocation: restParts.certificates.revocation, crls, authentication: restParts.requests.authentication }), renewalDoor(core, restParts.requests.authentication), attestationDoor(core, restParts.requests.authentication, log)] };
+    const rest: RestOptions = { ...restParts, events, doors: [...parts.acme.doors, holdingDoor({ objects: store.objects, requests: store.requests, clock }, authentication), ...parts.cfssl, renewalDoor(core, authentication), ...parts.attestation] };
     const https = await httpsListener({
       listener: config.listen.https, own, stopping, before: release?.https, log, build: (tls) => buildHttpsApp({ ...appOptions, tls }, published, rest),
       authorityEnded: () => authorities.issuing.certificate.notAfter < clock() / SECOND,
@@ -196,7 +195,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
       keepUp(SWEEP.every, () => sweep(core, holder), failed('ended records could not be removed')),
       keepUp(FINISH, () => finishApproved(issuance), failed('approved requests could not be finished')),
       keepUp(AGAIN_LOOK, lookAgain({ context: issuance, objects: store.objects }).look, failed('requests that wait could not be looked at again')),
-      keepUp(ACME_LOOK, acme.look, failed('validations that are due could not be found')),
+      keepUp(ACME_LOOK, parts.acme.look, failed('validations that are due could not be found')),
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));
     await store.audit.append([{ time: clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }])
@@ -216,11 +215,11 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
   }
 }
 
-function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt'], log: Logger): Omit<RestOptions, 'events' | 'doors'> {
+async function restOptions(core: Core, issuance: IssuanceContext, { keeper }: CrlService, chainOf: (authority: string) => readonly string[], publishedAt: Issuance['publishedAt'], log: Logger): Promise<Omit<RestOptions, 'events' | 'doors'>> {
   const { config, store, authorities, metrics, clock, standing } = core;
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
-  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, bearers: bearerCredentials(core, log), clock, perIdentity, failuresPerAddress });
+  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, bearers: await bearerCredentials(core, log), clock, perIdentity, failuresPerAddress });
   const revocation: RevocationContext = { store: store.certificates, clock, revoked: (authority, reason) => {
     metrics.revoked(reason);
     keeper.due(authority);

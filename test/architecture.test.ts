@@ -79,6 +79,8 @@ const PURE_NODE: Readonly<Record<string, readonly string[]>> = {
   'node:crypto': ['createHash', 'createPublicKey', 'createVerify', 'verify', 'timingSafeEqual', 'KeyObject', 'SignKeyObjectInput', 'constants', 'checkPrimeSync', 'JsonWebKey', 'hash'],
   'node:net': ['isIP', 'isIPv4', 'isIPv6'],
   'node:url': ['domainToASCII', 'domainToUnicode'],
+  // The Public Suffix List, loaded when it is first asked.
+  'node:module': ['createRequire'],
   tldts: ['getPublicSuffix', 'parse'],
 };
 const PURE_ROOMS = ['x509', 'policy'];
@@ -92,6 +94,13 @@ const LINES_MOST = 300;
 const GENERATED = ['client/api-types.ts'];
 /** What other packages import: the one kind of file that only passes on what others export. */
 const ENTRIES = ['client/entry.ts'];
+
+/** What `chancery serve` loads with a configuration that turns nothing on and the embedded store; the rest would only take memory. */
+const SERVICE = {
+  begins: ['main.ts', 'serve.ts', 'config/load.ts', 'store/embedded/store.ts'],
+  packages: ['@fastify/swagger', '@fastify/swagger-ui', 'commander', 'fastify', 'lmdb', 'pino', 'prom-client', 'typebox', 'yaml'],
+  without: ['acme', 'cfssl', 'swarm', 'agent', 'docker', 'store/redis', 'identity/oidc/oidc-token.ts', 'identity/attestation/admit.ts', 'cli/program.ts', 'initialise.ts', 'roll.ts'],
+};
 
 const files = sourceFiles();
 const roomOf = (path: string): string => Object.keys(ROOMS).filter((room) => path.startsWith(`${room}/`)).sort((a, b) => b.length - a.length)[0] ?? path;
@@ -148,6 +157,20 @@ t.test('pure rooms use of Node what computes, and nothing that reads or writes',
 
 t.test('time and chance come in as arguments', async (t) => {
   t.same(files.filter(({ path, text }) => CLOCKLESS_ROOMS.includes(roomOf(path)) && OWN_CLOCK.test(text)).map(({ path }) => path), []);
+});
+
+t.test('a service loads of packages and parts what it uses', async (t) => {
+  const imports = new Map(files.map((file) => [file.path, file.imports.filter(({ typeOnly, dynamic }) => !typeOnly && !dynamic).map(({ target }) => target)]));
+  const loaded = new Set<string>();
+  const load = (target: string): void => {
+    if (loaded.has(target) || target.startsWith('node:')) return;
+    loaded.add(target);
+    imports.get(target)?.forEach(load);
+  };
+  SERVICE.begins.forEach(load);
+  t.same([...loaded].filter((target) => !target.endsWith('.ts')).map(packageOf).sort(), SERVICE.packages);
+  t.same([...loaded].filter((target) => SERVICE.without.some((part) => target === part || target.startsWith(`${part}/`))), []);
+  t.ok(loaded.has('http/https-app.ts') && loaded.has('issuance/issue.ts'), 'what it uses is among it');
 });
 
 t.test('no file imports itself by way of others, not even for types', async (t) => {

@@ -12,6 +12,8 @@ export interface Import {
   readonly names: readonly string[];
   /** True for `export … from`. */
   readonly exported: boolean;
+  /** True for `import(…)`: loaded when the line is reached. */
+  readonly dynamic: boolean;
 }
 
 export interface SourceFile {
@@ -39,7 +41,7 @@ const DYNAMIC = /\bimport\('([^']+)'\)/g;
 
 export function importsOf(path: string, text: string): Import[] {
   const resolve = (specifier: string): string => (specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : specifier);
-  const whole = (specifier = ''): Import => ({ target: resolve(specifier), typeOnly: false, names: ['*'], exported: false });
+  const whole = (specifier = '', dynamic = false): Import => ({ target: resolve(specifier), typeOnly: false, names: ['*'], exported: false, dynamic });
   const named = [...text.matchAll(STATIC)].map(([, keyword, typeKeyword, clause = '', specifier = '']): Import => {
     const names = clause.replace(/[{}\s]+/g, ' ').split(',').map((name) => name.trim()).filter((name) => name !== '');
     return {
@@ -47,7 +49,8 @@ export function importsOf(path: string, text: string): Import[] {
       typeOnly: typeKeyword !== undefined || (names.length > 0 && names.every((name) => name.startsWith('type '))),
       names: names.map((name) => name.replace(/^type /, '').replace(/ as .*$/, '')),
       exported: keyword === 'export',
+      dynamic: false,
     };
   });
-  return [...named, ...[...text.matchAll(BARE)].map(([, specifier]) => whole(specifier)), ...[...text.matchAll(DYNAMIC)].map(([, specifier]) => whole(specifier))];
+  return [...named, ...[...text.matchAll(BARE)].map(([, specifier]) => whole(specifier)), ...[...text.matchAll(DYNAMIC)].map(([, specifier]) => whole(specifier, true))];
 }

@@ -1,5 +1,6 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { Context } from './context.ts';
+import { emptyProgram } from './empty-program.ts';
 import { addAcmeAccounts, addAcmeRevokeAccount } from './acme/accounts.ts';
 import { addAcmeOrder, addAcmeOrders } from './acme/orders.ts';
 import { addAuditShow } from './audit/show.ts';
@@ -44,7 +45,6 @@ import { addAttestationsRelease } from './attestations/release.ts';
 import { addTokenCreate } from './token/create.ts';
 import { addTokenList } from './token/list.ts';
 import { addTokenRevoke } from './token/revoke.ts';
-import { VERSION } from '../version.ts';
 
 /** Adds a command to its parent, which may be the program itself or a group. */
 type Add = (parent: Command, context: Context) => void;
@@ -75,21 +75,7 @@ const LAST: readonly Add[] = [addDockerAuthz, addCertificatesRevoke, addBackup, 
 
 /** The whole command line. Nothing runs and nothing is read until it is parsed. */
 export function buildProgram(context: Context): Command {
-  const program = new Command('chancery')
-    .description('A certificate authority: a CSR in, a certificate out, revocation for everyone')
-    .version(VERSION, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
-    // Lines of the source end where its own width does; only those that end a sentence, or are empty, are meant.
-    .configureHelp({ helpWidth: 110, showGlobalOptions: false, commandDescription: (command) => command.description().replaceAll(/(?<![.:\n])\n(?!\n)/g, ' ') })
-    .configureOutput({
-      writeOut: (text) => { context.stdout.write(text); },
-      // Told by reportFailure, in one line.
-      writeErr: () => {},
-      outputError: () => {},
-    })
-    .showSuggestionAfterError(true)
-    .exitOverride();
+  const program = emptyProgram(context);
   for (const add of ALONE) add(program, context);
   for (const { name, about, commands } of GROUPS) {
     const group = program.command(name).description(about);

@@ -2,12 +2,13 @@ import { type Command, CommanderError } from 'commander';
 import { Failure } from '../client/failure.ts';
 import { nearestName } from '../config/near-name.ts';
 import type { Context } from './context.ts';
-import { buildProgram } from './program.ts';
+import { emptyProgram } from './empty-program.ts';
 import { type ExitStatus, reportFailure } from './report-failure.ts';
+import { addServe } from './serve.ts';
 
 /** Runs one command line (without `node` and the script). Returns the exit status; never throws. */
 export async function run(args: readonly string[], context: Context): Promise<ExitStatus> {
-  const program = buildProgram(context);
+  const program = args[0] === 'serve' ? serviceProgram(context) : (await import('./program.ts')).buildProgram(context);
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
@@ -16,6 +17,13 @@ export async function run(args: readonly string[], context: Context): Promise<Ex
     // --help, --version and `help` end the parsing this way.
     return error.exitCode === 0 ? 0 : reportFailure(context, wrongUsage(error, commandOf(program, args), args));
   }
+}
+
+/** The service runs for months: what belongs to the other commands it does not load. */
+function serviceProgram(context: Context): Command {
+  const program = emptyProgram(context);
+  addServe(program, context);
+  return program;
 }
 
 /** What commander found wrong, in our one line: its message, its suggestion, and where to read more. */

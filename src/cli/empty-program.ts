@@ -1,0 +1,20 @@
+import { Command } from 'commander';
+import { VERSION } from '../version.ts';
+import type { Context } from './context.ts';
+
+/** The command line without its commands: how it tells help and faults. */
+export const emptyProgram = (context: Context): Command => new Command('chancery')
+  .description('A certificate authority: a CSR in, a certificate out, revocation for everyone')
+  .version(VERSION, '-V, --version', 'print the version')
+  .helpOption('-h, --help', 'print this help')
+  .helpCommand('help [command]', 'print the help of a command')
+  // Lines of the source end where its own width does; only those that end a sentence, or are empty, are meant.
+  .configureHelp({ helpWidth: 110, showGlobalOptions: false, commandDescription: (command) => command.description().replaceAll(/(?<![.:\n])\n(?!\n)/g, ' ') })
+  .configureOutput({
+    writeOut: (text) => { context.stdout.write(text); },
+    // Told by reportFailure, in one line.
+    writeErr: () => {},
+    outputError: () => {},
+  })
+  .showSuggestionAfterError(true)
+  .exitOverride();
