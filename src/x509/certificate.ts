@@ -7,7 +7,7 @@ import { X509Error } from './errors.ts';
 import { type Extension, readExtensions } from './extensions.ts';
 import { type PublicKey, readSubjectPublicKeyInfo } from './public-key.ts';
 import { encodeSerial, readSerial } from './serial.ts';
-import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readName, readSigned } from './signed.ts';
+import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readIssuerName, readName, readSigned } from './signed.ts';
 
 /** Octets of a certificate. The largest in use, with hundreds of names, have 30,000. */
 const MAX_CERTIFICATE = 1 << 18;
@@ -117,7 +117,7 @@ function readTbs(body: DerReader, tbs: Uint8Array): TbsCertificate {
   readVersion(body);
   const serial = readSerial(body, 'serialNumber');
   const { algorithm, signatureAlgorithm } = readAnyAlgorithm(body);
-  const issuer = readName(body, 'issuer');
+  const issuer = readIssuerName(body);
   const validity = body.sequence('validity');
   const notBefore = validity.time('notBefore');
   const notAfter = validity.time('notAfter');

@@ -8,7 +8,7 @@ import type { DistinguishedName } from './distinguished-name.ts';
 import { type Extension, readExtensions } from './extensions.ts';
 import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
 import { encodeSerial } from './serial.ts';
-import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readName, readSigned } from './signed.ts';
+import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readIssuerName, readSigned } from './signed.ts';
 
 /** What a CRL is made of; each byte array is a whole DER element. */
 export interface TbsCrlFields {
@@ -153,7 +153,7 @@ function readTbs(body: DerReader, tbs: Uint8Array): TbsCrl {
   // RFC 5280 5.1.2.1: absent means version 1, which has no extensions, so no number.
   if (!body.is(tags.INTEGER) || body.smallInteger('version') !== 1) body.fail('unsupported-version', 'the CRL is not of version 2');
   const { algorithm, signatureAlgorithm } = readAnyAlgorithm(body);
-  const issuer = readName(body, 'issuer');
+  const issuer = readIssuerName(body);
   const thisUpdate = body.time('thisUpdate');
   // RFC 5280 5.1.2.5: it must be there, though the syntax says OPTIONAL.
   const nextUpdate = body.time('nextUpdate');

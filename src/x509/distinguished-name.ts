@@ -83,12 +83,12 @@ export function readDistinguishedName(reader: DerReader, what: string): Distingu
   const name: NameAttribute[] = [];
   while (!rdns.atEnd) {
     if (name.length === MAX_RDNS) rdns.fail('bad-distinguished-name', `${what} has more than ${MAX_RDNS} parts`);
-    const rdn = rdns.set(`RDN of ${what}`);
-    const attribute = rdn.sequence(`attribute of ${what}`);
+    const rdn = rdns.set('RDN of a name');
+    const attribute = rdn.sequence('attribute of a name');
     if (!rdn.atEnd) rdn.fail('multi-valued-rdn', `${what} has an RDN of several attributes; one is taken`);
-    const type = attribute.oid(`attribute type of ${what}`);
+    const type = attribute.oid('attribute type of a name');
     const value = readValue(attribute, type, what);
-    attribute.finish(`attribute of ${what}`);
+    attribute.finish('attribute of a name');
     checkValue(type, value);
     name.push({ type, value });
   }

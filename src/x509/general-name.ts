@@ -88,10 +88,10 @@ export function readGeneralNames(reader: DerReader, what: string): GeneralName[]
 /** One GeneralName of the four kinds. */
 function readGeneralName(reader: DerReader, what: string): GeneralName {
   const tag = reader.peek();
-  if (tag === DNS_TAG) return { kind: 'dns', value: normaliseDnsName(reader.ia5String(`DNS name in ${what}`, tag), true) };
-  if (tag === IP_TAG) return { kind: 'ip', value: ipText(reader.content(tag, `IP address in ${what}`)) };
-  if (tag === EMAIL_TAG) return { kind: 'email', value: normaliseEmail(reader.ia5String(`mail address in ${what}`, tag)) };
-  if (tag === URI_TAG) return { kind: 'uri', value: normaliseUri(reader.ia5String(`URI in ${what}`, tag)) };
+  if (tag === DNS_TAG) return { kind: 'dns', value: normaliseDnsName(reader.ia5String('DNS name', tag), true) };
+  if (tag === IP_TAG) return { kind: 'ip', value: ipText(reader.content(tag, 'IP address')) };
+  if (tag === EMAIL_TAG) return { kind: 'email', value: normaliseEmail(reader.ia5String('mail address', tag)) };
+  if (tag === URI_TAG) return { kind: 'uri', value: normaliseUri(reader.ia5String('URI', tag)) };
   return reader.fail('unsupported-name-kind', `${what} has a name of kind ${REFUSED[tag] ?? tagName(tag)}; dNSName, iPAddress, rfc822Name and URI are taken`);
 }
 

@@ -56,9 +56,27 @@ export function readAnyAlgorithm(body: DerReader): ReadAlgorithm {
   return { algorithm, signatureAlgorithm };
 }
 
+export interface ReadName {
+  readonly der: Uint8Array;
+  readonly name: DistinguishedName;
+}
+
 /** Reads a Name, as octets and as what they say. */
-export function readName(body: DerReader, what: string): { readonly der: Uint8Array; readonly name: DistinguishedName } {
+export function readName(body: DerReader, what: string): ReadName {
   const start = body.offset;
   const name = readDistinguishedName(body, what);
   return { der: body.bytes.subarray(start, body.offset), name };
+}
+
+let lastIssuer: ReadName = { der: new Uint8Array(), name: [] };
+
+/** The same for an issuer's: it is mostly that of the last one, octet for octet, which then says the same. */
+export function readIssuerName(body: DerReader): ReadName {
+  const start = body.offset;
+  const der = body.element(SEQUENCE, 'issuer');
+  if (!equalBytes(der, lastIssuer.der)) {
+    body.offset = start;
+    lastIssuer = { der: der.slice(), name: readDistinguishedName(body, 'issuer') };
+  }
+  return { der, name: lastIssuer.name };
 }

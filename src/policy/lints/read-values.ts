@@ -1,4 +1,5 @@
 import type { Certificate, TbsCertificate } from '../../x509/certificate.ts';
+import { equalBytes } from '../../x509/der/writer.ts';
 import {
   type BasicConstraints, decodeAuthorityInformationAccess, decodeAuthorityKeyIdentifier, decodeBasicConstraints, decodeCertificatePolicies,
   decodeCrlDistributionPoints, decodeExtendedKeyUsage, decodeKeyUsage, decodeSubjectAltName, decodeSubjectKeyIdentifier,
@@ -34,23 +35,38 @@ export interface ReadCertificate {
 
 type Decoder = (into: ExtensionValues, value: Uint8Array) => void;
 
+/**
+ * Decodes a value that is mostly the same from one certificate to the next, as all are that come from the profile: octets that are those
+ * of the last one are not decoded again.
+ */
+function mostlySame<Name extends keyof ExtensionValues>(name: Name, decode: (value: Uint8Array) => ExtensionValues[Name]): Decoder {
+  let last: { readonly octets: Uint8Array; readonly decoded: ExtensionValues[Name] } | undefined;
+  return (into, value) => {
+    if (last === undefined || !equalBytes(last.octets, value)) {
+      const octets = value.slice();
+      last = { octets, decoded: decode(octets) };
+    }
+    into[name] = last.decoded;
+  };
+}
+
 /** What says what a CA may do. */
 const OF_AUTHORITIES: readonly (readonly [string, Decoder])[] = [
-  [OID.basicConstraints, (into, value) => { into.basicConstraints = decodeBasicConstraints(value); }],
-  [OID.keyUsage, (into, value) => { into.keyUsage = decodeKeyUsage(value); }],
+  [OID.basicConstraints, mostlySame('basicConstraints', decodeBasicConstraints)],
+  [OID.keyUsage, mostlySame('keyUsage', decodeKeyUsage)],
   [OID.subjectKeyIdentifier, (into, value) => { into.subjectKeyIdentifier = decodeSubjectKeyIdentifier(value); }],
-  [OID.nameConstraints, (into, value) => { into.nameConstraints = decodeNameConstraints(value); }],
+  [OID.nameConstraints, mostlySame('nameConstraints', decodeNameConstraints)],
 ];
 
 const OF_ALL: readonly (readonly [string, Decoder])[] = [
   ...OF_AUTHORITIES,
-  [OID.extendedKeyUsage, (into, value) => { into.extendedKeyUsage = decodeExtendedKeyUsage(value); }],
-  [OID.authorityKeyIdentifier, (into, value) => { into.authorityKeyIdentifier = decodeAuthorityKeyIdentifier(value); }],
+  [OID.extendedKeyUsage, mostlySame('extendedKeyUsage', decodeExtendedKeyUsage)],
+  [OID.authorityKeyIdentifier, mostlySame('authorityKeyIdentifier', decodeAuthorityKeyIdentifier)],
   [OID.subjectAltName, (into, value) => { into.subjectAltName = decodeSubjectAltName(value); }],
-  [OID.cRLDistributionPoints, (into, value) => { into.crlDistributionPoints = decodeCrlDistributionPoints(value); }],
-  [OID.freshestCRL, (into, value) => { into.freshestCrl = decodeCrlDistributionPoints(value); }],
-  [OID.authorityInformationAccess, (into, value) => { into.authorityInformationAccess = decodeAuthorityInformationAccess(value); }],
-  [OID.certificatePolicies, (into, value) => { into.certificatePolicies = decodeCertificatePolicies(value); }],
+  [OID.cRLDistributionPoints, mostlySame('crlDistributionPoints', decodeCrlDistributionPoints)],
+  [OID.freshestCRL, mostlySame('freshestCrl', decodeCrlDistributionPoints)],
+  [OID.authorityInformationAccess, mostlySame('authorityInformationAccess', decodeAuthorityInformationAccess)],
+  [OID.certificatePolicies, mostlySame('certificatePolicies', decodeCertificatePolicies)],
 ];
 
 const AUTHORITY_DECODERS: ReadonlyMap<string, Decoder> = new Map(OF_AUTHORITIES);

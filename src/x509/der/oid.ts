@@ -3,11 +3,34 @@ import { X509Error } from '../errors.ts';
 /** Octets of content. The longest in use, Microsoft's template OIDs, have 20. */
 const MAX_OID_OCTETS = 64;
 
+interface Known {
+  readonly octets: Uint8Array;
+  readonly text: string;
+}
+
+/** The same few identifiers are read over and over: each slot has the text of the one that was read last. */
+const KNOWN: (Known | undefined)[] = new Array<Known | undefined>(256).fill(undefined);
+
 /**
  * Dotted text of an object identifier's content octets (X.690 8.19).
  * Throws `bad-oid` for padded or unfinished arcs, arcs over 2^53, and more than 64 octets.
  */
 export function decodeOid(bytes: Uint8Array, start: number, end: number, what: string): string {
+  const slot = ((bytes[end - 1] ?? 0) + 16 * (bytes[end - 2] ?? 0) + 64 * (end - start)) & 255;
+  const known = KNOWN[slot];
+  if (known !== undefined && isThere(known.octets, bytes, start, end)) return known.text;
+  const text = readOid(bytes, start, end, what);
+  KNOWN[slot] = { octets: bytes.slice(start, end), text };
+  return text;
+}
+
+function isThere(octets: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (octets.length !== end - start) return false;
+  for (let i = 0; i < octets.length; i++) if (octets[i] !== bytes[start + i]) return false;
+  return true;
+}
+
+function readOid(bytes: Uint8Array, start: number, end: number, what: string): string {
   if (end === start || end - start > MAX_OID_OCTETS) {
     throw new X509Error('bad-oid', `${what} has ${end - start} octets; 1 to ${MAX_OID_OCTETS} are taken`, start);
   }
