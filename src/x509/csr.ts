@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { readSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts';
 import { DerReader } from './der/reader.ts';
 import { walkElement } from './der/walk.ts';
@@ -88,9 +87,9 @@ export function parseCertificationRequest(der: Uint8Array): CertificationRequest
 
 /**
  * Proof of possession: the CSR is signed with its own key. Dear for large RSA keys, so the key's size and exponent are to be
- * checked before. Returns the key as imported; throws `bad-signature`, or `bad-key` for a point off its curve.
+ * checked before. Throws `bad-signature`, or `bad-key` for a point off its curve.
  */
-export const verifyPossession = (csr: CertificationRequest): KeyObject => verifySignature(csr, csr.publicKey);
+export const verifyPossession = (csr: CertificationRequest): void => verifySignature(csr, csr.publicKey);
 
 /** Attributes (RFC 2986 4.1, RFC 2985 5.4): known ones alone, each once, and so at most five. */
 function readAttributes(info: DerReader): Requested {

@@ -1,4 +1,4 @@
-import { createPublicKey, hash, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, hash, type JsonWebKey, type JsonWebKeyInput, type KeyObject, type PublicKeyInput } from 'node:crypto';
 import { KEY_KINDS, type KeyType } from './algorithms.ts';
 import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
@@ -146,27 +146,33 @@ export function keyIdentifier(key: PublicKey): Uint8Array {
 }
 
 const OPENSSL_3_0 = process.versions.openssl.startsWith('3.0.');
+/** Finds out by errors, thrown and caught in 10 us each, whether an object that it is given is a key. */
+const DOUBTS_OBJECTS = Number.parseInt(process.versions.node, 10) >= 24;
+
+type KeyForm = 'jwk' | 'der' | 'pem';
+
+const anyKey = (form: KeyForm): Readonly<Record<KeyType, KeyForm>> => ({ 'P-256': form, 'P-384': form, 'P-521': form, Ed25519: form, RSA: form });
 
 /**
  * In which form a key is handed to node:crypto: the one that it makes a key of with the least work. OpenSSL 3.0 (Node 20) takes 92 us for
  * SubjectPublicKeyInfo of any kind, its successors 11; coordinates are then checked with slow arithmetic, on P-256 in 46 us, on the others
- * in 300 and 700. Node 24 asks of each object that it is given whether it is a key, by errors thrown and caught: four of them, 40 us,
- * for a JWK or DER, none for a text.
+ * in 300 and 700. DER is an object, of which Node 24 doubts four times that it is a key.
  */
-const IMPORTED_AS: Readonly<Record<KeyType, 'jwk' | 'der' | 'pem'>> = OPENSSL_3_0
-  ? { 'P-256': 'jwk', 'P-384': 'der', 'P-521': 'der', Ed25519: 'jwk', RSA: 'jwk' }
-  : { 'P-256': 'pem', 'P-384': 'pem', 'P-521': 'pem', Ed25519: 'pem', RSA: 'pem' };
+const FORMS = OPENSSL_3_0 ? { ...anyKey('jwk'), 'P-384': 'der', 'P-521': 'der' } as const : anyKey(DOUBTS_OBJECTS ? 'pem' : 'der');
 
-const IMPORTS: Readonly<Record<'jwk' | 'der' | 'pem', (key: PublicKey) => KeyObject>> = {
-  jwk: (key) => createPublicKey({ key: toJwk(key), format: 'jwk' }),
-  der: (key) => createPublicKey({ key: asBuffer(key.der), format: 'der', type: 'spki' }),
-  pem: (key) => createPublicKey(`-----BEGIN PUBLIC KEY-----\n${asBuffer(key.der).toString('base64')}\n-----END PUBLIC KEY-----\n`),
+const INPUTS: Readonly<Record<KeyForm, (key: PublicKey) => PublicKeyInput | JsonWebKeyInput | string>> = {
+  jwk: (key) => ({ key: toJwk(key), format: 'jwk' }),
+  der: (key) => ({ key: asBuffer(key.der), format: 'der', type: 'spki' }),
+  pem: (key) => `-----BEGIN PUBLIC KEY-----\n${asBuffer(key.der).toString('base64')}\n-----END PUBLIC KEY-----\n`,
 };
+
+/** What `verify` of node:crypto takes for a key that is used once: to make a KeyObject of it first would cost it 3 to 10 us more. */
+export const keyForOnce = (key: PublicKey): PublicKeyInput | JsonWebKeyInput | string => INPUTS[FORMS[key.type]](key);
 
 /** For node:crypto. Throws `bad-key` where the point is not on its curve, and for what else it does not take. */
 export function importPublicKey(key: PublicKey): KeyObject {
   try {
-    return IMPORTS[IMPORTED_AS[key.type]](key);
+    return createPublicKey(keyForOnce(key));
   } catch {
     throw new X509Error('bad-key', `the ${key.type} key cannot be used: ${KEY_KINDS[key.type] === 'EC' ? 'the point is not on the curve' : 'its value is wrong'}`);
   }

@@ -3,7 +3,7 @@ import { KEY_KINDS, type KeyType, type SignatureAlgorithm } from './algorithms.t
 import { DerReader } from './der/reader.ts';
 import { compareBytes } from './der/writer.ts';
 import { X509Error } from './errors.ts';
-import { importPublicKey, type PublicKey } from './public-key.ts';
+import { importPublicKey, keyForOnce, type PublicKey } from './public-key.ts';
 
 /** What a CSR, a certificate and a CRL have in common. */
 interface SignedBytes {
@@ -44,23 +44,24 @@ export function checkAlgorithmFits(algorithm: SignatureAlgorithm, key: PublicKey
 }
 
 /**
- * Verifies a signature by this key, the cheap checks first, and returns the key as imported for it.
+ * Verifies a signature by this key, the cheap checks first.
  * Throws `unsupported-algorithm`, `algorithm-mismatch`, `bad-signature`, and `bad-key` where the key cannot be used.
  */
-export function verifySignature({ tbs, signatureAlgorithm, signature }: SignedBytes, key: PublicKey): KeyObject {
+export function verifySignature({ tbs, signatureAlgorithm, signature }: SignedBytes, key: PublicKey): void {
   if (signatureAlgorithm === undefined) throw new X509Error('unsupported-algorithm', 'the signature is by an algorithm that is not taken');
   checkAlgorithmFits(signatureAlgorithm, key);
   checkForm(signature, key);
-  const imported = importPublicKey(key);
-  let good: boolean;
+  if (!isGood(tbs, signatureAlgorithm, signature, key)) throw new X509Error('bad-signature', `the ${signatureAlgorithm.id} signature is not by this ${key.type} key`);
+}
+
+function isGood(tbs: Uint8Array, algorithm: SignatureAlgorithm, signature: Uint8Array, key: PublicKey): boolean {
   try {
-    good = verify(signatureAlgorithm.hash, tbs, keyInput(imported, signatureAlgorithm), signature);
+    return verify(algorithm.hash, tbs, algorithm.keyKind === 'RSA' ? keyInput(importPublicKey(key), algorithm) : keyForOnce(key), signature);
   } catch {
-    // OpenSSL has its own limits, for example a PSS salt that does not fit a short key.
-    good = false;
+    // Either the key is no good, or OpenSSL has its own limits, for example a PSS salt that does not fit a short key.
+    importPublicKey(key);
+    return false;
   }
-  if (!good) throw new X509Error('bad-signature', `the ${signatureAlgorithm.id} signature is not by this ${key.type} key`);
-  return imported;
 }
 
 /** Whether the signature is by this key; also false where the key or the algorithm is not taken. */
