@@ -41,12 +41,18 @@ export function chainsOf(authorities: Iterable<Pick<Authority, 'name' | 'leafCha
 
 export const secondsToIso = (seconds: number): string => millisecondsToIso(seconds * 1000);
 
-/** Most times in a reply are the same moment: the last one's text is kept. */
-let lastIso = { at: NaN, text: '' };
+/** Replies of one moment have the same few times in them: their texts are kept. */
+const KEPT_TIMES = 64;
+const timeTexts = new Map<number, string>();
 
 export function millisecondsToIso(milliseconds: number): string {
-  if (lastIso.at !== milliseconds) lastIso = { at: milliseconds, text: new Date(milliseconds).toISOString() };
-  return lastIso.text;
+  let text = timeTexts.get(milliseconds);
+  if (text === undefined) {
+    text = new Date(milliseconds).toISOString();
+    if (timeTexts.size === KEPT_TIMES) timeTexts.clear();
+    timeTexts.set(milliseconds, text);
+  }
+  return text;
 }
 
 export const stepView = ({ name, outcome, reason, time }: Step): StepJson => ({ name, outcome, reason, time: millisecondsToIso(time) });

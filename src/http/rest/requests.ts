@@ -37,6 +37,8 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   const decided = { description: 'The request', content: { 'application/json': { schema: { $ref: 'Request#' } } } };
 
   app.post('/v1/requests', {
+    // What is told is made member by member anyway, and V8 writes it faster, with less left for it to collect, than what is compiled of the schema.
+    serializerCompiler: () => JSON.stringify,
     schema: {
       operationId: 'createRequest', summary: 'Ask for a certificate', tags: ['requests'], security: bearer, querystring: RequestQuery,
       body: { content: { 'application/json': { schema: RequestBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
