@@ -49,7 +49,10 @@ export async function issue(context: IssuanceContext, input: IssueInput): Promis
 const MOST_TRIES = 10;
 
 /** With who it is by the record as it is now. */
-const lookedAt = async ({ kept, ...input }: IssueInput): Promise<IssueInput> => (kept === undefined ? input : { ...input, identity: await kept.afresh() });
+async function lookedAt(input: IssueInput): Promise<IssueInput> {
+  const { kept } = input;
+  return kept === undefined ? input : { ...input, kept: undefined, identity: await kept.afresh() };
+}
 
 /**
  * The cycle once. Without looks, the store is asked once, with the write, which decides everything again anyway, who asks included where that was

@@ -15,8 +15,9 @@ const PREFIX = 13;
 
 /** The value of a record, with `room` octets left free in front for the store's own use. */
 export function encodeRecord(record: RequestRecord, room = 0): Buffer {
-  const { csr, tbs, certificate, ...header } = record;
-  const json = JSON.stringify(header);
+  const { csr, tbs, certificate } = record;
+  // JSON leaves out what is undefined.
+  const json = JSON.stringify({ ...record, csr: undefined, tbs: undefined, certificate: undefined });
   const headerLength = Buffer.byteLength(json);
   const bytes = Buffer.allocUnsafe(room + PREFIX + headerLength + lengthOf(csr) + lengthOf(tbs) + lengthOf(certificate));
   let at = bytes.writeUInt8(VERSION, room);

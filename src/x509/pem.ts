@@ -9,6 +9,9 @@ const MAX_LINE = 76;
 /** Labels that say the same: RFC 7468 7, what older programs write. */
 const ALIASES: Readonly<Record<string, string>> = { 'NEW CERTIFICATE REQUEST': 'CERTIFICATE REQUEST' };
 
+/** The line before and after a block. */
+const EDGE = /^-----(BEGIN|END) ([^\r\n]*?)-----[ \t]*$/;
+
 /** PEM text (RFC 7468): lines of 64, a line feed after the last. */
 export function encodePem(label: string, der: Uint8Array): string {
   const base64 = Buffer.from(der.buffer, der.byteOffset, der.length).toString('base64');
@@ -27,7 +30,7 @@ export function decodePem(text: string, label: string): Uint8Array[] {
   let open: { readonly label: string; readonly line: number } | undefined;
   let base64 = '';
   for (const [i, line] of text.split(/\r?\n/).entries()) {
-    const [, edge, found] = /^-----(BEGIN|END) ([^\r\n]*?)-----[ \t]*$/.exec(line) ?? [];
+    const [, edge, found] = (line.startsWith('-----') ? EDGE.exec(line) : null) ?? [];
     if (open === undefined) {
       if (edge === 'END') throw new X509Error('bad-pem', `line ${i + 1} ends a block that was not begun`);
       if (edge === undefined) continue;

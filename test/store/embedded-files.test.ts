@@ -84,6 +84,20 @@ t.test('files that are removed or replaced while they are open take nothing more
   }
 });
 
+t.test('each turn of the event loop sees what another process has acknowledged before', async (t) => {
+  const path = folder(t);
+  const store = await openEmbeddedStore({ path });
+  const other = await otherProcess(`embedded:${path}`);
+  for (let n = 0; n < 20; n += 1) {
+    const keyHash = String(n).padStart(64, '0');
+    t.notOk(await store.blockedKeys.has(keyHash));
+    await other.call('blockedKeys.add', keyHash, []);
+    t.strictSame(await Promise.all([store.blockedKeys.has(keyHash), store.blockedKeys.has(keyHash)]), [true, true], `at once, ${n}`);
+  }
+  await other.end();
+  await store.close();
+});
+
 t.test('a closed store says so at every call, and what was under way ends first', async (t) => {
   const store = await openEmbeddedStore({ path: folder(t) });
   const underWay = [put(store), put(store), store.audit.append([draft('service.started', 's')])];

@@ -50,6 +50,15 @@ export function decodeCredential<T>(bytes: Buffer): StoredCredential<T> {
   return { place: readOrdinal(bytes), used: bytes.readUInt32BE(ORDINAL_BYTES), record: JSON.parse(bytes.toString('utf8', PREFIX)) as T };
 }
 
+/** One that comes with call after call has the same octets as the last time, mostly, and is not decoded again. */
+function decodingOnce<T>(): (bytes: Buffer) => StoredCredential<T> {
+  let last: { readonly bytes: Buffer; readonly stored: StoredCredential<T> } | undefined;
+  return (bytes) => {
+    if (last === undefined || !last.bytes.equals(bytes)) last = { bytes, stored: decodeCredential<T>(bytes) };
+    return last.stored;
+  };
+}
+
 export function readCredential<T>(tables: Reads, { table }: Kind<T>, id: string): StoredCredential<T> | undefined {
   const bytes = tables[table].getBinary(credentialKey(id));
   return bytes === undefined ? undefined : decodeCredential<T>(bytes);
@@ -83,6 +92,7 @@ export function credentials<T extends Credential>(
   environment: Environment, batches: Batches, kind: Kind<T>, shown: (stored: StoredCredential<T>) => T = ({ record }) => record,
 ): Credentials<T> {
   const read = (tables: Reads, id: string): StoredCredential<T> | undefined => readCredential<T>(tables, kind, id);
+  const decode = decodingOnce<T>();
 
   return {
     create: (record, claim, audit, now) => batches.submit((transaction): CreateOutcome<T> => {
@@ -101,8 +111,8 @@ export function credentials<T extends Credential>(
     }),
 
     get: (id) => environment.read((tables) => {
-      const stored = read(tables, id);
-      return stored === undefined ? undefined : shown(stored);
+      const bytes = tables[kind.table].getBinary(credentialKey(id));
+      return bytes === undefined ? undefined : shown(decode(bytes));
     }),
 
     list: (page) => listPage(environment, kind.table, page, function* (tables, below, limit) {

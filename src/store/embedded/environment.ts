@@ -45,6 +45,10 @@ export class Environment {
   #lookedAt = -Infinity;
   #basePages = 0;
   #touches = 0;
+  #isNewView = false;
+  readonly #viewAges = (): void => {
+    this.#isNewView = false;
+  };
   /** Called when so much was read that `trim` should be called, as soon as nothing is being written. */
   onWorn: () => void = () => undefined;
 
@@ -80,12 +84,23 @@ export class Environment {
   async read<T>(look: (tables: Reads) => T, touches = 1): Promise<T> {
     while (this.#reopening !== undefined) await this.#reopening;
     const { root, tables } = this.#opened();
-    // LMDB's binding keeps a view for up to a millisecond, in which another process may have answered for a newer one.
-    root.resetReadTxn();
+    this.#lookAnew(root);
     const found = guard(() => look(tables));
     this.touched(touches);
     if (this.#touches >= TRIM_EVERY) this.onWorn();
     return found;
+  }
+
+  /**
+   * LMDB's binding keeps a view for up to a millisecond, in which another process may have answered for a newer one. So each turn of the
+   * event loop begins with a new view. Within a turn no call comes in: what was acknowledged before any call that is worked on is in it.
+   */
+  #lookAnew(root: RootDatabase<Buffer, Buffer>): void {
+    if (this.#isNewView) return;
+    root.resetReadTxn();
+    this.#isNewView = true;
+    // After what is already due, and before the event loop turns.
+    process.nextTick(this.#viewAges);
   }
 
   /**

@@ -21,7 +21,7 @@ export interface Mark {
 
 const FIXED = NAME_BYTES + ORDINAL_BYTES + 3;
 
-export const claimMark = ({ key, ...claim }: Claim): Mark => ({ name: claimName(key), ...claim });
+export const claimMark = ({ key, fingerprint, expires, livesWithRequest }: Claim): Mark => ({ name: claimName(key), fingerprint, expires, livesWithRequest });
 
 type TokenUse = NonNullable<Acceptance['token']>;
 
