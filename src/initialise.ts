@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { initAuthorities } from './authority/ceremony.ts';
-import { SECRET, writeDurably } from './authority/durable-file.ts';
+import { removeDurably, SECRET, writeDurably } from './authority/durable-file.ts';
+import { refuse } from './authority/errors.ts';
 import { importChain } from './authority/import.ts';
+import { authoritiesFolder, authorityFiles, ISSUING, unfinishedFile } from './authority/layout.ts';
 import type { InitOptions } from './authority/options.ts';
 import type { Config } from './config/config.ts';
 import { exampleConfig } from './config/example.ts';
@@ -36,13 +38,39 @@ export interface Initialised {
  */
 export async function initialise(options: Omit<InitOptions, 'data' | 'passphrase' | 'clock' | 'random'>, config: Config, clock: () => number): Promise<Initialised> {
   const { data } = config;
+  if (readUnfinished(data) !== undefined) refuse('already-initialised', 'is of an init that was cut short; chancery init --if-missing finishes it', authoritiesFolder(data));
   const httpBase = options.mode === 'internal' ? (options.httpBase ?? httpAddress(config)) : options.httpBase;
-  const made = await initAuthorities({ ...options, httpBase, data, passphrase: config.authority.passphrase, clock: () => Math.floor(clock() / 1000), random: randomBytes });
-  const configuration = ensureConfiguration(config, options.httpBase);
+  const asked: Unfinished = { mode: options.mode, httpBase: options.httpBase };
+  await initAuthorities({ ...options, httpBase, data, passphrase: config.authority.passphrase, clock: () => Math.floor(clock() / 1000), random: randomBytes }, JSON.stringify(asked));
+  return makeTheRest(asked, config, clock);
+}
+
+/** The same for an `init` that was cut short behind the authorities; undefined where none was. */
+export async function finishInitialise(config: Config, clock: () => number): Promise<Initialised | undefined> {
+  const asked = readUnfinished(config.data);
+  return asked && makeTheRest(asked, config, clock);
+}
+
+/** What belongs to authorities that were just made. Again after a crash: what is there stays. */
+async function makeTheRest({ mode, httpBase }: Unfinished, config: Config, clock: () => number): Promise<Initialised> {
+  const { data } = config;
+  const configuration = ensureConfiguration(config, httpBase);
   // Here and not at the first start, so that every copy of the folder has the same.
   readMaster(data, randomBytes);
-  if (options.mode === 'external') return { mode: options.mode, data, request: made.request ?? '', configuration };
-  return { mode: options.mode, data, configuration, ...await withOperator(config, clock, options.httpBase) };
+  const made = mode === 'external' ? { request: authorityFiles(data, ISSUING).request } : await withOperator(config, clock, httpBase, recordOnce);
+  removeDurably(unfinishedFile(data));
+  return { mode, data, configuration, ...made };
+}
+
+/** What an `init` was asked for that is in no certificate. */
+interface Unfinished {
+  readonly mode: InitOptions['mode'];
+  readonly httpBase: string | undefined;
+}
+
+function readUnfinished(data: string): Unfinished | undefined {
+  const path = unfinishedFile(data);
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) as Unfinished : undefined;
 }
 
 /**
@@ -55,7 +83,7 @@ export async function importAuthority({ chain, root }: { readonly chain: string;
     data, passphrase: config.authority.passphrase, chain: readFileSync(chain), clock: () => Math.floor(clock() / 1000),
     ...(root === undefined ? {} : { root: readFileSync(root) }),
   });
-  return { mode: 'external', data, configuration: config.file ?? join(data, 'chancery.yaml'), ...(notes.length === 0 ? {} : { notes }), ...await withOperator(config, clock, undefined) };
+  return { mode: 'external', data, configuration: config.file ?? join(data, 'chancery.yaml'), ...(notes.length === 0 ? {} : { notes }), ...await withOperator(config, clock, undefined, recordAuthorities) };
 }
 
 /**
@@ -66,18 +94,21 @@ export async function initialiseOperator(name: string, config: Config, clock: ()
   const core = await openCore(config, clock);
   try {
     await refuseStandingOperator(core);
-    if ((await core.store.audit.head()).sequence === 0) await recordAuthorities(core);
-    const operator = await makeOperator(core, name, httpAddress(config));
-    return { mode: core.authorities.mode, data: config.data, configuration: ensureConfiguration(config, undefined), ...rootOf(core), operator };
+    await recordOnce(core);
+    const asked = readUnfinished(config.data);
+    const operator = await makeOperator(core, name, asked?.httpBase ?? httpAddress(config));
+    const configuration = ensureConfiguration(config, asked?.httpBase);
+    removeDurably(unfinishedFile(config.data));
+    return { mode: core.authorities.mode, data: config.data, configuration, ...rootOf(core), operator };
   } finally {
     await core.store.close();
   }
 }
 
-async function withOperator(config: Config, clock: () => number, httpBase: string | undefined): Promise<Pick<Initialised, 'root' | 'rootDigest' | 'operator'>> {
+async function withOperator(config: Config, clock: () => number, httpBase: string | undefined, record: (core: Core) => Promise<void>): Promise<Pick<Initialised, 'root' | 'rootDigest' | 'operator'>> {
   const core = await openCore(config, clock);
   try {
-    await recordAuthorities(core);
+    await record(core);
     const operator = await standingOperator(core) ?? await makeOperator(core, FIRST_OPERATOR, httpBase ?? httpAddress(config));
     return { ...rootOf(core), operator };
   } finally {
@@ -99,6 +130,9 @@ const recordAuthorities = ({ store, authorities, clock }: Core): Promise<void> =
   store.audit.append(authorities.all.map(({ name, certificate }) => ({
     time: clock(), event: 'authority.created', actor: requesterKey(CEREMONY), subject: name, details: { mode: authorities.mode, serial: certificate.serial, notAfter: certificate.notAfter },
   })));
+
+/** The same for new ones: a log that has lines has these. */
+const recordOnce = async (core: Core): Promise<void> => ((await core.store.audit.head()).sequence === 0 ? recordAuthorities(core) : undefined);
 
 /** The http listener's address as the configuration says it; undefined where it is off, or a free port not known before it listens. */
 function httpAddress({ publicUrl, listen: { http } }: Config): string | undefined {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { encodePem } from '../x509/pem.ts';
 import type { AuthorityMode } from './authority.ts';
 import { type MadeAuthority, makeAuthorities } from './make-authorities.ts';
-import { makeFolder, PUBLIC, renameDurably, writeDurably } from './durable-file.ts';
+import { makeFolder, PUBLIC, renameDurably, SECRET, writeDurably } from './durable-file.ts';
 import { refuse } from './errors.ts';
 import { publishRoot } from './install.ts';
 import { writeKeyFile } from './keys/key-file.ts';
-import { authoritiesFolder, authorityFiles, filesIn, ISSUING, rootFile } from './layout.ts';
+import { authoritiesFolder, authorityFiles, filesIn, ISSUING, rootFile, UNFINISHED } from './layout.ts';
 import { checkOptions, type InitOptions } from './options.ts';
 import { writeCertificates } from './pem-files.ts';
 
@@ -25,9 +25,10 @@ export interface InitResult {
 /**
  * Makes the authorities of a deployment in `<data>/authorities`, and `<data>/root.pem`. Nothing is overwritten, and nothing is
  * there before all of it is.
+ * @param unfinished a text that is there with them, in `unfinishedFile`, for whoever finishes what follows
  * @throws AuthorityError `option-wrong`, `already-initialised`, `ceremony-unverified`
  */
-export async function initAuthorities(options: InitOptions): Promise<InitResult> {
+export async function initAuthorities(options: InitOptions, unfinished?: string): Promise<InitResult> {
   const { data, random, clock } = options;
   // 1. Every fault of the options, before anything is done.
   const settings = checkOptions(options);
@@ -38,6 +39,7 @@ export async function initAuthorities(options: InitOptions): Promise<InitResult>
   const aside = join(data, `.authorities-${Buffer.from(random(8)).toString('hex')}`);
   try {
     for (const one of made) write(join(aside, one.name), one, settings.passphrase);
+    if (unfinished !== undefined) writeDurably(join(aside, UNFINISHED), unfinished, SECRET);
     // 4. There, by one rename. It fails where another init was faster, for that folder is not empty.
     putInPlace(aside, data);
   } finally {

@@ -19,6 +19,11 @@ export const ISSUING = 'issuing';
 /** Folder of all authorities. It comes into being whole, by one rename. */
 export const authoritiesFolder = (data: string): string => join(data, 'authorities');
 
+/** Beside new authorities, until all else that belongs to a new deployment is there too: what was asked for. */
+export const unfinishedFile = (data: string): string => join(authoritiesFolder(data), UNFINISHED);
+
+export const UNFINISHED = 'init.json';
+
 /** A copy of the root's certificate where people look for it. */
 export const rootFile = (data: string): string => join(data, 'root.pem');
 

@@ -69,17 +69,19 @@ export function addInit(parent: Command, context: Context): void {
     .option('--import <file>', 'mode external: the signed certificate and its chain (PEM, or PKCS#7 as .p7b)')
     .option('--root <file>', 'with --import: the root, where the file does not hold it')
     .option('--operator [name]', 'another operator\'s certificate alone (CN=operator): where the last has ended, or init was cut short')
-    .option('--if-missing', 'do nothing where authorities are there already: for scripts that run at each start')
+    .option('--if-missing', 'do nothing where authorities are there already, but finish an init that was cut short: for scripts that run at each start')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
       refuseMixture(options);
       const settings = await readConfig(context, options);
+      const { FIRST_OPERATOR, finishInitialise, importAuthority, initialise, initialiseOperator } = await import('../initialise.ts');
       if (options.ifMissing === true && existsSync(authoritiesFolder(settings.data))) {
-        writeResult(context, options.json, { data: settings.data, made: false }, () => `There are authorities in ${settings.data} already.\n`);
+        const finished = await finishInitialise(settings, context.now);
+        if (finished !== undefined) writeResult(context, options.json, finished, (paint) => show(finished, paint));
+        else writeResult(context, options.json, { data: settings.data, made: false }, () => `There are authorities in ${settings.data} already.\n`);
         return;
       }
-      const { FIRST_OPERATOR, importAuthority, initialise, initialiseOperator } = await import('../initialise.ts');
       const progress = startProgress(context, 'making keys');
       const work = (): Promise<Initialised> => {
         if (options.operator !== undefined) return initialiseOperator(options.operator === true ? FIRST_OPERATOR : options.operator, settings, context.now);

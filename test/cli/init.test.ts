@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
 import { runHere } from './run-cli.ts';
 import { serve } from './service.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { killedAt } from '../helpers/killed-at.ts';
 
 const newFolder = (): string => temporaryFolder('init');
 const openssl = (...args: string[]): string => execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -81,6 +83,28 @@ t.test('an operator for who may read the key: after an init that was cut short, 
   const mixed = await runHere(['init', '--operator', '--mode', 'internal', '--data', data]);
   t.equal(mixed.status, 2);
   t.match(mixed.stderr, '--operator goes alone');
+});
+
+t.test('killed at any step, it is finished by init --if-missing, with all that was asked for', { timeout: 120_000 }, async (t) => {
+  for (let [step, killed] = [1, true]; killed; step += 1) {
+    const data = join(newFolder(), 'data');
+    const asked = ['init', '--public-url', 'http://ca.example.com:8080', '--data', data];
+    killed = await killedAt(step, () => runHere(asked));
+    const begun = existsSync(join(data, 'authorities'));
+    if (begun && killed && existsSync(join(data, 'authorities', 'init.json'))) t.match((await runHere(asked)).stderr, /cut short; chancery init --if-missing finishes it/, `step ${step}`);
+    const finished = await runHere([...asked, '--if-missing']);
+    t.equal(finished.status, 0, `step ${step}: ${finished.stderr}`);
+    for (const file of ['operator/cert.pem', 'operator/key.pem', 'secret.key']) t.ok(existsSync(join(data, file)), `step ${step}: ${file}`);
+    t.match(readFileSync(join(data, 'chancery.yaml'), 'utf8'), /^ +http: "?http:\/\/ca\.example\.com:8080/m, `step ${step}: the address`);
+    t.same(readdirSync(join(data, 'authorities')).sort(), ['issuing', 'root'], `step ${step}`);
+    const again = await runHere(['init', '--if-missing', '--data', data, '--json']);
+    t.same(JSON.parse(again.stdout), { data, made: false });
+    const store = await openEmbeddedStore({ path: join(data, 'store') });
+    const log = await store.audit.list({ after: 0, limit: 100 });
+    await store.close();
+    t.equal(log.filter(({ event }) => event === 'authority.created').length, 2, `step ${step}: the log has each authority once`);
+    if (!killed) t.ok(step > 12, `${step - 1} steps`);
+  }
 });
 
 t.test('mode external: the CSR goes out, what comes back is checked and taken', async (t) => {
