@@ -72,7 +72,12 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
     }
   });
   app.setErrorHandler(errorHandler);
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(app, request.method, request.url)));
+  app.setNotFoundHandler((request, reply) => {
+    const others = otherMethods(app, request.method, request.url);
+    if (others.length === 0) return sendProblem(reply, new Refused('not-found', 'There is nothing at this path.'));
+    // RFC 9110 15.5.6: a 405 says what is allowed.
+    return sendProblem(reply.header('allow', others.join(', ')), new Refused('method-not-allowed', `${request.method} is not allowed here; expected ${others.join(' or ')}.`));
+  });
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff').header('x-request-id', request.id);
     const seconds = perAddress.take(request.ip, clock());
@@ -89,12 +94,10 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'] as const;
 
-/** 405 where another method would find something, 404 elsewhere. */
-function notFound(app: App, method: string, url: string): Refused {
+/** The methods by which something would be found at the path. */
+function otherMethods(app: App, method: string, url: string): readonly string[] {
   const path = url.split('?', 1)[0] ?? '/';
-  const others = METHODS.filter((other) => other !== method && app.findRoute({ method: other, url: path }) !== null);
-  if (others.length > 0) return new Refused('method-not-allowed', `${method} is not allowed here; expected ${others.join(' or ')}.`);
-  return new Refused('not-found', 'There is nothing at this path.');
+  return METHODS.filter((other) => other !== method && app.findRoute({ method: other, url: path }) !== null);
 }
 
 /** RFC 9110 10.1.1: of expectations, 100-continue alone is understood. */

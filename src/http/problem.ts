@@ -53,18 +53,21 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
 /** Seconds after which a 503 may be tried again, where nothing better is known. */
 const RETRY_AFTER = 5;
 
-export function problemOf({ code, message, faults, instance }: Refused): Problem {
+/** @param occurrence the instance, where the refusal has none of its own */
+export function problemOf({ code, message, faults, instance }: Refused, occurrence?: string): Problem {
   const [status, title] = STATUS[code];
+  const which = instance ?? occurrence;
   return {
     type: `urn:chancery:error:${code}`, title, status, detail: message,
-    ...(instance === undefined ? {} : { instance }),
+    ...(which === undefined ? {} : { instance: which }),
     ...(faults.length === 0 ? {} : { errors: faults }),
   };
 }
 
 /** Sends the refusal with the headers that go with it. */
 export function sendProblem(reply: FastifyReply, refused: Refused): FastifyReply {
-  const problem = problemOf(refused);
+  // RFC 9457 3.1.5: this very occurrence, unless a request that is kept has it; the log and `x-request-id` have the same.
+  const problem = problemOf(refused, `urn:uuid:${reply.request.id}`);
   if (refused.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="chancery"');
   const retryAfter = refused.retryAfter ?? (problem.status === 503 ? RETRY_AFTER : undefined);
   if (retryAfter !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
