@@ -128,6 +128,8 @@ interface Loadable {
 async function load({ target: { transfer }, clock }: RestoreOptions, before: Mark, portions: () => AsyncIterable<Loadable>): Promise<LoadCounts & { readonly lines: number }> {
   const sums = { added: 0, advanced: 0, kept: 0, lines: 0 };
   let done = JSON.stringify(before);
+  // Before anything else: a store that has some of it and no mark would be taken for whole.
+  await transfer.load([], done);
   for await (const { items, entries, mark } of portions()) {
     const now = JSON.stringify(mark);
     const time = clock();

@@ -158,6 +158,22 @@ t.test('a restore that was interrupted keeps the service from starting, and goes
   t.same(await verifyChain(await whole.audit.list({ after: 0, limit: 1000 }), await whole.audit.head()), []);
 });
 
+t.test('a restore that was killed before its first items were marked keeps the service from starting, too', async (t) => {
+  const data = another('begun');
+  const store = await openEmbeddedStore({ path: join(data, 'store') });
+  const killed = { ...store, transfer: { ...store.transfer, load: async (items: Parameters<WholeStore['transfer']['load']>[0], mark: string | undefined) => {
+    if (items.length === 0) return store.transfer.load(items, mark);
+    // Items are written no later than the mark.
+    await store.transfer.load(items, await store.transfer.mark());
+    throw new Error('the machine stops here');
+  } } };
+  await t.rejects(restoreFile(file, { target: killed, clock: Date.now, more: false, actor: 'service:restore', shards: 0, progress: () => undefined }), /the machine stops here/);
+  await store.close();
+  t.match((await runHere(['serve', '--data', data])).stderr, 'a restore into this store was not finished');
+  const again = await runHere(['restore', file, '--data', data, '--json']);
+  t.equal(again.status, 0, again.stderr);
+});
+
 t.test('a store with a log of its own is refused', async (t) => {
   const other = await startService();
   await other.stop();
