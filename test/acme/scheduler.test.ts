@@ -47,7 +47,7 @@ async function pending(records: Records, due: number): Promise<string> {
 
 const statusOf = async (records: Records, id: string): Promise<string | undefined> => (await records.authorization(id))?.value.status;
 const until = async (done: () => Promise<boolean>): Promise<void> => {
-  for (let n = 0; n < 200 && !await done(); n += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let n = 0; n < 1500 && !await done(); n += 1) await new Promise((resolve) => setTimeout(resolve, 10));
 };
 
 t.test('of several processes one validates, and what is not due is left alone', async (t) => {

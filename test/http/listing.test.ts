@@ -59,7 +59,9 @@ t.test('the audit log tells each act once, in a chain that verifies', async (t) 
   await chancery.call('POST', '/v1/requests', { bearer: token, headers: PKCS10, body: good });
   await chancery.call('POST', '/v1/requests', { bearer: token, headers: PKCS10, body: bad });
   await chancery.call('POST', `/v1/certificates/${issued.json.serial}/revoke`, { certificate: operator, body: { reason: 'superseded' } });
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const published = async (): Promise<boolean> => (await chancery.call('GET', '/v1/audit?limit=500', { certificate: operator })).json.items
+    .some(({ event, subject, details }: Json) => event === 'crl.published' && subject === 'issuing' && details.number === '2');
+  for (let looks = 0; looks < 200 && !await published(); looks += 1) await new Promise((resolve) => setTimeout(resolve, 50));
 
   const entries: Json[] = [];
   let cursor = '';

@@ -41,6 +41,15 @@ async function until(what: () => boolean, within = 10_000): Promise<number> {
   return performance.now() - started;
 }
 
+/** Waits until the service counts so many streams, ten seconds at most. @returns how many it counts */
+async function streamsAre(chancery: TestService, wanted: number): Promise<number> {
+  for (let looks = 0; ; looks += 1) {
+    const count = Number(/^chancery_event_streams (\d+)$/m.exec(await (await fetch(`${chancery.service.addresses.metrics ?? ''}/metrics`)).text())?.[1]);
+    if (count === wanted || looks === 200) return count;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 let names = 0;
 async function issue(chancery: TestService): Promise<string> {
   const name = `n${names += 1}`;
@@ -169,7 +178,7 @@ t.test('streams are bounded, in all and for each address, and a place becomes fr
   t.ok(Number(refused.headers['retry-after']) > 0);
   listeners[0]?.close();
   await listeners[0]?.closed;
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await streamsAre(chancery, 2);
   const next = listen(t, chancery);
   await until(() => next.id() !== '');
   await chancery.restart({ CHANCERY_LIMITS__EVENT_STREAMS: '0' });
@@ -218,9 +227,7 @@ t.test('a client that only connects holds nothing but its place, and one that va
   await new Promise((resolve) => socket.once('secureConnect', resolve));
   socket.write(`GET ${PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
   await new Promise((resolve) => socket.once('data', resolve));
-  const streams = async (): Promise<string | undefined> => /^chancery_event_streams (\d+)$/m.exec(await (await fetch(`${chancery.service.addresses.metrics ?? ''}/metrics`)).text())?.[1];
-  t.equal(await streams(), '1');
+  t.equal(await streamsAre(chancery, 1), 1);
   socket.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  t.equal(await streams(), '0');
+  t.equal(await streamsAre(chancery, 0), 0);
 });

@@ -74,7 +74,10 @@ const KINDS: readonly { readonly kind: string; readonly skip?: string; readonly 
 ];
 
 function feedOf(t: Test, store: Pick<Store, 'crls'>): RevocationFeed {
-  const feed = revocationFeed({ store: store.crls, authorities: AUTHORITIES, urlOf: (authority, document) => `http://ca/crl/${authority}/${document}`, failed: (error) => { throw error; }, sent: () => {} });
+  const feed = revocationFeed({
+    store: store.crls, authorities: AUTHORITIES, urlOf: (authority, document) => `http://ca/crl/${authority}/${document}`, failed: (error) => { throw error; },
+    sent: () => {},
+  });
   t.teardown(() => feed.stop());
   return feed;
 }
@@ -87,7 +90,7 @@ async function issue(store: Store): Promise<string> {
   return (await put(store, record())).id;
 }
 
-async function until(what: () => boolean, within = 5000): Promise<void> {
+async function until(what: () => boolean, within = 20_000): Promise<void> {
   const started = performance.now();
   while (!what()) {
     if (performance.now() - started > within) throw new Error(`not within ${within} ms`);
