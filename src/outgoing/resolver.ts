@@ -20,8 +20,9 @@ export interface CaaRecord {
 }
 
 /**
- * Questions to a recursive resolver. An empty list means that the name has none. Nothing is kept: each call asks anew. Throws CallFailed
- * `dns` where no good answer came, and what `signal` says when it fires; `caa` takes a name that does not exist for one without records.
+ * Questions to a recursive resolver. An empty list means that the name has none. Nothing is kept: each call asks anew, only that those for
+ * CAA of one name at one time share an answer. Throws CallFailed `dns` where no good answer came, and what `signal` says when it fires;
+ * `caa` takes a name that does not exist for one without records.
  */
 export interface Resolver {
   /** IPv6 first (RFC 6724). */
@@ -36,6 +37,16 @@ export function makeResolver(server?: string): Resolver {
   // Node's own (c-ares): it goes to TCP when an answer was cut short, has a random port and number for each question, and keeps no answers.
   const node = new NodeResolver({ timeout: FIRST_TRY, tries: TRIES });
   if (server !== undefined) node.setServers([server]);
+
+  // Names that are validated at the same time mostly lie below the same ones.
+  const underWay = new Map<string, Promise<readonly object[]>>();
+  const resolveCaa = (name: string): Promise<readonly object[]> => {
+    const known = underWay.get(name);
+    if (known !== undefined) return known;
+    const asked = node.resolveCaa(name).finally(() => underWay.delete(name));
+    underWay.set(name, asked);
+    return asked;
+  };
 
   const ask = async <T>(name: string, type: string, question: () => Promise<readonly T[]>, signal: AbortSignal, none = ['ENODATA']): Promise<readonly T[]> => {
     try {
@@ -61,7 +72,7 @@ export function makeResolver(server?: string): Resolver {
       return found;
     },
     texts: (name, signal) => ask(name, 'TXT', async () => (await node.resolveTxt(name)).map((parts) => parts.join('')), signal),
-    caa: (name, signal) => ask(name, 'CAA', async () => (await node.resolveCaa(name)).map(readCaa), signal, ['ENODATA', 'ENOTFOUND']),
+    caa: (name, signal) => ask(name, 'CAA', async () => (await resolveCaa(name)).map(readCaa), signal, ['ENODATA', 'ENOTFOUND']),
   };
 }
 

@@ -48,6 +48,28 @@ t.test('nothing is kept: each call asks anew', async (t) => {
   t.equal(dns.asked.length, 4);
 });
 
+t.test('questions for CAA of one name at one time share an answer, and keep it no longer', async (t) => {
+  const dns = await startDns(t);
+  const resolver = makeResolver(dns.address);
+  dns.set('shared.example', 'CAA', '0 issue one.example');
+  const found = await Promise.all(Array.from({ length: 3 }, () => resolver.caa('shared.example', signal)));
+  t.same(found.flat().map(({ value }) => value), ['one.example', 'one.example', 'one.example']);
+  t.equal(dns.asked.length, 1);
+  dns.set('shared.example', 'CAA', '0 issue two.example');
+  t.same((await resolver.caa('shared.example', signal)).map(({ value }) => value), ['two.example']);
+  dns.behave('bad.example', 'servfail');
+  const failures = await Promise.all([failure(resolver.caa('bad.example', signal)), failure(resolver.caa('bad.example', signal))]);
+  t.same(failures.map(({ fault }) => fault), ['dns', 'dns']);
+  // One who gives up takes nobody with him.
+  const leaving = new AbortController();
+  dns.behave('slow.example', 'silent');
+  const left = resolver.caa('slow.example', leaving.signal);
+  const stays = resolver.caa('slow.example', signal);
+  leaving.abort(new Error('gone'));
+  await t.rejects(left, { message: 'gone' });
+  t.match(await failure(stays), { fault: 'dns', again: true });
+});
+
 t.test('a long answer comes over TCP, whole', async (t) => {
   const dns = await startDns(t);
   const long = 'x'.repeat(20_000);
