@@ -28,13 +28,13 @@ export function makeValidators(settings: ValidationSettings, now: () => number):
     'dns-persist-01': (request, signal) => validateDnsPersist01(resolver, settings.caa.identities, Math.floor(now() / 1000), request, signal),
   };
 
-  /** Runs work with the time for one attempt; what the other side does, or does not do, becomes an outcome. */
-  const bounded = async (late: 'connection' | 'dns', signal: AbortSignal, work: (signal: AbortSignal) => Promise<ValidationOutcome>): Promise<ValidationOutcome> => {
+  /** What the other side does, or does not do, as an outcome. @param late what it is where the time for the attempt was up */
+  const outcomeOf = async (late: 'connection' | 'dns', work: Promise<ValidationOutcome>, signal: AbortSignal): Promise<ValidationOutcome> => {
     try {
-      return await within(milliseconds, signal, work);
+      return await work;
     } catch (error) {
+      if (signal.reason instanceof TimeUp) return invalid(late, `the validation was not done within ${settings.timeout} s`, true);
       if (signal.aborted) return invalid('serverInternal', 'the validation was interrupted', true);
-      if (error instanceof TimeUp) return invalid(late, `the validation was not done within ${settings.timeout} s`, true);
       if (error instanceof CallFailed) return invalid(error.fault, error.message, error.again);
       throw error;
     }
@@ -42,26 +42,24 @@ export function makeValidators(settings: ValidationSettings, now: () => number):
 
   const checkCaa = async ({ identifier, ...asking }: Parameters<Validators['caa']>[0], signal: AbortSignal): Promise<ValidationOutcome> => {
     if (identifier.type === 'ip' || !settings.caa.applies(identifier.value)) return VALID;
-    return bounded('dns', signal, async (inner) => {
-      const relevant = await relevantRecords(resolver, identifier.value, inner);
-      const why = relevant === undefined ? undefined : forbidden(relevant, asking, settings.caa.identities);
-      return why === undefined ? VALID : invalid('caa', why);
-    });
+    const relevant = await relevantRecords(resolver, identifier.value, signal);
+    const why = relevant === undefined ? undefined : forbidden(relevant, asking, settings.caa.identities);
+    return why === undefined ? VALID : invalid('caa', why);
   };
 
   return {
     async validate(request, signal) {
       const misfit = misfitOf(request);
       if (misfit !== undefined) return invalid('malformed', misfit);
-      const [control, caa] = await Promise.all([
-        bounded(LATE[request.type], signal, (inner) => methods[request.type](request, inner)),
-        checkCaa(request, signal),
-      ]);
+      const [control, caa] = await within(milliseconds, signal, (attempt) => Promise.all([
+        outcomeOf(LATE[request.type], methods[request.type](request, attempt), attempt),
+        outcomeOf('dns', checkCaa(request, attempt), attempt),
+      ]));
       // What is settled goes before what may change by itself.
       return [caa, control].find((one) => one.outcome === 'invalid' && !one.again) ?? (control.outcome === 'invalid' ? control : caa);
     },
     async caa(request, signal) {
-      const outcome = await checkCaa(request, signal);
+      const outcome = await within(milliseconds, signal, (attempt) => outcomeOf('dns', checkCaa(request, attempt), attempt));
       return outcome.outcome === 'valid' ? undefined : outcome.problem;
     },
   };
