@@ -53,9 +53,21 @@ function shown(found: Stored | undefined): StoredObject | undefined {
   return { kind, id, version, value, expires };
 }
 
+/** Objects that were read lately, by their key: most are read a few times before they change, and some with every call. */
+const KEPT_MOST = 512;
+const kept = new Map<string, { readonly bytes: Buffer; readonly stored: Stored }>();
+
+/** Looks into the store each time, and spares only the decoding of octets that are still the same. */
 function read(tables: Reads, key: Buffer): Stored | undefined {
   const bytes = tables.objects.getBinary(key);
-  return bytes === undefined ? undefined : decode(bytes);
+  if (bytes === undefined) return undefined;
+  const at = key.toString('latin1');
+  const known = kept.get(at);
+  if (known?.bytes.equals(bytes) === true) return known.stored;
+  const stored = decode(bytes);
+  if (kept.size >= KEPT_MOST) kept.clear();
+  kept.set(at, { bytes, stored });
+  return stored;
 }
 
 const indexKey = ({ name: of, order }: Listed, key: Buffer): Buffer => Buffer.concat([Buffer.from(of, 'hex'), ordinal(order), key]);
