@@ -63,14 +63,14 @@ export async function acmeService({ core, issuance, revocation, hostNames, authe
       applies: (name) => (acme.caaIdentities.length > 0 || isPublicName(name)) && !privateZones.some(({ matches }) => matches({ kind: 'dns', value: name })),
     },
   }, clock);
+  const alone = config.workers === 1 && config.store.url.kind === 'embedded';
   const scheduler = createScheduler({
-    records, validators, clock, random: randomBytes, attempts: acme.attempts, authorizationLifetime: acme.authorizationLifetime * SECOND,
+    records, validators, clock, random: randomBytes, alone, attempts: acme.attempts, authorizationLifetime: acme.authorizationLifetime * SECOND,
     lease: (2 * acme.attemptTimeout + 10) * SECOND,
     failed: (account, name) => void limits.failed(account, name, clock()).catch((err: unknown) => log.error({ err }, 'ACME: a failed validation could not be counted')),
     report: (what, err) => log.error({ err }, what),
   });
   // One process alone need not write into the store which nonces were used.
-  const alone = config.workers === 1 && config.store.url.kind === 'embedded';
   const nonces = alone ? nonceCounter(randomBytes) : sharedNonces(store.objects, await nonceKeyOf(store.objects, master, randomBytes), randomBytes, clock);
   const context: AcmeContext = {
     settings: {

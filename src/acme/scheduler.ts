@@ -18,6 +18,8 @@ export interface SchedulerOptions {
   readonly authorizationLifetime: number;
   /** Milliseconds in which an attempt has surely ended: so long it belongs to the process that began it. */
   readonly lease: number;
+  /** No other process validates out of this store: then nobody else can have begun, and the calls go out while that is being written. */
+  readonly alone: boolean;
   /** Told of a validation that failed for good. */
   readonly failed: (account: string, name: string) => void;
   /** Told of what is nobody's answer: for the log. */
@@ -41,8 +43,10 @@ export interface Scheduler {
 
 export interface Place {
   readonly due: number;
-  /** Begins, with the authorization as it was written; undefined: it was not, and the place is given back. */
-  readonly begin: (written: Held<Authorization> | undefined) => void;
+  /** Begins, with the authorization as it is once it is written. What came of it counts only where it was. */
+  readonly begin: (authorization: Held<Authorization>, written: Promise<boolean>) => void;
+  /** In place of `begin`. */
+  readonly giveBack: () => void;
 }
 
 /** Validations at once in one process: each holds a socket or two. */
@@ -51,7 +55,7 @@ const MOST_AT_ONCE = 128;
 const FIRST_PAUSE = 1500;
 const PAUSE_FACTOR = 3;
 
-export function createScheduler({ records, validators, clock, random, attempts, authorizationLifetime, lease, failed, report }: SchedulerOptions): Scheduler {
+export function createScheduler({ records, validators, clock, random, attempts, authorizationLifetime, lease, alone, failed, report }: SchedulerOptions): Scheduler {
   const stopping = new AbortController();
   // As many as there are validations listen to it, and stop when they are done.
   setMaxListeners(0, stopping.signal);
@@ -67,20 +71,26 @@ export function createScheduler({ records, validators, clock, random, attempts, 
     await records.write([put.authorization(authorization)], status === 'valid' ? [valid] : []);
   };
 
-  const attempt = async (authorization: Held<Authorization>): Promise<void> => {
-    const challenge = authorization.value.challenges.find(({ status }) => status === 'processing');
-    if (challenge === undefined) return;
-    const { identifier, wildcard } = authorization.value;
-    const { type, token, keyAuthorization = '', accountUri = '' } = challenge;
-    let outcome: ValidationOutcome;
+  const validate = async ({ value: { identifier, wildcard } }: Held<Authorization>, { type, token, keyAuthorization = '', accountUri = '' }: Challenge): Promise<ValidationOutcome> => {
     try {
-      outcome = await validators.validate({ type, identifier, wildcard, token, keyAuthorization, accountUri }, stopping.signal);
+      return await validators.validate({ type, identifier, wildcard, token, keyAuthorization, accountUri }, stopping.signal);
     } catch (error) {
       report('a validation broke', error);
-      outcome = { outcome: 'invalid', problem: { type: 'serverInternal', detail: 'the validation could not be done here' }, again: true };
+      return { outcome: 'invalid', problem: { type: 'serverInternal', detail: 'the validation could not be done here' }, again: true };
     }
+  };
+
+  /** @param early whether to begin before it is known that nobody else does */
+  const attempt = async (authorization: Held<Authorization>, written: Promise<boolean>, early: boolean): Promise<void> => {
+    const challenge = authorization.value.challenges.find(({ status }) => status === 'processing');
+    if (challenge === undefined) return;
+    const begun = early ? validate(authorization, challenge) : undefined;
+    // Whoever writes is told by the write itself why it failed.
+    const stands = await written.catch(() => false);
+    const outcome = await (begun ?? (stands && !stopping.signal.aborted ? validate(authorization, challenge) : undefined));
+    if (!stands) return;
     const now = clock();
-    if (stopping.signal.aborted) return write(withDue(authorization, now));
+    if (outcome === undefined || stopping.signal.aborted) return write(withDue(authorization, now));
     const done = settled(authorization, challenge, outcome, now);
     await write(done);
     if (done.value.status === 'invalid') failed(done.value.account, nameOf(done.value));
@@ -108,20 +118,26 @@ export function createScheduler({ records, validators, clock, random, attempts, 
   };
 
   const place = (now: number): Place => {
-    if (places >= MOST_AT_ONCE || stopping.signal.aborted) return { due: now, begin: () => undefined };
+    if (places >= MOST_AT_ONCE || stopping.signal.aborted) return { due: now, begin: () => undefined, giveBack: () => undefined };
     places += 1;
+    const giveBack = (): void => {
+      places -= 1;
+    };
     return {
       due: now + lease,
-      begin: (written) => {
-        const of = written?.id ?? Symbol('nothing to do');
-        const work = (written === undefined ? Promise.resolve() : attempt(written))
+      begin: (authorization, written) => {
+        // One that is under way already has begun, or will: this one loses the write.
+        const isFirst = !running.has(authorization.id);
+        const of = isFirst ? authorization.id : Symbol('nothing to do');
+        const work = attempt(authorization, written, alone && isFirst)
           .catch((error: unknown) => report('what came of a validation could not be written; it is tried again', error))
           .finally(() => {
-            places -= 1;
-            if (running.get(of) === work) running.delete(of);
+            giveBack();
+            running.delete(of);
           });
         running.set(of, work);
       },
+      giveBack,
     };
   };
 
@@ -130,11 +146,16 @@ export function createScheduler({ records, validators, clock, random, attempts, 
     if (room <= 0 || stopping.signal.aborted) return;
     const now = clock();
     for (const found of await records.due(now, room)) {
-      const { due, begin } = place(now);
+      const { due, begin, giveBack } = place(now);
+      // There may be no room any more: then the next look does.
+      if (due === now) return;
       const leased = withDue(found, due);
-      // `place` may have had no room any more: then the next look does.
-      const taken = due > now && await records.write([put.authorization(leased)]);
-      begin(taken ? { ...leased, version: leased.version + 1 } : undefined);
+      const taken = await records.write([put.authorization(leased)]).catch((error: unknown) => {
+        giveBack();
+        throw error;
+      });
+      if (taken) begin({ ...leased, version: leased.version + 1 }, Promise.resolve(true));
+      else giveBack();
     }
   };
 

@@ -28,10 +28,10 @@ interface Times {
   now: number;
 }
 
-function scheduler(records: Records, times: Times, validate: Validators['validate'], attempts = 3): Scheduler {
+function scheduler(records: Records, times: Times, validate: Validators['validate'], attempts = 3, alone = false): Scheduler {
   return createScheduler({
     records, validators: { validate, caa: () => Promise.resolve(undefined) }, clock: () => times.now, random: randomBytes, attempts,
-    authorizationLifetime: 1_000_000, lease: LEASE, failed: () => undefined, report: (_what, error) => { throw error; },
+    authorizationLifetime: 1_000_000, lease: LEASE, alone, failed: () => undefined, report: (_what, error) => { throw error; },
   });
 }
 
@@ -67,6 +67,49 @@ t.test('of several processes one validates, and what is not due is left alone', 
   t.equal(calls, 1);
   t.equal((await records.authorization(id))?.value.expires, NOW + 1_000_000);
   await Promise.all(several.map((one) => one.stop()));
+});
+
+for (const alone of [true, false]) {
+  t.test(`a process that ${alone ? 'is alone calls while it writes' : 'has others beside it calls when it has written'} that it does, and once`, async (t) => {
+    const { records } = await store(t);
+    const calls: string[] = [];
+    const one = scheduler(records, { now: NOW }, (request) => {
+      calls.push(request.token);
+      return Promise.resolve({ outcome: 'valid' });
+    }, 3, alone);
+    const id = await pending(records, NOW + LEASE);
+    const found = await records.authorization(id);
+    if (found === undefined) return void t.fail('gone');
+    const next = { ...found, version: found.version + 1 };
+    // Two answers to one challenge at the same time: one write is the first.
+    const writes = [records.write([put.authorization(found)]), records.write([put.authorization(found)])];
+    for (const written of writes) one.place(NOW).begin(next, written);
+    t.equal(calls.length, alone ? 1 : 0);
+    t.same(await Promise.all(writes), [true, false]);
+    await one.underWay(id);
+    t.equal(calls.length, 1);
+    t.equal(await statusOf(records, id), 'valid');
+    t.equal(one.underWay(id), undefined);
+    await one.stop();
+    return undefined;
+  });
+}
+
+t.test('what was called for while it could not be written comes to nothing, and the place is free again', async (t) => {
+  const { records } = await store(t);
+  const id = await pending(records, NOW + LEASE);
+  const found = await records.authorization(id);
+  if (found === undefined) return void t.fail('gone');
+  const one = scheduler(records, { now: NOW }, () => Promise.resolve({ outcome: 'valid' }), 3, true);
+  const next = { ...found, version: found.version + 1 };
+  for (let n = 0; n < 300; n += 1) {
+    one.place(NOW).begin(next, n % 2 === 0 ? Promise.resolve(false) : Promise.reject(new Error('the disk is full')));
+    await one.underWay(id);
+  }
+  t.equal(await statusOf(records, id), 'pending');
+  t.equal(one.place(NOW).due, NOW + LEASE);
+  await one.stop();
+  return undefined;
 });
 
 t.test('what a process that died had begun is taken up after its lease', async (t) => {

@@ -79,13 +79,9 @@ async function answered(context: AcmeContext, signed: AccountRequest, found: Hel
   const answer = (one: Authorization['challenges'][number]): Authorization['challenges'][number] => one.type !== type ? one
     : { ...one, status: 'processing', keyAuthorization: `${one.token}.${key.thumbprint}`, accountUri: urls.account(account.id) };
   const changed = { ...found, value: { ...found.value, due: place.due, challenges: found.value.challenges.map(answer) } };
-  let stored = false;
-  try {
-    stored = await context.records.write([put.authorization(changed)]);
-  } finally {
-    place.begin(stored ? { ...changed, version: changed.version + 1 } : undefined);
-  }
-  if (stored) return changed;
+  const written = context.records.write([put.authorization(changed)]);
+  place.begin({ ...changed, version: changed.version + 1 }, written);
+  if (await written) return changed;
   // Another request, or a deactivation, was faster.
   const again = await context.records.authorization(found.id);
   if (again === undefined) throw notFound('authorization');
