@@ -5,6 +5,7 @@ import fastify, { type FastifyBaseLogger, type FastifyHttpsOptions, type Fastify
 import { Refused } from '../errors.ts';
 import { errorHandler, PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts';
 import { type RateLimit, rateLimit } from './rate-limit.ts';
+import { turnedOff } from './turned-off.ts';
 import { parseStrictJson } from '../strict-json.ts';
 
 export interface AppLimits {
@@ -74,7 +75,10 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
   app.setErrorHandler(errorHandler);
   app.setNotFoundHandler((request, reply) => {
     const others = otherMethods(app, request.method, request.url);
-    if (others.length === 0) return sendProblem(reply, new Refused('not-found', 'There is nothing at this path.'));
+    if (others.length === 0) {
+      const off = turnedOff(pathOf(request.url), (method, url) => app.findRoute({ method, url }) !== null);
+      return sendProblem(reply, new Refused('not-found', off ?? 'There is nothing at this path.'));
+    }
     // RFC 9110 15.5.6: a 405 says what is allowed.
     return sendProblem(reply.header('allow', others.join(', ')), new Refused('method-not-allowed', `${request.method} is not allowed here; expected ${others.join(' or ')}.`));
   });
@@ -96,9 +100,10 @@ const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'] as const;
 
 /** The methods by which something would be found at the path. */
 function otherMethods(app: App, method: string, url: string): readonly string[] {
-  const path = url.split('?', 1)[0] ?? '/';
-  return METHODS.filter((other) => other !== method && app.findRoute({ method: other, url: path }) !== null);
+  return METHODS.filter((other) => other !== method && app.findRoute({ method: other, url: pathOf(url) }) !== null);
 }
+
+const pathOf = (url: string): string => url.split('?', 1)[0] ?? '/';
 
 /** RFC 9110 10.1.1: of expectations, 100-continue alone is understood. */
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {

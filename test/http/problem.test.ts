@@ -22,3 +22,18 @@ t.test('a method that is not allowed is told which ones are (RFC 9110 15.5.6)', 
   t.match(await chancery.plain('DELETE', '/crl/issuing.crl'), { status: 405, headers: { allow: 'GET, HEAD' } });
   t.equal((await chancery.call('GET', '/v1/nothing')).headers.allow, undefined);
 });
+
+t.test('what belongs to a part that is turned off is told to be, with the setting', async (t) => {
+  const cases = [
+    ['GET', '/acme/issuing/directory', 'ACME is not served here: acme.enabled turns it on.'], ['GET', '/v1/acme/accounts', /acme\.enabled/], ['POST', '/v1/acme/eab-keys', /acme\.enabled/],
+    ['GET', '/v1/swarms?limit=3', /swarm\.enabled/], ['POST', '/api/v1/cfssl/info', /cfssl\.enabled/], ['POST', '/v1/attestations/challenges', /attestation/],
+  ] as const;
+  for (const [method, path, detail] of cases) t.match(await chancery.call(method, path), { status: 404, json: { type: 'urn:chancery:error:not-found', detail } }, path);
+  t.match((await chancery.call('GET', '/v1/nothing')).json, { detail: 'There is nothing at this path.' });
+  const on = await startTestService(t, { settings: { CHANCERY_ACME__ENABLED: 'true', CHANCERY_SWARM__ENABLED: 'true', CHANCERY_CFSSL__ENABLED: 'true' } });
+  for (const path of ['/acme/nobody/directory', '/v1/acme/nothing', '/v1/swarms/of/nobody', '/api/v1/cfssl/newkey']) {
+    const { status, text } = await on.call('GET', path);
+    t.equal(status, 404, path);
+    t.notMatch(text, 'turns', path);
+  }
+});
