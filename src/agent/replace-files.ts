@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { type Stats, chmodSync, chownSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { SECRET, renameDurably, writeDurably } from '../authority/durable-file.ts';
+import { Failure } from '../client/failure.ts';
 
 /** A file to be put in place, and the mode that it has where it is new. */
 export interface NewFile {
@@ -39,11 +40,21 @@ function stage({ path, content, mode }: NewFile): Staged {
   writeDurably(temporary, content, SECRET);
   try {
     // Owner first: changing it takes away special bits of the mode.
-    if (old !== undefined && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) chownSync(temporary, old.uid, old.gid);
+    if (old !== undefined && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) giveTo(old, temporary, target);
     chmodSync(temporary, old === undefined ? mode : old.mode & 0o7777);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
   }
   return { temporary, target };
+}
+
+/** Who could read the old one must be able to read the new one: what cannot be given to them does not replace it. */
+function giveTo({ uid, gid }: Stats, temporary: string, target: string): void {
+  try {
+    chownSync(temporary, uid, gid);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    throw new Failure('file', `${target} belongs to user ${uid} and group ${gid}, to whom its successor cannot be given; it is not replaced`, { cause: error, advice: 'run this as root, or as that user and a member of that group' });
+  }
 }
