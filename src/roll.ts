@@ -9,12 +9,17 @@ import { requesterKey } from './identity/identity.ts';
 import { CEREMONY } from './operator-certificate.ts';
 import { openCore } from './service.ts';
 import type { Certificate } from './x509/certificate.ts';
+import { distinguishedNameToText } from './x509/distinguished-name.ts';
 
 /** What came of a roll: who issues since when, or what must be signed before. */
 export interface Rolled {
   readonly name: string;
+  /** As text; absent where another CA may yet give another one. */
+  readonly subject?: string;
   readonly follows: string;
   readonly folder: string;
+  /** It signed itself, and is trusted by nobody yet. */
+  readonly isAnchor?: true;
   /** ISO 8601. */
   readonly from?: string;
   readonly notAfter?: string;
@@ -43,7 +48,7 @@ export async function rollAuthority(name: string, options: Omit<RollOptions, 'da
       roll.forget();
     }
     const { follows, folder, certificate, request } = roll;
-    return { name: roll.name, follows, folder, ...(request === undefined ? {} : { request }), ...(certificate === undefined ? {} : { from: iso(roll.from), notAfter: iso(certificate.notAfter) }) };
+    return { name: roll.name, follows, folder, ...(request === undefined ? {} : { request }), ...(certificate === undefined ? {} : madeOf(certificate, roll.from)) };
   } finally {
     await core.store.close();
   }
@@ -69,12 +74,16 @@ export async function importRolled(name: string, files: { readonly chain: string
       time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: name,
       details: { follows, ...certificateDetails(certificate, reign?.from ?? from) },
     }]);
-    return { name, follows, folder: `${data}/authorities/${name}`, from: iso(reign?.from ?? from), notAfter: iso(certificate.notAfter), ...(notes.length === 0 ? {} : { notes }) };
+    return { name, follows, folder: `${data}/authorities/${name}`, ...madeOf(certificate, reign?.from ?? from), ...(notes.length === 0 ? {} : { notes }) };
   } finally {
     await core.store.close();
   }
 }
 
 const certificateDetails = ({ serial, notAfter }: Certificate, from: number): Record<string, string | number> => ({ serial, notAfter, from });
+
+const madeOf = ({ subject, subjectName, issuer, notAfter }: Certificate, from: number): Pick<Rolled, 'subject' | 'from' | 'notAfter' | 'isAnchor'> => ({
+  subject: distinguishedNameToText(subjectName), from: iso(from), notAfter: iso(notAfter), ...(Buffer.compare(subject, issuer) === 0 ? { isAnchor: true } : {}),
+});
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();

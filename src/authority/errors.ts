@@ -58,13 +58,19 @@ export class AuthorityError extends Error {
   readonly faults: readonly AuthorityFault[];
 
   constructor(faults: readonly [AuthorityFault, ...AuthorityFault[]], options?: ErrorOptions) {
-    const detail = faults.map((fault) => (fault.at === undefined ? fault.detail : `${fault.at}: ${fault.detail}`)).join('; ');
+    const detail = faults.map((fault) => faultText(fault)).join('; ');
     super(detail, options);
     this.code = faults[0].code;
     this.detail = detail;
     this.faults = faults;
   }
 }
+
+/** A detail that says something of what it is about, as most do: `is encrypted`, `holds no certificate`. */
+const PREDICATE = /^(?:is|was|has|holds|does|takes|signed|allows|ended|may|must|cannot)\b/;
+
+/** What is wrong with what, as a sentence where it is one. `at`: another name for the same. */
+export const faultText = ({ detail, at }: Fault): string => (at === undefined ? detail : `${at}${PREDICATE.test(detail) ? ' ' : ': '}${detail}`);
 
 /** One fault, thrown. */
 export function refuse(code: AuthorityErrorCode, detail: string, at?: string, options?: ErrorOptions): never {

@@ -98,7 +98,7 @@ function openInstalled(data: string, name: string): Installed {
   if (!existsSync(authoritiesFolder(data))) refuse('not-initialised', 'there are no authorities here; begin with chancery init --mode external', data);
   finishInstall(data);
   const issuing = authorityFiles(data, name);
-  if (!existsSync(issuing.request)) refuse('import-unexpected', name === ISSUING ? 'the authorities here were not made with --mode external, so no other CA signs them' : `there is no ${issuing.request}: no authority of that name waits for another CA`, data);
+  if (!existsSync(issuing.request)) refuse('import-unexpected', name === ISSUING ? 'the authorities here were not made with --mode external, so no other CA signs them' : `no authority ${name} waits for another CA's signature: there is no ${issuing.request}`);
   const own = readCertificates(issuing.certificate, `authorities/${name}/cert.pem`)?.[0];
   const chain = readCertificates(issuing.chain, `authorities/${name}/chain.pem`) ?? [];
   const root = readCertificates(authorityFiles(data, ROOT).certificate, 'authorities/root/cert.pem')?.[0];

@@ -56,11 +56,15 @@ function removeIfEmptied({ folder, certificate }: AuthorityFiles): void {
   }
 }
 
-/** Makes `<data>/root.pem` the copy of the root's certificate that it should be. Nothing reads it but people. */
-export function publishRoot(data: string, root: Uint8Array): void {
+/**
+ * Makes `<data>/root.pem` the copy that it should be: of the root's certificate and, after an authority that signed itself was rolled, of each
+ * that is still one. Nothing reads it but people, and the command line, which trusts the service by it.
+ */
+export function publishRoot(data: string, ...roots: readonly Uint8Array[]): void {
   const file = rootFile(data);
-  const [present] = readIfSound(file);
-  if (present === undefined || Buffer.compare(present, root) !== 0) writeCertificates(file, [root]);
+  const wanted = roots.filter((root, index) => roots.findIndex((other) => Buffer.compare(other, root) === 0) === index);
+  const present = readIfSound(file);
+  if (present.length !== wanted.length || wanted.some((root, index) => Buffer.compare(root, present[index] as Uint8Array) !== 0)) writeCertificates(file, wanted);
 }
 
 function readIfSound(file: string): Uint8Array[] {

@@ -46,10 +46,10 @@ export async function loadAuthorities(data: string, passphrase?: string, { issui
   faults.check();
 
   const anchor = path.at(-1) as Certificate;
-  publishRoot(data, anchor.der);
   const ours = authority(issuing, anchor, options);
   const top = root === undefined ? ours : authority(root, anchor, options);
   const before = former.map((one) => authority(one, isSelfIssued(one.certificate) || root === undefined ? one.chain.at(-1) ?? one.certificate : root.certificate, options));
+  publishRoot(data, anchor.der, ...before.map((one) => one.root));
   return { mode, succession, issuing: ours, root: top, all: root === undefined ? [ours, ...before] : [top, ours, ...before], rootOffline: !top.canSign };
 }
 

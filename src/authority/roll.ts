@@ -117,7 +117,7 @@ async function make(wanted: Wanted, { mode, issuing, root }: LoadedAuthorities, 
     return { name: wanted.name, pair, request: certificationRequest(pair, wanted.subject, rightsExtensions(wanted.rights)) };
   }
   const left = root.certificate.notAfter - now + 1;
-  if (lifetime !== undefined && lifetime > left) refuse('option-wrong', `is longer than what is left of the root's (${left} s)`, 'lifetime');
+  if (lifetime !== undefined && lifetime > left) refuse('option-wrong', `is longer than what is left of the root's, ${Math.floor(left / 86_400)} days`, 'lifetime');
   const { certificate } = issuing;
   return makeCertified({ ...wanted, lifetime: Math.min(life, left) }, { now, random }, {
     certificate: root.certificate, signer: root.signingKey,
@@ -131,7 +131,7 @@ function refuseSecondRoll(data: string, { issuing, succession }: LoadedAuthoriti
   const next = succession[succession.findIndex(({ name }) => name === issuing.name) + 1];
   if (next !== undefined) refuse('roll-pending', `is followed by ${next.name} already, from ${new Date(next.from * 1000).toISOString()} on`, issuing.name);
   const waiting = authorityNames(data).find((name) => !existsSync(authorityFiles(data, name).certificate) && readRoll(data, name)?.follows === issuing.name);
-  if (waiting !== undefined) refuse('roll-pending', `is to be followed by ${waiting}, which waits for its certificate: take that with authority import, or remove ${authorityFiles(data, waiting).folder}`, issuing.name);
+  if (waiting !== undefined) refuse('roll-pending', `is to be followed by ${waiting}, which waits for its certificate: take that with 'chancery authority import ${waiting} FILE', or remove ${authorityFiles(data, waiting).folder}`, issuing.name);
 }
 
 /** Two CAs of one name are one to whoever looks for a CRL by its issuer (RFC 5280 5.1.2.3). */

@@ -1,4 +1,4 @@
-import { AuthorityError } from '../authority/errors.ts';
+import { AuthorityError, faultText } from '../authority/errors.ts';
 import { Failure } from '../client/failure.ts';
 import { TransferError } from '../transfer/errors.ts';
 import type { Context } from './context.ts';
@@ -50,13 +50,16 @@ export function toFailure(error: unknown): Failure {
 /** Faults of the authorities' files, and of what `init` was told: the latter is wrong usage. */
 function fromAuthority(error: AuthorityError): Failure {
   const usage = error.faults.every((fault) => fault.code === 'option-wrong');
-  const lines = error.faults.map(({ at, detail }) => (at === undefined ? detail : `${usage ? FLAGS[at] ?? at : at}: ${detail}`));
+  const lines = error.faults.map((fault) => faultText(usage && fault.at !== undefined ? { ...fault, at: FLAGS[fault.at] ?? fault.at } : fault));
   const code = usage ? 'usage' : 'file';
   return new Failure(code, lines[0] ?? error.message, { more: lines.slice(1), cause: error });
 }
 
-/** Options of `init` that go by another name inside. */
+/** Options of `init` and `authority roll` that go by another name inside. */
 const FLAGS: Readonly<Record<string, string>> = {
+  algorithm: '--algorithm',
+  subject: '--subject',
+  lifetime: '--lifetime',
   rootSubject: '--root-subject',
   issuingSubject: '--issuing-subject',
   rootLifetime: '--root-lifetime',

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder, SECRET, writeDurably } from '../authority/durable-file.ts';
@@ -31,17 +31,28 @@ export function readServiceCertificate(folder: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-/** True when a new certificate is due: none, of another issuer or for other names, unfit for its key, revoked, or past two thirds of its life. */
+/** True when a new certificate is due: none, a damaged file, of another issuer or for other names, unfit for its key, revoked, or past two thirds of its life. */
 export async function serviceCertificateIsDue({ context, folder, hostNames, chain }: ServiceCertificateOptions): Promise<boolean> {
   const file = readServiceCertificate(folder);
-  if (file === undefined) return true;
-  const certificate = new X509Certificate(file);
+  const certificate = file === undefined ? undefined : certificateIn(file);
+  if (file === undefined || certificate === undefined) return true;
   const record = await context.store.get(certificate.serialNumber.toLowerCase());
   const from = Date.parse(certificate.validFrom);
   return record?.certificate === undefined || Buffer.compare(record.certificate, certificate.raw) !== 0 || record.revocation !== undefined
     || [...record.names].sort().join() !== [...new Set(hostNames)].sort().join()
-    || !file.endsWith(chain.join(''))
+    // An authority that signed itself has no chain to tell it from another.
+    || record.authority !== context.profiles.get(PROFILE)?.authority.name || !file.endsWith(chain.join(''))
     || context.clock() > from + (Date.parse(certificate.validTo) - from) * RENEW_AFTER;
+}
+
+/** Undefined where it cannot be read, or its key cannot: a listener could do nothing with the file. */
+function certificateIn(file: string): X509Certificate | undefined {
+  try {
+    const certificate = new X509Certificate(file);
+    return certificate.checkPrivateKey(createPrivateKey(file)) ? certificate : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A new key and a certificate for it, through the same cycle as everybody's, and written durably. @returns the file, PEM */

@@ -68,7 +68,8 @@ t.test('an authority is rolled while the service serves: both publish, and each 
     }
   })();
 
-  t.match(await service.cli(['authority', 'roll', 'root']), { status: 1, stderr: /is not the authority that issues; that is issuing/ });
+  t.match(await service.cli(['authority', 'roll', 'root']), { status: 1, stderr: 'chancery: root is not the authority that issues; that is issuing\n' });
+  t.match(await service.cli(['authority', 'roll', 'issuing', '--lifetime', '50y']), { status: 2, stderr: /^chancery: --lifetime is longer than what is left of the root's, 36\d\d days\n$/ });
   const rolled = await service.cli(['authority', 'roll', 'issuing', '--at', '4s', '--json']);
   t.equal(rolled.status, 0, rolled.stderr);
   t.match(JSON.parse(rolled.stdout), { name: 'issuing-2', follows: 'issuing', folder: join(service.data, 'authorities', 'issuing-2') });
@@ -156,13 +157,15 @@ t.test('where the root is elsewhere, a CSR goes out and its certificate comes in
   const first = await cli('init', '--import', signed('issuing'));
   t.equal(first.status, 0, first.stderr);
 
-  t.match(await cli('authority', 'roll', 'issuing'), { status: 1, stderr: /a key that is not here; --request/ });
+  t.match(await cli('authority', 'roll', 'issuing'), { status: 1, stderr: /^chancery: issuing has its certificate from a key that is not here; --request/ });
+  t.match(await cli('authority', 'roll', 'issuing', '--request', '--at', '1d'), { status: 2, stderr: /^chancery: --request and --at do not go together; say --at to authority import/ });
   mkdirSync(join(data, 'authorities', '.roll-0123'), { mode: 0o700 });
   const asked = await cli('authority', 'roll', 'issuing', '--request', '--json');
   t.equal(asked.status, 0, asked.stderr);
   t.equal(JSON.parse(asked.stdout).request, join(data, 'authorities', 'issuing-2', 'request.csr'));
   t.same(readdirSync(join(data, 'authorities')).sort(), ['issuing', 'issuing-2', 'root'], 'nothing is left of the one that was cut short');
-  t.match(await cli('authority', 'roll', 'issuing', '--request'), { status: 1, stderr: /is to be followed by issuing-2, which waits/ });
+  t.match(await cli('authority', 'roll', 'issuing', '--request'), { status: 1, stderr: /^chancery: issuing is to be followed by issuing-2, which waits for its certificate: take that with 'chancery authority import issuing-2 FILE', or remove / });
+  t.match(await cli('authority', 'import', 'issuing-9', signed('issuing-2')), { status: 1, stderr: /^chancery: no authority issuing-9 waits for another CA's signature: there is no / });
   t.match(await cli('authority', 'import', 'issuing-2', signed('issuing-2', outsideRoot(folder, 'Another Root'))), { status: 1, stderr: /does not lead to the root that is trusted here/ });
   t.notOk(existsSync(join(data, 'authorities', 'issuing-2', 'cert.pem')), 'nothing was taken');
   t.match(await cli('authority', 'import', 'issuing', signed('issuing-2')), { status: 1, stderr: /holds the key that request.csr was made for/ });
@@ -170,12 +173,28 @@ t.test('where the root is elsewhere, a CSR goes out and its certificate comes in
   t.match(JSON.parse(taken.stdout), { name: 'issuing-2', follows: 'issuing' }, taken.stderr);
 });
 
+t.test('after an authority that signed itself was rolled, operators get in as before, and nodes by new tokens', async (t) => {
+  const service = await startService(['--mode', 'self-signed']);
+  t.teardown(() => service.stop());
+  const folder = temporaryFolder('roll');
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.equal((await service.cli(['authority', 'roll', 'issuing', '--force', '--at', '1s'])).status, 0);
+  await until('the new one', async () => (await states(service)) === 'issuing-2 issuing, issuing former');
+  t.equal(readFileSync(join(service.data, 'root.pem'), 'utf8').match(/BEGIN CERTIFICATE/g)?.length, 2, 'both are trusted here');
+  const token = JSON.parse((await service.cli(['token', 'create', '--name', 'node.example.com', '--json'])).stdout) as Json;
+  const enrolled = await service.cli(['enroll', '--token', token.token, '--name', 'node.example.com', '--out', folder]);
+  t.equal(enrolled.status, 0, enrolled.stderr);
+  t.match(opensslStatus('verify', '-CAfile', join(service.data, 'authorities', 'issuing-2', 'cert.pem'), join(folder, 'cert.pem')).text, 'OK');
+});
+
 t.test('an authority that signed itself is rolled only by whoever means it', async (t) => {
   const folder = temporaryFolder('roll');
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const cli = (...args: string[]): ReturnType<typeof runCli> => runCli(args, { env: { CHANCERY_DATA: join(folder, 'data') } });
   t.equal((await cli('init', '--mode', 'self-signed')).status, 0);
-  t.match(await cli('authority', 'roll', 'issuing'), { status: 1, stderr: /another trust anchor/ });
-  t.match(JSON.parse((await cli('authority', 'roll', 'issuing', '--force', '--json')).stdout), { name: 'issuing-2' });
+  t.match(await cli('authority', 'roll', 'issuing'), { status: 1, stderr: /^chancery: issuing signed itself: a new one is another trust anchor/ });
+  const { stdout } = await cli('authority', 'roll', 'issuing', '--force', '--subject', 'CN=Second');
+  t.match(stdout, /^authority +issuing-2\nsubject +CN=Second\nfollows +issuing\nissues from +.+ UTC \(in (?:59 minutes|1 hour)\)\nends +.+ UTC \(in 9 years\)\nfolder +\S+\n\nIt signed itself: whoever checks certificates must trust \S+issuing-2\/cert\.pem too, before it issues\./);
+  t.match(stdout, /\n {2}chancery certificates renew-soon --authority issuing --from \S+Z --within 7d --reason 'rolled to issuing-2'\n$/);
   t.match(await cli('authority', 'roll', 'issuing', '--at', '2001-01-01'), { status: 2, stderr: /a moment to come/ });
 });

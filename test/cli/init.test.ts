@@ -34,7 +34,7 @@ t.test('what is wrong with the options is told all at once, by their names', asy
   const { status, stdout, stderr } = await runHere(['init', '--root-subject', 'nonsense', '--issuing-lifetime', '99y', '--permit', 'ip:10.0.0.0/99', '--data', join(folder, 'data')]);
   t.equal(status, 2);
   t.equal(stdout, '');
-  t.match(stderr, /^chancery: --\S+( \S+)*: .+\n( {2}--.+\n)+$/);
+  t.match(stderr, /^chancery: --issuing-lifetime is .+\n( {2}--\S+: .+\n)+$/);
   for (const flag of ['--root-subject', '--issuing-lifetime', '--permit']) t.match(stderr, flag);
   t.same(readdirSync(folder), [], 'nothing was made');
 });
@@ -67,12 +67,15 @@ t.test('an operator for who may read the key: after an init that was cut short, 
   const certificate = join(data, 'operator', 'cert.pem');
   const standing = await runHere(['init', '--operator', '--data', data]);
   t.equal(standing.status, 1);
-  t.match(standing.stderr, `chancery: ${certificate}: is a valid operator's certificate; move it`);
+  t.match(standing.stderr, `chancery: ${certificate} is a valid operator's certificate; move it`);
 
   for (const gone of ['store', 'operator', 'chancery.yaml']) rmSync(join(data, gone), { recursive: true });
   t.equal((await runHere(['init', '--operator', '--data', data])).status, 0, 'as if init had been cut short');
   t.ok(existsSync(join(data, 'chancery.yaml')));
   t.match(openssl('x509', '-noout', '-subject', '-in', certificate), 'CN = operator');
+
+  writeFileSync(certificate, '');
+  t.equal((await runHere(['init', '--operator', '--data', data])).status, 0, 'a damaged one is none');
 
   const nextYears = Date.now() + 400 * 86_400_000;
   const another = await runHere(['init', '--operator', 'alice', '--data', data, '--json'], { now: () => nextYears });

@@ -2,13 +2,14 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AUTHORITY_ALGORITHMS, type AuthorityAlgorithm } from '../../authority/options.ts';
 import { parseDuration } from '../../config/duration.ts';
+import { Failure } from '../../client/failure.ts';
 import type { Rolled } from '../../roll.ts';
 import { durationArgument, JSON_OPTION, timeArgument, withExamples } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { startProgress } from '../progress.ts';
 import { writeResult } from '../result.ts';
 import { DATA_OPTION, type PlaceOptions, readConfig } from '../settings.ts';
-import { fields, printable, showTime, type Style } from '../text.ts';
+import { fields, printable, showTimeFrom, type Style } from '../text.ts';
 
 interface RollOptions extends PlaceOptions {
   readonly at: string;
@@ -34,11 +35,14 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
     .addOption(new Option('--algorithm <algorithm>', 'the new key (as the present one)').choices(AUTHORITY_ALGORITHMS))
     .option('--subject <name>', 'the new authority\'s name (the present one\'s, with G2 after it)')
     .option('--lifetime <duration>', 'its life (as long as the present one\'s, and no longer than the root\'s)', durationArgument)
-    .option('--request', 'make a CSR for whoever holds the root\'s key; take what comes back with authority import')
+    .option('--request', 'make a CSR for whoever holds the root\'s key; authority import takes what comes back, and says when')
     .option('--force', 'mode self-signed: a new trust anchor is meant')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
-    .action(async (name: string, options: RollOptions) => {
+    .action(async (name: string, options: RollOptions, self: Command) => {
+      if (options.request === true && self.getOptionValueSource('at') !== 'default') {
+        throw new Failure('usage', '--request and --at do not go together', { advice: 'say --at to authority import, when the certificate is there' });
+      }
       const settings = await readConfig(context, options);
       const { rollAuthority } = await import('../../roll.ts');
       const { algorithm, subject, request, force, lifetime } = options;
@@ -46,7 +50,7 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
       const rolled = await rollAuthority(name, {
         from: seconds(options.at), algorithm, subject, request, force, lifetime: lifetime === undefined ? undefined : parseDuration(lifetime),
       }, settings, context.now).finally(progress.end);
-      writeResult(context, options.json, rolled, (paint) => show(rolled, paint));
+      writeResult(context, options.json, rolled, (paint) => show(rolled, context.now(), paint));
     });
   withExamples(command, [
     ['another key in an hour', 'chancery authority roll issuing'],
@@ -76,7 +80,7 @@ export function addAuthorityImport(parent: Command, context: Context): void {
       const settings = await readConfig(context, options);
       const { importRolled } = await import('../../roll.ts');
       const rolled = await importRolled(name, { chain: resolve(file), root: options.root === undefined ? undefined : resolve(options.root), from: seconds(options.at) }, settings, context.now);
-      writeResult(context, options.json, rolled, (paint) => show(rolled, paint));
+      writeResult(context, options.json, rolled, (paint) => show(rolled, context.now(), paint));
     });
   withExamples(command, [['what the other CA sent back', 'chancery authority import issuing-2 issuing-2.p7b --at 1d']]);
 }
@@ -94,17 +98,32 @@ const PASSED = 60_000;
 
 const seconds = (time: string): number => Math.ceil(Date.parse(time) / 1000);
 
-function show({ name, follows, folder, from, notAfter, request, notes = [] }: Rolled, paint: (style: Style, text: string) => string): string {
-  const next = request === undefined
-    ? `${follows} keeps its CRL and OCSP. Certificates that it signed stay good; a renewal campaign lets them follow in time.`
-    : `Have ${request} signed by the other CA, then: chancery authority import ${name} FILE`;
+function show(rolled: Rolled, now: number, paint: (style: Style, text: string) => string): string {
+  const { name, subject, follows, folder, from, notAfter, request, notes = [] } = rolled;
   return `${fields([
     ['authority', name],
+    ['subject', subject],
     ['follows', follows],
-    ['issues from', from === undefined ? undefined : showTime(from)],
-    ['ends', notAfter === undefined ? undefined : showTime(notAfter)],
+    ['issues from', from === undefined ? undefined : showTimeFrom(now, from)],
+    ['ends', notAfter === undefined ? undefined : showTimeFrom(now, notAfter)],
     ['folder', folder],
     ['request', request],
     ...notes.map((note) => ['note', note] as const),
-  ], paint)}\n${printable(next)}\n`;
+  ], paint)}\n${next(rolled).map((line) => `${printable(line)}\n`).join('')}`;
+}
+
+/** What is left to be done, by whom. */
+function next({ name, follows, folder, from, request, isAnchor }: Rolled): readonly string[] {
+  if (request !== undefined) {
+    return [
+      `Nothing changes yet. Have ${request} signed as a CA certificate by whoever holds the root's key; then`,
+      `  chancery authority import ${name} FILE`,
+    ];
+  }
+  return [
+    ...(isAnchor === true ? [`It signed itself: whoever checks certificates must trust ${folder}/cert.pem too, before it issues. /ca/roots.pem has both.`] : []),
+    `Processes that serve from this data folder take it up by themselves; a replica with a folder of its own needs a copy of ${name} before it issues.`,
+    `${follows} keeps its CRL and OCSP, and what it signed stays good. To have that renewed in the week after:`,
+    `  chancery certificates renew-soon --authority ${follows} --from ${from ?? ''} --within 7d --reason 'rolled to ${name}'`,
+  ];
 }

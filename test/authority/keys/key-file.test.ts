@@ -24,7 +24,7 @@ t.test('a key file that others may read is a fault, whatever else is wrong', { s
     t.same(await faultsOf(() => readKeyFile(path, 'key.pem', 'secret')), ['key-exposed'], mode.toString(8));
   }
   t.same(await faultsOf(() => readKeyFile(path, 'key.pem', 'wrong')), ['key-exposed', 'passphrase-wrong']);
-  t.equal((await refusalOf(() => readKeyFile(path, 'key.pem', 'secret')))?.detail, 'key.pem: has mode 0601; expected 0600, readable by the owner only');
+  t.equal((await refusalOf(() => readKeyFile(path, 'key.pem', 'secret')))?.detail, 'key.pem has mode 0601; expected 0600, readable by the owner only');
 });
 
 t.test('what is no key file is refused', async (t) => {
