@@ -1,4 +1,3 @@
-import { Type } from 'typebox';
 import type { IssuanceContext } from '../../issuance/context.ts';
 import { renew } from '../../issuance/renew.ts';
 import type { App } from '../app.ts';
