@@ -76,7 +76,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** What pure rooms may use of Node, and of packages: computation, no input or output. */
 const PURE_NODE: Readonly<Record<string, readonly string[]>> = {
-  'node:crypto': ['createHash', 'createPublicKey', 'createVerify', 'verify', 'timingSafeEqual', 'KeyObject', 'SignKeyObjectInput', 'constants', 'checkPrimeSync', 'JsonWebKey', 'hash'],
+  'node:crypto': ['createHash', 'createPublicKey', 'createVerify', 'verify', 'timingSafeEqual', 'KeyObject', 'SignKeyObjectInput', 'constants', 'checkPrimeSync', 'JsonWebKey', 'JsonWebKeyInput', 'PublicKeyInput', 'hash'],
   'node:net': ['isIP', 'isIPv4', 'isIPv6'],
   'node:url': ['domainToASCII', 'domainToUnicode'],
   // The Public Suffix List, loaded when it is first asked.
