@@ -22,7 +22,9 @@ export const CEREMONY: Identity = { kind: 'service', name: 'init', proof: 'read 
 export async function standingOperator({ config, store, clock }: Core): Promise<string | undefined> {
   const path = pathIn(config.data);
   if (!existsSync(path)) return undefined;
-  const { raw, serialNumber } = new X509Certificate(readFileSync(path));
+  const certificate = readable(path);
+  if (certificate === undefined) return undefined;
+  const { raw, serialNumber } = certificate;
   try {
     identifyByClientCertificate(raw, await store.certificates.get(serialNumber.toLowerCase()), clock());
     return path;
@@ -46,6 +48,15 @@ export async function unknownOperator({ config, store, clock }: Pick<Core, 'conf
 }
 
 function readCertificate(path: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(readFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined for a file that was damaged. */
+function readable(path: string): X509Certificate | undefined {
   try {
     return new X509Certificate(readFileSync(path));
   } catch {

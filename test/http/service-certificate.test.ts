@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -83,6 +83,21 @@ t.test('of the usual host names, those that name constraints permit are kept', a
     message: /^hostNames break the name constraints .*: ca\.example\.org is in none of the permitted subtrees \(example\.com\); expected hostNames \(CHANCERY_HOST_NAMES\)/,
   });
   await chancery.restart({ CHANCERY_HOST_NAMES: 'ca.example.com' });
+});
+
+t.test('a file that was damaged, the key\'s part alone too, is made anew at the start and while it serves', async (t) => {
+  const chancery = await startTestService(t);
+  const file = join(chancery.config.data, 'service', 'https.pem');
+  const whole = readFileSync(file, 'utf8');
+  for (const damaged of ['', whole.slice(0, 300), whole.slice(0, 900), whole.replace(/(BEGIN PRIVATE KEY-----\n.{20}).{4}/, '$1AAAA')]) {
+    writeFileSync(file, damaged);
+    await chancery.restart();
+    t.equal(await ask(await connected(t, chancery)), 'HTTP/1.1 200 OK', `${damaged.length} characters`);
+  }
+  const before = serialOf(await connected(t, chancery));
+  writeFileSync(file, 'damaged');
+  await chancery.service.renewOwnCertificate();
+  t.not(serialOf(await connected(t, chancery)), before);
 });
 
 t.test('a restart keeps the certificate, and other host names get another', async (t) => {
