@@ -66,7 +66,9 @@ t.test('only the issuer\'s own full CRL is taken', async (t) => {
 t.test('a file is replaced whole, with the rights of the old one; links stay', async (t) => {
   const { data, authorities: { issuing, root } } = await makeTestAuthorities(t);
   const folder = temporaryFolder(t);
-  const kept = (authority: typeof root, number: number) => ({ authority: authority.name, issuer: authority.certificate, crl: checkCrl(signCrl(data, authority, { number }), authority.certificate, FROM) });
+  const kept = (authority: typeof root, number: number) => ({
+    authority: authority.name, issuer: authority.certificate, crl: checkCrl(signCrl(data, authority, { number }), authority.certificate, FROM),
+  });
   const path = join(folder, 'crl.pem');
   const target = fileTarget(path, 'pem');
   t.same(target.read(), []);

@@ -30,7 +30,9 @@ async function kept(t: Test, more: Partial<Entry> = {}, commands: (command: stri
   const folder = temporaryFolder('daemon');
   const start = Date.now();
   let now = start;
-  await enroll({ url: service.url, token: service.token, names: ['node1.example.com'], folder, layout: 'plain', keyType: 'P-256', validity: '30d', wait: 0, force: false, reuseKey: false }, { now: () => now, onProgress: () => {} });
+  await enroll({
+    url: service.url, token: service.token, names: ['node1.example.com'], folder, layout: 'plain', keyType: 'P-256', validity: '30d', wait: 0, force: false, reuseKey: false,
+  }, { now: () => now, onProgress: () => {} });
   service.behaviour.answer = (asked) => service.issue(asked, { days: 120 });
   const told: { readonly level: string; readonly event: string; readonly message: string }[] = [];
   const world = { advice: undefined as { start: number; end: number; explanation?: string; askAgain?: number } | undefined, polls: 0, away: false };
@@ -132,7 +134,10 @@ t.test('what was begun before a restart is ended at once', async (t) => {
   const before = serial();
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const [enrolled] = readEnrolled(folder);
-  keepPending(folder, 'cert', { question: `renewal of ${readPresent(folder, enrolled as Enrolled).serial}`, key: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), csr: encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, sortNames(['node1.example.com']))) });
+  keepPending(folder, 'cert', {
+    question: `renewal of ${readPresent(folder, enrolled as Enrolled).serial}`, key: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    csr: encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, sortNames(['node1.example.com']))),
+  });
   await at(start + HOUR);
   t.not(serial(), before);
   t.same(events(), ['renewed']);

@@ -149,6 +149,17 @@ t.test('a refusal leaves nothing behind and tells every fault', (t) => withServi
   const options = optionsFor(service);
   await t.rejects(enroll(options, surroundings), { code: 'refused', problemCode: 'request-refused', message: 'The request is refused', more: ['names: not yours', 'key: too small'] });
   t.same(readdirSync(options.folder), []);
+  const within = join(options.folder, 'etc', 'tls');
+  await t.rejects(enroll({ ...options, folder: within }, surroundings), { code: 'refused' });
+  t.same(readdirSync(options.folder), [], 'no folder that was not there');
+  t.teardown(() => rmSync(options.folder, { recursive: true, force: true }));
+  mkdirSync(within, { recursive: true });
+  await t.rejects(enroll({ ...options, folder: within }, surroundings), { code: 'refused' });
+  t.ok(existsSync(within), 'one that was there stays');
+  service.behaviour.answer = () => ({ status: 401, body: { type: 'urn:chancery:error:unauthenticated', title: 'Not authenticated', status: 401 } });
+  const waiting = join(options.folder, 'waiting');
+  await t.rejects(enroll({ ...options, folder: waiting }, surroundings), { code: 'refused' });
+  t.same(readdirSync(waiting), ['chancery-enroll.pending.json'], 'nor a key that may be asked for again');
 })());
 
 t.test('a busy service is asked again, while there is time', (t) => withService(async (service) => {
@@ -254,7 +265,9 @@ t.test('layout bundle sets up a shell from wherever it lies, by the client\'s pr
   t.same(readdirSync(options.folder).sort(), ['ca.pem', 'cert.pem', 'chancery.json', 'env.cmd', 'env.ps1', 'env.sh', 'key.pem']);
   t.equal(mode(join(options.folder, 'key.pem')), 0o400);
   const settings = (shell: string, line: string, cwd = '/'): string =>
-    execFileSync(shell, ['-c', `${line}; echo "$DOCKER_HOST $DOCKER_TLS_VERIFY \${DOCKER_CONTEXT-none} $DOCKER_CERT_PATH"`], { cwd, encoding: 'utf8', env: { PATH: process.env['PATH'], DOCKER_CONTEXT: 'other' } });
+    execFileSync(shell, ['-c', `${line}; echo "$DOCKER_HOST $DOCKER_TLS_VERIFY \${DOCKER_CONTEXT-none} $DOCKER_CERT_PATH"`], {
+      cwd, encoding: 'utf8', env: { PATH: process.env['PATH'], DOCKER_CONTEXT: 'other' },
+    });
   const expected = (folder: string): string => `tcp://docker1.example.com:2376 1 none ${folder}\n`;
   t.equal(settings('bash', `. "${options.folder}/env.sh"`), expected(options.folder));
   t.equal(settings('sh', `. "${options.folder}/env.sh"`), expected(options.folder), 'in a shell that does not tell a script its place');

@@ -29,7 +29,10 @@ t.test('an id that the service refuses is not sent for ever', async (t) => {
 t.test('changes of standing are told, and what is not understood is passed over', async (t) => {
   const good = { authority: 'issuing', serial: '0a0b', reason: 'superseded', status: 'revoked', at: '2026-01-02T03:04:05.000Z' };
   const events = [
-    '{', 'null', '[]', '7', ...[{ serial: undefined }, { serial: 'xyz' }, { serial: 'ABCD' }, { serial: '' }, { serial: 'a'.repeat(42) }, { authority: 1 }, { at: 'soon' }, { at: 5 }, { status: 'gone' }]
+    '{', 'null', '[]', '7',
+    ...[
+      { serial: undefined }, { serial: 'xyz' }, { serial: 'ABCD' }, { serial: '' }, { serial: 'a'.repeat(42) }, { authority: 1 }, { at: 'soon' }, { at: 5 }, { status: 'gone' },
+    ]
       .map((change) => JSON.stringify({ ...good, ...change })),
     JSON.stringify(good), JSON.stringify({ ...good, status: 'released' }),
   ];

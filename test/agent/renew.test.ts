@@ -149,7 +149,10 @@ t.test('two renewals at once end with a key and a certificate that belong togeth
 
 t.test('a refused renewal leaves everything as it was', (t) => withEnrolled(async ({ service, options, folder, read }) => {
   const [key, certificate] = [read('key.pem'), read('cert.pem')];
-  service.behaviour.answer = () => ({ status: 403, body: { type: 'urn:chancery:error:renewal-refused', title: 'The renewal is refused', status: 403, detail: 'The certificate is revoked.', errors: [] } });
+  service.behaviour.answer = () => ({
+    status: 403,
+    body: { type: 'urn:chancery:error:renewal-refused', title: 'The renewal is refused', status: 403, detail: 'The certificate is revoked.', errors: [] },
+  });
   await t.rejects(renew({ ...options, force: true }, at(Date.now())), { problemCode: 'renewal-refused', message: 'The certificate is revoked.' });
   t.equal(read('key.pem'), key);
   t.equal(read('cert.pem'), certificate);

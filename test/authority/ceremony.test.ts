@@ -63,7 +63,9 @@ t.test('self-signed: one authority, which is its own root', async (t) => {
 });
 
 t.test('a self-signed authority takes path length and name constraints as well', async (t) => {
-  const { data } = await makeTestAuthorities(t, { mode: 'self-signed', pathLength: 'unlimited', nameConstraints: { permitted: ['ip:2001:db8::/32', 'email:ops@example.com'], excluded: ['dns:.example.com'] } });
+  const { data } = await makeTestAuthorities(t, {
+    mode: 'self-signed', pathLength: 'unlimited', nameConstraints: { permitted: ['ip:2001:db8::/32', 'email:ops@example.com'], excluded: ['dns:.example.com'] },
+  });
   const text = openssl('x509', '-in', join(data, 'root.pem'), '-noout', '-text');
   t.match(text, /CA:TRUE\n[\s\S]*Permitted:\n +IP:2001:DB8:0:0:0:0:0:0\/FFFF:FFFF:0:0:0:0:0:0\n +email:ops@example\.com\n +Excluded:\n +DNS:\.example\.com\n/);
 });

@@ -165,7 +165,8 @@ export async function startFleet({ nodes, validity, enrolledAt, outages, seed }:
     const name = `node${node}.example.com`;
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const record = await issue(issuance, {
-      identity: { kind: 'api-key', name: 'setup', proof: 'the test', grant: FULL_GRANT, scopes: [] }, csr: buildCertificationRequest(pair, sortNames([name])), profile: 'node', validity: parseDuration(validity),
+      identity: { kind: 'api-key', name: 'setup', proof: 'the test', grant: FULL_GRANT, scopes: [] }, csr: buildCertificationRequest(pair, sortNames([name])),
+      profile: 'node', validity: parseDuration(validity),
     });
     const reply = requestView(record, chainOf);
     mkdirSync(folderOf(node), { recursive: true });

@@ -109,7 +109,9 @@ else {
       await until('the service to be ready again', async () => (await service.plain('GET', '/readyz')).status === 200);
       await setTimeout(150);
       const seen = await stop();
-      const last = await service.call('POST', '/v1/requests?profile=server', { certificate: service.operator, body: await csrFor('last.example.com'), headers: { 'content-type': 'application/pkcs10' } });
+      const last = await service.call('POST', '/v1/requests?profile=server', {
+        certificate: service.operator, body: await csrFor('last.example.com'), headers: { 'content-type': 'application/pkcs10' },
+      });
       const wrong = seen.filter(({ reply: { status, headers }, call }) => !((status >= 200 && status < 300) || (status >= 400 && status < 500) || (status === 503 && (headers['retry-after'] !== undefined || call === 'ready'))));
       t.same(wrong.map(({ call, reply }) => [call, reply.status, reply.text.slice(0, 300)]), []);
       const slow = seen.filter(({ took }) => took > CALL);

@@ -60,7 +60,10 @@ frontend tls
 
 async function issue(service: RunningService, folder: string, name: string, profile: string, as: string): Promise<string> {
   const operator = (file: string): string => readFileSync(join(service.data, 'operator', file), 'utf8');
-  const client = openClient({ url: new URL(service.https), roots: [readFileSync(join(service.data, 'root.pem'), 'utf8')], credentials: { kind: 'certificate', certificate: operator('cert.pem'), key: operator('key.pem') } });
+  const client = openClient({
+    url: new URL(service.https), roots: [readFileSync(join(service.data, 'root.pem'), 'utf8')],
+    credentials: { kind: 'certificate', certificate: operator('cert.pem'), key: operator('key.pem') },
+  });
   const { serial = '', certificate = '', chain = [] } = await client.createRequest({ csr: readFileSync(makeCsr(folder, as, { san: `DNS:${name}` }).csr, 'utf8'), profile });
   client.close();
   writeFileSync(join(folder, `${as}.pem`), certificate + chain.join(''));

@@ -17,7 +17,9 @@ interface Watching {
 
 /** Runs `crl watch` in a process of its own. */
 function watch(t: Test, service: RunningService, args: readonly string[]): Watching {
-  const child = spawn(process.execPath, [MAIN, 'crl', 'watch', '--json', '--url', service.https, '--ca', join(service.data, 'root.pem'), ...args], { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [MAIN, 'crl', 'watch', '--json', '--url', service.https, '--ca', join(service.data, 'root.pem'), ...args], {
+    env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let text = '';
   child.stdout.on('data', (part: Buffer) => { text += String(part); });
   t.teardown(() => void child.kill('SIGKILL'));
@@ -43,7 +45,10 @@ async function until(what: () => boolean, within = 15_000): Promise<number> {
 async function issue(service: RunningService, name: string): Promise<{ readonly serial: string; readonly file: string }> {
   const folder = temporaryFolder('leaf');
   const operator = (file: string): string => readFileSync(join(service.data, 'operator', file), 'utf8');
-  const client = openClient({ url: new URL(service.https), roots: [readFileSync(join(service.data, 'root.pem'), 'utf8')], credentials: { kind: 'certificate', certificate: operator('cert.pem'), key: operator('key.pem') } });
+  const client = openClient({
+    url: new URL(service.https), roots: [readFileSync(join(service.data, 'root.pem'), 'utf8')],
+    credentials: { kind: 'certificate', certificate: operator('cert.pem'), key: operator('key.pem') },
+  });
   const { serial = '', certificate = '' } = await client.createRequest({ csr: readFileSync(makeCsr(folder, 'leaf', { san: `DNS:${name}.example.com` }).csr, 'utf8') });
   client.close();
   writeFileSync(join(folder, 'leaf.pem'), certificate);

@@ -82,7 +82,9 @@ t.test('enroll, then look, revoke, and find it on the CRL', async (t) => {
   const tampered = Buffer.from(await (await fetch(`${service.http}/crl/issuing.crl`)).arrayBuffer());
   tampered[tampered.length - 1] = (tampered.at(-1) as number) ^ 1;
   writeFileSync(join(folder, 'tampered.crl'), tampered);
-  t.match(await service.cli(['crl', 'show', join(folder, 'tampered.crl'), '--issuer', join(service.data, 'authorities', 'issuing', 'cert.pem')]), { status: 1, stdout: '', stderr: /tampered\.crl: the \S+ signature is not by this/ });
+  t.match(await service.cli(['crl', 'show', join(folder, 'tampered.crl'), '--issuer', join(service.data, 'authorities', 'issuing', 'cert.pem')]), {
+    status: 1, stdout: '', stderr: /tampered\.crl: the \S+ signature is not by this/,
+  });
   const saved = join(folder, 'issuing.crl');
   writeFileSync(saved, Buffer.from(await (await fetch(`${service.http}/crl/issuing.pem`)).arrayBuffer()));
   t.match(parse((await service.cli(['crl', 'show', saved, '--json'])).stdout), { count: 1, expired: false, signature: 'not checked', entries: [{ serial, reason: 'keyCompromise' }] });

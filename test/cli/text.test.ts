@@ -78,10 +78,15 @@ t.test('a failure is one line, with a line for each further fault', async (t) =>
 });
 
 t.test('a problem with one fault is one line, with several a line for each', async (t) => {
-  const one = new ProblemFailure(toProblem(403, { type: 'urn:chancery:error:request-refused', title: 'Refused', status: 403, detail: 'Refused: names: not yours', errors: [{ code: 'step-names', detail: 'not yours', at: 'names' }] }));
+  const one = new ProblemFailure(toProblem(403, {
+    type: 'urn:chancery:error:request-refused', title: 'Refused', status: 403, detail: 'Refused: names: not yours',
+    errors: [{ code: 'step-names', detail: 'not yours', at: 'names' }],
+  }));
   t.match(one, { message: 'Refused: names: not yours', more: [], problemCode: 'request-refused' });
   t.strictSame(one.more, []);
-  const several = new ProblemFailure(toProblem(400, { title: 'The body is invalid', status: 400, detail: 'The body is invalid: /a x; /b y', errors: [{ detail: 'x', at: '/a' }, { detail: 'y', at: '/b' }] }));
+  const several = new ProblemFailure(toProblem(400, {
+    title: 'The body is invalid', status: 400, detail: 'The body is invalid: /a x; /b y', errors: [{ detail: 'x', at: '/a' }, { detail: 'y', at: '/b' }],
+  }));
   t.strictSame([several.message, ...several.more], ['The body is invalid', '/a: x', '/b: y']);
   const none = new ProblemFailure(toProblem(502, '<html>'));
   t.match(none, { message: 'the service answered 502', problemCode: 'unknown', status: 502 });

@@ -26,7 +26,9 @@ t.test('who installs the package has a client with types', async (t) => {
 
   const [, example = ''] = /```ts\n(.*?)```/s.exec(readFileSync(repositoryFile('docs/client.md'), 'utf8')) ?? [];
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, types: ['node'] }, include: ['*.ts'] }));
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
+    compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, types: ['node'] }, include: ['*.ts'],
+  }));
   writeFileSync(join(folder, 'example.ts'), example);
   writeFileSync(join(folder, 'wrong.ts'), `import { type CallApi, type components, openClient } from 'chancery/client';
 declare const call: CallApi;

@@ -31,7 +31,8 @@ t.test('all kinds of proof together, with files relative to the folder', async (
   const { attestation } = loadConfig({ file, env: {}, folder });
   t.match(attestation, {
     challengeLifetime: 300, tokenLifetime: 3600, claimLifetime: 31_536_000, x509: { roots: [join(folder, 'old.pem')], crls: [], methods: ['tls', 'signature'] },
-    aws: { certificates: { 'eu-west-1': join(folder, 'aws.pem') }, maxAge: 3600, once: true }, gcp: { maxAge: 0, once: true }, azure: { signers: ['metadata.azure.com', '*.metadata.azure.com'] }, ssh: { knownHosts: join(folder, 'known_hosts') },
+    aws: { certificates: { 'eu-west-1': join(folder, 'aws.pem') }, maxAge: 3600, once: true }, gcp: { maxAge: 0, once: true },
+    azure: { signers: ['metadata.azure.com', '*.metadata.azure.com'] }, ssh: { knownHosts: join(folder, 'known_hosts') },
   });
   t.same(Object.keys(loadConfig({ env: {}, folder: temporaryFolder('none') }).attestation), ['challengeLifetime', 'tokenLifetime', 'claimLifetime'], 'nothing is taken unless it is configured');
 });

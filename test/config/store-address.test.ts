@@ -37,7 +37,8 @@ t.test('addresses of stores', async (t) => {
     'rediss://chancery:secret@[2001:DB8::1]:7000': { ...single, tls: true, hosts: [{ host: '2001:db8::1', port: 7000 }], user: 'chancery', password: 'secret' },
     'redis://a@b:c@my_redis_1': { ...single, hosts: [{ host: 'my_redis_1', port: 6379 }], user: 'a@b', password: 'c' },
     'redis+sentinel://chancery:pw@s1,s2:26380,[::1]/main/2': {
-      kind: 'redis', topology: 'sentinel', tls: false, hosts: [{ host: 's1', port: 26_379 }, { host: 's2', port: 26_380 }, { host: '::1', port: 26_379 }], name: 'main', database: 2, user: 'chancery', password: 'pw',
+      kind: 'redis', topology: 'sentinel', tls: false, hosts: [{ host: 's1', port: 26_379 }, { host: 's2', port: 26_380 }, { host: '::1', port: 26_379 }],
+      name: 'main', database: 2, user: 'chancery', password: 'pw',
     },
     'rediss+sentinel://s1/main': { kind: 'redis', topology: 'sentinel', tls: true, hosts: [{ host: 's1', port: 26_379 }], name: 'main', database: 0 },
     'redis+cluster://n1,n2:7001,n3': { kind: 'redis', topology: 'cluster', tls: false, hosts: [{ host: 'n1', port: 6379 }, { host: 'n2', port: 7001 }, { host: 'n3', port: 6379 }], database: 0 },

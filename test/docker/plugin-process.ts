@@ -44,7 +44,9 @@ export interface PluginStart {
 export async function startPlugin(t: Pick<Test, 'teardown'>, args: readonly string[], { folder = temporaryFolder('authz'), ready = true }: PluginStart = {}): Promise<Plugin> {
   const socket = join(folder, 'chancery.sock');
   const state = join(folder, 'state');
-  const child = spawn(process.execPath, [MAIN, 'docker-authz', '--json', '--socket', socket, '--spec', join(folder, 'chancery.spec'), '--state', state, ...args], { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, 'docker-authz', '--json', '--socket', socket, '--spec', join(folder, 'chancery.spec'), '--state', state, ...args], {
+    env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
   child.stdout.on('data', (part: Buffer) => { text += String(part); });
   let said = '';

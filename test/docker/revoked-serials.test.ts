@@ -5,7 +5,9 @@ import { indexSerials, revokedSerials } from '../../src/docker/revoked-serials.t
 import { encodeRevokedEntry } from '../../src/x509/crl.ts';
 import { integer, sequence, time } from '../../src/x509/der/writer.ts';
 
-const entriesOf = (serials: readonly string[]): Buffer => Buffer.concat(serials.map((serial, index) => encodeRevokedEntry({ serial, at: 1_700_000_000, reason: index % 2 === 0 ? 'unspecified' : 'keyCompromise' })));
+const entriesOf = (serials: readonly string[]): Buffer => Buffer.concat(serials.map((serial, index) => encodeRevokedEntry({
+  serial, at: 1_700_000_000, reason: index % 2 === 0 ? 'unspecified' : 'keyCompromise',
+})));
 const bytes = (hex: string): Uint8Array => Buffer.from(hex, 'hex');
 const tableOf = (serials: readonly string[]) => revokedSerials(indexSerials(entriesOf(serials), serials.length));
 

@@ -132,7 +132,10 @@ t.test('certificates of nobody who is known, and those that only say that they a
   const other = await makeTestAuthorities(t);
   // The same names, other keys.
   t.equal(s.certificates.judge(certifyClient(other.data, 'issuing', SERIAL)), 'issuer-unknown');
-  s.learn({ kind: 'authorities', items: [{ authority: 'root', issuer: s.issuers.root }, { authority: 'issuing', issuer: s.issuers.issuing }, { authority: 'other', issuer: issuerOf(other.data, 'issuing') }] });
+  s.learn({
+    kind: 'authorities',
+    items: [{ authority: 'root', issuer: s.issuers.root }, { authority: 'issuing', issuer: s.issuers.issuing }, { authority: 'other', issuer: issuerOf(other.data, 'issuing') }],
+  });
   const theirs = certifyClient(other.data, 'issuing', SERIAL);
   t.equal(s.certificates.judge(theirs), 'crl-missing', 'of two authorities with one name, each certificate has its own');
   t.equal(s.certificates.issuerOf(theirs), 'other');

@@ -62,7 +62,9 @@ t.test('a webhook decides: allow, deny, and nothing while it does not answer', a
   t.match([dry.status, dry.json.outcome, webhook.asked.at(-1)?.json.dryRun], [200, 'denied', true]);
 
   const before = webhook.asked.length;
-  const outside = await chancery.call('POST', '/v1/requests?profile=server', { bearer, headers: { 'content-type': 'application/pkcs10' }, body: readFileSync(makeCsr(chancery.folder, 'evil', { san: 'DNS:evil.org' }).csr) });
+  const outside = await chancery.call('POST', '/v1/requests?profile=server', {
+    bearer, headers: { 'content-type': 'application/pkcs10' }, body: readFileSync(makeCsr(chancery.folder, 'evil', { san: 'DNS:evil.org' }).csr),
+  });
   t.equal(outside.status, 403);
   t.equal(webhook.asked.length, before, 'what is refused anyway is not asked about');
   const again = csrOf(chancery, 'a~2');
@@ -147,7 +149,9 @@ t.test('two of three operators: not who asked, not who made the token, nobody tw
   t.match((await approve(id, keys.carol)).json, { status: 403, errors: [{ code: 'approval-own', detail: /carol asked for it, or made the token/ }] });
   const first = await approve(id, keys.alice);
   t.match([first.status, first.json.state, first.json.approvals], [200, 'pending', { given: 1, needed: 2 }]);
-  t.match(first.json.steps.slice(-2), [{ name: 'approval', outcome: 'passed', reason: /approved by api-key:alice#.* \(1 of 2\): looks right/ }, { name: 'approval', outcome: 'waiting', reason: /1 more operator/ }]);
+  t.match(first.json.steps.slice(-2), [
+    { name: 'approval', outcome: 'passed', reason: /approved by api-key:alice#.* \(1 of 2\): looks right/ }, { name: 'approval', outcome: 'waiting', reason: /1 more operator/ },
+  ]);
   t.match((await approve(id, keys.again)).json, { status: 409, errors: [{ code: 'approval-already' }] });
   await chancery.restart();
   const second = await approve(id, keys.bob);

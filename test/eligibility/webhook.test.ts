@@ -57,7 +57,8 @@ t.test('each answer of the form is taken', async (t) => {
   const server = await startWebhook(t);
   const { ask } = asking(server);
   for (const answer of [
-    { decision: 'allow', reason: 'known to the CMDB' }, { decision: 'deny', reason: 'decommissioned' }, { decision: 'wait', reason: 'a change is pending', retryAfter: 60 }, { decision: 'wait', reason: 'x' },
+    { decision: 'allow', reason: 'known to the CMDB' }, { decision: 'deny', reason: 'decommissioned' },
+    { decision: 'wait', reason: 'a change is pending', retryAfter: 60 }, { decision: 'wait', reason: 'x' },
   ]) {
     server.answer = json(answer);
     t.same(await ask(QUESTION, BEFORE), answer);

@@ -133,7 +133,8 @@ t.test('files that cannot be used are told at start, all of them', async (t) => 
   writeFileSync(at('broken'), 'broken');
   const service = await start(t);
   await t.rejects(service.restart({
-    CHANCERY_ATTESTATION__X509__ROOTS: JSON.stringify([at('missing.pem'), at('broken')]), CHANCERY_ATTESTATION__X509__CRLS: JSON.stringify([at('broken')]), CHANCERY_ATTESTATION__SSH__KNOWN_HOSTS: at('broken'),
+    CHANCERY_ATTESTATION__X509__ROOTS: JSON.stringify([at('missing.pem'), at('broken')]), CHANCERY_ATTESTATION__X509__CRLS: JSON.stringify([at('broken')]),
+    CHANCERY_ATTESTATION__SSH__KNOWN_HOSTS: at('broken'),
     CHANCERY_ATTESTATION__AWS__CERTIFICATES__EU_WEST_1: at('broken'),
   }), { message: /x509\.crls: .*broken cannot be used[^]*x509\.roots: ENOENT[^]*x509\.roots: bad-pem[^]*aws\.certificates\.eu-west-1: .*holds no certificate[^]*ssh\.knownHosts: .*line 1: expected hosts/ });
 });
@@ -188,7 +189,10 @@ t.test('documents come from the metadata service, by the session that it demands
   t.teardown(() => metadata.close());
   await new Promise((resolve) => metadata.once('listening', resolve));
   const url = new URL(service.service.addresses.https ?? '');
-  const token = attested({ url, kind: 'aws', ca: at('root.pem'), certificate: undefined, key: undefined, document: undefined, metadata: new URL(`http://127.0.0.1:${(metadata.address() as AddressInfo).port}`) });
+  const token = attested({
+    url, kind: 'aws', ca: at('root.pem'), certificate: undefined, key: undefined, document: undefined,
+    metadata: new URL(`http://127.0.0.1:${(metadata.address() as AddressInfo).port}`),
+  });
   const [enrolment] = await enroll({ url, token, names: ['i-00000000000000002.nodes.example.com'], folder: at('out-metadata'), layout: 'plain', keyType: 'P-256', wait: 0, force: false, reuseKey: false }, { now: Date.now, onProgress: () => undefined });
   t.equal(enrolment?.profile, 'node');
   t.same(asked, ['PUT /latest/api/token', 'GET /latest/dynamic/instance-identity/document', 'GET /latest/dynamic/instance-identity/rsa2048']);

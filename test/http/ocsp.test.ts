@@ -447,7 +447,10 @@ t.test('what a profile of one\'s own does to the responder is told, and everythi
   const { serial } = await issued('refused');
   t.equal(says(await post(ocspRequest([id(serial)]))), 'tryLater');
   t.match(chancery.logged.join(''), /"OCSP responder of issuing\\" is a name of kind text/);
-  await chancery.restart({ CHANCERY_PROFILES__OCSP__NAMES__KINDS: 'dns,text', CHANCERY_PROFILES__OCSP__KEY_TYPES: 'P-384', CHANCERY_PROFILES__OCSP__LIFETIME: '1d', CHANCERY_PROFILES__OCSP__MAX_LIFETIME: '2d' });
+  await chancery.restart({
+    CHANCERY_PROFILES__OCSP__NAMES__KINDS: 'dns,text', CHANCERY_PROFILES__OCSP__KEY_TYPES: 'P-384', CHANCERY_PROFILES__OCSP__LIFETIME: '1d',
+    CHANCERY_PROFILES__OCSP__MAX_LIFETIME: '2d',
+  });
   const reply = await post(ocspRequest([id(serial)]));
   t.equal(says(reply), 'good');
   const signer = new X509Certificate(parseOcspResponse(reply.bytes).basic?.certificates[0] as Uint8Array);

@@ -306,7 +306,10 @@ t.test('while a request waits, a file for its certificate stays empty: no JSON f
 
   const early = await look(location, 'application/pem-certificate-chain');
   t.equal(early.status, 406, 'curl -f fails until it is there');
-  t.match(early.json, { type: 'urn:chancery:error:not-acceptable', detail: 'The request is pending: there is no certificate to send as application/pem-certificate-chain; expected Accept: application/json.' });
+  t.match(early.json, {
+    type: 'urn:chancery:error:not-acceptable',
+    detail: 'The request is pending: there is no certificate to send as application/pem-certificate-chain; expected Accept: application/json.',
+  });
   t.match(early.headers['retry-after'], /^\d+$/);
   t.equal((await look(location, 'application/pem-certificate-chain, application/json;q=0.1')).json.state, 'pending');
 

@@ -40,7 +40,9 @@ t.test('each lint finds its fault, and no other does', async (t) => {
   const aki = authorityKeyIdentifier(issuing.subjectKeyId);
   const nonce = new Uint8Array(16).fill(1);
   const extended = (place: 'answer' | 'single', critical: boolean): Uint8Array => {
-    const extensions = contextExplicit(1, sequence(encodeExtension({ oid: place === 'answer' ? OID.ocspArchiveCutoff : OID.ocspNonce, critical, value: place === 'answer' ? nullValue() : generalizedTime(now) })));
+    const extensions = contextExplicit(1, sequence(encodeExtension({
+      oid: place === 'answer' ? OID.ocspArchiveCutoff : OID.ocspNonce, critical, value: place === 'answer' ? nullValue() : generalizedTime(now),
+    })));
     const single = sequence(id, Uint8Array.of(0x80, 0), generalizedTime(now), contextExplicit(0, generalizedTime(now + 60)), ...(place === 'single' ? [extensions] : []));
     return sequence(signer.responderId, generalizedTime(now), sequence(single), ...(place === 'answer' ? [extensions] : []));
   };
@@ -54,7 +56,9 @@ t.test('each lint finds its fault, and no other does', async (t) => {
   const cases: readonly (readonly [string, string, Uint8Array, OcspContext])[] = [
     ['ocsp-responder-delegated', 'a certificate for servers', ...by({ extensions: [keyUsage(['digitalSignature']), extendedKeyUsage([OID.serverAuth]), basicConstraints({ ca: false }), aki] })],
     ['ocsp-responder-delegated', 'delegated by another authority', ...by({ issuer: root.certificate.subject })],
-    ['ocsp-responder-delegated', 'delegated by another key of the same name', ...by({ extensions: [keyUsage(['digitalSignature']), extendedKeyUsage([OID.OCSPSigning]), authorityKeyIdentifier(root.subjectKeyId)] })],
+    ['ocsp-responder-delegated', 'delegated by another key of the same name', ...by({
+      extensions: [keyUsage(['digitalSignature']), extendedKeyUsage([OID.OCSPSigning]), authorityKeyIdentifier(root.subjectKeyId)],
+    })],
     ['ocsp-responder-key-usage', 'no digitalSignature', ...by({ extensions: [keyUsage(['keyAgreement']), extendedKeyUsage([OID.OCSPSigning]), aki] })],
     ['ocsp-responder-id', 'another key', answer({}, { responderId: responderByKey(issuing.certificate.publicKey) }), context()],
     ['ocsp-responder-id', 'another name', answer({}, { responderId: responderByName(issuing.certificate.subject) }), context()],

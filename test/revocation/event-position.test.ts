@@ -24,7 +24,9 @@ t.test('an id says a position, and is read back', async (t) => {
 t.test('an id is never longer than what is taken back; where it must be shorter, a follower hears of a CRL again and misses none', async (t) => {
   const shards = (count: number, number: (index: number) => bigint): ReadonlyMap<CrlDocument, bigint> =>
     numbers(Object.fromEntries(Array.from({ length: count }, (_, index) => [`${count}-${index}`, number(index)])));
-  const among = (count: number): Position => new Map(Array.from({ length: 12 }, (_, at) => [`issuing-${at}`, { revision: 10 ** 9, numbers: shards(count, (index) => 10n ** 9n + BigInt((index * 7919) % 1000)) }]));
+  const among = (count: number): Position => new Map(Array.from({ length: 12 }, (_, at) => [`issuing-${at}`, {
+    revision: 10 ** 9, numbers: shards(count, (index) => 10n ** 9n + BigInt((index * 7919) % 1000)),
+  }]));
   t.same(parsePosition(positionText(among(128))), among(128), '12 authorities of 128 shards: exactly');
   const text = positionText(among(1024));
   t.ok(text.length <= 8192, `${text.length} characters`);

@@ -61,7 +61,8 @@ t.test('exactly what SwarmKit asks for, or nothing: for good, and in the audit l
     ['one name more', { id, hosts: ['swarm-worker', id, 'www.example.com'] }], ['a worker as CA', { id, hosts: ['swarm-worker', id, 'swarm-ca'] }],
     ['the name of another node', { id, hosts: ['swarm-worker', newId()] }], ['one name less', { id, hosts: [id] }], ['one name twice', { id, hosts: [id, id] }], ['no names', { id, hosts: [] }],
     ['a manager without the name of a CA', { role: 'swarm-manager', id, hosts: ['swarm-manager', id] }], ['a country', { parts: { C: 'DE' } }],
-    ['profile CA', { more: { profile: 'CA', extensions: null } }], ['another profile', { more: { profile: 'server' } }], ['a label', { more: { label: 'issuing' } }], ['a life', { more: { expiry: '1h' } }],
+    ['profile CA', { more: { profile: 'CA', extensions: null } }], ['another profile', { more: { profile: 'server' } }],
+    ['a label', { more: { label: 'issuing' } }], ['a life', { more: { expiry: '1h' } }],
   ];
   for (const [what, options] of cases) t.same(refusal(await worker(manager, swarm.id, options)), FINAL, what);
   const zero = { NotBefore: '0001-01-01T00:00:00Z', NotAfter: '0001-01-01T00:00:00Z' };

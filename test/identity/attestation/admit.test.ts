@@ -69,7 +69,10 @@ function exchanges(name: string, open: (t: Test) => Promise<{ readonly store: St
     const made = await ask('i-1');
     const parsed = parseEnrolmentToken(made.token);
     t.match(parsed, { rootDigest: 'ab'.repeat(32), id: made.id });
-    t.match(await store.tokens.get(made.id), { profile: 'node', names: ['i-1.example.com'], uses: 1, used: 0, maxValidity: 3600, createdBy: 'attestation:aws/1/i-1', attested: { name: 'aws/1/i-1', keyHash: KEYS[0] } });
+    t.match(await store.tokens.get(made.id), {
+      profile: 'node', names: ['i-1.example.com'], uses: 1, used: 0, maxValidity: 3600, createdBy: 'attestation:aws/1/i-1',
+      attested: { name: 'aws/1/i-1', keyHash: KEYS[0] },
+    });
     t.not((await ask('i-1')).id, made.id, 'each proof another, where nodes may prove themselves again');
     t.same(counts, ['accepted', 'accepted']);
     const [entry] = (await store.audit.list({ after: 0, limit: 10 }));

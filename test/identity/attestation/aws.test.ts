@@ -18,7 +18,8 @@ const [ireland, frankfurt, old] = [region('eu-west-1'), region('eu-central-1'), 
 
 const documentOf = (changes: object = {}): string => JSON.stringify({
   devpayProductCodes: null, availabilityZone: 'eu-west-1b', privateIp: '10.158.112.84', version: '2017-09-30', instanceId: 'i-1234567890abcdef0', billingProducts: null, instanceType: 't2.micro',
-  accountId: '123456789012', imageId: 'ami-5fb8c835', pendingTime: new Date(Date.now() - 60_000).toISOString().replace(/\.\d+/, ''), architecture: 'x86_64', kernelId: null, ramdiskId: null, region: 'eu-west-1', ...changes,
+  accountId: '123456789012', imageId: 'ami-5fb8c835', pendingTime: new Date(Date.now() - 60_000).toISOString().replace(/\.\d+/, ''), architecture: 'x86_64',
+  kernelId: null, ramdiskId: null, region: 'eu-west-1', ...changes,
 }, undefined, 2);
 
 function signature(document: string, signer = 'eu-west-1'): string {

@@ -9,7 +9,8 @@ import { AUDIENCE, startIssuer } from './issuer.ts';
 t.test('chancery enroll takes a token of an issuer, and the root beside it', async (t) => {
   const issuer = await startIssuer(t);
   const one = await startTestService(t, { settings: {
-    CHANCERY_OIDC__ISSUERS__CI__ISSUER: issuer.url, CHANCERY_OIDC__ISSUERS__CI__CA: issuer.ca, CHANCERY_OIDC__ISSUERS__CI__AUDIENCE: AUDIENCE, CHANCERY_OIDC__ISSUERS__CI__PERMIT_NETWORKS: '127.0.0.0/8,::1/128',
+    CHANCERY_OIDC__ISSUERS__CI__ISSUER: issuer.url, CHANCERY_OIDC__ISSUERS__CI__CA: issuer.ca, CHANCERY_OIDC__ISSUERS__CI__AUDIENCE: AUDIENCE,
+    CHANCERY_OIDC__ISSUERS__CI__PERMIT_NETWORKS: '127.0.0.0/8,::1/128',
     CHANCERY_OIDC__ISSUERS__CI__RULES: JSON.stringify([{ when: { repository_owner: 'octo-org' }, profile: 'node', names: ['{{repository_owner}}.ci.example.com'] }]),
   } });
   const root = join(one.folder, 'root.pem');

@@ -63,7 +63,9 @@ t.test('the lines for pipelines bring certificates', async (t) => {
     const issuer = (kind: string, { url, ca }: typeof github, preset: string): Record<string, string> => Object.fromEntries(Object.entries({
       PRESET: preset, ISSUER: url, CA: ca, PERMIT_NETWORKS: '127.0.0.0/8,::1/128', RULES: rulesOf(document, kind).replace('my-group/**', 'octo-org/**').replace('my-group', 'octo-org'),
     }).map(([setting, value]) => [`CHANCERY_OIDC__ISSUERS__${kind.toUpperCase()}__${setting}`, value]));
-    const service = await startTestService(t, { settings: { CHANCERY_LISTEN__HTTPS: `localhost:${port}`, CHANCERY_PUBLIC_URL__HTTPS: address, ...issuer('github', github, 'github-actions'), ...issuer('gitlab', gitlab, 'gitlab') } });
+    const service = await startTestService(t, {
+      settings: { CHANCERY_LISTEN__HTTPS: `localhost:${port}`, CHANCERY_PUBLIC_URL__HTTPS: address, ...issuer('github', github, 'github-actions'), ...issuer('gitlab', gitlab, 'gitlab') },
+    });
     const folder = temporaryFolder('pipeline');
     writeFileSync(join(folder, 'root.pem'), service.root);
     const env = {

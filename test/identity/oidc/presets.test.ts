@@ -12,14 +12,20 @@ const TENANT = '11111111-2222-3333-4444-555555555555';
 /** What each issuer puts into a token, as its documentation has it. */
 const TOKENS = {
   github: {
-    iss: 'https://token.actions.githubusercontent.com', aud: AUDIENCE, jti: 'a9c3b0e4-1111-4f7e-9a2e-2f1f6d6b5a01', sub: 'repo:octo-org/octo-repo:environment:prod', environment: 'prod', ref: 'refs/heads/main', sha: '3a1b', repository: 'octo-org/octo-repo',
-    repository_owner: 'octo-org', actor_id: '12', repository_visibility: 'private', repository_id: '74', repository_owner_id: '65', run_id: '4711', run_number: '10', run_attempt: '2', runner_environment: 'github-hosted', actor: 'octocat',
-    workflow: 'deploy', head_ref: '', base_ref: '', event_name: 'workflow_dispatch', ref_type: 'branch', job_workflow_ref: 'octo-org/octo-automation/.github/workflows/oidc.yml@refs/heads/main', nbf: NOW - 600, iat: NOW, exp: NOW + 300,
+    iss: 'https://token.actions.githubusercontent.com', aud: AUDIENCE, jti: 'a9c3b0e4-1111-4f7e-9a2e-2f1f6d6b5a01',
+    sub: 'repo:octo-org/octo-repo:environment:prod', environment: 'prod', ref: 'refs/heads/main', sha: '3a1b', repository: 'octo-org/octo-repo',
+    repository_owner: 'octo-org', actor_id: '12', repository_visibility: 'private', repository_id: '74', repository_owner_id: '65', run_id: '4711',
+    run_number: '10', run_attempt: '2', runner_environment: 'github-hosted', actor: 'octocat',
+    workflow: 'deploy', head_ref: '', base_ref: '', event_name: 'workflow_dispatch', ref_type: 'branch',
+    job_workflow_ref: 'octo-org/octo-automation/.github/workflows/oidc.yml@refs/heads/main', nbf: NOW - 600, iat: NOW, exp: NOW + 300,
   },
   gitlab: {
-    iss: 'https://gitlab.com', aud: AUDIENCE, namespace_id: '72', namespace_path: 'my-group', project_id: '20', project_path: 'my-group/my-project', user_id: '1', user_login: 'sample-user', user_email: 'sample@example.com',
-    user_identities: [{ provider: 'github', extern_uid: '2435223452345' }], pipeline_id: '574', pipeline_source: 'push', job_id: '302', ref: 'main', ref_type: 'branch', ref_path: 'refs/heads/main', ref_protected: 'true', runner_id: 1,
-    groups_direct: ['my-group/ops', 'other'], runner_environment: 'self-hosted', sha: '714a', project_visibility: 'public', ci_config_ref_uri: 'gitlab.com/my-group/my-project//.gitlab-ci.yml@refs/heads/main', jti: '235b3a54-b797-45c7-ae9a-f72d7bc6ef5b',
+    iss: 'https://gitlab.com', aud: AUDIENCE, namespace_id: '72', namespace_path: 'my-group', project_id: '20', project_path: 'my-group/my-project',
+    user_id: '1', user_login: 'sample-user', user_email: 'sample@example.com',
+    user_identities: [{ provider: 'github', extern_uid: '2435223452345' }], pipeline_id: '574', pipeline_source: 'push', job_id: '302', ref: 'main',
+    ref_type: 'branch', ref_path: 'refs/heads/main', ref_protected: 'true', runner_id: 1,
+    groups_direct: ['my-group/ops', 'other'], runner_environment: 'self-hosted', sha: '714a', project_visibility: 'public',
+    ci_config_ref_uri: 'gitlab.com/my-group/my-project//.gitlab-ci.yml@refs/heads/main', jti: '235b3a54-b797-45c7-ae9a-f72d7bc6ef5b',
     sub: 'project_path:my-group/my-project:ref_type:branch:ref:main', nbf: NOW - 5, iat: NOW, exp: NOW + 3600,
   },
   kubernetes: {
@@ -27,11 +33,13 @@ const TOKENS = {
     'kubernetes.io': { namespace: 'shop', node: { name: 'node-1', uid: '58456cb0-dd00-45ed-b797-5578fdceaced' }, pod: { name: 'web-69dbd5d6db-8xqzl', uid: '5e0bd49b-f040-43b0-99b7-22765a53f7f3' }, serviceaccount: { name: 'web', uid: '14ee3fa4-a7e2-420f-9f9a-dbc4507c3798' } },
   },
   google: {
-    iss: 'https://accounts.google.com', aud: AUDIENCE, iat: NOW, exp: NOW + 3600, sub: '112179062720391305885', azp: '112179062720391305885', email: 'web@acme-prod.iam.gserviceaccount.com', email_verified: true,
+    iss: 'https://accounts.google.com', aud: AUDIENCE, iat: NOW, exp: NOW + 3600, sub: '112179062720391305885', azp: '112179062720391305885',
+    email: 'web@acme-prod.iam.gserviceaccount.com', email_verified: true,
     google: { compute_engine: { project_id: 'acme-prod', project_number: 739419398126, zone: 'us-west1-b', instance_id: '152986662232938449', instance_name: 'web-1', instance_creation_timestamp: 1521242403, license_id: ['1000204'] } },
   },
   azure: {
-    iss: `https://login.microsoftonline.com/${TENANT}/v2.0`, aud: AUDIENCE, iat: NOW, nbf: NOW, exp: NOW + 86_399, aio: 'k2Ng', azp: '0a1b', azpacr: '2', idtyp: 'app', oid: '7c1d', rh: '0.AX', sub: '7c1d', tid: TENANT, uti: 'n5', ver: '2.0',
+    iss: `https://login.microsoftonline.com/${TENANT}/v2.0`, aud: AUDIENCE, iat: NOW, nbf: NOW, exp: NOW + 86_399, aio: 'k2Ng', azp: '0a1b', azpacr: '2',
+    idtyp: 'app', oid: '7c1d', rh: '0.AX', sub: '7c1d', tid: TENANT, uti: 'n5', ver: '2.0',
     xms_mirid: `/subscriptions/${TENANT}/resourcegroups/web/providers/Microsoft.Compute/virtualMachines/vm1`, roles: ['Certificates.Request'],
   },
 } as const satisfies Readonly<Record<string, Claims>>;
@@ -55,7 +63,10 @@ async function granted(name: Name, rules: readonly WantedRule[], over: Claims = 
 }
 
 t.test('GitHub Actions: by owner and branch, names of the owner and the repository', async (t) => {
-  const rules = [{ when: { repository_owner: 'octo-org', ref: ['refs/heads/main', 'refs/tags/v*'] }, names: ['{{repository_owner}}.ci.example.com', '{{repository|last}}.{{repository_owner}}.ci.example.com', 'spiffe://example.com/github/{{repository|path}}'] }];
+  const rules = [{
+    when: { repository_owner: 'octo-org', ref: ['refs/heads/main', 'refs/tags/v*'] },
+    names: ['{{repository_owner}}.ci.example.com', '{{repository|last}}.{{repository_owner}}.ci.example.com', 'spiffe://example.com/github/{{repository|path}}'],
+  }];
   t.same(await granted('github', rules), ['octo-org.ci.example.com', 'octo-repo.octo-org.ci.example.com', 'spiffe://example.com/github/octo-org/octo-repo']);
   t.same(await granted('github', rules, { ref: 'refs/tags/v1.2.3' }), ['octo-org.ci.example.com', 'octo-repo.octo-org.ci.example.com', 'spiffe://example.com/github/octo-org/octo-repo']);
   t.match(await granted('github', rules, { ref: 'refs/heads/dev' }), /rule 1 wants ref to be "refs\/heads\/main" or "refs\/tags\/v\*", not "refs\/heads\/dev"/);
@@ -66,7 +77,10 @@ t.test('GitHub Actions: by owner and branch, names of the owner and the reposito
 });
 
 t.test('GitLab: by group, protected branches alone', async (t) => {
-  const rules = [{ when: { namespace_path: ['my-group', 'my-group/**'], ref_protected: 'true' }, names: ['{{project_path|last}}.ci.example.com', 'spiffe://example.com/gitlab/{{project_path|path}}'] }];
+  const rules = [{
+    when: { namespace_path: ['my-group', 'my-group/**'], ref_protected: 'true' },
+    names: ['{{project_path|last}}.ci.example.com', 'spiffe://example.com/gitlab/{{project_path|path}}'],
+  }];
   t.same(await granted('gitlab', rules), ['my-project.ci.example.com', 'spiffe://example.com/gitlab/my-group/my-project']);
   t.same(await granted('gitlab', rules, { namespace_path: 'my-group/sub', project_path: 'my-group/sub/my-project' }), ['my-project.ci.example.com', 'spiffe://example.com/gitlab/my-group/sub/my-project']);
   t.match(await granted('gitlab', rules, { ref_protected: 'false' }), /wants ref_protected to be "true", not "false"/);

@@ -17,7 +17,8 @@ const RULES = [
   { when: { repository_owner: 'octo-org', ref: 'refs/heads/review' }, profile: 'client', names: ['review.example.com'] },
 ];
 const settings = {
-  CHANCERY_OIDC__ISSUERS__CI__ISSUER: issuer.url, CHANCERY_OIDC__ISSUERS__CI__CA: issuer.ca, CHANCERY_OIDC__ISSUERS__CI__AUDIENCE: AUDIENCE, CHANCERY_OIDC__ISSUERS__CI__PERMIT_NETWORKS: '127.0.0.0/8,::1/128',
+  CHANCERY_OIDC__ISSUERS__CI__ISSUER: issuer.url, CHANCERY_OIDC__ISSUERS__CI__CA: issuer.ca, CHANCERY_OIDC__ISSUERS__CI__AUDIENCE: AUDIENCE,
+  CHANCERY_OIDC__ISSUERS__CI__PERMIT_NETWORKS: '127.0.0.0/8,::1/128',
   CHANCERY_OIDC__ISSUERS__CI__RULES: JSON.stringify(RULES), CHANCERY_PROFILES__CLIENT__APPROVAL: 'true',
 };
 const main = { repository_owner: 'octo-org', ref: 'refs/heads/main' };
@@ -36,7 +37,9 @@ t.test('a token gets a certificate, by the one line of curl', async (t) => {
 
   t.test('of the profile, names and life that the rule says', async (t) => {
     const line = `curl -sS --fail-with-body --cacert root.pem -H "Authorization: Bearer $TOKEN" -H 'Accept: ${PEM_CHAIN}' --data-binary @node.csr -H 'Content-Type: application/pkcs10' "$CA/v1/requests?profile=server"`;
-    const { stdout: chain } = await promisify(execFile)('sh', ['-c', line], { cwd: one.folder, encoding: 'utf8', timeout: 20_000, env: { ...process.env, TOKEN: await token(), CA: one.service.addresses.https ?? '' } });
+    const { stdout: chain } = await promisify(execFile)('sh', ['-c', line], {
+      cwd: one.folder, encoding: 'utf8', timeout: 20_000, env: { ...process.env, TOKEN: await token(), CA: one.service.addresses.https ?? '' },
+    });
     const certificate = new X509Certificate(chain);
     t.equal(certificate.subjectAltName, 'DNS:octo-org.ci.example.com');
     const life = Date.parse(certificate.validTo) - Date.parse(certificate.validFrom);
