@@ -62,7 +62,7 @@ export function readCertificatesFile(file: string): readonly Entry[] {
     const other = entries.findIndex((one) => one.folder === folder && (one.profile === undefined || profile === undefined || one.profile === profile));
     if (other < index) report(['certificates', index, 'folder'], `is that of certificates[${other}] too`, 'each folder once, or entries with a profile each');
   });
-  if (faults.length > 0) throw new ConfigError(faults);
+  if (faults.length > 0) throw new ConfigError(faults, `the list ${file}`);
   return entries;
 }
 

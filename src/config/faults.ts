@@ -29,14 +29,14 @@ export function faultText({ source, line, column, path, problem, expected }: Con
   return `${place}: ${path === '' ? '' : `${path} `}${problem}${expected === '' ? '' : `; expected ${expected}`}`;
 }
 
-/** The configuration cannot be used. `faults` holds every fault found, in the order of the file. */
+/** The configuration, or another file of that form, cannot be used. `faults` holds every fault found, in the order of the file. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly ConfigFault[];
 
-  constructor(faults: readonly ConfigFault[]) {
+  constructor(faults: readonly ConfigFault[], what = 'the configuration') {
     const sorted = [...faults].sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity) || (a.column ?? 0) - (b.column ?? 0));
-    super(`the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}\n${sorted.map((fault) => `  ${faultText(fault)}`).join('\n')}`);
+    super(`${what} has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}\n${sorted.map((fault) => `  ${faultText(fault)}`).join('\n')}`);
     this.faults = sorted;
   }
 }

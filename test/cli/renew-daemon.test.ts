@@ -172,6 +172,7 @@ t.test('wrong usage is refused', async (t) => {
     ['certificates:\n  - folder: a\n    names: [a.example]', /has names, but no tokenFile/], ['certificates:\n  - folder: a\n  - folder: ./a\n    profile: server', /certificates\[1\]\.folder is that of certificates\[0\] too/],
     ['certificates:\n  - folder: a\n    url: http://ca', /https/], ['certificates:\n  - folder: a\n    keyType: DSA', /P-256/], ['x: 1', /x/], ['- a', /certificates/],
   ] as const) t.match(await of(text), { status: 1, stderr: message }, text);
+  t.match((await of('x: 1')).stderr, `chancery: the list ${list} has 2 faults\n`, 'the file is named, and not taken for the configuration');
   t.match(await runHere(['renew', '--file', join(list, 'nothing')]), { status: 1, stderr: /cannot be read/ });
 });
 
