@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type RunOptions, type Transcript, MAIN, cleanEnvironment, runCli, runHere } from './run-cli.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
-const START = 20_000;
+const START = 60_000;
 
 export interface RunningService {
   readonly data: string;
