@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type KeyAlgorithm, type KeyPair, generateKeyPair } from '../authority/keys/generate.ts';
 import { openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
@@ -77,6 +77,16 @@ interface Part {
  * Throws Failure; ProblemFailure when the service refused.
  */
 export async function enroll(options: EnrollOptions, surroundings: Surroundings): Promise<readonly Enrolment[]> {
+  const missing = missingFolders(options.folder);
+  try {
+    return await enrollProfiles(options, surroundings);
+  } catch (error) {
+    removeEmpty(missing);
+    throw error;
+  }
+}
+
+async function enrollProfiles(options: EnrollOptions, surroundings: Surroundings): Promise<readonly Enrolment[]> {
   const { profile, layout } = options;
   const profiles = profile === undefined ? profilesUnderWay(options) : undefined;
   if (profiles !== undefined) return enrollParts(options, partsOf(profiles), surroundings);
@@ -87,7 +97,23 @@ export async function enroll(options: EnrollOptions, surroundings: Surroundings)
     if (profile !== undefined || offered === undefined) throw error;
     const wanted = profilesFor(layout, offered);
     const [only] = wanted;
-    return wanted.length === 1 && only !== undefined ? enroll({ ...options, profile: only }, surroundings) : enrollParts(options, partsOf(wanted), surroundings);
+    return wanted.length === 1 && only !== undefined ? enrollProfiles({ ...options, profile: only }, surroundings) : enrollParts(options, partsOf(wanted), surroundings);
+  }
+}
+
+/** The folders that are to be made, the innermost first. */
+function missingFolders(folder: string): readonly string[] {
+  const missing: string[] = [];
+  for (let at = folder; !existsSync(at); at = dirname(at)) missing.push(at);
+  return missing;
+}
+
+/** A refusal leaves nothing that was not there before. What something is in stays: a question under way. */
+function removeEmpty(folders: readonly string[]): void {
+  try {
+    for (const folder of folders.filter((one) => existsSync(one))) rmdirSync(folder);
+  } catch {
+    // Not empty, or somebody else was quicker.
   }
 }
 
