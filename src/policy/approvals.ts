@@ -20,16 +20,27 @@ export function personOf(identity: string): string {
 }
 
 /** Why an operator's approval would not count, in words; undefined where it does. `already`: it was given before. */
-export function approvalFault({ operators, askers, given }: Approvals, operator: string): { readonly code: 'approval-own' | 'approval-not-listed' | 'approval-already'; readonly detail: string } | undefined {
+export function approvalFault(approvals: Approvals, operator: string): { readonly code: 'approval-own' | 'approval-not-listed' | 'approval-already'; readonly detail: string } | undefined {
+  const { operators, askers, given } = approvals;
   const person = personOf(operator);
+  const expected = whoMay(approvals);
   if (askers.some((asker) => personOf(asker) === person)) {
-    return { code: 'approval-own', detail: `${person} asked for it, or made the token by which it was asked for; expected another operator` };
+    return { code: 'approval-own', detail: `${person} asked for it, or made the token by which it was asked for; ${expected}` };
   }
   if (operators !== undefined && !operators.includes(person)) {
-    return { code: 'approval-not-listed', detail: `approvals of ${person} do not count here; expected one of ${operators.join(', ')}` };
+    return { code: 'approval-not-listed', detail: `approvals of ${person} do not count here; ${expected}` };
   }
-  if (given.some((before) => personOf(before) === person)) return { code: 'approval-already', detail: `${person} has approved it before; expected another operator` };
+  if (given.some((before) => personOf(before) === person)) return { code: 'approval-already', detail: `${person} has approved it before; ${expected}` };
   return undefined;
+}
+
+/** Whose approvals would count, and how many are missing. */
+function whoMay({ needed, operators, askers, given }: Approvals): string {
+  const excluded = new Set([...askers, ...given].map(personOf));
+  const left = operators?.filter((name) => !excluded.has(name));
+  const missing = needed === 1 ? '' : `, ${needed - given.length} of ${needed} missing`;
+  if (left?.length === 0) return `none of ${operators?.join(', ')} is left who may${missing}`;
+  return `expected ${left === undefined ? 'another operator' : `one of ${left.join(', ')}`}${missing}`;
 }
 
 /** What is still missing, in words. */
