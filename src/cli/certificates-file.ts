@@ -70,7 +70,9 @@ function entryOf(written: Written, defaultUrl: string | undefined, base: string,
   const { folder, names, tokenFile, profile, exec, reuseKey, layout, keyType, validity } = written;
   const url = written.url ?? defaultUrl;
   const enrolls = tokenFile !== undefined;
-  if (enrolls && (names === undefined || url === undefined)) fault(`has a tokenFile, but no ${names === undefined ? 'names' : 'url'}`, 'tokenFile, names and url for a certificate that is to be enrolled');
+  if (enrolls && (names === undefined || url === undefined)) {
+    fault(`has a tokenFile, but no ${names === undefined ? 'names' : 'url'}`, 'tokenFile, names and url for a certificate that is to be enrolled');
+  }
   if (!enrolls && names !== undefined) fault('has names, but no tokenFile', 'names only for a certificate that is to be enrolled; one that is there is renewed with the names that it has');
   const address = url === undefined ? undefined : parseServiceUrl(url);
   return {

@@ -70,6 +70,8 @@ const certificateCredentials = (certificate: string, key: string): Credentials =
 
 // Also keeps a line feed in the variable from becoming a header of its own. The value is a secret, so it is not repeated.
 function wellFormed(apiKey: string): string {
-  if (!/^CHYKEY-1-[a-z2-7]+-[a-z2-7]+$/.test(apiKey)) throw new Failure('no-credentials', 'CHANCERY_API_KEY holds no API key', { advice: 'expected CHYKEY-1-<id>-<secret>, as \'chancery key create\' printed it' });
+  if (!/^CHYKEY-1-[a-z2-7]+-[a-z2-7]+$/.test(apiKey)) {
+    throw new Failure('no-credentials', 'CHANCERY_API_KEY holds no API key', { advice: 'expected CHYKEY-1-<id>-<secret>, as \'chancery key create\' printed it' });
+  }
   return apiKey;
 }

@@ -134,7 +134,9 @@ function watchSettings(context: Context, options: Options): WatchSettings {
 
 function enrolledAt(folder: string): { readonly url: string; readonly ca: string } {
   const [first] = readEnrolled(folder);
-  if (first === undefined || !existsSync(join(folder, first.ca))) throw new Failure('file', `nothing was enrolled into ${folder}`, { advice: 'give the folder of \'chancery enroll\' with --enrolled, or --url and --ca' });
+  if (first === undefined || !existsSync(join(folder, first.ca))) {
+    throw new Failure('file', `nothing was enrolled into ${folder}`, { advice: 'give the folder of \'chancery enroll\' with --enrolled, or --url and --ca' });
+  }
   return { url: first.url, ca: join(folder, first.ca) };
 }
 

@@ -76,7 +76,9 @@ export function addEnroll(parent: Command, context: Context): void {
     .option('--dry-run', 'with --install: print the unit, and do nothing')
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
-      if (options.install === undefined && (options.exec !== undefined || options.dryRun === true)) throw new Failure('usage', `--${options.exec === undefined ? 'dry-run' : 'exec'} goes with --install`);
+      if (options.install === undefined && (options.exec !== undefined || options.dryRun === true)) {
+        throw new Failure('usage', `--${options.exec === undefined ? 'dry-run' : 'exec'} goes with --install`);
+      }
       if (options.dryRun === true) return install(context, options);
       const progress = startProgress(context, 'beginning');
       try {
@@ -139,7 +141,9 @@ function addressOf(context: Context, options: Options): URL {
 
 function tokenOf(context: Context, options: Options): string {
   const text = options.token ?? (options.tokenFile === undefined ? context.env['CHANCERY_TOKEN'] : readFileSync(options.tokenFile === '-' ? 0 : options.tokenFile, 'utf8'));
-  if (text === undefined || text.trim() === '') throw new Failure('usage', 'the enrolment token is missing', { advice: 'give it with --token, --token-file or CHANCERY_TOKEN; \'chancery token create\' makes one' });
+  if (text === undefined || text.trim() === '') {
+    throw new Failure('usage', 'the enrolment token is missing', { advice: 'give it with --token, --token-file or CHANCERY_TOKEN; \'chancery token create\' makes one' });
+  }
   return text.trim();
 }
 

@@ -14,6 +14,8 @@ export function withRoot(token: string, ca: string | undefined): string | Earned
     if (ca !== undefined) throw new Failure('usage', '--ca goes with --attest, or with a token of an OpenID Connect issuer', { advice: 'an enrolment token says itself which service is trusted' });
     return token;
   }
-  if (ca === undefined) throw new Failure('usage', '--ca is missing', { advice: 'with a token of an OpenID Connect issuer, the root certificate of the service says which one is trusted: its root.pem' });
+  if (ca === undefined) {
+    throw new Failure('usage', '--ca is missing', { advice: 'with a token of an OpenID Connect issuer, the root certificate of the service says which one is trusted: its root.pem' });
+  }
   return { rootDigest: rootDigestOf(ca), earn: () => Promise.resolve(token) };
 }

@@ -117,7 +117,9 @@ function checkUsage(options: Options, command: Command): void {
     if (other !== undefined) throw new Failure('usage', `${flag(option)} and ${flag(other)} are given both`, { advice: why });
   }
   if (isGiven('dryRun') && !isGiven('install')) throw new Failure('usage', '--dry-run is given alone', { advice: 'it is for --install' });
-  if (isGiven('metricsFile') && !isGiven('daemon') && options.install !== 'daemon') throw new Failure('usage', '--metrics-file is given without --daemon', { advice: 'only a process that stays has something to show' });
+  if (isGiven('metricsFile') && !isGiven('daemon') && options.install !== 'daemon') {
+    throw new Failure('usage', '--metrics-file is given without --daemon', { advice: 'only a process that stays has something to show' });
+  }
 }
 
 /** The same options for a unit, which runs elsewhere: paths are absolute. */

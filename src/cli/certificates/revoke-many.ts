@@ -58,7 +58,9 @@ export async function revokeMany(context: Context, options: Options): Promise<vo
     const problem = await revokeAll(context, client, chosen, options, outcome);
     end();
     const left = outcome.matching - outcome.revoked - outcome.already;
-    if (left > 0) throw new Failure('check-failed', `${left} of ${outcome.matching} certificates are not revoked${problem === undefined ? '' : `: ${problem.message}`}`, { advice: 'run the same again: it does the rest' });
+    if (left > 0) throw new Failure('check-failed', `${left} of ${outcome.matching} certificates are not revoked${problem === undefined ? '' : `: ${problem.message}`}`, {
+      advice: 'run the same again: it does the rest',
+    });
   });
 }
 
