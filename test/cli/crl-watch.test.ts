@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openClient } from '../../src/client/chancery-client.ts';
+import { outsideRoot } from '../authority/openssl-ca.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { makeCsr, openssl, opensslStatus } from '../helpers/openssl.ts';
 import { MAIN, cleanEnvironment, runCli } from './run-cli.ts';
@@ -143,6 +144,21 @@ t.test('what is wrong usage', async (t) => {
   ] as const) {
     const run = await runCli(['crl', 'watch', ...args], { cwd: temporaryFolder('usage') });
     t.equal(run.status, 2, `${args.join(' ')}: ${run.stderr}`);
+    t.match(run.stderr, words);
+  }
+});
+
+t.test('an issuer that is none, or several, is told with its file', async (t) => {
+  const folder = temporaryFolder('issuer');
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const [none, two] = [join(folder, 'none.pem'), join(folder, 'two.pem')];
+  writeFileSync(none, 'nothing');
+  const certificate = outsideRoot(folder, 'Root').pem;
+  writeFileSync(two, certificate + certificate);
+  for (const [file, words] of [[none, 'is not base64'], [two, '2 blocks of CERTIFICATE were found; one was expected; give that of the authority that signs the CRL, and no other']] as const) {
+    const run = await runCli(['crl', 'watch', '--once', '--out', join(folder, 'x.crl'), '--from', 'http://127.0.0.1:1/x.crl', '--issuer', file]);
+    t.equal(run.status, 1);
+    t.match(run.stderr, `chancery: ${file}: `);
     t.match(run.stderr, words);
   }
 });

@@ -12,7 +12,8 @@ import { runCommand } from '../../agent/run-command.ts';
 import { openClient } from '../../client/chancery-client.ts';
 import { Failure } from '../../client/failure.ts';
 import { parseDuration } from '../../config/duration.ts';
-import { parseCertificate } from '../../x509/certificate.ts';
+import { type Certificate, parseCertificate } from '../../x509/certificate.ts';
+import { X509Error } from '../../x509/errors.ts';
 import { pemOrDerOrBase64 } from '../../x509/pem.ts';
 import { JSON_OPTION, durationArgument, integerArgument, withExamples } from '../arguments.ts';
 import { trustedRoots } from '../connection.ts';
@@ -162,12 +163,23 @@ interface Sources {
 async function sourcesOf(context: Context, options: Options, agent: Agent): Promise<Sources> {
   const { from, issuer, authority } = options;
   if (from !== undefined && issuer !== undefined) {
-    const source = { authority: authority[0] ?? 'issuing', address: new URL(from), issuer: parseCertificate(pemOrDerOrBase64(readFileSync(issuer), 'CERTIFICATE')), ...(from.startsWith('https:') ? { agent } : {}) };
+    const source = { authority: authority[0] ?? 'issuing', address: new URL(from), issuer: readIssuer(issuer), ...(from.startsWith('https:') ? { agent } : {}) };
     return { find: () => Promise.resolve([source]), close: () => {} };
   }
   const client = openClient({ url: await serviceUrl(context, options), roots: [trustedRoots(context, options)], credentials: { kind: 'none' } });
   const wanted = authority.length === 0 && isDer(options) ? ['issuing'] : authority;
   return { find: serviceSources(client, agent, wanted), service: client.url, close: () => client.close() };
+}
+
+/** The one whose signature counts: which of several that is, nobody but the caller can say. Throws Failure `file`. */
+function readIssuer(file: string): Certificate {
+  const bytes = readFileSync(file);
+  try {
+    return parseCertificate(pemOrDerOrBase64(bytes, 'CERTIFICATE'));
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    throw new Failure('file', `${file}: ${error.detail}`, { advice: 'give that of the authority that signs the CRL, and no other', cause: error });
+  }
 }
 
 const milliseconds = (text: string): number => (parseDuration(text) ?? 0) * SECOND;
