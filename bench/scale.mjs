@@ -68,7 +68,7 @@ if (values.json) process.stdout.write(`${JSON.stringify({ issued, after, most, r
 else {
   process.stdout.write(`
 ${issued} certificates from one process, 64 at once
-memory after the last: ${after.now} MB (of it mapped files ${after.files} MB), at most ${most} MB between passes; ${REST / 1000} s later ${rested.now} MB
+memory after the last: ${after.now} MB (its own ${after.own} MB, pages of files ${after.files} MB), at most ${most} MB between passes; ${REST / 1000} s later ${rested.now} MB (${rested.own} and ${rested.files})
 start until it serves: ${full.milliseconds.toFixed(0)} ms and ${full.memory} MB with all of them, ${empty.milliseconds.toFixed(0)} ms and ${empty.memory} MB with none (median of ${STARTS})
 `);
 }

@@ -1,4 +1,9 @@
-#!/usr/bin/env node
+#!/bin/sh
+':' //; export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
+':' //; case "$NODE_OPTIONS" in *semi-space*) exec node "$0" "$@" ;; esac
+':' //; exec node --max-semi-space-size=16 "$0" "$@"
+// The lines above are for the shell, which starts Node by them; to Node they are nothing. They keep the memory small (docs/operations.md, Sizing).
+
 // The `chancery` command. In a checkout it installs and builds first, if need be; an installed package comes built.
 
 import { existsSync } from 'node:fs';

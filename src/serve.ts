@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts';
 import { DEVELOPMENT_MARK, tellDevelopment } from './development.ts';
 import { PUBLIC, writeDurably } from './authority/durable-file.ts';
 import { AuthorityError } from './authority/errors.ts';
+import { keepHeapSmall } from './heap.ts';
 import { listenOn } from './listen.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
 import { createLogger } from './log.ts';
@@ -26,6 +27,7 @@ export interface ServeIo {
  * @returns the exit status
  */
 export async function serve(config: Config, io: ServeIo): Promise<number> {
+  keepHeapSmall();
   const log = createLogger(config.log.level, (line) => void io.stderr.write(line));
   if (cluster.isWorker) return work(config, log);
   const development = await prepareData(config, io);

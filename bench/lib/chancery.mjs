@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { gather, spawnOn } from './workplace.mjs';
 
 const READY_WITHIN = 30_000;
+/** As bin/chancery.mjs starts Node. */
+const OPTIONS = ['--max-semi-space-size=16'];
+const ALLOCATOR = { MALLOC_ARENA_MAX: '2' };
 
 /**
  * Starts `chancery serve` and waits until it serves.
@@ -14,8 +17,8 @@ export async function startChancery({ build, data, core, node = process.execPath
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHANCERY_')));
   const listen = Object.fromEntries(['HTTPS', 'HTTP', 'METRICS'].map((name) => [`CHANCERY_LISTEN__${name}`, '127.0.0.1:0']));
   const began = performance.now();
-  const child = spawnOn(core, node, [...(profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${profile}`]), join(build, 'src/main.js'), 'serve', '--json'], {
-    cwd: data, env: { ...env, ...listen, CHANCERY_DATA: data, NODE_ENV: 'production', ...settings },
+  const child = spawnOn(core, node, [...OPTIONS, ...(profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${profile}`]), join(build, 'src/main.js'), 'serve', '--json'], {
+    cwd: data, env: { ...env, ...listen, CHANCERY_DATA: data, NODE_ENV: 'production', ...ALLOCATOR, ...settings },
   });
   const errors = gather(child.stderr);
   const addresses = await readyLine(child, errors);

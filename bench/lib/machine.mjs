@@ -13,11 +13,11 @@ export function cpuOf(pid) {
   return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS;
 }
 
-/** Megabytes resident: now, and at most since the start. */
+/** Megabytes resident: now, of that the process's own and pages of mapped files, which the kernel takes back when it wants them; and at most since the start. */
 export function memoryOf(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   const of = (name) => Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
-  return { now: of('VmRSS'), files: of('RssFile'), most: of('VmHWM') };
+  return { now: of('VmRSS'), own: of('RssAnon'), files: of('RssFile'), most: of('VmHWM') };
 }
 
 /** The cores that this process may use. */
