@@ -7,7 +7,7 @@ import { apiKeyStore, tokenStore } from './credentials.ts';
 import { crlStore } from './crls.ts';
 import { auditLines, bytesOf, createEngine } from './engine.ts';
 import { Hints } from './hints.ts';
-import { KEYS, digestOctets, keyspace } from './keys.ts';
+import { KEYS, META, digestOctets, keyspace } from './keys.ts';
 import { leaseStore } from './leases.ts';
 import type { RedisLink } from './link/link.ts';
 import { rebuildIndexes } from './rebuild.ts';
@@ -17,6 +17,16 @@ import { objectStore } from './objects.ts';
 import { prepareScript } from './scripts/prepare.ts';
 import { sweeper } from './sweep.ts';
 import { transferStore } from './transfer.ts';
+
+/**
+ * Another Redis at the same address, or this one with nothing in it any more, knows of no revocation: a process that went on with it would
+ * publish CRLs that list none. By its key for cursors a store is told from every other one.
+ */
+async function holdOn(link: RedisLink, meta: string): Promise<void> {
+  const command = ['HGET', meta, META.cursorKey] as const;
+  const [reply] = await link.read([command]);
+  if (Buffer.isBuffer(reply)) link.demand({ command, reply, otherwise: 'it is not the store that was opened: somebody has emptied or replaced it; bring its content back, or start the service anew' });
+}
 
 /** The version of the layout (`keys.ts`) and of the values in it. */
 const FORMAT = '1';
@@ -38,6 +48,7 @@ export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOp
   const engine = createEngine(link, keys);
   const format = bytesOf(await engine.run(prepareScript, FORMAT, randomBytes(CURSOR_KEY_BYTES)))?.toString();
   if (format !== FORMAT) throw new Error(`the keys in Redis are of version ${format ?? '?'}; this program reads version ${FORMAT}`);
+  await holdOn(link, keys.meta);
   const hints = new Hints(link, keys);
   const audit = new AuditLog(engine);
   return {

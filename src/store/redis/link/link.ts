@@ -35,9 +35,17 @@ export interface RedisLink {
   publish(channel: string, message: string): void;
   /** Calls `heard` for each message and, after a gap in which some may have been lost, with undefined. Returns the way to stop. */
   subscribe(channel: string, heard: (message: string | undefined) => void): () => void;
+  /** From now on only a server is used that answers a command with these bytes: another one has other content. `otherwise`: what is said of it. */
+  demand(demand: Demand): void;
   /** Throws StoreUnavailable when writes are not possible now. */
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Demand {
+  readonly command: Command;
+  readonly reply: Buffer;
+  readonly otherwise: string;
 }
 
 /** The script itself refused: nothing was written. */

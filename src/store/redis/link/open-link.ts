@@ -1,6 +1,6 @@
 import { StoreUnavailable } from '../../store.ts';
 import { startKeeper } from './keeper.ts';
-import { type Argument, type Command, type RedisLink, type Reply, type Script, ScriptRefused } from './link.ts';
+import { type Argument, type Command, type Demand, type RedisLink, type Reply, type Script, ScriptRefused } from './link.ts';
 import { endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, meaningOf } from './replies.ts';
 import { type KnownScript, knownScript } from './rights.ts';
@@ -16,7 +16,8 @@ const KNOWN_GOOD = 1000;
  * @throws StoreUnavailable where it cannot be used; the message says what to mend
  */
 export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
-  const keeper = await startKeeper(options);
+  let demand: Demand | undefined;
+  const keeper = await startKeeper({ ...options, demand: () => demand });
   const listener = subscriber(options);
   keeper.onSession(({ endpoint }) => listener.follow(endpoint));
   const known = new Map<Script, KnownScript>();
@@ -60,6 +61,7 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
       call('read', () => [['PUBLISH', channel, message]], () => undefined).catch(() => undefined);
     },
     subscribe: listener.subscribe,
+    demand: (next) => { demand = next; },
     async ping() {
       if (Date.now() - written < KNOWN_GOOD) return;
       await call('write', () => [['SET', `{${options.hashTag}}:ping`, Date.now()]], ([reply], session) => good(reply, session));

@@ -1,3 +1,5 @@
+import type { Demand } from './link.ts';
+
 /** A host (name or address) and port. */
 export interface Endpoint {
   readonly host: string;
@@ -41,6 +43,8 @@ export interface RedisLinkOptions {
   readonly replicaTimeout: number;
   /** Milliseconds after which a call has ended, one way or the other. */
   readonly timeout: number;
+  /** What a server must hold to be used, once that is known. */
+  readonly demand?: () => Demand | undefined;
   /** Told, for the log, when Redis can be used again and when it cannot, and why. No secret is in it. */
   readonly told?: (state: LinkState) => void;
 }

@@ -2,7 +2,7 @@ import { StoreUnavailable } from '../../store.ts';
 import { connect, type Connection, LinkDown, within } from './connection.ts';
 import { DURABILITY_QUESTIONS, volatility } from './durability.ts';
 import { type Lane, waitingLane } from './lane.ts';
-import type { Command, Reply } from './link.ts';
+import type { Command, Demand, Reply } from './link.ts';
 import { type Locate, NobodyToAsk } from './locate.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, isElsewhere, listOf, meaningOf, textOf } from './replies.ts';
@@ -87,7 +87,7 @@ async function prepare(connection: Connection, { address: { database } }: RedisL
  * @returns whether it has WAITAOF
  * @throws LinkDown
  */
-async function check(connection: Connection, { allowVolatile, minReplicas, hashTag }: RedisLinkOptions): Promise<boolean> {
+async function check(connection: Connection, { allowVolatile, minReplicas, hashTag, demand }: RedisLinkOptions): Promise<boolean> {
   const key = `{${hashTag}}:`;
   const asked: readonly Command[] = [
     ['ROLE'], ['EXISTS', key], ['EVAL', 'return 1', 1, key],
@@ -105,7 +105,16 @@ async function check(connection: Connection, { allowVolatile, minReplicas, hashT
   if (faults.length > 0) {
     throw new LinkDown(`Redis ${endpointText(connection.endpoint)} may lose what it has acknowledged: ${faults.join('; ')}. Mend its settings, or take the risk with store.allowVolatile: true`, true);
   }
+  await checkContent(connection, demand?.());
   return minReplicas > 0 && !(replies.at(-1) instanceof ErrorReply);
+}
+
+/** Whether it holds what the one before held. @throws LinkDown */
+async function checkContent(connection: Connection, demand: Demand | undefined): Promise<void> {
+  if (demand === undefined) return;
+  const [reply] = await connection.send([demand.command]);
+  if (reply instanceof ErrorReply) throw fault(connection, demand.command[0], reply);
+  if (!Buffer.isBuffer(reply) || !reply.equals(demand.reply)) throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: ${demand.otherwise}`, true);
 }
 
 /** Another node of a Cluster is no fault of a link that knows Clusters. */
