@@ -56,13 +56,19 @@ export function configurationParts({ config, authorities, master, httpUrl }: Omi
   return Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, sha256(canonicalJson(part))]));
 }
 
+/** The entry of this process in a store, and the keeper that wrote it last: a service that takes the place of another is the same replica. */
+const seats = new WeakMap<ReplicaStore, { readonly id: string; readonly startedAt: number; keeper: ReplicaKeeper | undefined }>();
+
 /** Two processes with another configuration would answer the same call otherwise, and nobody would know why: so it is noticed and told. */
 export function replicaKeeper({ store, clock, log, ...deployment }: ReplicaOptions): ReplicaKeeper {
-  const own = { id: randomUUID(), name: `${hostname()}/${process.pid}`, startedAt: clock() };
+  const seat = seats.get(store) ?? { id: randomUUID(), startedAt: clock(), keeper: undefined };
+  seats.set(store, seat);
+  const own = { id: seat.id, name: `${hostname()}/${process.pid}`, startedAt: seat.startedAt };
   let parts: Replica['parts'] | undefined;
   let told: string | undefined;
-  return {
+  const keeper: ReplicaKeeper = {
     look: async () => {
+      seat.keeper = keeper;
       const now = clock();
       const here = { ...own, seenAt: now, parts: parts ??= configurationParts(deployment) };
       await store.announce(here, now - FORGOTTEN);
@@ -73,8 +79,11 @@ export function replicaKeeper({ store, clock, log, ...deployment }: ReplicaOptio
       told = found;
     },
     differences: () => told,
-    leave: () => store.leave(own.id),
+    leave: async () => {
+      if (seat.keeper === keeper) await store.leave(own.id);
+    },
   };
+  return keeper;
 }
 
 /** What differs between one process and others, in words; undefined where nothing does. */

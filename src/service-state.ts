@@ -1,9 +1,9 @@
 import type { PublishedOptions } from './http/https-app.ts';
 import type { LoadedAuthorities } from './authority/authority.ts';
 import type { Core } from './core.ts';
-import type { MetricSources } from './metrics.ts';
+import type { CrlState, MetricSources } from './metrics.ts';
 import { shardIn } from './revocation/revocation-view.ts';
-import type { CrlHead } from './store/crl-store.ts';
+import type { CrlDocument, CrlHead } from './store/crl-store.ts';
 import type { Store } from './store/store.ts';
 
 const SECOND = 1000;
@@ -56,18 +56,29 @@ export function metricSources(store: Store, authorities: LoadedAuthorities, cloc
       const now = clock() / SECOND;
       const all = await Promise.all(authorities.all.map(async ({ name }) => [name, await store.crls.heads(name)] as const));
       return all.flatMap(([authority, heads]) => {
-        const kinds = new Map<string, CrlHead[]>();
-        for (const [document, head] of heads) {
-          const kind = shardIn(document) === undefined ? document : 'shards';
-          kinds.set(kind, [...kinds.get(kind) ?? [], head]);
+        const kinds = new Map<string, [CrlDocument, CrlHead][]>();
+        for (const entry of heads) {
+          const kind = shardIn(entry[0]) === undefined ? entry[0] : 'shards';
+          kinds.set(kind, [...kinds.get(kind) ?? [], entry]);
         }
-        return Array.from(kinds, ([document, of]) => ({
-          authority, document,
-          age: now - Math.min(...of.map(({ thisUpdate }) => thisUpdate)), left: Math.min(...of.map(({ nextUpdate }) => nextUpdate)) - now,
-          number: Number(of.reduce((most, { number }) => (number > most ? number : most), 0n)), entries: of.reduce((sum, { entries }) => sum + entries, 0),
-        }));
+        return Array.from(kinds, ([kind, documents]) => stateOf(authority, kind, documents, now));
       });
     },
     authorities: () => authorities.all.map(({ name, certificate }) => ({ authority: name, days: (certificate.notAfter - clock() / SECOND) / DAY })),
+  };
+}
+
+/** Documents of one kind as one. Shards of one number list together what those of another number list once more. */
+function stateOf(authority: string, document: string, documents: readonly (readonly [CrlDocument, CrlHead])[], now: number): CrlState {
+  const heads = documents.map(([, head]) => head);
+  const entries = new Map<number, number>();
+  for (const [name, head] of documents) {
+    const count = shardIn(name)?.count ?? 1;
+    entries.set(count, (entries.get(count) ?? 0) + head.entries);
+  }
+  return {
+    authority, document, entries: Math.max(...entries.values()),
+    age: now - Math.min(...heads.map(({ thisUpdate }) => thisUpdate)), left: Math.min(...heads.map(({ nextUpdate }) => nextUpdate)) - now,
+    number: Number(heads.reduce((most, { number }) => (number > most ? number : most), 0n)),
   };
 }

@@ -101,6 +101,7 @@ t.test('an authority is rolled while the service serves: both publish, and each 
   }
   t.equal(issuerOf(leaf['meanwhile'] as string), 'issuer=CN=Example Issuing,O=Example');
   t.equal(issuerOf(leaf['after'] as string), 'issuer=CN=Example Issuing G2,O=Example');
+  t.notMatch(await (await fetch(`${service.http}/readyz`)).text(), 'differ', 'its own self of before is no other replica');
   t.match(openssl('x509', '-in', issuers['after'] as string, '-noout', '-text'), /pathlen:0[^]*Permitted:\s+DNS:example\.com/, 'the rights are the same');
   for (const [name, authority] of [['before', 'issuing'], ['after', 'issuing-2']] as const) {
     t.equal((await call(service, 'POST', `/v1/certificates/${certificates[name].serial}/revoke`, '{"reason":"superseded"}')).status, 200);
