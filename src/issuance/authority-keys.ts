@@ -3,8 +3,8 @@ import { sha256 } from '../digest.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 
 /**
- * The hashes of the keys of every authority here and above: SHA-256 of the SubjectPublicKeyInfo, lower-case hex. No request may
- * carry one of them: its certificate would let an authority's key speak as somebody else.
+ * Hashes of the keys of every loaded authority and of those above it: SHA-256 of the SubjectPublicKeyInfo, lower-case hex. No request may
+ * carry one of these keys: a certificate for it would let an authority's key act under another name.
  */
 export function authorityKeyHashes({ all }: Pick<LoadedAuthorities, 'all'>): ReadonlySet<string> {
   const certificates = all.flatMap(({ der, chain, root }) => [der, ...chain, root]);

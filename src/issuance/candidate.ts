@@ -11,7 +11,7 @@ export interface Asked {
   readonly csr: CertificationRequest;
   readonly profile: Profile;
   readonly grant: Grant;
-  /** Names given beside the CSR. */
+  /** Names given alongside the CSR. */
   readonly names: readonly string[] | undefined;
   readonly namesReplace?: boolean | undefined;
   readonly subject?: IssueInput['subject'];
@@ -19,24 +19,24 @@ export interface Asked {
   readonly life?: IssueInput['life'];
 }
 
-/** A candidate and the common name that its certificate would have. */
+/** A candidate together with the common name its certificate would have. */
 export interface NamedCandidate extends Candidate {
   readonly commonName: string | undefined;
-  /** Where others were asked for than the profile's. */
+  /** Present only if they differ from the profile's. */
   readonly organization?: string | undefined;
   readonly organizationalUnit?: string | undefined;
-  /** Where exactly that was asked for. */
+  /** Present only if exact dates were requested. */
   readonly life?: IssueInput['life'];
 }
 
 const COMMON_NAME_MOST = 64;
 
-/** What is asked for, with its names settled between the CSR, the call and the profile's rule for common names. */
+/** Builds the candidate. Its names are reconciled between the CSR, the call and the profile's common name rule. */
 export function candidateFrom({ csr, profile, grant, names: texts, namesReplace = false, subject, validity, life }: Asked): NamedCandidate {
   const faults: string[] = [];
   const settled = { profile, publicKey: csr.publicKey, extensions: csr.extensions, validity, grant, ...organizationOf(subject) };
   const bare = texts === undefined && csr.names.length === 0 && csr.commonName === undefined;
-  // A renewal whose CSR only proves the new key: the names are those of the certificate presented.
+  // A renewal whose CSR only proves possession of the new key: the names are those of the certificate presented.
   if (bare && grant.renewal !== undefined) return { ...settled, nameFaults: [], ...grant.renewal };
   const names = namesAsked(csr.names, { texts, replace: namesReplace }, faults);
   const commonName = settleCommonName(subject?.commonName ?? csr.commonName, profile, names, faults);
@@ -46,7 +46,7 @@ export function candidateFrom({ csr, profile, grant, names: texts, namesReplace 
 const organizationOf = ({ organization, organizationalUnit }: NonNullable<IssueInput['subject']> = {}): Pick<NamedCandidate, 'organization' | 'organizationalUnit'> =>
   ({ ...(organization === undefined ? {} : { organization }), ...(organizationalUnit === undefined ? {} : { organizationalUnit }) });
 
-/** The CSR's names, or those given beside it; where both are there they must say the same. */
+/** The CSR's names, or those given alongside it. If both are present they must agree, unless `replace` is set. */
 function namesAsked(inRequest: CertificationRequest['names'], { texts, replace }: { readonly texts: readonly string[] | undefined; readonly replace: boolean }, faults: string[]): Name[] {
   if (texts === undefined) return [...inRequest];
   const given: Name[] = [];
@@ -68,8 +68,8 @@ function namesAsked(inRequest: CertificationRequest['names'], { texts, replace }
 }
 
 /**
- * The certificate's common name by the profile's rule. It must be one of the names (BR 7.1.4.2.2: a common name repeats a SAN),
- * unless the profile lets it be a plain text, which then counts as a name of its own and is checked like one.
+ * Settles the common name according to the profile's rule. It must repeat one of the names (BR 7.1.4.2.2), unless the profile allows
+ * free text, which then counts as a name of its own and is checked like one.
  */
 function settleCommonName(asked: string | undefined, profile: Profile, names: Name[], faults: string[]): string | undefined {
   const rule = profile.subject.commonName;
@@ -94,7 +94,7 @@ function settleCommonName(asked: string | undefined, profile: Profile, names: Na
   return undefined;
 }
 
-/** Old clients put their one host name into the common name alone: it becomes the SAN. */
+/** Legacy clients put their only host name in the common name: it becomes the subject alternative name. */
 function commonNameAsName(asked: string, names: Name[], faults: string[]): string | undefined {
   try {
     const name = textToName(asked);

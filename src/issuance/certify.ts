@@ -8,27 +8,27 @@ import type { GeneralName } from '../x509/general-name.ts';
 import type { NamedCandidate } from './candidate.ts';
 import type { IssuingProfile } from './context.ts';
 
-/** What of a candidate is in the certificate's bytes. */
+/** The parts of a candidate that end up in the certificate. */
 export interface Certifiable extends Pick<NamedCandidate, 'publicKey' | 'names' | 'commonName' | 'organization' | 'organizationalUnit' | 'validity' | 'life'> {
   readonly grant: Pick<Grant, 'maxValidity'>;
 }
 
-/** Seconds since the epoch; both ends count. */
+/** Seconds since the epoch; both ends are inclusive. */
 export interface Life {
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-/** The exact bytes of a certificate, linted; the signature when asked. */
+/** The exact, linted bytes of a certificate, and the function that signs them. */
 export interface ToBeSigned extends Life {
   readonly tbs: Uint8Array;
-  /** The certificate, DER: at once, or later where the key is slow or outside the process. */
+  /** Returns the certificate, DER; a promise if the key is slow or held outside the process. */
   readonly sign: () => Uint8Array | Promise<Uint8Array>;
 }
 
 /**
- * When a certificate made now begins and ends. RFC 5280 4.1.2.5: both ends count, so a life of n seconds ends n - 1 after it
- * began. Never outside the issuer's.
+ * The validity period of a certificate issued now. Both ends are inclusive (RFC 5280 4.1.2.5), so a lifetime of n seconds ends n - 1
+ * seconds after it began. It never extends beyond the issuer's.
  * @param now milliseconds since the epoch
  */
 export function lifeOf({ profile, authority }: IssuingProfile, { validity, grant, life: asked = {} }: Pick<Certifiable, 'validity' | 'grant' | 'life'>, now: number): Life {
@@ -43,7 +43,8 @@ export function lifeOf({ profile, authority }: IssuingProfile, { validity, grant
 /**
  * Builds and lints the bytes of a certificate.
  * @param now milliseconds since the epoch
- * @throws LintError naming each failed lint, also for a life that is over; Refused `unavailable` when the authority has ended, was revoked, or has no key here
+ * @throws LintError naming each failed lint, including a validity period that is already over;
+ *   Refused `unavailable` if the authority has expired, was revoked, or has no key here
  */
 export function certify(issuing: IssuingProfile, candidate: Certifiable, serial: string, now: number): ToBeSigned {
   const { authority, template } = issuing;
@@ -51,17 +52,17 @@ export function certify(issuing: IssuingProfile, candidate: Certifiable, serial:
   const { notBefore, notAfter } = lifeOf(issuing, candidate, now);
   const seconds = Math.floor(now / 1000);
   if (authority.certificate.notAfter < seconds) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
-  // That it was asked for so does not pass, as an outage does.
+    // Unlike an outage this does not pass: the dates were part of the request.
   if (notAfter < seconds) throw new LintError('the certificate must not be signed', [{ name: 'validity-over', citation: 'RFC 5280 4.1.2.5', detail: `it would have ended already, at ${new Date(notAfter * 1000).toISOString()}` }]);
   const { names, commonName, organization, organizationalUnit, publicKey } = candidate;
   const tbs = template({ serial, notBefore, notAfter, commonName, organization, organizationalUnit, names, publicKey });
-  // Told what was granted, the lints also hold the bytes to it: this key, these names, nothing else.
+  // Told what was granted, the linter also checks that the bytes hold this key and these names, and nothing else.
   const linted = lint(tbs, { issuer: authority.certificate, publicKey: publicKey.der, names: names.filter((name): name is GeneralName => name.kind !== 'text') });
   return { tbs: linted.bytes, notBefore, notAfter, sign: () => signLinted(authority, linted) };
 }
 
 /**
- * Signs bytes that were stored before (an approved request): linted once more, as only linted bytes can be signed.
+ * Signs bytes stored earlier, for an approved request. They are linted again, because only linted bytes can be signed.
  * @throws LintError, Refused `unavailable`
  */
 export function signStored(issuing: Pick<IssuingProfile, 'authority' | 'revocation'>, tbs: Uint8Array): Uint8Array | Promise<Uint8Array> {

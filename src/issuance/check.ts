@@ -12,22 +12,22 @@ import type { IssueInput } from './input.ts';
 import type { Step } from './request.ts';
 import { runSteps, type StepsRun } from './run-steps.ts';
 
-/** A request whose bytes are good: what it asks for, and of whom. */
+/** A request whose CSR is well formed: what it asks for, under which profile. */
 export interface Checked {
   readonly issuing: IssuingProfile;
   readonly candidate: NamedCandidate;
   readonly csr: CertificationRequest;
   readonly keyHash: string;
-  /** False where the key is refused unseen, so that its signature was not worth verifying. */
+  /** False if the key was refused on sight, so that its signature was not worth verifying. */
   readonly possessionProved: boolean;
 }
 
 /**
- * Reads the CSR and proves that whoever sent it holds its key.
+ * Parses the CSR and verifies proof of possession of its key.
  * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`, `profile-missing`
  */
 export function check(context: IssuanceContext, input: IssueInput): Checked {
-  // Whoever may ask for nothing leaves no record behind.
+  // An identity that may not ask for anything leaves no record behind.
   if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not ask for certificates: ${input.identity.refusal ?? 'expected an enrolment token or scope admin'}.`);
   const profileName = input.profile ?? defaultProfile(context, input.identity);
   const issuing = context.profiles.get(profileName);
@@ -37,7 +37,7 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
   try {
     const csr = parseCertificationRequest(input.csr);
     const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, namesReplace: input.namesReplace, subject: input.subject, validity: validityOf(context, input), life: input.life });
-    // A key of absurd size or exponent never reaches the verification; the key step refuses it.
+    // A key of absurd size or exponent never reaches signature verification; the key step refuses it.
     const possessionProved = cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0;
     if (possessionProved) verifyPossession(csr);
     return { issuing, candidate, csr, keyHash: sha256(csr.publicKey.der), possessionProved };
@@ -48,12 +48,12 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
   }
 }
 
-/** Seconds asked for, in whichever way. */
+/** The validity requested, in seconds, however it was expressed. */
 function validityOf({ clock }: IssuanceContext, { validity, life }: IssueInput): number | undefined {
   return life?.notAfter === undefined ? validity : life.notAfter + 1 - (life.notBefore ?? Math.floor(clock() / 1000));
 }
 
-/** The one profile that the identity may ask for, or the deployment's default. Of a token for several, the holder says which. */
+/** The only profile the identity may ask for, or the deployment's default. The holder of a token for several profiles must choose. */
 function defaultProfile(context: IssuanceContext, { grant }: Identity): string {
   const [only, ...others] = grant.profiles === 'any' ? [] : grant.profiles;
   if (only !== undefined && others.length > 0 && grant.token !== undefined) {
@@ -65,17 +65,17 @@ function defaultProfile(context: IssuanceContext, { grant }: Identity): string {
   return only !== undefined && others.length === 0 ? only : context.defaultProfile;
 }
 
-/** Also an authority's own key counts as blocked. */
+/** The keys of authorities count as blocked too. */
 export const BLOCKED = 'the key is on the block list; make a new key';
 
-/** What came of every step of the way, and what the certificate would hold. */
+/** The outcome of every step, and the ownership inquiry whose changes are stored along with the certificate. */
 export interface Judged extends StepsRun {
   readonly inquiry: Inquiry | undefined;
 }
 
 /**
- * Every step of the way with its outcome: how the identity and the key were proved, then the steps of the configuration.
- * @param looks whether the store is asked what it knows; if not, the write finds out
+ * Runs every step and records its outcome: first how identity and key were proved, then the configured steps.
+ * @param looks whether to consult the store; if not, the write itself will find out
  */
 export async function stepsFor(context: IssuanceContext, input: StepsInput, checked: Checked, now: number, looks: boolean): Promise<Judged> {
   const { identity } = input;
@@ -100,7 +100,7 @@ export async function stepsFor(context: IssuanceContext, input: StepsInput, chec
 
 type StepsInput = Pick<IssueInput, 'identity' | 'owner' | 'metadata'> & { readonly dryRun?: boolean };
 
-/** Whose the names and the key of a certificate become: of a renewal, whose they were. */
+/** The owner of the certificate's names and key; a renewal keeps the previous owner. */
 export const ownerOf = ({ identity, owner }: Pick<IssueInput, 'identity' | 'owner'>): string => owner ?? requesterKey(identity);
 
 const quotaUsed = ({ store }: IssuanceContext, quota: Quota, { identity }: StepsInput, { issuing }: Checked, now: number) => (window: number): Promise<number> =>

@@ -9,34 +9,34 @@ import type { IssueInput } from './input.ts';
 const SAME_CSR_SHARE = 2 / 3;
 const IDEMPOTENCY_SECONDS = 86_400;
 
-/** Same key, names, profile, and organization where one was asked for: the same request. */
+/** Identifies equal requests: same key, names, profile, and organization if one was requested. */
 export function csrDigest({ issuing, candidate, keyHash }: Checked): string {
   const { names, organization, organizationalUnit } = candidate;
   const within = organization === undefined && organizationalUnit === undefined ? [] : [{ organization, organizationalUnit }];
   return sha256(JSON.stringify([issuing.profile.name, keyHash, names.map(({ kind, value }) => `${kind}:${value}`).sort(), ...within]));
 }
 
-/** The claim's key for an Idempotency-Key of a requester. */
+/** The claim key for a requester's Idempotency-Key. */
 export const claimsKeyOf = (requester: Pick<Identity, 'kind' | 'name'>, idempotencyKey: string): string =>
   `idempotency/request/${sha256(`${requesterKey(requester)}\n${idempotencyKey}`)}`;
 
-/** The claim's key for a credential that is good for one certificate. */
+/** The claim key for a credential that is valid for a single certificate. */
 export const onceKeyOf = ({ key }: NonNullable<Grant['once']>): string => `once/${key}`;
 
-/** Retry is safe: the same requester with the same CSR, and a call repeated with its Idempotency-Key, find the first request. */
+/** Claims that make retrying safe: the same CSR from the same requester, or a repeated Idempotency-Key, finds the first request. */
 export function claimsOf(input: IssueInput, checked: Checked, now: number): Claim[] {
   const seconds = Math.floor(now / 1000);
   const digest = csrDigest(checked);
   const claims: Claim[] = [];
-  // First, so that a key used again for something else is told as that.
+  // First, so that an Idempotency-Key reused for something else is reported as exactly that.
   if (input.idempotencyKey !== undefined) {
     const expires = seconds + (input.idempotencyFor ?? IDEMPOTENCY_SECONDS);
     claims.push({ key: claimsKeyOf(input.identity, input.idempotencyKey), fingerprint: digest, expires, livesWithRequest: false });
   }
   const { once } = input.identity.grant;
   if (once !== undefined) claims.push({ key: onceKeyOf(once), fingerprint: digest, expires: once.expires, livesWithRequest: false });
-  // A token keeps its own uses, but a node that proves itself earns another one each time, and is the same; each ACME order is a request of
-  // its own, also for the same key again. For all others the claim ends where a renewal becomes due.
+  // Tokens track their own uses, except that a node proving itself earns a new token each time while being the same requester. Each ACME
+  // order is a request of its own, even for the same key. For everyone else the claim ends when a renewal becomes due.
   if ((input.identity.grant.token === undefined || input.identity.kind === 'attestation') && input.identity.kind !== 'acme') {
     const key = sha256(`${requesterKey(input.identity)}\n${digest}`);
     const left = lifeOf(checked.issuing, checked.candidate, now).notAfter + 1 - seconds;

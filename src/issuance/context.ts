@@ -9,58 +9,58 @@ import type { RequestStore } from '../store/store.ts';
 import type { RequestState } from './request.ts';
 import type { Template } from './template.ts';
 
-/** One profile with the authority that signs its certificates. */
+/** A profile together with the authority that signs its certificates. */
 export interface IssuingProfile {
   readonly profile: Profile;
   readonly authority: Authority;
   readonly template: Template;
-  /** Why the authority issues nothing any more: its own certificate was revoked. `at` in seconds since the epoch. */
+  /** Set once the authority's own certificate was revoked and it must not issue any more. `at` in seconds since the epoch. */
   readonly revocation?: () => { readonly at: number; readonly reason: RevocationReason } | undefined;
 }
 
-/** Which names and keys belong to whom: to one owner, while a certificate for them stands (`eligibility/ownership.ts`). */
+/** Exclusive ownership of names and keys, held while a certificate for them is valid (`eligibility/ownership.ts`). */
 export interface Ownership {
-  /** Whether names, and whether keys, of a profile's certificates belong to who has them. */
+  /** Which of the two, names or keys, are owned exclusively under a profile. */
   readonly kindsOf: (profile: string) => readonly ('name' | 'key')[];
   readonly ask: (owner: string) => Inquiry;
 }
 
-/** What one request looks up, to hold it from then on. */
+/** The ownership lookups of one request. */
 export interface Inquiry {
-  /** What others hold. Throws StoreUnavailable. */
+  /** What others hold. @throws StoreUnavailable */
   readonly heldByOthers: (kind: 'name' | 'key', what: readonly string[], now: number) => Promise<readonly HeldByOther[]>;
-  /** What is to change in the step in which the certificate becomes certain: all that was looked up becomes the owner's until it ends. */
+  /** Changes to store in the same step that makes the certificate certain: everything looked up becomes the owner's until `notAfter`. */
   readonly changes: (serial: string, notAfter: number) => readonly ObjectChange[];
 }
 
-/** What the cycle of issuance works with: made once by `service.ts`. */
+/** The dependencies of the issuance cycle, assembled once by `service.ts`. */
 export interface IssuanceContext {
   readonly store: RequestStore;
-  /** By the configuration, by a revocation for key compromise, or as the key of an authority. */
+  /** Blocked by configuration, by a revocation for key compromise, or because it is an authority's key. */
   readonly isBlocked: (keyHash: string) => Promise<boolean>;
-  /** The same, as far as is known without the store, which refuses to store what it knows to be blocked. */
+  /** The same, as far as is known without the store, which itself refuses to store a key it knows to be blocked. */
   readonly isBlockedHere: (keyHash: string) => boolean;
-  /** Whether each look into the store is a round trip to another machine. */
+  /** Whether every store lookup is a network round trip. */
   readonly looksAreDear: boolean;
   /** By profile name. */
   readonly profiles: ReadonlyMap<string, IssuingProfile>;
   readonly defaultProfile: string;
   readonly steps: readonly EligibilityStep[];
-  /** The quota among the steps, counted with the record. */
+  /** The quota among the steps, counted in the same write as the record. */
   readonly quota: Quota | undefined;
-  /** How many operators approve what waits, and which. */
+  /** How many operators must approve a waiting request, and which may. */
   readonly approval: ApprovalSetting;
-  /** Whose names and keys are; undefined where no step asks. */
+  /** Undefined if no step concerns ownership. */
   readonly ownership: Ownership | undefined;
-  /** Whether a step asks somebody outside, who must not be asked twice about what is a retry, or refused by what the store knows. */
+  /** Whether a step consults an external party, who must not be asked about a retry or about what the store would refuse anyway. */
   readonly asksOutside: boolean;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly newSerial: (now: number) => string;
-  /** Told what became of each request at once. */
+  /** Called with the outcome of each request, for metrics. */
   readonly counted: (state: RequestState, profile: string) => void;
-  /** Told of what broke without being anybody's answer: for the log. */
+  /** Reports internal failures that are nobody's response, for the log. */
   readonly report: (what: string, error: unknown) => void;
-  /** Told how long each part took, milliseconds. */
+  /** Reports how long each phase took, in milliseconds. */
   readonly measure: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
 }

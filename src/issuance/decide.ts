@@ -14,13 +14,13 @@ export interface Decision {
   readonly reason: string;
 }
 
-/** Attempts when others decide about the same request, or hold or release the same names, at the same time. */
+/** Attempts made while others are deciding about the same request, or acquiring or releasing the same names. */
 const MOST_TRIES = 10;
 
 /**
- * An operator approves a waiting request. With the last approval that it needs it goes on, whatever else it waits for: the approval and the
- * exact bytes to be signed become durable, then the signature is made.
- * @throws Refused `not-found`, `already-decided`, `forbidden` where the approval does not count, `request-refused`
+ * Approves a waiting request as an operator. The last approval needed lets it proceed, whatever else it was waiting for: the approval and
+ * the exact bytes to be signed are made durable before the signature is made.
+ * @throws Refused `not-found`, `already-decided`, `forbidden` if this approval does not count, `request-refused`
  */
 export async function approve(context: IssuanceContext, { id, operator, reason }: Decision): Promise<RequestRecord> {
   const by = requesterKey(operator);
@@ -45,14 +45,14 @@ export async function approve(context: IssuanceContext, { id, operator, reason }
   throw busy(id);
 }
 
-/** One more approval, and others still to come. */
+/** Records one approval while others are still missing. */
 function withApproval(pending: RequestRecord, approvals: Approvals, step: Step): RequestRecord {
   const others = pending.steps.filter(({ name, outcome }) => name !== 'approval' || outcome !== 'waiting');
   const missing: Step = { name: 'approval', outcome: 'waiting', reason: `waits for ${approvalsMissing({ ...approvals, given: approvals.given.length })}`, time: step.time };
   return { ...pending, steps: [...others, step, missing], approvals, updatedAt: step.time };
 }
 
-/** What a request needs that says nothing else: one approval, not by who asked. */
+/** Default for requests that specify nothing: one approval, not by the requester. */
 const approvalsOf = ({ approvals, requester }: RequestRecord): Approvals => approvals ?? { needed: 1, askers: [requesterKey(requester)], given: [] };
 
 function notCounted({ id }: RequestRecord, { code, detail }: NonNullable<ReturnType<typeof approvalFault>>): Refused {
@@ -65,7 +65,7 @@ function signedOrRefused(record: RequestRecord): RequestRecord {
 }
 
 /**
- * An operator refuses a waiting request, for good.
+ * Denies a waiting request as an operator; this is final.
  * @throws Refused `not-found`, `already-decided`
  */
 export async function deny(context: IssuanceContext, { id, operator, reason }: Decision): Promise<RequestRecord> {
@@ -87,8 +87,8 @@ async function waitingRequest(context: IssuanceContext, id: string): Promise<Req
   return record;
 }
 
-/** The waiting step becomes the decided one; every other outcome stays as it was. */
+/** Replaces the waiting step with the decision; every other outcome stays as it was. */
 const settled = (steps: readonly Step[], decision: Step): Step[] => [...steps.filter(({ outcome }) => outcome !== 'waiting'), decision];
 
-/** Whether the request still waits, but not as it was seen, or what it is to hold changed: it is to be looked at anew. */
+/** Whether the request is still pending but has changed since it was read, so that the decision must start afresh. */
 const isPending = (outcome: TransitionOutcome): boolean => outcome.outcome === 'superseded' || (outcome.outcome === 'moved-on' && outcome.record.state === 'pending');

@@ -13,8 +13,8 @@ import type { RequestRecord, Step } from './request.ts';
 const APPROVED_PAGE = 100;
 
 /**
- * Signs the stored bytes of an approved request. Also what mends a crash between approval and signature: the same bytes are
- * signed again, and of two signers only one is stored, and answered with. What can never be signed becomes `failed`.
+ * Signs the stored bytes of an approved request. This is also the recovery from a crash between approval and signature: the same bytes
+ * are signed again, and if two processes sign, only one certificate is stored and returned. What can never be signed becomes `failed`.
  * @throws Refused `unavailable`, StoreUnavailable: the request stays approved
  */
 export async function finish(context: IssuanceContext, approved: RequestRecord): Promise<RequestRecord> {
@@ -40,7 +40,7 @@ export async function finish(context: IssuanceContext, approved: RequestRecord):
   return stored(outcome, approved.id);
 }
 
-/** The end of a request that can never be signed. @returns it, or what another process made of it first */
+/** Ends a request that can never be signed. @returns the record, or whatever another process made of it first */
 export async function fail(context: IssuanceContext, record: RequestRecord, { name, reason }: Pick<Step, 'name' | 'reason'>, audit: readonly AuditDraft[] = []): Promise<RequestRecord> {
   const now = context.clock();
   const failed: RequestRecord = {
@@ -51,7 +51,7 @@ export async function fail(context: IssuanceContext, record: RequestRecord, { na
   return stored(await context.store.transition(record.state, failed, [...audit, event]), record.id);
 }
 
-/** Finishes every approved request that a crash left unsigned; one that cannot be finished now keeps none of the others waiting. */
+/** Finishes every approved request that a crash left unsigned. One that cannot be finished now does not hold up the others. */
 export async function finishApproved(context: IssuanceContext): Promise<void> {
   let cursor: string | undefined;
   do {
@@ -63,17 +63,17 @@ export async function finishApproved(context: IssuanceContext): Promise<void> {
   } while (cursor !== undefined);
 }
 
-/** What a request is after it has waited. */
+/** The record without what is only needed while it waits. */
 export function withoutIntent({ csr: _csr, tbs: _tbs, subject: _subject, approvals: _approvals, takesOver: _takesOver, ...record }: RequestRecord): RequestRecord {
   return record;
 }
 
-/** The record as it is now. @throws Refused `not-found`, `already-decided`, `request-refused`, `unavailable` */
+/** The record as stored. @throws Refused `not-found`, `already-decided`, `request-refused`, `unavailable` */
 export function stored(outcome: TransitionOutcome, id: string): RequestRecord {
   switch (outcome.outcome) {
     case 'stored': return outcome.record;
     case 'moved-on':
-      // Another process finished the same approved request first: its certificate is the one.
+      // Another process finished the same approved request first: its certificate is the one that counts.
       if (outcome.record.state === 'issued') return outcome.record;
       throw decided(outcome.record);
     case 'unknown': throw new Refused('not-found', `There is no request ${id}.`);
@@ -82,7 +82,7 @@ export function stored(outcome: TransitionOutcome, id: string): RequestRecord {
   }
 }
 
-/** The request keeps waiting: an operator may deny it, or take the key off the list. */
+/** The request stays pending: an operator may deny it, or unblock the key. */
 export const keyBlocked = (): Refused => stepRefused('block-list', BLOCKED);
 
 export const decided = (record: RequestRecord): Refused =>

@@ -11,8 +11,8 @@ import { stepRefused } from './issue.ts';
 import type { RequestRecord, Step } from './request.ts';
 
 /**
- * Towards the certificate: what is to be signed becomes durable, and with it that the names and the key belong to its owner.
- * @throws Refused `request-refused` where somebody else holds them by now, or the key is blocked: the request keeps waiting
+ * Moves a pending request to `approved`: the bytes to be signed become durable, together with the owner's claim on names and key.
+ * @throws Refused `request-refused` if someone else holds them by now or the key is blocked; the request then stays pending
  */
 export async function goOn(context: IssuanceContext, pending: RequestRecord, steps: readonly Step[], audit: readonly AuditDraft[], now: number): Promise<TransitionOutcome> {
   const issuing = issuingProfile(context, pending);
@@ -22,7 +22,7 @@ export async function goOn(context: IssuanceContext, pending: RequestRecord, ste
   try {
     signable = certify(issuing, certifiable(pending), pending.id, now);
   } catch (error) {
-    // What was allowed when it was asked for can no longer be signed (the authority was renewed, a lint is new).
+      // What was permissible when requested can no longer be signed (the authority was renewed, or a lint is new).
     if (!(error instanceof LintError)) throw error;
     return { outcome: 'stored', record: await fail(context, { ...pending, steps }, { name: 'lints', reason: error.message }, audit) };
   }
@@ -31,7 +31,7 @@ export async function goOn(context: IssuanceContext, pending: RequestRecord, ste
   return context.store.transition('pending', record, audit, inquiry?.changes(record.id, signable.notAfter));
 }
 
-/** What the certificate will hold; others may have come to hold it while the request waited. */
+/** Checks again who holds the names and key, since others may have acquired them while the request waited. */
 async function holdings(context: IssuanceContext, pending: RequestRecord, now: number): Promise<Inquiry | undefined> {
   const { ownership } = context;
   const kinds = ownership?.kindsOf(pending.profile) ?? [];
@@ -54,7 +54,7 @@ function issuingProfile(context: IssuanceContext, record: RequestRecord): Issuin
   return issuing;
 }
 
-/** What was settled when it was asked for: the approval adds nothing to it. */
+/** Exactly what was settled when the request was made; approval adds nothing. */
 function certifiable({ csr, subject, validity, maxValidity }: RequestRecord): Certifiable {
   const { publicKey } = parseCertificationRequest(csr ?? new Uint8Array());
   const { names = [], commonName, organization, organizationalUnit, life } = subject ?? {};

@@ -1,21 +1,21 @@
 import type { CredentialRecord, Identity } from '../identity/identity.ts';
 
-/** That the identity comes from a record that was read a while ago. */
+/** Set if the identity comes from a cached credential record. */
 export interface Kept {
-  /** The record, to which the write is held. */
+  /** The record; the write is conditional on its being unchanged. */
   readonly credential: CredentialRecord;
-  /** Who it is by the record as it is now. @throws Refused `unauthenticated` */
+  /** Re-reads the record and returns the identity it stands for now. @throws Refused `unauthenticated` */
   readonly afresh: () => Promise<Identity>;
 }
 
-/** Parts of a subject, each as one attribute. */
+/** Subject attributes; each becomes one RDN. */
 export interface AskedSubject {
   readonly commonName?: string;
   readonly organization?: string;
   readonly organizationalUnit?: string;
 }
 
-/** What every door hands in, whatever its protocol. */
+/** What every protocol front end hands in. */
 export interface IssueInput {
   readonly identity: Identity;
   readonly kept?: Kept | undefined;
@@ -23,18 +23,18 @@ export interface IssueInput {
   readonly csr: Uint8Array;
   readonly profile?: string | undefined;
   readonly names?: readonly string[] | undefined;
-  /** True where they stand in place of those of the CSR, as with cfssl; else both must say the same. */
+  /** True if `names` replace those of the CSR, as in cfssl; otherwise the two must agree. */
   readonly namesReplace?: boolean | undefined;
-  /** What the certificate's subject is to say, as the door has allowed it: in place of the CSR's common name, and of the profile's organization. */
+  /** Subject attributes that the front end has already authorized; they override the CSR's common name and the profile's organization. */
   readonly subject?: AskedSubject | undefined;
   /** Seconds. */
   readonly validity?: number | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
-  /** Of a renewal: whose names and key it is about, as `kind:name`; the requester's where absent. */
+  /** Renewals only: the owner of the names and key, as `kind:name`; the requester if absent. */
   readonly owner?: string | undefined;
   readonly idempotencyKey?: string | undefined;
-  /** Seconds for which the key stands; a day where absent. */
+  /** Seconds the idempotency key stays valid; one day if absent. */
   readonly idempotencyFor?: number | undefined;
-  /** Seconds since the epoch: exactly when the certificate is to begin and end. The profile's rules hold for its length. */
+  /** Exact validity requested, seconds since the epoch. The profile's limits on its length still apply. */
   readonly life?: { readonly notBefore?: number; readonly notAfter?: number } | undefined;
 }

@@ -14,13 +14,13 @@ import type { IssueInput } from './input.ts';
 import type { RequestRecord, Step } from './request.ts';
 import { together } from './together.ts';
 
-/** Requests that come together are checked and signed together. */
+/** Requests that arrive together are checked and signed together. */
 const nextTurn = together();
 
-/** Outcomes of a write without looks that somebody has to look into. */
+/** Outcomes of the optimistic write that must be investigated with lookups. */
 const LOOKED_INTO: ReadonlySet<AcceptOutcome['outcome']> = new Set(['identity-gone', 'key-blocked', 'quota-exceeded']);
 
-/** What a dry run tells: every step, and the certificate's outline; nothing was signed or stored. */
+/** The result of a dry run: every step and the outline of the certificate. Nothing is signed or stored. */
 export interface Outlook {
   readonly profile: string;
   readonly authority: string;
@@ -36,7 +36,7 @@ export interface Outlook {
  *   `token-exhausted`, `idempotency-key-reused`, `unavailable`
  */
 export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
-  // Without looks somebody outside would be asked about what is a repetition.
+  // The optimistic attempt would consult external parties about mere retries.
   let wrote = context.looksAreDear && !context.asksOutside ? await cycle(context, input, false) : undefined;
   if (wrote !== undefined) return wrote;
   const looking = await lookedAt(input);
@@ -45,30 +45,30 @@ export async function issue(context: IssuanceContext, input: IssueInput): Promis
   return wrote;
 }
 
-/** Attempts when what the certificate is to hold changes hands at the same time. */
+/** Attempts made while ownership of the requested names or key is changing hands. */
 const MOST_TRIES = 10;
 
-/** With who it is by the record as it is now. */
+/** The input with its identity re-read from the store. */
 async function lookedAt(input: IssueInput): Promise<IssueInput> {
   const { kept } = input;
   return kept === undefined ? input : { ...input, kept: undefined, identity: await kept.afresh() };
 }
 
 /**
- * The cycle once. Without looks, the store is asked once, with the write, which decides everything again anyway, who asks included where that was
- * read before: undefined where it, or a step, refused, so that somebody has to look what to tell and to record. With looks, undefined where
- * what they saw of names and keys has changed since.
+ * One pass through the cycle. Without lookups, the store is asked only once, by the write, which rechecks everything anyway, including the
+ * credential record. It then returns undefined if the write or a step refused, since finding out what to report and record takes lookups.
+ * With lookups, it returns undefined if the names or keys it looked up have changed hands since.
  */
 async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean): Promise<RequestRecord | undefined> {
   const now = context.clock();
   await nextTurn();
   const started = performance.now();
-  // 1. The CSR is strict DER, its key worth a verification, its signature proof of possession.
+  // 1. The CSR is strict DER, its key is worth a verification, and its signature proves possession.
   const checked = check(context, input);
-  // 2. Asked before? Then the first request, whatever the steps would say today.
+  // 2. Asked before? Then return the first request, whatever the steps would say today.
   const claims = claimsOf(input, checked, now);
   const token = tokenUse(input.identity, checked);
-  // A key outside of the process signs nothing that may be a repetition.
+  // A key outside the process must not sign what may be a retry.
   if (!looks && checked.issuing.authority.signingKey?.outside === true) return undefined;
   const first = looks ? await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now) : undefined;
   if (first !== undefined) return firstRequest(context, input.identity, first, claims, now);
@@ -82,11 +82,11 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
   if (!looks && record.state === 'denied') return undefined;
   const signedAt = performance.now();
   context.measure('sign', signedAt - checkedAt);
-  // 6. One atomic, durable write: record, claims, counts, audit. A refusal uses nothing up.
+  // 6. One atomic, durable write: record, claims, counts, audit. A refusal consumes nothing.
   const counted = record.state === 'denied' ? {} : { ...token, ...quotaClaim(context, input.identity, record), ...changesWith(record, judged) };
   const stored = await context.store.accept({ record, claims: record.state === 'denied' ? [] : claims, ...counted, ...guardOf(input), audit: auditOf(record, input.identity, now), now });
   context.measure('store', performance.now() - signedAt);
-  // 7. Only now may the door answer.
+  // 7. Only now may the response be sent.
   if (stored.outcome === 'exists') return stored.record;
   if (stored.outcome === 'superseded' || (!looks && LOOKED_INTO.has(stored.outcome))) return undefined;
   if (stored.outcome !== 'stored') throw notStored(stored, input.identity);
@@ -96,7 +96,7 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
 }
 
 /**
- * The same checks, with nothing signed and nothing stored.
+ * Runs the same checks without signing or storing anything.
  * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`
  */
 export async function dryRun(context: IssuanceContext, input: IssueInput): Promise<Outlook> {
@@ -153,9 +153,9 @@ async function recordOf(context: IssuanceContext, input: IssueInput, checked: Ch
   }
 }
 
-/** Who decides about a request that waits. */
+/** Who may decide about a request that has to wait. */
 function decidersOf({ approval: { approvals: needed, operators }, ownership }: IssuanceContext, identity: Identity): Pick<RequestRecord, 'approvals' | 'takesOver'> {
-  // Who made a token can have used it: where it takes more than one operator, that is one person.
+  // The creator of a token may also be its user: where several approvals are needed, the two count as one person.
   const askers = [requesterKey(identity), ...(needed > 1 && identity.sponsor !== undefined ? [identity.sponsor] : [])];
   return {
     ...(needed === 1 && operators === undefined ? {} : { approvals: { needed, askers, given: [], ...(operators === undefined ? {} : { operators }) } }),
@@ -163,7 +163,7 @@ function decidersOf({ approval: { approvals: needed, operators }, ownership }: I
   };
 }
 
-/** Objects that are written in the same step as the record: what its certificate holds from now on, or when it is looked at again. */
+/** Objects written in the same step as the record: what its certificate now holds, or when it is to be checked again. */
 function changesWith(record: RequestRecord, { inquiry, again }: Judged): { readonly objects?: readonly ObjectChange[] } {
   const objects = record.state === 'issued' ? inquiry?.changes(record.id, record.notAfter ?? 0) ?? [] : again === undefined ? [] : [againAt(record.id, again)];
   return objects.length === 0 ? {} : { objects };
@@ -174,7 +174,7 @@ function denied(record: RequestRecord): RequestRecord {
   return { ...record, refusal: { code: 'request-refused', detail } };
 }
 
-/** The last step of a certificate whose bytes would break a rule. Any other error goes on. */
+/** The failed step for a certificate whose bytes would violate a lint. Any other error is rethrown. */
 function lintStep(error: unknown, now: number): Step {
   if (!(error instanceof LintError)) throw error;
   return { name: 'lints', outcome: 'failed', reason: error.message, time: now };
@@ -207,7 +207,7 @@ function auditOf(record: RequestRecord, identity: Identity, now: number): AuditD
   }
 }
 
-/** The problem that names every failed step of a denied request; where the quota alone stood in its way, also when it will not. */
+/** The problem that names every failed step of a denied request; if only the quota was exceeded, also when to retry. */
 export function refusal(record: RequestRecord, counting?: { readonly quota: Quota; readonly now: number }): Refused {
   const failed = record.steps.filter(({ outcome }) => outcome === 'failed');
   const faults: Fault[] = failed.map(({ name, reason }) => ({ code: `step-${name}`, detail: reason, at: name }));
@@ -217,7 +217,7 @@ export function refusal(record: RequestRecord, counting?: { readonly quota: Quot
   });
 }
 
-/** What the store found when it looked once more, in the same step as the write. */
+/** The store's own findings from within the atomic write, as a problem. */
 function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' | 'superseded' }>, { grant: { once } }: Identity): Refused {
   switch (outcome.outcome) {
     case 'identity-gone': return new Refused('unauthenticated', 'The credentials do not count any more.');
@@ -229,7 +229,7 @@ function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists
   }
 }
 
-/** A refusal by one step, of what is not recorded as refused. */
+/** A refusal by a single step that leaves no denied request behind. */
 export const stepRefused = (step: string, detail: string, retryAfter?: number): Refused =>
   new Refused('request-refused', `The request is refused: ${step}: ${detail}`, {
     faults: [{ code: `step-${step}`, detail, at: step }], ...(retryAfter === undefined ? {} : { retryAfter }),

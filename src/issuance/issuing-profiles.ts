@@ -5,8 +5,8 @@ import type { IssuingProfile } from './context.ts';
 import { compileTemplate, type PublishedAt } from './template.ts';
 
 /**
- * Each profile with the authority that signs for it and its template.
- * @throws ProfileError where a profile names an authority that is not here
+ * Pairs each profile with the authority that signs for it, and compiles its template.
+ * @throws ProfileError if a profile names an authority that is not loaded or has no key
  */
 export function issuingProfiles(
   profiles: ReadonlyMap<string, Profile>, authorities: LoadedAuthorities, publishedAt: (authority: string) => PublishedAt,
@@ -24,8 +24,8 @@ export function issuingProfiles(
 }
 
 /**
- * The authority that the profile names, or the issuing one. A CA certificate without a named issuer is signed by the root
- * where its key is here: the issuing authority's path length commonly allows no CA below it (RFC 5280 4.2.1.9).
+ * The authority that the profile names, or the issuing one. A CA certificate without a named issuer is signed by the root if its key is
+ * here: the issuing authority's path length commonly allows no CA below it (RFC 5280 4.2.1.9).
  */
 function signerOf(profile: Profile, authorities: LoadedAuthorities): Authority | undefined {
   const { all, issuing, root } = authorities;

@@ -7,9 +7,9 @@ import { goOn } from './go-on.ts';
 import type { RequestRecord, Step } from './request.ts';
 
 /**
- * What steps say that looked again at a request which waits for them (`eligibility/look-again.ts`): it is refused, waits on, or goes on.
- * @param seen the request as they saw it
- * @throws Refused `unavailable`, StoreUnavailable: it waits on
+ * Applies the results of steps that checked a waiting request again (`eligibility/look-again.ts`): it is denied, keeps waiting, or proceeds.
+ * @param seen the request as the steps saw it
+ * @throws Refused `unavailable`, StoreUnavailable: the request keeps waiting
  */
 export async function lookedAgain(context: IssuanceContext, seen: RequestRecord, looked: readonly Step[]): Promise<RequestRecord> {
   const now = context.clock();
@@ -24,7 +24,7 @@ export async function lookedAgain(context: IssuanceContext, seen: RequestRecord,
     const audit: AuditDraft = { time: now, event: 'request.approved', actor: 'system', subject: seen.id, details: { reason: wordsOf(looked) } };
     return await settledBy(context, await goOn(context, seen, steps, [audit], now), seen);
   } catch (error) {
-    // Somebody else holds its names by now, or its key is blocked: nobody is there who could decide otherwise.
+    // Someone else holds its names by now, or its key is blocked: no operator is involved who could decide otherwise.
     const [fault] = error instanceof Refused && error.code === 'request-refused' ? error.faults : [];
     if (fault === undefined) throw error;
     const step: Step = { name: fault.at ?? 'approval', outcome: 'failed', reason: fault.detail, time: now };
@@ -40,7 +40,7 @@ async function refuse(context: IssuanceContext, seen: RequestRecord, steps: read
   return settledBy(context, await context.store.transition('pending', record, [audit]), seen);
 }
 
-/** What became of it, by us or by whoever was faster. */
+/** The request's new state, whether set by us or by a faster process. */
 async function settledBy(context: IssuanceContext, outcome: TransitionOutcome, seen: RequestRecord): Promise<RequestRecord> {
   switch (outcome.outcome) {
     case 'stored': return finish(context, outcome.record);

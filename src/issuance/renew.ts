@@ -14,20 +14,20 @@ import { issue } from './issue.ts';
 import type { RequestRecord } from './request.ts';
 
 export interface RenewalInput extends Omit<IssueInput, 'profile' | 'names'> {
-  /** The record of the client certificate presented; its validity and status were checked when the identity was proved. */
+  /** The record of the client certificate presented; its validity and status were checked during authentication. */
   readonly renewed: RequestRecord;
 }
 
 /**
- * A new certificate of the same profile for the same names as the client certificate presented.
- * @throws Refused `renewal-refused`, and whatever `issue` refuses with
+ * Issues a new certificate of the same profile and for the same names as the client certificate presented.
+ * @throws Refused `renewal-refused`, and whatever `issue` throws
  */
 export async function renew(context: IssuanceContext, { renewed, kept, ...input }: RenewalInput): Promise<RequestRecord> {
   const issuing = context.profiles.get(renewed.profile);
   if (issuing === undefined || !issuing.profile.renewable || renewed.certificate === undefined) {
     throw new Refused('renewal-refused', `Certificates of profile ${renewed.profile} cannot be renewed by their holder; ask for a new one.`);
   }
-  // Control of its names was shown for a time, not for ever.
+  // Control of an identifier is proved for a limited time only.
   if (renewed.requester.kind === 'acme') throw new Refused('renewal-refused', 'A certificate by ACME is renewed by ACME, where control of its names is shown anew.');
   const { profile } = issuing;
   // Never longer than the first certificate was allowed to live, however often it is renewed.
@@ -42,11 +42,11 @@ export async function renew(context: IssuanceContext, { renewed, kept, ...input 
   });
 }
 
-/** Seconds: a life above the profile's usual one that was granted before stays, within what is allowed today; undefined for the usual one. */
+/** Seconds. A lifetime above the profile's default that was granted before is kept, within today's limits; undefined for the default. */
 const longerThanUsual = ({ validity }: RequestRecord, profile: Profile, grant: Grant): number | undefined =>
   validity !== undefined && validity > profile.lifetime ? Math.min(validity, mostValidity({ profile, grant })) : undefined;
 
-/** What the certificate says of an organization, where that is not what its profile says of all: it was granted to this one, and stays. */
+/** Organization attributes that the profile does not set: they were granted to this certificate, so the renewal keeps them. */
 function organizationOf(der: Uint8Array, { subject }: Profile): AskedSubject | undefined {
   const { subjectName } = parseCertificate(der);
   const [organization, organizationalUnit] = [OID.organizationName, OID.organizationalUnitName].map((wanted) => subjectName.find(({ type }) => type === wanted)?.value);
@@ -57,7 +57,7 @@ function organizationOf(der: Uint8Array, { subject }: Profile): AskedSubject | u
   return Object.keys(other).length === 0 ? undefined : other;
 }
 
-/** Every name of a certificate; a common name that is not among the SANs counts as a text. */
+/** All names of a certificate; a common name that is not among the SANs counts as free text. */
 function namesOf(der: Uint8Array): NonNullable<Grant['renewal']> {
   const certificate = parseCertificate(der);
   const names: Name[] = [...certificateNames(certificate.extensions)];

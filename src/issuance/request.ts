@@ -4,14 +4,14 @@ import type { Name } from '../policy/name-pattern.ts';
 import type { RevocationReason } from '../x509/revocation-reason.ts';
 
 /**
- * A request on its way through identity, eligibility and issuance.
+ * The states of a request.
  *
- * `approved` means: the exact bytes to be signed are durable, the signature is not there yet. A crash between the
- * two is mended by signing the same bytes again (docs/issuance-cycle.md).
+ * `approved` means that the exact bytes to be signed are durable but the signature is not there yet. After a crash between the two, the
+ * same bytes are signed again (docs/issuance-cycle.md).
  */
 export type RequestState = 'pending' | 'approved' | 'issued' | 'denied' | 'failed';
 
-/** Forward only. A request may also begin in any state but `failed`. */
+/** Forward only. A request may be created in any state except `failed`. */
 export const TRANSITIONS: Readonly<Record<RequestState, readonly RequestState[]>> = {
   pending: ['approved', 'denied', 'failed'],
   approved: ['issued', 'failed'],
@@ -22,7 +22,7 @@ export const TRANSITIONS: Readonly<Record<RequestState, readonly RequestState[]>
 
 export type StepOutcome = 'passed' | 'failed' | 'waiting';
 
-/** One check of a request: what was checked against what, and how it ended. */
+/** One check of a request: what was compared with what, and the outcome. */
 export interface Step {
   readonly name: string;
   readonly outcome: StepOutcome;
@@ -48,7 +48,7 @@ export interface Refusal {
   readonly detail: string;
 }
 
-/** A request and the certificate it becomes: one record under one serial. */
+/** A request and the certificate it becomes: one record, identified by one serial number. */
 export interface RequestRecord {
   /** The serial number: lower-case hex. */
   readonly id: string;
@@ -65,25 +65,25 @@ export interface RequestRecord {
   /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex. */
   readonly keyHash: string;
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Seconds asked for; the profile's default where absent. */
+  /** Validity requested, seconds; the profile's default if absent. */
   readonly validity?: number;
-  /** Longest life that the requester was allowed, seconds, for this certificate and its renewals; the profile's where absent. */
+  /** Longest lifetime granted to the requester, seconds, for this certificate and its renewals; the profile's limit if absent. */
   readonly maxValidity?: number;
   /** While waiting: the CSR, DER. */
   readonly csr?: Uint8Array;
-  /** While waiting: what the certificate is to say, as it was settled when it was asked for. */
+  /** While waiting: the certificate's contents as settled when the request was made. */
   readonly subject?: { readonly names: readonly Name[]; readonly commonName?: string; readonly organization?: string; readonly organizationalUnit?: string; readonly life?: { readonly notBefore?: number; readonly notAfter?: number } };
-  /** While waiting: which operators' approvals it needs, and has; absent where it is one, by any but who asked. */
+  /** While waiting: approvals needed and given; if absent, one is needed, from anyone but the requester. */
   readonly approvals?: Approvals;
-  /** While waiting: asked for by an operator, who takes over what others hold. */
+  /** While waiting: requested by an operator, who may take over what others hold. */
   readonly takesOver?: true;
-  /** Of a renewal, where names or keys belong to somebody: whose they are, as `kind:name`; the requester's where absent. */
+  /** Renewals under exclusive ownership: the owner, as `kind:name`; the requester if absent. */
   readonly owner?: string;
   /** While approved: the exact TBSCertificate. */
   readonly tbs?: Uint8Array;
   /** When issued: the certificate, DER. */
   readonly certificate?: Uint8Array;
-  /** Seconds since the Unix epoch; notAfter is the last second that counts. */
+  /** Seconds since the Unix epoch; notAfter is inclusive. */
   readonly notBefore?: number;
   readonly notAfter?: number;
   readonly revocation?: Revocation;

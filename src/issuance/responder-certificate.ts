@@ -18,7 +18,7 @@ import { compileTemplate, type PublishedAt } from './template.ts';
 
 export interface ResponderCertificateOptions {
   readonly context: IssuanceContext;
-  /** Whose answers it is to sign, and so who issues it (RFC 6960 4.2.2.2). */
+  /** The authority whose responses it signs, and which therefore issues it (RFC 6960 4.2.2.2). */
   readonly authority: Authority;
   readonly publishedAt: PublishedAt;
   /** `<data>/ocsp/<authority>`. */
@@ -39,19 +39,19 @@ const RENEW_AFTER = 2 / 3;
 
 const fileIn = (folder: string): string => join(folder, 'responder.pem');
 
-/** The file as it stands: key and certificate are one, so that they always fit each other. Undefined where there is none. */
+/** The contents of the file, or undefined if there is none. Key and certificate share one file, so that they always match. */
 export function readResponderFile(folder: string): string | undefined {
   const path = fileIn(folder);
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-/** What the file holds. Decrypting a key takes 0.1 s by intent: to be called when the file has changed. @throws AuthorityError */
+/** Parses the file. Decrypting the key deliberately takes 0.1 s, so call this only when the file has changed. @throws AuthorityError */
 export function readResponder(folder: string, passphrase: string | undefined): Responder {
   const path = fileIn(folder);
   return { certificate: parseCertificate(new X509Certificate(readFileSync(path)).raw), key: readKeyFile(path, path, passphrase) };
 }
 
-/** Undefined for a file that was damaged. */
+/** Undefined if the file is damaged. */
 function certificateIn(file: string): X509Certificate | undefined {
   try {
     return new X509Certificate(file);
@@ -60,7 +60,7 @@ function certificateIn(file: string): X509Certificate | undefined {
   }
 }
 
-/** True when a new certificate is due: none that can be read, by another key of the authority, unknown to the store, revoked, or past two thirds of its life. */
+/** True if a new certificate is due: none readable, issued by a previous key, unknown to the store, revoked, or past two thirds of its life. */
 export async function responderCertificateIsDue({ context, authority, folder }: ResponderCertificateOptions): Promise<boolean> {
   const file = readResponderFile(folder);
   const certificate = file === undefined ? undefined : certificateIn(file);
@@ -73,8 +73,8 @@ export async function responderCertificateIsDue({ context, authority, folder }: 
 }
 
 /**
- * A new key, and a certificate for it by the authority itself, through the same cycle as everybody's; written durably.
- * @throws Refused; Error where the profile `ocsp` was changed so that the service gets none
+ * Creates a key and has the authority certify it, through the same cycle as everyone else's requests; writes both durably.
+ * @throws Refused; Error if the `ocsp` profile was changed such that the service gets no certificate
  */
 export async function renewResponderCertificate({ context, authority, publishedAt, folder, lifetime, passphrase }: ResponderCertificateOptions): Promise<void> {
   const issuing = issuingFor(context, authority, publishedAt);
@@ -88,7 +88,7 @@ export async function renewResponderCertificate({ context, authority, publishedA
   writeDurably(fileIn(folder), encodePrivateKey(pair.privateKey, passphrase) + encodePem('CERTIFICATE', certificate), SECRET);
 }
 
-/** The profile `ocsp`, signed by this authority. RFC 6960 4.2.2.2.1: it is not to be checked, so it does not say where. */
+/** The `ocsp` profile signed by this authority. Its revocation is not checked (RFC 6960 4.2.2.2.1), so it names no address for that. */
 function issuingFor({ profiles }: IssuanceContext, authority: Authority, publishedAt: PublishedAt): IssuingProfile {
   const profile = profiles.get(PROFILE)?.profile;
   if (profile === undefined) throw new Error(`there is no profile "${PROFILE}"`);

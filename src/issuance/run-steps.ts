@@ -4,21 +4,21 @@ import { StoreUnavailable } from '../store/store.ts';
 import type { IssuanceContext } from './context.ts';
 import type { Step } from './request.ts';
 
-/** What came of a request's steps. */
+/** The outcomes of a request's steps. */
 export interface StepsRun {
   readonly steps: readonly Step[];
-  /** When the first of those that wait looks again by itself, milliseconds since the epoch. */
+  /** When the first waiting step is to be checked again, milliseconds since the epoch. */
   readonly again: number | undefined;
 }
 
 type Surroundings = Pick<IssuanceContext, 'clock' | 'report'>;
 
 /**
- * Runs every step in order and keeps every outcome: a refusal tells all that is wrong at once. Those that ask somebody outside come last, and
- * only where no other refuses: nobody is bothered with what is refused anyway, or told of it. A step that breaks is a refusal (deny by
- * default), told without its inner error.
- * @param before what is settled already
- * @throws StoreUnavailable, Refused `unavailable`: they say nothing about the request
+ * Runs every step in order and keeps every outcome, so that a refusal names everything that is wrong at once. Steps that consult an external
+ * party run last, and only if no other step failed: nobody is consulted about, or even learns of, what is refused anyway. A step that
+ * throws counts as failed (deny by default), without revealing its error.
+ * @param before outcomes already settled
+ * @throws StoreUnavailable, Refused `unavailable`: these say nothing about the request
  */
 export async function runSteps(steps: readonly EligibilityStep[], candidate: Candidate, facts: Facts, before: readonly Step[], surroundings: Surroundings): Promise<StepsRun> {
   const done: Step[] = [...before];
@@ -28,7 +28,7 @@ export async function runSteps(steps: readonly EligibilityStep[], candidate: Can
     for (const step of steps) {
       if ((step.outside === true) !== outside) continue;
       const verdict = judged(step.name, () => step.check(candidate, facts, done), surroundings);
-      // Most steps are pure: waiting for a promise that is none would cost a turn of the event loop each.
+      // Most steps are synchronous: awaiting a plain value would cost a turn of the event loop each.
       const settled = verdict instanceof Promise ? await verdict : verdict;
       if (settled.again !== undefined) again = Math.min(settled.again, again ?? Infinity);
       done.push({ name: step.name, outcome: settled.outcome, reason: settled.reason, time: surroundings.clock() });
@@ -37,7 +37,7 @@ export async function runSteps(steps: readonly EligibilityStep[], candidate: Can
   return { steps: done, again };
 }
 
-/** A step's verdict; where it breaks, a refusal. */
+/** A step's verdict; if the step throws, a failed one. */
 export function judged(name: string, judge: () => Verdict | Promise<Verdict>, { report }: Pick<Surroundings, 'report'>): Verdict | Promise<Verdict> {
   const broken = (error: unknown): Verdict => {
     if (error instanceof StoreUnavailable || (error instanceof Refused && error.code === 'unavailable')) throw error;

@@ -2,13 +2,13 @@ import type { RandomBytes } from '../identity/credential.ts';
 
 const RANDOM_BYTES = 15;
 const TIME_DIGITS = 10;
-/** Milliseconds. Neighbours in time are neighbours on disk: a coarser unit spreads the records of one moment over more pages. */
+/** Milliseconds. Records close in time are close on disk: a coarser unit would spread the records of one moment over more pages. */
 const TIME_UNIT = 8;
 const POOLED = 256;
 
 /**
- * Draws serial numbers: five octets of time, then 120 bits from the CSPRNG. Positive, 20 octets (RFC 5280 4.1.2.2; BR 7.1 asks
- * for 64 random bits).
+ * Draws serial numbers: five octets of time, then 120 bits from the CSPRNG. Positive and 20 octets long (RFC 5280 4.1.2.2; BR 7.1
+ * requires 64 random bits).
  * Random bytes are fetched for many serials at once; each byte is used once.
  */
 export function serialSource(random: RandomBytes): (now: number) => string {
@@ -21,14 +21,14 @@ export function serialSource(random: RandomBytes): (now: number) => string {
     }
     const tail = pool.toString('hex', used, used + RANDOM_BYTES);
     used += RANDOM_BYTES;
-    // Until the year 2109 the first bit of the first octet is not set; since 1974 the octet is not zero.
+    // The first bit of the first octet stays clear until 2109; the octet has been non-zero since 1974.
     return Math.floor(now / TIME_UNIT).toString(16).padStart(TIME_DIGITS, '0') + tail;
   };
 }
 
 const SERIAL = /^[0-9a-f]{1,40}$/;
 
-/** A serial as people write it (either case, with or without colons) in the form of the records; undefined where it is none. */
+/** Converts a serial as people write it (either case, with or without colons) to the form used in records; undefined if it is not one. */
 export function normaliseSerial(text: string): string | undefined {
   if (text.length > 64) return undefined;
   const plain = text.toLowerCase().replaceAll(':', '');

@@ -15,23 +15,23 @@ export interface ServiceCertificateOptions {
   /** `<data>/service`. */
   readonly folder: string;
   readonly hostNames: readonly string[];
-  /** PEM of what follows the leaf. */
+  /** PEM certificates that follow the leaf. */
   readonly chain: readonly string[];
 }
 
-/** Who the service is when it asks itself. */
+/** The service's identity when it requests its own certificate. */
 const SERVICE: Identity = { kind: 'service', name: 'https', proof: 'the service itself, for its own listener', grant: FULL_GRANT, scopes: [] };
 
 const PROFILE = 'service';
 const RENEW_AFTER = 2 / 3;
 
-/** The file as it stands; undefined where there is none. Key and certificate are one file, so that they always fit each other. */
+/** The contents of the file, or undefined if there is none. Key and certificate share one file, so that they always match. */
 export function readServiceCertificate(folder: string): string | undefined {
   const path = fileIn(folder);
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-/** True when a new certificate is due: none, a damaged file, of another issuer or for other names, unfit for its key, revoked, or past two thirds of its life. */
+/** True if a new certificate is due: none, damaged, not matching its key, from another issuer, for other names, revoked, or past 2/3 of its life. */
 export async function serviceCertificateIsDue({ context, folder, hostNames, chain }: ServiceCertificateOptions): Promise<boolean> {
   const file = readServiceCertificate(folder);
   const certificate = file === undefined ? undefined : certificateIn(file);
@@ -40,12 +40,12 @@ export async function serviceCertificateIsDue({ context, folder, hostNames, chai
   const from = Date.parse(certificate.validFrom);
   return record?.certificate === undefined || Buffer.compare(record.certificate, certificate.raw) !== 0 || record.revocation !== undefined
     || [...record.names].sort().join() !== [...new Set(hostNames)].sort().join()
-    // An authority that signed itself has no chain to tell it from another.
+    // A self-signed authority has no chain that would distinguish it from another.
     || record.authority !== context.profiles.get(PROFILE)?.authority.name || !file.endsWith(chain.join(''))
     || context.clock() > from + (Date.parse(certificate.validTo) - from) * RENEW_AFTER;
 }
 
-/** Undefined where it cannot be read, or its key cannot: a listener could do nothing with the file. */
+/** Undefined if the certificate or its key cannot be read: a listener could not use the file. */
 function certificateIn(file: string): X509Certificate | undefined {
   try {
     const certificate = new X509Certificate(file);
@@ -55,7 +55,7 @@ function certificateIn(file: string): X509Certificate | undefined {
   }
 }
 
-/** A new key and a certificate for it, through the same cycle as everybody's, and written durably. @returns the file, PEM */
+/** Creates a key and a certificate for it, through the same cycle as everyone else's requests; writes both durably. @returns the file, PEM */
 export async function renewServiceCertificate({ context, folder, hostNames, chain }: ServiceCertificateOptions): Promise<string> {
   const pair = await generateKeyPair('P-256');
   const { certificate } = await issue(context, { identity: SERVICE, csr: certificationRequest(pair, [], []), names: hostNames, profile: PROFILE });

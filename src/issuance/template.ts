@@ -13,12 +13,12 @@ import type { GeneralName } from '../x509/general-name.ts';
 import { OID } from '../x509/oids.ts';
 import type { PublicKey } from '../x509/public-key.ts';
 
-/** Where readers of a certificate find what belongs to it. */
+/** Addresses published in certificates: where CRLs, issuers and OCSP are found. */
 export interface PublishedAt {
   readonly crl: readonly string[];
-  /** Where the CRL is in shards, and certificates name theirs: `<folder><count>-<index>.crl`. */
+  /** Set if the CRL is sharded and certificates name their shard: `<folder><count>-<index>.crl`. */
   readonly shards?: { readonly folder: string; readonly count: number };
-  /** Where the delta is, if there is one of the CRL that certificates name. */
+  /** Address of the delta CRL, if the CRL named in certificates has one. */
   readonly delta?: readonly string[];
   readonly issuers: readonly string[];
   readonly ocsp: readonly string[];
@@ -26,18 +26,18 @@ export interface PublishedAt {
 
 export interface LeafFields {
   readonly serial: string;
-  /** Seconds since the epoch; notAfter is the last second that counts. */
+  /** Seconds since the epoch; notAfter is inclusive. */
   readonly notBefore: number;
   readonly notAfter: number;
   readonly commonName: string | undefined;
-  /** In place of the profile's. */
+  /** Overrides the profile's. */
   readonly organization?: string | undefined;
   readonly organizationalUnit?: string | undefined;
   readonly names: readonly Name[];
   readonly publicKey: PublicKey;
 }
 
-/** Builds the exact bytes to be signed. What does not differ between certificates of a profile is encoded once. */
+/** Builds the exact bytes to be signed. Whatever is the same in all certificates of a profile is encoded once. */
 export type Template = (fields: LeafFields) => Uint8Array;
 
 /** The template of one profile, signed by one authority. */
@@ -92,7 +92,7 @@ function usageExtensions(profile: Profile): Uint8Array[] {
   return profile.extendedKeyUsage.length > 0 ? [extendedKeyUsage(profile.extendedKeyUsage), constraints] : [constraints];
 }
 
-/** The last extensions, for a serial: where the CRL is in shards they are encoded once for each. */
+/** The trailing extensions for a serial; if the CRL is sharded, they are encoded once per shard. */
 function tails(profile: Profile, authority: Authority, at: PublishedAt): (serial: string) => readonly Uint8Array[] {
   const { shards } = at;
   if (shards === undefined) {
