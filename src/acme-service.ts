@@ -27,7 +27,7 @@ export interface AcmeServiceOptions {
   readonly core: Core;
   readonly issuance: IssuanceContext;
   readonly revocation: RevocationContext;
-  /** Of the service's own certificate. */
+  /** Names in the service's own certificate. */
   readonly hostNames: readonly string[];
   readonly authentication: Authentication;
   /** The https listener's address, or its public one, once it is known. */
@@ -35,10 +35,10 @@ export interface AcmeServiceOptions {
   readonly log: Log;
 }
 
-/** ACME as a part of the service. */
+/** ACME as assembled for one service. */
 export interface AcmeService {
   readonly doors: readonly ((app: App) => void)[];
-  /** Takes up validations that are due. */
+  /** Starts validations that are due. */
   readonly look: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -46,8 +46,8 @@ export interface AcmeService {
 const SECOND = 1000;
 
 /**
- * Puts ACME together.
- * @throws ProfileError where a profile or a pattern of the configuration is none; StoreUnavailable
+ * Assembles ACME.
+ * @throws ProfileError if a configured profile, network or pattern is invalid; StoreUnavailable
  */
 export async function acmeService({ core, issuance, revocation, hostNames, authentication, httpsUrl, log }: AcmeServiceOptions): Promise<AcmeService> {
   const { config, store, clock } = core;
@@ -70,7 +70,7 @@ export async function acmeService({ core, issuance, revocation, hostNames, authe
     failed: (account, name) => void limits.failed(account, name, clock()).catch((err: unknown) => log.error({ err }, 'ACME: a failed validation could not be counted')),
     report: (what, err) => log.error({ err }, what),
   });
-  // One process alone need not write into the store which nonces were used.
+  // A single process need not record used nonces in the store.
   const nonces = alone ? nonceCounter(randomBytes) : sharedNonces(store.objects, await nonceKeyOf(store.objects, master, randomBytes), randomBytes, clock);
   const context: AcmeContext = {
     settings: {
@@ -86,7 +86,7 @@ export async function acmeService({ core, issuance, revocation, hostNames, authe
   return { doors: [(app) => acmeRoutes(app, context), (app) => operatorRoutes(app, { acme: context, authentication })], look: scheduler.look, stop: scheduler.stop };
 }
 
-/** The public address; without one that by which the client came, if it is one of ours. */
+/** The public address; if none is configured, the address the client used, provided it is one of ours. */
 function baseUrlOf({ publicUrl }: Config, hostNames: readonly string[], httpsUrl: () => string | undefined): AcmeContext['baseUrl'] {
   const ours = new Set(hostNames);
   return (host = '') => {
@@ -104,12 +104,12 @@ function networksOf(texts: readonly string[]): Network[] {
   });
 }
 
-/** A directory for each authority that signs certificates for others. */
+/** One directory for each authority that issues certificates to others. */
 function directoriesOf({ config: { acme }, authorities }: Core, { profiles }: IssuanceContext): ReadonlyMap<string, Directory> {
   const faults: string[] = [];
   const directories = new Map<string, Directory>();
   const { all, succession, issuing } = authorities;
-  // Where an authority took another's place, clients go on under the name that they know.
+  // A rolled authority's directory stays available under the name that its clients know.
   const reigns = succession.slice(0, succession.findIndex(({ name }) => name === issuing.name) + 1).map(({ name }) => name);
   const names = [...new Set([...reigns, ...all.map(({ name }) => name)])];
   const unknown = Object.keys(acme.authorities).filter((name) => !names.includes(name));
@@ -134,7 +134,7 @@ function directoriesOf({ config: { acme }, authorities }: Core, { profiles }: Is
   return directories;
 }
 
-/** Those of the profiles that this authority signs: none of them for operators, none of CA certificates. */
+/** The requested profiles that this authority signs. Operator profiles and CA profiles are refused. */
 function profilesOf({ name }: Authority, wanted: readonly string[], profiles: ReadonlyMap<string, IssuingProfile>, faults: string[]): Map<string, IssuingProfile> {
   const offered = new Map<string, IssuingProfile>();
   for (const profile of wanted) {

@@ -36,18 +36,18 @@ import { OID } from './x509/oids.ts';
 import { decodePem } from './x509/pem.ts';
 
 const SECOND = 1000;
-/** Of Google's keys, which change every few weeks, milliseconds. */
+/** Milliseconds. Google's keys change every few weeks. */
 const REFRESH_KEYS = 900 * SECOND;
 const KEEP_KEYS = 6 * 3600 * SECOND;
 
 /**
- * The calls by which nodes prove what they are.
- * @throws ProfileError with every file that cannot be used
+ * Registers the attestation routes, by which nodes prove what they are.
+ * @throws ProfileError naming every file that cannot be used
  */
 export function attestationDoor(core: Core, authentication: Authentication, log: Log): (app: App) => void {
   const { config: { attestation: settings, data }, clock, store, authorities, metrics } = core;
   const faults: string[] = [];
-  /** Every file is looked at, so that all faults are told at once. */
+  /** Collects failures, so that every unusable file is reported at once. */
   const usable = <T>(where: string, read: () => T): T | undefined => {
     try {
       return read();
@@ -56,7 +56,7 @@ export function attestationDoor(core: Core, authentication: Authentication, log:
       return undefined;
     }
   };
-  // Ours alone: where they are under somebody else's root, that root may be an anchor.
+  // Only our own authorities: if they are subordinate to an external root, that root may serve as an anchor.
   const ours = authorities.all.filter((authority) => authorities.mode !== 'external' || authority !== authorities.root);
   const own = new Set(ours.map(({ certificate }) => sha256(certificate.publicKey.der)));
   const ways = new Map(waysOf(settings, usable, { own, googleKeys: () => googleKeys(settings, clock, log) }).map((way) => [way.attestor.kind, way]));
@@ -72,7 +72,7 @@ export function attestationDoor(core: Core, authentication: Authentication, log:
 
 type Usable = <T>(where: string, read: () => T) => T | undefined;
 
-/** Each kind of proof that is configured. */
+/** The configured kinds of proof. */
 function waysOf({ x509, aws, gcp, azure, ssh }: AttestationConfig, usable: Usable, { own, googleKeys: keys }: { readonly own: ReadonlySet<string>; readonly googleKeys: () => KeySource }): readonly Way[] {
   const ways: Way[] = [];
   const add = (attestor: Attestor, rules: readonly WrittenRule[], once: boolean): void => void ways.push({ attestor, rules: rules.map((rule) => compileRule(ruleOf(rule))), once });
@@ -110,7 +110,7 @@ const certificatesOf = (file: string): string[] => {
   return found;
 };
 
-/** From the file, or from Google: the only call that attestation makes, to an address that nothing in a proof says. */
+/** From the configured file, or fetched from Google: the only outbound call attestation makes, to an address that no proof can influence. */
 function googleKeys({ gcp }: AttestationConfig, clock: () => number, log: Log): KeySource {
   if (gcp?.keys !== undefined) {
     const kept = keptFile(gcp.keys, parseKeySet);

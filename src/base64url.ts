@@ -1,6 +1,6 @@
 const ALPHABET = /^[A-Za-z0-9_-]*$/;
 
-/** The bytes of base64url as RFC 7515 2 has it: no padding, no white space, no second spelling of the same bytes. Undefined for anything else. */
+/** Decodes base64url as in RFC 7515 section 2: no padding, no white space, one spelling per byte string. Undefined for anything else. */
 export function decodeBase64Url(text: string): Buffer | undefined {
   if (!ALPHABET.test(text)) return undefined;
   const bytes = Buffer.from(text, 'base64url');

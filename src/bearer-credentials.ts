@@ -6,8 +6,8 @@ import { identifyByEnrolmentToken, isEnrolmentToken } from './identity/enrolment
 import type { Log } from './log.ts';
 
 /**
- * Every kind of bearer credential that this deployment takes.
- * @throws the file system's error, BadKeySet: for files of the configuration
+ * Readers for every kind of bearer credential that this deployment accepts.
+ * @throws the file system's error, BadKeySet: for files named in the configuration
  */
 export async function bearerCredentials(core: Core, log: Log): Promise<readonly BearerReader[]> {
   const { rootDigest } = core.authorities.issuing;
@@ -24,7 +24,7 @@ export async function bearerCredentials(core: Core, log: Log): Promise<readonly 
   ];
 }
 
-/** Loaded where there are issuers: the code for their tokens would only take memory. */
+/** Imported only if issuers are configured, to keep the code for their tokens out of memory otherwise. */
 async function tokensOfIssuers({ config, clock, metrics }: Core, log: Log): Promise<BearerReader> {
   const [{ oidcIssuers }, { oidcTokens }] = await Promise.all([import('./oidc-issuers.ts'), import('./identity/oidc/oidc-token.ts')]);
   const issuers = oidcIssuers(config, clock, {
@@ -33,7 +33,7 @@ async function tokensOfIssuers({ config, clock, metrics }: Core, log: Log): Prom
       if (err !== undefined) log.warn({ issuer, err }, 'the keys of an issuer of tokens could not be fetched');
     },
   });
-  // So that the first token need not wait, and an issuer that cannot be reached is in the log at once.
+  // Prefetch, so that the first token need not wait and an unreachable issuer is logged right away.
   for (const { keys } of issuers) void keys.keys(() => true).catch(() => undefined);
   return oidcTokens({ issuers, counted: metrics.oidcToken });
 }

@@ -3,8 +3,8 @@ import type { Config } from './config/config.ts';
 import { type BlockList, debianBlockList, readDebianBlockList } from './policy/block-list.ts';
 
 /**
- * The lists of weak keys that the configuration names, read whole.
- * @throws the file system's error; Error for a file that lists no key: it would protect from nothing, unseen
+ * Reads the configured lists of weak keys.
+ * @throws the file system's error; Error for a file that lists no keys, which would silently protect against nothing
  */
 export function readBlockLists({ debianBlockLists }: Config['keys']): readonly BlockList[] {
   return debianBlockLists.map((file) => {

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Milliseconds of work after which others are let in. */
+/** Milliseconds of work after which the event loop is yielded. */
 const LONGEST = 5;
 
-/** To be awaited between two small pieces of long work. */
+/** To be awaited between small pieces of long-running work. */
 export type Breathe = () => Promise<void> | void;
 
-/** Lets the event loop serve others whenever the work has held it for some milliseconds; costs next to nothing in between. */
+/** Yields to the event loop whenever the work has held it for `longest` milliseconds; costs next to nothing in between. */
 export function breather(longest = LONGEST): Breathe {
   let since = performance.now();
   const breath = async (): Promise<void> => {

@@ -17,13 +17,13 @@ const LEASE_TIME = 60_000;
 const LEASE_LOOK = 100;
 
 /**
- * The lease for what lies in a process's own files. A replica with a folder of its own waits for no other one, which may have died with
+ * The lease guarding a process's own files. A replica with a folder of its own does not wait for another one, which may have died holding
  * the lease; processes that share a folder share the lease.
  */
 export const ownLease = (name: string, { data, runtime }: Pick<Config, 'data' | 'runtime'>): string =>
   (runtime === data ? name : `${name} at ${hostname()}:${runtime}`);
 
-/** Makes what is due. Of several processes one does; the others wait, and find that nothing is due any more. */
+/** Runs `make` if it is due. Of several processes, one runs it; the others wait until nothing is due any more. */
 export async function byOneProcess({ leases, name, clock, isDue, make }: OneProcessOptions): Promise<void> {
   const holder = randomUUID();
   while (await isDue()) {

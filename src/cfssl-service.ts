@@ -23,12 +23,12 @@ export interface CfsslServiceOptions {
   readonly authentication: Authentication;
 }
 
-/** What a Docker Engine takes as the root of a swarm (SwarmKit `validateSignatureAlgorithm`), and so what must sign for its nodes. */
+/** Signature algorithms that a Docker Engine accepts for a swarm root (SwarmKit `validateSignatureAlgorithm`), and so for its issuer. */
 const SWARM_SIGNATURES = /^(?:ecdsa-with-SHA(?:256|384|512)|sha(?:256|384|512)WithRSAEncryption)$/;
 
 /**
- * The API of cfssl, and swarms, which speak a part of it: where they are turned on.
- * @throws ProfileError where swarms could not use what signs for them
+ * The cfssl API, and Docker swarms, which use a part of it; each if enabled.
+ * @throws ProfileError if the swarm profile's authority uses a signature algorithm that swarms reject
  */
 export function cfsslDoors({ core, issuance, revocation, crls, authentication }: CfsslServiceOptions): readonly ((app: App) => void)[] {
   const { config, store, authorities, clock, metrics } = core;

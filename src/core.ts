@@ -8,7 +8,7 @@ import type { ReplicaStore } from './store/replicas.ts';
 import type { AuthorityStanding } from './revocation/authority-standing.ts';
 import type { Store } from './store/store.ts';
 
-/** Authorities, store and the cycle of issuance: all but the listeners. */
+/** Everything except the listeners: authorities, store and issuance. */
 export interface Core {
   readonly config: Config;
   readonly clock: () => number;
@@ -16,13 +16,13 @@ export interface Core {
   readonly store: Store;
   readonly replicas: ReplicaStore;
   readonly metrics: Metrics;
-  /** How the CRLs of an authority are published. */
+  /** Publication schedule of each authority's CRLs. */
   readonly crls: Pick<CrlContext, 'scheduleOf'>;
-  /** Which authorities were revoked. */
+  /** Which authorities have been revoked. */
   readonly standing: AuthorityStanding;
-  /** Those whose key is here: they sign, and publish a CRL. */
+  /** The authorities whose key is here: they sign, and publish a CRL. */
   readonly signing: readonly Authority[];
-  /** The cycle, once it is known where CRLs and certificates are fetched, and who is told of what breaks. */
+  /** Creates the issuance context, once the address that serves CRLs and certificates is known. Internal failures go to `report`. */
   readonly issuanceAt: (httpUrl: string | undefined, report: IssuanceContext['report']) => Issuance;
 }
 

@@ -9,34 +9,34 @@ import { KEEP_SHARDS_EVERY, keepShards } from './revocation/keep-shards.ts';
 import { keepUp } from './upkeep.ts';
 
 const SECOND = 1000;
-/** Milliseconds between two looks whether another process revoked or published. */
+/** Milliseconds between checks for revocations and CRLs by other processes. */
 const LOOK = 400;
 
-/** The CRLs of this process: what it gives out, and what it publishes. */
+/** CRLs of this process: what it serves and what it publishes. */
 export interface CrlService {
   readonly routes: CrlRoutes;
   readonly keeper: CrlKeeper;
-  /** Publishes what is due, and keeps on doing so. */
+  /** Publishes what is due, and keeps doing so. */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 export interface CrlServiceOptions {
   readonly core: Core;
-  /** Where others reach the http listener; told when it listens. Undefined: nobody serves CRLs without TLS. */
+  /** Public address of the http listener, once it listens. Undefined if CRLs are not served over plain HTTP. */
   readonly httpUrl: () => string | undefined;
   readonly profiles: readonly Pick<Profile, 'issuer' | 'maxLifetime'>[];
   readonly log: { readonly error: (details: object, message: string) => void };
 }
 
-/** How an authority's documents are published: the root has its own, slower schedule, and few certificates. */
+/** The publication schedule of an authority. The root's is slower, since it issues few certificates. */
 export function scheduleOf({ crl }: Core['config'], { name }: Authority, root: Authority, issuing: Authority): CrlSchedule {
   if (name === root.name && name !== issuing.name) return { lifetime: crl.rootLifetime, renewBefore: Math.floor(crl.rootLifetime / 2) };
   const { publish, lifetime, reach } = crl.delta;
   return { lifetime: crl.lifetime, renewBefore: crl.renewBefore, ...(publish ? { delta: { lifetime, renewBefore: Math.floor(lifetime / 2), reach } } : {}) };
 }
 
-/** Puts shelf, publisher and timetable together. */
+/** Assembles shelf, publisher and schedule. */
 export function crlService({ core, httpUrl, profiles, log }: CrlServiceOptions): CrlService {
   const { config, store, authorities, signing, metrics, clock } = core;
   const folderOf = (authority: string): string | undefined => {

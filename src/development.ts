@@ -7,14 +7,14 @@ import { formatEnrolmentToken } from './identity/enrolment-token.ts';
 import type { Core } from './core.ts';
 import type { Addresses } from './service.ts';
 
-/** Marks, in the data folder, an authority that `serve` made by itself. */
+/** Marker file in the data folder: `serve` created this authority for development. */
 export const DEVELOPMENT_MARK = 'development';
 
 const TTL = 86_400_000;
 const USES = 100;
 const PROFILE = 'server';
 
-/** Makes an enrolment token and prints what a person tries first. Only for a development authority: a token is a secret. */
+/** Creates an enrolment token and prints commands to try first. Only for development authorities, since a token is a secret. */
 export async function tellDevelopment(core: Core, { https }: Addresses, { stdout, json }: { readonly stdout: { readonly write: (text: string) => unknown }; readonly json: boolean }): Promise<void> {
   if (https === undefined) return;
   const token = await makeToken(core);
@@ -50,7 +50,7 @@ Or key, CSR and certificate in one:
 
 `;
 
-/** How this program is called from any folder. */
+/** A command line for this program that works from any folder. */
 function program(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (dirname(folder) !== folder && !existsSync(join(folder, 'bin', 'chancery.mjs'))) folder = dirname(folder);

@@ -13,7 +13,7 @@ import { compileSteps } from './policy/compile-steps.ts';
 import { ProfileError } from './policy/profile.ts';
 import type { Store } from './store/store.ts';
 
-/** The calls about whose names and keys are. */
+/** Routes for looking up and releasing ownership of names and keys. */
 export const holdingDoor = (holdings: HoldingContext, authentication: Authentication) => (app: App): void => holdingRoutes(app, { holdings, authentication });
 
 export interface EligibilityOptions {
@@ -25,8 +25,8 @@ export interface EligibilityOptions {
 }
 
 /**
- * The checks of requests, as they are configured.
- * @throws ProfileError where the files of a webhook cannot be read
+ * Compiles the configured eligibility checks.
+ * @throws ProfileError if a webhook's files cannot be read
  */
 export function eligibilityOf({ config, store, blockLists, metrics, report }: EligibilityOptions): Pick<IssuanceContext, 'steps' | 'quota' | 'approval' | 'ownership' | 'asksOutside'> {
   const compiled = compileSteps(config.eligibility, blockLists, (setting) => {

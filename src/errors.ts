@@ -1,6 +1,6 @@
 /**
- * Every way in which Chancery says no, as one closed set of codes. A code is stable: clients may act on it, tests assert
- * on it. How a code looks on the wire is decided by each door (`http/problem.ts` for REST).
+ * Every refusal Chancery can give, as one closed set of codes. Codes are stable: clients may act on them and tests assert on them. Each
+ * protocol decides on its own wire format (`http/problem.ts` for REST).
  */
 export type ErrorCode =
   | 'csr-malformed'
@@ -35,23 +35,23 @@ export type ErrorCode =
   | 'unavailable'
   | 'internal';
 
-/** One fault of possibly many: what was wrong, where, and (in words) what was expected. */
+/** One fault of possibly many: what was wrong, where, and what was expected, in words. */
 export interface Fault {
   readonly code: string;
   readonly detail: string;
-  /** A JSON pointer, a header's name or a step's name. */
+  /** A JSON pointer, header name or step name. */
   readonly at?: string;
 }
 
 export interface RefusedOptions extends ErrorOptions {
   readonly faults?: readonly Fault[];
-  /** Seconds after which asking again makes sense. */
+  /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
-  /** Path of the thing that the refusal is about. */
+  /** Path of the resource concerned. */
   readonly instance?: string;
 }
 
-/** A refusal with a stable code. `message` is for the requester: no secrets, no internals. */
+/** A refusal with a stable code. `message` is meant for the requester: no secrets, no internals. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: ErrorCode;

@@ -9,14 +9,14 @@ import { OID } from './x509/oids.ts';
 
 export interface HostNames {
   readonly names: readonly string[];
-  /** Usual names that the service's certificate cannot have, each in a sentence that says why. */
+  /** Default names that the service's certificate cannot contain, each with the reason in a sentence. */
   readonly leftOut: readonly string[];
 }
 
 /**
- * The names of the service's own certificate that the authorities above it may certify (RFC 5280 4.2.1.10). Usual names that
- * they may not are left out; configured ones are not, as somebody counts on them.
- * @throws Error where a configured name is forbidden, or no usual one is left
+ * The host names for the service's own certificate that satisfy the name constraints of the authorities above it (RFC 5280 4.2.1.10).
+ * Default names that do not are left out; configured names never are, as someone relies on them.
+ * @throws Error if a configured name is forbidden, or no default name is left
  */
 export function permittedHostNames({ hostNames, hostNamesGiven }: Pick<Config, 'hostNames' | 'hostNamesGiven'>, issuing: Authority): HostNames {
   const judged = hostNames.map((name) => ({ name, violations: violationsOf(name, issuing) }));

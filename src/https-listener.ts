@@ -11,26 +11,26 @@ export interface HttpsListenerOptions {
   readonly listener: Listener | 'off';
   readonly own: OwnCertificateOptions;
   readonly build: (tls: TlsOptions) => Promise<App>;
-  /** Frees the address, where somebody in this process has it. */
+  /** Frees the address if a previous service in this process holds it. */
   readonly before?: (() => void) | undefined;
   readonly stopping: (() => Promise<unknown>)[];
-  /** True when the issuing authority cannot certify anything any more, this service included. */
+  /** True if the issuing authority can no longer certify anything, including this service. */
   readonly authorityEnded: () => boolean;
   readonly log: Log;
 }
 
-/** The https listener and its certificate. */
+/** The https listener together with its certificate. */
 export interface HttpsListener {
-  /** Absent while there is no certificate to listen with, or where the listener is off. */
+  /** Undefined if the listener is off, or as long as there is no certificate to listen with. */
   readonly listening: () => Listening | undefined;
-  /** Renews the certificate when it is due, swaps in whatever another process has renewed, and listens where that was not possible before. */
+  /** Renews the certificate if due, takes over one that another process renewed, and starts listening if that was not possible before. */
   readonly look: () => Promise<void>;
 }
 
 /**
- * Listens with the service's own certificate. When the issuing authority has ended, none can be made: then with the last one,
- * or not at all until there is one, for what is published without TLS must still be served.
- * @throws the listener's own error, or why no certificate could be made while the authority lives
+ * Listens with the service's own certificate. Once the issuing authority has expired, none can be issued: the listener then uses the last
+ * one, or stays closed until there is one, because what is published over plain HTTP must still be served.
+ * @throws the listener's own error, or the reason why no certificate could be issued although the authority is valid
  */
 export async function httpsListener({ listener, own, build, before, stopping, authorityEnded, log }: HttpsListenerOptions): Promise<HttpsListener> {
   let listening: Listening | undefined;
@@ -63,7 +63,7 @@ export async function httpsListener({ listener, own, build, before, stopping, au
         await listen(now);
         return;
       }
-      // No connection is dropped.
+      // Swapped in place: existing connections are kept.
       (listening.app.server as unknown as TlsServer).setSecureContext(pemFile(now));
       served = now;
       log.info('the service\'s own certificate was renewed and swapped in');

@@ -15,25 +15,25 @@ import type { Core } from './core.ts';
 import { CEREMONY, makeOperator, refuseStandingOperator, standingOperator } from './operator-certificate.ts';
 import { openCore } from './service.ts';
 
-/** The common name of an operator that is given no other. */
+/** Common name of the first operator unless another is given. */
 export const FIRST_OPERATOR = 'operator';
 
-/** What init made: paths to look at, and what to do next. */
+/** What `init` created: paths to look at, and what to do next. */
 export interface Initialised {
   readonly mode: InitOptions['mode'];
   readonly data: string;
-  /** Absent while an outside CA has not signed yet. */
+  /** Absent until the external CA has signed. */
   readonly root?: string;
   readonly rootDigest?: string;
   readonly operator?: string;
   readonly request?: string;
   readonly configuration: string;
-  /** What an operator should know of the chain that was imported, in sentences. */
+  /** Remarks on the imported chain that an operator should know, in sentences. */
   readonly notes?: readonly string[];
 }
 
 /**
- * Makes the authorities, the first operator's certificate and a commented configuration file.
+ * Creates the authorities, the first operator's certificate and a commented configuration file.
  * @throws AuthorityError; nothing is overwritten
  */
 export async function initialise(options: Omit<InitOptions, 'data' | 'passphrase' | 'clock' | 'random'>, config: Config, clock: () => number): Promise<Initialised> {
@@ -45,24 +45,24 @@ export async function initialise(options: Omit<InitOptions, 'data' | 'passphrase
   return makeTheRest(asked, config, clock);
 }
 
-/** The same for an `init` that was cut short behind the authorities; undefined where none was. */
+/** Completes an `init` that was interrupted after it had created the authorities; undefined if there is none. */
 export async function finishInitialise(config: Config, clock: () => number): Promise<Initialised | undefined> {
   const asked = readUnfinished(config.data);
   return asked && makeTheRest(asked, config, clock);
 }
 
-/** What belongs to authorities that were just made. Again after a crash: what is there stays. */
+/** Creates everything that accompanies new authorities. Idempotent, so that it can be repeated after a crash. */
 async function makeTheRest({ mode, httpBase }: Unfinished, config: Config, clock: () => number): Promise<Initialised> {
   const { data } = config;
   const configuration = ensureConfiguration(config, httpBase);
-  // Here and not at the first start, so that every copy of the folder has the same.
+  // Created here rather than at the first start, so that every copy of the folder has the same one.
   readMaster(data, randomBytes);
   const made = mode === 'external' ? { request: authorityFiles(data, ISSUING).request } : await withOperator(config, clock, httpBase, recordOnce);
   removeDurably(unfinishedFile(data));
   return { mode, data, configuration, ...made };
 }
 
-/** What an `init` was asked for that is in no certificate. */
+/** Options of an interrupted `init` that no certificate records. */
 interface Unfinished {
   readonly mode: InitOptions['mode'];
   readonly httpBase: string | undefined;
@@ -74,8 +74,8 @@ function readUnfinished(data: string): Unfinished | undefined {
 }
 
 /**
- * Takes what an outside CA signed, and makes the first operator's certificate.
- * @throws AuthorityError with every fault of the chain
+ * Installs the chain signed by an external CA, and creates the first operator's certificate.
+ * @throws AuthorityError naming every fault of the chain
  */
 export async function importAuthority({ chain, root }: { readonly chain: string; readonly root: string | undefined }, config: Config, clock: () => number): Promise<Initialised> {
   const { data } = config;
@@ -87,8 +87,8 @@ export async function importAuthority({ chain, root }: { readonly chain: string;
 }
 
 /**
- * Another operator's certificate, in place of one that has ended, was revoked or was never made. Finishes an `init` that was cut short.
- * @throws AuthorityError where the operator's certificate is still good
+ * Replaces an operator certificate that expired, was revoked or was never created. Also completes an interrupted `init`.
+ * @throws AuthorityError if the operator's certificate is still valid
  */
 export async function initialiseOperator(name: string, config: Config, clock: () => number): Promise<Initialised> {
   const core = await openCore(config, clock);
@@ -118,23 +118,23 @@ async function withOperator(config: Config, clock: () => number, httpBase: strin
 
 const rootOf = ({ config, authorities }: Core): Pick<Initialised, 'root' | 'rootDigest'> => ({ root: join(config.data, 'root.pem'), rootDigest: authorities.issuing.rootDigest });
 
-/** The file that was read, or `<data>/chancery.yaml`, written with all defaults where it is missing. @returns its path */
+/** The configuration file that was read, or `<data>/chancery.yaml`, created with all defaults if missing. @returns its path */
 function ensureConfiguration(config: Config, httpBase: string | undefined): string {
   const path = config.file ?? join(config.data, 'chancery.yaml');
   if (!existsSync(path)) writeDurably(path, exampleConfig(httpBase === undefined ? {} : { publicUrl: { http: httpBase } }), SECRET);
   return path;
 }
 
-/** A line of the audit log for each authority as it is now: made here, or signed by another CA. */
+/** Writes an audit entry for each present authority, whether created here or signed by another CA. */
 const recordAuthorities = ({ store, authorities, clock }: Core): Promise<void> =>
   store.audit.append(authorities.all.map(({ name, certificate }) => ({
     time: clock(), event: 'authority.created', actor: requesterKey(CEREMONY), subject: name, details: { mode: authorities.mode, serial: certificate.serial, notAfter: certificate.notAfter },
   })));
 
-/** The same for new ones: a log that has lines has these. */
+/** The same, only for an empty audit log: any other already has these entries. */
 const recordOnce = async (core: Core): Promise<void> => ((await core.store.audit.head()).sequence === 0 ? recordAuthorities(core) : undefined);
 
-/** The http listener's address as the configuration says it; undefined where it is off, or a free port not known before it listens. */
+/** The http listener's address according to the configuration; undefined if it is off, or if its port is only known once it listens. */
 function httpAddress({ publicUrl, listen: { http } }: Config): string | undefined {
   if (publicUrl.http !== undefined) return publicUrl.http;
   if (http === 'off' || http.port === 0) return undefined;

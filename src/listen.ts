@@ -4,18 +4,18 @@ import type { App } from './http/app.ts';
 
 export interface Listening {
   readonly app: App;
-  /** The address that was really taken: a port 0 is a free one here. */
+  /** The actual address: port 0 in the configuration means any free port. */
   readonly url: (scheme: 'https' | 'http') => string;
-  /** Frees the address at once. Connections that are there go on until the app is closed. */
+  /** Stops accepting connections at once. Existing connections continue until the app is closed. */
   readonly release: () => void;
 }
 
-/** A listener on every address is reached on this machine by the loopback one. */
+/** Loopback addresses by which a listener on all interfaces is reached from this machine. */
 const REACHED_BY: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
- * Builds the app and listens, unless the listener is off; how to close it is added to `stopping`.
- * @param before when all is ready: frees the address, where somebody in this process has it
+ * Builds the app and listens, unless the listener is off. The function that closes it is added to `stopping`.
+ * @param before called once everything is ready: frees the address if a previous service in this process holds it
  */
 export async function listenOn(listener: Listener | 'off', build: () => Promise<App>, stopping: (() => Promise<unknown>)[], before?: () => void): Promise<Listening | undefined> {
   if (listener === 'off') return undefined;
@@ -28,7 +28,7 @@ export async function listenOn(listener: Listener | 'off', build: () => Promise<
   return { app, release: () => void app.server.close(), url: (scheme) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` };
 }
 
-/** What was accepted takes milliseconds; whoever only waits, or has connected and said nothing, is not waited for longer than this. */
+/** Milliseconds. Accepted requests finish far sooner; idle and waiting connections are closed after this. */
 const GRACE = 3000;
 
 async function closeWithin(app: App): Promise<void> {

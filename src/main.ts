@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { run } from './cli/run.ts';
 
-// A reader that has seen enough (`chancery audit show | head`) is no error.
+// A reader that stops early (`chancery audit show | head`) is not an error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

@@ -2,36 +2,36 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { Pollers } from './pollers.ts';
 import type { RequestState } from './issuance/request.ts';
 
-/** What `/metrics` tells (docs/operations.md explains each). */
+/** The metrics of `/metrics` (docs/operations.md explains each). */
 export interface Metrics {
   readonly registry: Registry;
   readonly request: (state: RequestState, profile: string) => void;
   /** Milliseconds. */
   readonly part: (part: 'check' | 'sign' | 'store', milliseconds: number) => void;
-  /** `lag`: seconds since the oldest revocation that was published with it. */
+  /** `lag`: seconds since the oldest revocation first published in it. */
   readonly crlPublished: (authority: string, milliseconds: number, lag: number | undefined) => void;
-  /** A client asked for one of an authority's CRLs. */
+  /** A client fetched one of an authority's CRLs. */
   readonly crlPolled: (authority: string, address: string) => void;
   readonly revoked: (reason: string) => void;
-  /** A call of cfssl's API ended: done, refused, failed. */
+  /** A cfssl API call completed, was refused, or failed. */
   readonly cfsslCalled: (call: string, outcome: 'done' | 'refused' | 'failed') => void;
-  /** How a node's proof of what it is ended. */
+  /** The outcome of a node's attestation. */
   readonly attested: (kind: string, outcome: 'accepted' | 'refused' | 'unproved') => void;
   readonly replied: (status: number) => void;
-  /** What a webhook answered: allow, deny, wait, or failed where it gave no answer. */
+  /** A webhook's answer: allow, deny, wait, or failed if there was none. */
   readonly webhookAnswered: (webhook: string, outcome: string, milliseconds: number) => void;
-  /** A client's stream of events began (1) or ended (-1). */
+  /** A client's event stream was opened (1) or closed (-1). */
   readonly eventStream: (change: 1 | -1) => void;
   readonly eventStreamEnded: (why: string) => void;
-  /** An event was sent to so many clients. */
+  /** An event was sent to this many clients. */
   readonly eventsSent: (event: string, count: number) => void;
-  /** What an OCSP request was answered, and whether with an answer that was kept. */
+  /** The outcome of an OCSP request, and whether the response came from the cache. */
   readonly ocspAnswered: (outcome: string, kept: boolean) => void;
-  /** What became of a token of an issuer: accepted, or why it was refused. */
+  /** The outcome of an issuer's token: accepted, or why it was refused. */
   readonly oidcToken: (issuer: string, outcome: string) => void;
-  /** Whether the keys of an issuer could be fetched. */
+  /** Whether an issuer's keys could be fetched. */
   readonly oidcKeys: (issuer: string, fetched: boolean) => void;
-  /** When the certificate ends that signs an authority's OCSP answers, seconds since the epoch. */
+  /** Expiry of the certificate that signs an authority's OCSP responses, seconds since the epoch. */
   readonly ocspResponder: (authority: string, notAfter: number) => void;
 }
 
@@ -44,9 +44,9 @@ export interface CrlState {
   readonly entries: number;
 }
 
-/** Asked when the page is asked for: ages and numbers, by authority. */
+/** Sources of gauges that are computed when the metrics are scraped. */
 export interface MetricSources {
-  /** `document`: full, delta, or shards, of which the oldest counts. */
+  /** `document`: full, delta, or shards; of the shards, the oldest counts. */
   readonly crl: () => Promise<readonly CrlState[]>;
   readonly authorities: () => readonly { readonly authority: string; readonly days: number }[];
 }
@@ -55,10 +55,10 @@ const WEBHOOK_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 const LAG_BUCKETS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 60];
 const PART_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
-/** 429 and 503 say that something is short, and are counted apart from the rest of their class. */
+/** 429 and 503 signal a shortage and are counted apart from the rest of their class. */
 const REPLY_CLASSES = ['2xx', '3xx', '4xx', '429', '5xx', '503'];
 
-/** A registry of its own, so that a process may hold several services (tests do). */
+/** Uses a registry of its own, so that one process can run several services, as tests do. */
 export function createMetrics(sources: MetricSources, clock: () => number): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -96,7 +96,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   const byAuthority = <T extends { readonly authority: string }>(name: string, help: string, source: () => Promise<readonly T[]> | readonly T[], value: (item: T) => number): void => {
     new Gauge({
       name, help, labelNames: ['authority'], registers,
-      // Every worker reads the same from the store: their sum would mean nothing.
+      // All workers read the same value from the store, so a sum would be meaningless.
       aggregator: 'max',
       async collect() {
         for (const item of await source()) this.set({ authority: item.authority }, value(item));
@@ -152,7 +152,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
     oidcKeys: (issuer, fetched) => oidcKeys.inc({ issuer, outcome: fetched ? 'fetched' : 'failed' }),
     ocspResponder: (authority, notAfter) => responders.set({ authority }, notAfter),
     ocspAnswered: (outcome, kept) => {
-      // Looked up by labels once: that would cost as much as the answer.
+      // Resolved once per label set: resolving it each time would cost as much as the response itself.
       const name = `${outcome}:${kept}`;
       let counter = ocspCounters.get(name);
       if (counter === undefined) ocspCounters.set(name, counter = ocsp.labels(outcome, String(kept)));

@@ -13,7 +13,7 @@ import { VERSION } from './version.ts';
 const ACTOR = 'service:restore';
 
 /**
- * Writes all that the configured store holds into a file, also while a service runs on it.
+ * Writes the contents of the configured store to a file, even while a service is using the store.
  * @throws TransferError, StoreUnavailable
  */
 export const backupTo = (file: string, config: Config, clock: () => number, progress: Progress): ReturnType<typeof backup> =>
@@ -26,7 +26,7 @@ export interface RestoreFrom {
 }
 
 /**
- * Takes what a backup or another store holds into the configured store.
+ * Copies the contents of a backup or of another store into the configured store.
  * @throws TransferError, StoreUnavailable
  */
 export const restoreFrom = ({ from, more }: RestoreFrom, config: Config, clock: () => number, progress: Progress): Promise<Restored> =>
@@ -36,7 +36,7 @@ export const restoreFrom = ({ from, more }: RestoreFrom, config: Config, clock: 
     return withStore(there({ ...config.store, url: from.store }), (store) => restoreStore({ store, authorities: authorityNames(config) }, options));
   });
 
-/** Opening the embedded store makes it where it is not: nobody wants a backup of that. @throws TransferError */
+/** Opening an embedded store creates it if absent, and a backup of an empty store is never intended. @throws TransferError */
 function there(settings: Config['store']): Config['store'] {
   if (settings.url.kind === 'embedded' && !existsSync(join(settings.url.folder, 'data.mdb'))) {
     throw new TransferError('no-store', `there is no store in ${settings.url.folder}`, 'name the data folder with --data, or the store with CHANCERY_STORE__URL');

@@ -16,22 +16,22 @@ import { parseCertificate } from './x509/certificate.ts';
 
 /** The OCSP responders of this process. */
 export interface OcspResponders {
-  /** By the authority's name. */
+  /** Keyed by authority name. */
   readonly all: ReadonlyMap<string, OcspResponder>;
-  /** Renews the certificates that sign answers where that is due, and takes up what other processes have renewed. */
+  /** Renews responder certificates that are due, and loads those that other processes renewed. */
   readonly renew: (issuance: Issuance) => Promise<void>;
-  /** A revocation or release of this serial was written by this process. */
+  /** To be called when this process has written a revocation or release of the serial. */
   readonly changed: (serial: string) => void;
-  /** Catches up with the revocations of other processes. */
+  /** Catches up with revocations by other processes. */
   readonly look: () => Promise<void>;
-  /** For `/readyz`: told and no reason to send no traffic, for all else is served without OCSP. */
+  /** For `/readyz`. Informational only: everything else can be served without OCSP. */
   readonly readiness: readonly Readiness[];
 }
 
-/** Milliseconds. A refusal is a record, and the same configuration, or an authority that has ended or was revoked, refuses again. */
+/** Milliseconds before retrying. A refusal leaves a record, and while configuration and authority stay as they are it would recur. */
 const AFTER_REFUSAL = 600_000;
 
-/** One for each authority whose key is here: only it can delegate. None where the configuration says so. */
+/** One for each authority whose key is here, since only it can delegate. None if OCSP is disabled. */
 export function ocspResponders(core: Core, log: Log): OcspResponders {
   const { config: { ocsp, store: { retainEnded } }, clock, store, authorities, metrics } = core;
   const signing = ocsp.serve ? core.signing : [];
@@ -73,7 +73,7 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
     changed: (serial) => all.forEach((responder) => responder.changed(serial)),
     renew: async (issuance) => {
       for (const authority of signing.filter(({ name }) => clock() >= (notBefore.get(name) ?? 0))) {
-        // One that fails must not keep the others from being renewed.
+        // A failure of one must not keep the others from being renewed.
         await renewOne(authority, issuance).catch((err: unknown) => {
           log.error({ err, authority: authority.name }, 'the certificate of the OCSP responder could not be renewed');
           if (err instanceof Refused) notBefore.set(authority.name, clock() + AFTER_REFUSAL);
@@ -88,7 +88,7 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
   };
 }
 
-/** Undefined where the key cannot be used: damaged, encrypted by another passphrase, or others may have read it. */
+/** Undefined if the key is unusable: damaged, encrypted with another passphrase, or its file readable by others. */
 function readable({ folder, passphrase, authority }: ResponderCertificateOptions, log: Log): Responder | undefined {
   try {
     return readResponder(folder, passphrase);

@@ -16,13 +16,13 @@ import { systemLookup } from './outgoing/system-lookup.ts';
 const SECOND = 1000;
 
 export interface OidcReports {
-  /** Told how each fetch of an issuer's keys ended. */
+  /** Called with the outcome of each fetch of an issuer's keys. */
   readonly fetched: (issuer: string, error?: Error) => void;
 }
 
 /**
- * The issuers of the configuration.
- * @throws the file system's error, BadKeySet: for files of the configuration
+ * The configured issuers.
+ * @throws the file system's error, BadKeySet: for files named in the configuration
  */
 export const oidcIssuers = (config: Config, clock: () => number, { fetched }: OidcReports): readonly Issuer[] => issuersOf(config).map((settings) => ({
   name: settings.name,
@@ -43,12 +43,12 @@ function keysOf(settings: IssuerSettings, { oidc }: Config, clock: () => number,
 }
 
 /**
- * The keys that the configuration has, or how they are fetched, once, from the issuer.
+ * The keys given in the configuration, or a function that fetches them from the issuer once.
  * @throws the file system's error, BadKeySet
  */
 export function keysFrom({ jwks, jwksFile, issuer = '', jwksUri, allowHttp, ca, bearerFile, permitNetworks }: IssuerSettings): KeySet | (() => Promise<KeySet>) {
   if (jwks !== undefined || jwksFile !== undefined) return parseKeySet(jwks === undefined ? readFileSync(jwksFile ?? '') : Buffer.from(jwks));
-  // A missing file is told at the start; what is in it may change.
+  // A missing file is reported at start; its contents may change later.
   if (ca !== undefined) readFileSync(ca);
   const dial = makeDial(systemLookup, makeAddressGuard(permitNetworks.map(parseNetwork).filter((network) => network !== undefined)));
   const address = {

@@ -7,10 +7,10 @@ import type { WholeStore } from './store/transfer.ts';
 const SECOND = 1000;
 
 /**
- * The store that the configuration names: the only place that knows the implementations. Each is loaded where it is used: the other's
- * client would only take memory.
- * @param told when Redis can be used again, and when it cannot, and why
- * @throws StoreUnavailable where it cannot be used now, saying what to mend
+ * Opens the configured store. This is the only place that knows the implementations; each is imported only when used, to keep the other's
+ * client out of memory.
+ * @param told called when Redis becomes usable, or unusable and why
+ * @throws StoreUnavailable if the store cannot be used now, with what to fix
  */
 export async function openStore({ url, password, prefix, tls, sentinel, allowVolatile, minReplicas, replicaTimeout, timeout }: Config['store'], told?: (state: LinkState) => void): Promise<WholeStore> {
   if (url.kind === 'embedded') {
@@ -33,7 +33,7 @@ export async function openStore({ url, password, prefix, tls, sentinel, allowVol
 }
 
 /**
- * The same, with what an operator should know in the log, and not one that a restore has left unfinished.
+ * The same, with warnings an operator should see in the log. Refuses a store whose restore was not completed.
  * @throws StoreUnavailable, TransferError
  */
 export async function openUsableStore(config: Config['store'], log?: Pick<Log, 'info' | 'warn' | 'error'>): Promise<WholeStore> {
@@ -44,5 +44,5 @@ export async function openUsableStore(config: Config['store'], log?: Pick<Log, '
   throw new TransferError('unfinished', 'a restore into this store was not finished', 'give the same restore command again: it goes on where it stopped');
 }
 
-/** Whether somebody may make another server the primary that does not have all that was acknowledged. */
+/** Whether a failover could promote a server that lacks acknowledged writes. */
 export const losesAtFailover = ({ url, minReplicas }: Config['store']): boolean => url.kind === 'redis' && url.topology !== 'single' && minReplicas === 0;

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder, PUBLIC, SECRET, writeDurably } from './authority/durable-file.ts';
 import { refuse } from './authority/errors.ts';
@@ -15,14 +15,13 @@ import { FULL_GRANT } from './policy/grant.ts';
 import { encodePem } from './x509/pem.ts';
 import { OID } from './x509/oids.ts';
 
-/** An operator is made by whoever may read the authority's key. */
+/** Whoever can read the authority's key may create operators. */
 export const CEREMONY: Identity = { kind: 'service', name: 'init', proof: 'read access to the key of the authority', grant: FULL_GRANT, scopes: [] };
 
-/** `<data>/operator/cert.pem`, where it is and authenticates an operator now. */
+/** The path of `<data>/operator/cert.pem`, if it exists and currently authenticates an operator. */
 export async function standingOperator({ config, store, clock }: Core): Promise<string | undefined> {
   const path = pathIn(config.data);
-  if (!existsSync(path)) return undefined;
-  const certificate = readable(path);
+  const certificate = readCertificate(path);
   if (certificate === undefined) return undefined;
   const { raw, serialNumber } = certificate;
   try {
@@ -35,8 +34,8 @@ export async function standingOperator({ config, store, clock }: Core): Promise<
 }
 
 /**
- * Why nobody is an operator by `<data>/operator/cert.pem`, where the store does not hold it: it was made on another store, or a backup is
- * older than it is. Undefined where it is held, has ended, or is no certificate.
+ * Explains why `<data>/operator/cert.pem` does not authenticate anyone if the store lacks it: it was created with another store, or a
+ * restored backup is older. Undefined if the store has it, it has expired, or it is not a certificate.
  */
 export async function unknownOperator({ config, store, clock }: Pick<Core, 'config' | 'store' | 'clock'>): Promise<string | undefined> {
   const path = pathIn(config.data);
@@ -47,6 +46,7 @@ export async function unknownOperator({ config, store, clock }: Pick<Core, 'conf
   return `${path} is not in this store, so nobody is an operator by it; \`chancery init --operator\` makes another one. Where it was made on another store, \`chancery restore --from\` brings all of that here`;
 }
 
+/** Undefined if the file is missing or damaged. */
 function readCertificate(path: string): X509Certificate | undefined {
   try {
     return new X509Certificate(readFileSync(path));
@@ -55,23 +55,14 @@ function readCertificate(path: string): X509Certificate | undefined {
   }
 }
 
-/** Undefined for a file that was damaged. */
-function readable(path: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(readFileSync(path));
-  } catch {
-    return undefined;
-  }
-}
-
-/** @throws AuthorityError where the operator's certificate is good: it is never overwritten */
+/** @throws AuthorityError if the operator's certificate is valid: it is never overwritten */
 export async function refuseStandingOperator(core: Core): Promise<void> {
   const path = await standingOperator(core);
   if (path !== undefined) refuse('already-initialised', 'is a valid operator\'s certificate; move it and its key away to make another one', path);
 }
 
 /**
- * `<data>/operator/{cert,key}.pem`, made through the same cycle as every certificate, in place of what is there.
+ * Creates `<data>/operator/{cert,key}.pem` through the same cycle as every other certificate, replacing existing files.
  * @returns the certificate's path
  */
 export async function makeOperator({ config, authorities, issuanceAt }: Core, name: string, httpUrl: string | undefined): Promise<string> {

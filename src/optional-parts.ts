@@ -6,7 +6,7 @@ type Door = (app: App) => void;
 
 export interface OptionalParts {
   readonly acme: AcmeService;
-  /** The API of cfssl, and swarms. */
+  /** The cfssl API, and swarms. */
   readonly cfssl: readonly Door[];
   readonly attestation: readonly Door[];
 }
@@ -14,8 +14,8 @@ export interface OptionalParts {
 const NO_ACME: AcmeService = { doors: [], look: () => Promise.resolve(), stop: () => Promise.resolve() };
 
 /**
- * What a configuration may leave out. Each part is loaded where it is turned on: its code would only take memory.
- * @throws ProfileError where a part cannot be as it is configured; StoreUnavailable
+ * Features that can be switched off. Each is imported only if enabled, to keep its code out of memory otherwise.
+ * @throws ProfileError if a feature's configuration cannot work; StoreUnavailable
  */
 export async function optionalParts(options: AcmeServiceOptions & CfsslServiceOptions): Promise<OptionalParts> {
   const { core, authentication, log } = options;

@@ -6,7 +6,7 @@ import { readServiceCertificate, renewServiceCertificate, serviceCertificateIsDu
 import type { LeaseStore } from './store/store.ts';
 
 export interface OwnCertificateOptions extends ServiceCertificateOptions {
-  /** From elsewhere, in place of one that is made here. */
+  /** Certificate and key provided by the operator instead of issued here. */
   readonly files: { readonly cert?: string; readonly key?: string };
   readonly leases: LeaseStore;
   /** The lease under which the certificate is renewed. */
@@ -18,12 +18,12 @@ export interface OwnCertificateOptions extends ServiceCertificateOptions {
 export const pemFile = (file: string): { readonly key: string; readonly cert: string } => ({ key: file, cert: file });
 
 /**
- * Client certificates are asked for and not demanded, and no CA names are listed: whether one is ours is told by the store,
- * byte for byte. TLS 1.2 stays for the clients that have no 1.3 (RFC 9325 3.1.1).
+ * Client certificates are requested but not required, and no CA names are listed: the store decides, byte for byte, whether a certificate
+ * is ours. TLS 1.2 stays enabled for clients that lack 1.3 (RFC 9325 3.1.1).
  */
 export const serverTls = (file: string): TlsOptions => ({ ...pemFile(file), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', sessionIdContext: 'chancery' });
 
-/** The service's certificate: the one on disk, or a new one where that is due. Of several processes one makes it. */
+/** The service's certificate and key, PEM: those on disk, or new ones if due. If several processes ask, one creates them. */
 export async function ownCertificate(options: OwnCertificateOptions): Promise<string> {
   const { leases, lease, clock, folder, files } = options;
   if (files.cert !== undefined && files.key !== undefined) return fromFiles(files.cert, files.key);
@@ -37,7 +37,7 @@ export async function ownCertificate(options: OwnCertificateOptions): Promise<st
   }
 }
 
-/** Key and certificate as one text. @throws Error where they do not fit each other, as they may for a moment while they are replaced */
+/** Key and certificate as one text. @throws Error if they do not match, as may briefly happen while they are being replaced */
 function fromFiles(cert: string, key: string): string {
   const [chain, secret] = [readFileSync(cert, 'utf8'), readFileSync(key, 'utf8')];
   if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(secret))) throw new Error(`${key} is not the key of ${cert}`);

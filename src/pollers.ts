@@ -1,9 +1,9 @@
-/** Addresses counted for each name at most: more are told as this many. */
+/** Upper bound of addresses counted per name; higher counts are reported as this many. */
 const MOST = 20_000;
-/** Milliseconds of one of the two windows. */
+/** Milliseconds covered by each of the two windows. */
 const WINDOW = 1_800_000;
 
-/** Counts who came within the last half hour to hour, by name: how many clients follow a CRL. */
+/** Counts distinct addresses per name over the last 30 to 60 minutes: how many clients poll a CRL. */
 export class Pollers {
   readonly #clock: () => number;
   #began: number;

@@ -2,8 +2,8 @@ import type { Core } from './core.ts';
 import type { PublishedAt } from './issuance/template.ts';
 
 /**
- * What certificates of an authority say about where its CRL, OCSP responder and certificate are; nothing where nobody would serve it.
- * @param httpUrl where others reach the http listener
+ * The addresses that an authority's certificates give for its CRL, OCSP responder and certificate; empty where nothing would serve them.
+ * @param httpUrl public address of the http listener
  */
 export function publishedAt(httpUrl: string | undefined, { config: { ocsp, crl }, authorities: { issuing }, signing, crls }: Pick<Core, 'config' | 'authorities' | 'signing' | 'crls'>): (authority: string) => PublishedAt {
   return (name) => {

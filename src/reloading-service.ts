@@ -6,19 +6,19 @@ import { openUsableStore } from './open-store.ts';
 import { type Addresses, type Service, type ServiceOptions, startService } from './service.ts';
 import { keepUp } from './upkeep.ts';
 
-/** A service that takes up another authority, or another certificate of one, while it serves. */
+/** A service that switches to a new authority, or an authority's new certificate, while it keeps serving. */
 export interface ReloadingService {
-  /** The one that serves now. */
+  /** The service in charge at present. */
   readonly current: () => Service;
-  /** Looks at once whether the authorities are others, and takes them up. */
+  /** Checks at once whether the authorities have changed, and switches if so. */
   readonly look: () => Promise<void>;
-  /** Resolves when it cannot serve any more, which only another start can mend. */
+  /** Resolves once the service can no longer serve, which only a restart can fix. */
   readonly broken: Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
 export interface ReloadingOptions extends Omit<ServiceOptions, 'store' | 'release'> {
-  /** Told of each service as it begins to serve, the first one too. */
+  /** Called with each service as it starts serving, including the first. */
   readonly serves?: (service: Service) => void;
 }
 
@@ -26,8 +26,8 @@ const LOOK = 1000;
 const GRACE = 1000;
 
 /**
- * Starts the service, and a new one in its place whenever the authorities have changed: built whole on the same store while the old one
- * serves, then on its addresses; what the old one had accepted it finishes. So nothing that was made of an authority can be left behind.
+ * Starts the service, and replaces it whenever the authorities change: the new one is built completely on the same store while the old one
+ * serves, then takes over its addresses, and the old one finishes what it had accepted. Nothing derived from an old authority survives.
  * @throws as `startService`
  */
 export async function startReloading({ serves, ...options }: ReloadingOptions): Promise<ReloadingService> {
@@ -58,12 +58,12 @@ export async function startReloading({ serves, ...options }: ReloadingOptions): 
       service = await startService({ ...options, store, config: onAddresses(config, before.addresses), release: release.each });
     } catch (err) {
       log.error({ err }, 'the authorities cannot be taken up');
-      // The old one has no listener any more, and the new one is none.
+      // The old one has lost its listeners, and the new one has none.
       if (release.used()) broke('the authorities were taken up half: all must start anew');
       return;
     }
     serves?.(service);
-    // Whoever has connected to the old one and is about to ask is still answered.
+    // Clients already connected to the old one, about to send a request, still get an answer.
     await wait(GRACE);
     await before.stop();
     log.info({ issuing: service.core.authorities.issuing.name }, 'the authorities are taken up');
@@ -88,7 +88,7 @@ function releasesOf({ release }: Service): { readonly each: Service['release']; 
   return { each: { https: of('https'), http: of('http'), metrics: of('metrics') }, used: () => used };
 }
 
-/** The configuration with the ports that were really taken. */
+/** The configuration with the actual ports filled in. */
 function onAddresses(config: Config, addresses: Addresses): Config {
   const at = (listener: Listener | 'off', url: string | undefined): Listener | 'off' =>
     listener === 'off' || url === undefined ? listener : { ...listener, port: Number(new URL(url).port) };

@@ -11,7 +11,7 @@ import { campaignsIn } from './renewal/campaigns.ts';
 
 type Parts = Pick<Core, 'store' | 'authorities' | 'standing' | 'clock'>;
 
-/** When a certificate is best renewed, as ACME and the REST API say it alike. */
+/** When a certificate is best renewed; ACME and the REST API give the same answer. */
 export function renewalAdviser({ store, authorities, standing, clock }: Parts): (record: RequestRecord) => Promise<RenewalAdvice> {
   const campaigns = campaignsIn({ objects: store.objects, clock, random: randomBytes });
   const byName = new Map(authorities.all.map((authority) => [authority.name, authority]));
@@ -23,7 +23,7 @@ export function renewalAdviser({ store, authorities, standing, clock }: Parts): 
   };
 }
 
-/** Renewal information and campaigns, as a part of the https listener. */
+/** Routes for renewal information and campaigns. */
 export function renewalDoor(core: Parts & Pick<Core, 'config'>, authentication: Authentication): (app: App) => void {
   const { store, authorities, config, clock } = core;
   return (app) => renewalInfoRoutes(app, {

@@ -12,34 +12,34 @@ export interface ReplicaOptions {
   readonly store: ReplicaStore;
   readonly config: Config;
   readonly authorities: LoadedAuthorities;
-  /** The deployment's own secret. */
+  /** The deployment's master secret. */
   readonly master: Uint8Array;
-  /** What goes into certificates as the address of CRLs: of the configuration, or the listener's own. */
+  /** Address of CRLs as certificates state it: configured, or the listener's own. */
   readonly httpUrl: () => string | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly log: Log;
 }
 
-/** This process among those that serve from the same store. */
+/** This process as one of several serving from the same store. */
 export interface ReplicaKeeper {
-  /** Says that this process serves, and compares it with the others. */
+  /** Announces that this process serves, and compares its configuration with the others'. */
   readonly look: () => Promise<void>;
-  /** What the last look found to differ, in words. */
+  /** Differences found by the last comparison, in words. */
   readonly differences: () => string | undefined;
   readonly leave: () => Promise<void>;
 }
 
-/** Milliseconds after which nobody speaks of a process any more. */
+/** Milliseconds after which an entry is removed. */
 const FORGOTTEN = 600_000;
-/** A process that was not seen for so long has ended. */
+/** Milliseconds without an update after which a process is considered gone. */
 const GONE = 35_000;
-/** Clocks may differ by so much: leases are longer by far. */
+/** Milliseconds by which clocks may differ: leases last much longer. */
 const CLOCKS_APART = 5000;
 
 /**
- * What must be the same in all processes that serve from one store, as digests: secrets are among it, and none of them is told. Not
- * compared: addresses to listen on, limits, logging, and where the store is.
+ * Digests of everything that must be the same in all processes serving from one store; digests, since secrets are among it. Not compared:
+ * listen addresses, limits, logging, and the store's address.
  */
 export function configurationParts({ config, authorities, master, httpUrl }: Omit<ReplicaOptions, 'store' | 'clock' | 'log'>): Readonly<Record<string, string>> {
   const { publicUrl, profiles, defaultProfile, eligibility, webhooks, keys: { block }, crl, ocsp, hostNames, hostNamesGiven, store: { retainEnded } } = config;
@@ -56,10 +56,10 @@ export function configurationParts({ config, authorities, master, httpUrl }: Omi
   return Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, sha256(canonicalJson(part))]));
 }
 
-/** The entry of this process in a store, and the keeper that wrote it last: a service that takes the place of another is the same replica. */
+/** This process's entry in a store, and the keeper that wrote it last: a service that replaces another in the same process is the same replica. */
 const seats = new WeakMap<ReplicaStore, { readonly id: string; readonly startedAt: number; keeper: ReplicaKeeper | undefined }>();
 
-/** Two processes with another configuration would answer the same call otherwise, and nobody would know why: so it is noticed and told. */
+/** Detects replicas with differing configurations, which would answer the same call differently for no visible reason, and logs it. */
 export function replicaKeeper({ store, clock, log, ...deployment }: ReplicaOptions): ReplicaKeeper {
   const seat = seats.get(store) ?? { id: randomUUID(), startedAt: clock(), keeper: undefined };
   seats.set(store, seat);
@@ -86,11 +86,11 @@ export function replicaKeeper({ store, clock, log, ...deployment }: ReplicaOptio
   return keeper;
 }
 
-/** What differs between one process and others, in words; undefined where nothing does. */
+/** Describes how other replicas differ from this one; undefined if they do not. */
 export function differences(one: Replica, others: readonly Replica[]): string | undefined {
   const words = others.flatMap((other) => {
     const names = [...new Set([...Object.keys(one.parts), ...Object.keys(other.parts)])].filter((name) => one.parts[name] !== other.parts[name]);
-    // Its own entry was just written, an honest one of the other is from before.
+    // This replica's entry has just been written, so an honest entry of another one is older.
     const ahead = other.seenAt - one.seenAt;
     return [
       ...(names.length === 0 ? [] : [`${other.name} has another ${names.sort().join(', ')}`]),

@@ -4,7 +4,7 @@ import type { Log } from './log.ts';
 import { revocationFeed } from './revocation/events/feed.ts';
 import type { CrlDocument } from './store/crl-store.ts';
 
-/** The feed of revocations that clients follow, with its bounds, metrics and faults. `httpUrl`: where CRLs are fetched without TLS. */
+/** The revocation feed for clients, with its limits, metrics and failure reports. `httpUrl`: where CRLs are served over plain HTTP. */
 export function revocationEvents({ config: { limits }, store, authorities, metrics }: Core, httpUrl: string | undefined, log: Log): RevocationEventRoutes {
   const feed = revocationFeed({
     store: store.crls,

@@ -11,14 +11,14 @@ import { openCore } from './service.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { distinguishedNameToText } from './x509/distinguished-name.ts';
 
-/** What came of a roll: who issues since when, or what must be signed before. */
+/** The result of a roll: who issues from when on, or what has to be signed first. */
 export interface Rolled {
   readonly name: string;
-  /** As text; absent where another CA may yet give another one. */
+  /** As text; absent if an external CA may still choose another one. */
   readonly subject?: string;
   readonly follows: string;
   readonly folder: string;
-  /** It signed itself, and is trusted by nobody yet. */
+  /** Self-signed, and so not trusted by anyone yet. */
   readonly isAnchor?: true;
   /** ISO 8601. */
   readonly from?: string;
@@ -28,8 +28,8 @@ export interface Rolled {
 }
 
 /**
- * Makes the authority that takes the present one's place. Processes that serve find it by themselves.
- * @param name the authority that is to be rolled, which must be the one that issues
+ * Creates the successor of the current issuing authority. Running services pick it up by themselves.
+ * @param name the authority to be rolled, which must be the one that issues
  * @throws AuthorityError, StoreUnavailable
  */
 export async function rollAuthority(name: string, options: Omit<RollOptions, 'data' | 'passphrase' | 'now' | 'random'>, config: Config, clock: () => number): Promise<Rolled> {
@@ -40,7 +40,7 @@ export async function rollAuthority(name: string, options: Omit<RollOptions, 'da
     if (name !== current) refuse('roll-refused', `is not the authority that issues; that is ${current}`, name);
     const roll = await prepareRoll(authorities, { ...options, data: config.data, passphrase: config.authority.passphrase, now: Math.floor(clock() / 1000), random: randomBytes });
     try {
-      // Before it is there: the root has signed, whatever happens now.
+      // Recorded before it is in place: the root has signed, whatever happens next.
       const what = roll.certificate === undefined ? { waits: true } : certificateDetails(roll.certificate, roll.from);
       await store.audit.append([{ time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: roll.name, details: { follows: roll.follows, ...what } }]);
       roll.put();
@@ -55,8 +55,8 @@ export async function rollAuthority(name: string, options: Omit<RollOptions, 'da
 }
 
 /**
- * Takes what another CA signed for an authority that `rollAuthority` made the CSR for.
- * @throws AuthorityError with every fault of the chain
+ * Installs the certificate that an external CA signed for the CSR of `rollAuthority`.
+ * @throws AuthorityError naming every fault of the chain
  */
 export async function importRolled(name: string, files: { readonly chain: string; readonly root: string | undefined; readonly from: number }, config: Config, clock: () => number): Promise<Rolled> {
   const { data } = config;

@@ -18,12 +18,12 @@ import { startWorkers, type WorkerMessage } from './workers.ts';
 export interface ServeIo {
   readonly stdout: { readonly write: (text: string) => unknown };
   readonly stderr: { readonly write: (text: string) => unknown };
-  /** One line of JSON in place of text for people. */
+  /** Write JSON lines instead of text for people. */
   readonly json: boolean;
 }
 
 /**
- * Runs the service until SIGTERM or SIGINT. Without a configuration and without authorities it makes a development authority.
+ * Runs the service until SIGTERM or SIGINT. If there is neither a configuration nor an authority, it creates a development authority.
  * @returns the exit status
  */
 export async function serve(config: Config, io: ServeIo): Promise<number> {
@@ -34,7 +34,7 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
   return config.workers > 1 ? supervise(config, log, io, development) : single(config, log, io, development);
 }
 
-/** True when the authority is one that was made for development: by this start, or an earlier one. */
+/** @returns true if the authority was created for development, by this start or an earlier one */
 async function prepareData(config: Config, io: ServeIo): Promise<boolean> {
   const mark = join(config.data, DEVELOPMENT_MARK);
   if (config.file !== undefined || existsSync(join(config.data, 'authorities'))) return existsSync(mark);
@@ -43,7 +43,7 @@ async function prepareData(config: Config, io: ServeIo): Promise<boolean> {
   try {
     await initialise({ mode: 'internal', rootSubject: 'CN=Chancery Development Root', issuingSubject: 'CN=Chancery Development Issuing' }, config, Date.now);
   } catch (error) {
-    // Another process, started at the same moment on the same folder, was faster.
+    // Another process that started at the same moment on the same folder was faster.
     if (!(error instanceof AuthorityError) || !existsSync(join(config.data, 'authorities'))) throw error;
     return existsSync(mark);
   }
@@ -62,7 +62,7 @@ async function single(config: Config, log: Logger, io: ServeIo, development: boo
   return status;
 }
 
-/** @returns the exit status: 1 where whoever watches over processes should start it again */
+/** @returns the exit status: 1 if a supervisor should restart the process */
 async function untilStopped(stop: Promise<string>, { broken }: ReloadingService, log: Logger): Promise<number> {
   const [stopping, why] = await Promise.race([stop.then((signal) => [signal] as const), broken.then((words) => [undefined, words] as const)]);
   if (stopping === undefined) log.error({ why }, 'stopping');
@@ -70,7 +70,7 @@ async function untilStopped(stop: Promise<string>, { broken }: ReloadingService,
   return stopping === undefined ? 1 : 0;
 }
 
-/** A worker tells the first process, which speaks for all, where it serves or why it does not. */
+/** Runs one worker. It reports to the primary process, which speaks for all, where it serves or why it does not. */
 async function work(config: Config, log: Logger): Promise<number> {
   const stop = stopSignal();
   const tell = (message: WorkerMessage): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
@@ -85,12 +85,12 @@ async function work(config: Config, log: Logger): Promise<number> {
     await tell({ failed: error instanceof Error ? error.message : String(error) });
     return 1;
   } finally {
-    // The channel would keep the process alive.
+    // The IPC channel would keep the process alive.
     process.disconnect?.();
   }
 }
 
-/** Has workers serve, shows the metrics of all, and stops them all. */
+/** Runs workers, serves their aggregated metrics, and stops them all in the end. */
 async function supervise(config: Config, log: Logger, io: ServeIo, development: boolean): Promise<number> {
   const stop = stopSignal();
   const workers = await startWorkers(config.workers, stop, log);
@@ -111,7 +111,7 @@ async function supervise(config: Config, log: Logger, io: ServeIo, development: 
   return 0;
 }
 
-/** The first process has no store open; the token is made in a moment of its own. */
+/** The primary has no store open, so it opens one just to create the token. */
 async function tellDevelopmentOnce(config: Config, addresses: Addresses, io: ServeIo): Promise<void> {
   const core = await openCore(config, Date.now);
   try {
@@ -129,12 +129,12 @@ async function serveClusterMetrics({ listen, limits }: Config, log: Logger): Pro
   return listening && { url: listening.url('http'), close: () => listening.app.close() };
 }
 
-/** Resolves with the first signal to stop. A second one ends the process at once. */
+/** Resolves with the first signal to stop. The handlers run once: a second signal ends the process at once. */
 const stopSignal = (): Promise<string> => new Promise((resolve) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
 });
 
-/** The one line that programs wait for. */
+/** Prints the line that programs wait for. */
 function tellReady({ stdout, json }: ServeIo, { https, http, metrics }: Addresses): void {
   const addresses = { ...(https && { https }), ...(http && { http }), ...(metrics && { metrics }) };
   stdout.write(json ? `${JSON.stringify({ ready: addresses })}\n` : `ready ${Object.entries(addresses).map(([name, url]) => `${name}=${url}`).join(' ')}\n`);

@@ -10,7 +10,7 @@ const SECOND = 1000;
 /** Seconds. */
 const DAY = 86_400;
 
-/** What `/readyz` asks: whether it is worth sending traffic. */
+/** The checks of `/readyz`: whether this process should receive traffic. */
 export function readiness(
   { store, authorities: { all, issuing }, clock, crls, standing }: Core, listening: () => string | undefined, differences: () => string | undefined,
 ): PublishedOptions['readiness'] {
@@ -34,7 +34,7 @@ export function readiness(
         }
         return undefined;
       },
-      // No fault of this service's: whoever has the key may publish elsewhere. But somebody must be told.
+      // Not a fault of this service, since the holder of the key may publish elsewhere; but someone should know.
       note: async () => {
         for (const authority of all.filter(({ canSign }) => !canSign)) {
           const head = await store.crls.head(authority.name, 'full');
@@ -44,12 +44,12 @@ export function readiness(
         return undefined;
       },
     },
-    // Each may serve as it is; but an operator must know.
+    // Each replica can serve as it is, but an operator should know.
     { name: 'replicas', check: () => Promise.resolve(undefined), note: () => Promise.resolve(differences()) },
   ];
 }
 
-/** What the metrics page asks for when it is read. */
+/** Values that are computed when the metrics page is read. */
 export function metricSources(store: Store, authorities: LoadedAuthorities, clock: () => number): MetricSources {
   return {
     crl: async () => {
@@ -68,7 +68,7 @@ export function metricSources(store: Store, authorities: LoadedAuthorities, cloc
   };
 }
 
-/** Documents of one kind as one. Shards of one number list together what those of another number list once more. */
+/** Summarises documents of one kind. Sets of shards of different counts list the same certificates, so only one set is counted. */
 function stateOf(authority: string, document: string, documents: readonly (readonly [CrlDocument, CrlHead])[], now: number): CrlState {
   const heads = documents.map(([, head]) => head);
   const entries = new Map<number, number>();

@@ -43,7 +43,7 @@ import type { WholeStore } from './store/transfer.ts';
 import { keepUp, type Upkeep } from './upkeep.ts';
 import { VERSION } from './version.ts';
 
-/** Where the listeners really are; a port 0 of the configuration is a free one here. */
+/** Actual addresses of the listeners; port 0 in the configuration means any free port. */
 export interface Addresses {
   readonly https: string | undefined;
   readonly http: string | undefined;
@@ -55,26 +55,26 @@ export interface ServiceOptions {
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
-  /** False in a worker: the first process shows the metrics of all. */
+  /** False in a worker, whose metrics the primary process serves. */
   readonly serveMetrics?: boolean;
-  /** One that is open already; whoever gives it closes it. */
+  /** An open store; the caller remains responsible for closing it. */
   readonly store?: WholeStore;
-  /** Of a service of this process that this one follows, on the same addresses. */
+  /** Releases the addresses of the service that this one replaces in the same process. */
   readonly release?: Service['release'];
 }
 
-/** A service that serves. */
+/** A running service. */
 export interface Service {
   readonly addresses: Addresses;
-  /** Frees the address of each listener, for another service of this process; connections that are there go on until `stop`. */
+  /** Frees a listener's address for a successor in this process; existing connections continue until `stop`. */
   readonly release: Readonly<Record<keyof Addresses, () => void>>;
   readonly core: Core;
   readonly issuance: IssuanceContext;
   /** The OpenAPI document of the https listener's routes. */
   readonly openApi: () => object;
-  /** Looks after the https certificate at once: renews it if that is due, and swaps it in. */
+  /** Checks the https certificate at once: renews it if due, and swaps it in. */
   readonly renewOwnCertificate: () => Promise<void>;
-  /** Finishes what was accepted, then closes everything. */
+  /** Finishes accepted requests, then closes everything. */
   readonly stop: () => Promise<void>;
 }
 
@@ -89,7 +89,7 @@ const REPLICA_LOOK = 10 * SECOND;
 const FINISH = 30 * SECOND;
 
 /**
- * Loads the authorities and opens the store, unless it is given.
+ * Loads the authorities and opens the store, unless one is given.
  * @throws AuthorityError, ProfileError, StoreUnavailable
  */
 export async function openCore(config: Config, clock: () => number, log?: Logger, given?: WholeStore): Promise<Core> {
@@ -128,7 +128,7 @@ export async function openCore(config: Config, clock: () => number, log?: Logger
 }
 
 /**
- * Puts the service together and starts it.
+ * Assembles the service and starts it.
  * @throws AuthorityError, ProfileError, StoreUnavailable, or the listener's own error
  */
 export async function startService({ config, log, clock = Date.now, serveMetrics = true, store: given, release }: ServiceOptions): Promise<Service> {
@@ -145,7 +145,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     let httpUrl = config.publicUrl.http;
     const replica = replicaKeeper({ store: core.replicas, config, authorities, master: readMaster(config.data, randomBytes), httpUrl: () => httpUrl, clock, log });
     const crls = crlService({ core, httpUrl: () => httpUrl, profiles: [...compileProfiles(config.profiles).values()], log });
-    // The http listener first: its address, which may be a free port, goes into every certificate.
+    // The http listener comes first: its address, possibly with a free port, goes into every certificate.
     const appOptions: AppOptions = { limits: config.limits, logger: log, logRequests: config.log.requests, clock, replied: metrics.replied };
     const published: PublishedOptions = {
       ocsp: { responders: ocsp.all, maxAge: config.ocsp.maxAge, clock },
@@ -199,7 +199,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     ];
     stopping.push(() => Promise.all(upkeeps.map((upkeep) => upkeep.stop())));
     await store.audit.append([{ time: clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }])
-      // A disk that takes no writes must not keep the CRLs from being served.
+      // A disk that takes no writes must not keep CRLs from being served.
       .catch(failed('the start could not be written into the audit log'));
     const unknown = await unknownOperator(core).catch(failed('it could not be looked whether the operator\'s certificate is in the store'));
     if (typeof unknown === 'string') log.warn(unknown);
@@ -245,7 +245,7 @@ async function restOptions(core: Core, issuance: IssuanceContext, { keeper }: Cr
   };
 }
 
-/** @param holder another one in each process: numbers of processes are the same in each container */
+/** @param holder a random name, since process ids are the same in every container */
 async function sweep({ store, config, clock }: Core, holder: string): Promise<void> {
   const retainEnded = config.store.retainEnded * SECOND;
   const lease = await store.leases.acquire('sweep', holder, clock(), SWEEP.lease);

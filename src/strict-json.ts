@@ -1,14 +1,14 @@
-/** Where a body is no JSON that we take. `message` says what was found and what was expected. */
+/** A text that is not JSON as we accept it. `message` says what was found and what was expected. */
 export class JsonError extends Error {
   override readonly name = 'JsonError';
 }
 
-/** Nothing that the service takes is nested deeper; a deeper text would only cost stack. */
+/** No body that the service accepts is nested deeper; a deeper one would only consume stack. */
 const DEEPEST = 16;
 
 /**
- * Parses JSON, and refuses what `JSON.parse` lets through: a member named twice (the last would win unseen), `__proto__`
- * in any spelling, nesting beyond 16, a byte order mark. Strings must be well-formed Unicode.
+ * Parses JSON, refusing what `JSON.parse` lets through: duplicate members (the last would silently win), `__proto__` in any spelling,
+ * nesting beyond 16, a byte order mark. Strings must be well-formed Unicode.
  * @throws JsonError
  */
 export function parseStrictJson(text: string): unknown {
@@ -30,8 +30,8 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
 /**
- * One pass over the text, before it is parsed: members are counted per object. Whether the text is JSON at all is left to
- * `JSON.parse`; a string directly before a colon in an object is a member's name in every text that it accepts.
+ * One pass over the text before it is parsed, collecting the members of each object. Whether the text is JSON at all is left to
+ * `JSON.parse`; in every text that it accepts, a string directly before a colon is a member name.
  */
 function checkMembers(text: string): void {
   if (text.charCodeAt(0) === 0xfeff) throw new JsonError('the body begins with a byte order mark; expected plain UTF-8 (RFC 8259 8.1)');
@@ -68,7 +68,7 @@ function checkMembers(text: string): void {
   }
 }
 
-/** Index of the quote that ends the string, or the text's end. */
+/** Index of the string's closing quote, or the length of the text. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; ; ) {
     const quote = text.indexOf('"', at);
@@ -81,7 +81,7 @@ function endOfString(text: string, start: number): number {
 }
 
 function addMember(names: Set<string>, quoted: string): void {
-  // Two spellings of one name (`a`, `\u0061`) are one member.
+  // Two spellings of one name (`a`, `\u0061`) denote the same member.
   const name = quoted.includes('\\') ? unescaped(quoted) : quoted.slice(1, -1);
   if (name === '__proto__') throw new JsonError('a member is named "__proto__", which is refused');
   if (names.has(name)) throw new JsonError(`member ${JSON.stringify(name.slice(0, 64))} is there twice; expected each name once`);

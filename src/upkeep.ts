@@ -1,11 +1,11 @@
-/** Something done again and again; one run at a time. */
+/** A periodic task; never more than one run at a time. */
 export interface Upkeep {
   readonly stop: () => Promise<void>;
 }
 
 /**
- * Runs `work` every `interval` milliseconds after it ended, until stopped. A failure is told and does not end it.
- * The timer holds no process open.
+ * Runs `work` again `interval` milliseconds after each run ended, until stopped. Failures are reported and do not end it.
+ * The timer does not keep the process alive.
  */
 export function keepUp(interval: number, work: () => Promise<void>, failed: (error: unknown) => void): Upkeep {
   let timer: NodeJS.Timeout | undefined;

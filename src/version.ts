@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The version in package.json, which lies above the compiled files and above the sources. */
+/** The version in package.json, found above the sources as well as above the compiled files. */
 export const VERSION = packageVersion();
 
 function packageVersion(): string {

@@ -2,13 +2,13 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Log } from './log.ts';
 import type { Addresses } from './service.ts';
 
-/** What a worker tells the first process: that it serves, or why it does not. */
+/** A worker's message to the primary: that it serves, or why it does not. */
 export type WorkerMessage = { readonly ready: Addresses } | { readonly failed: string };
 
 export interface Workers {
-  /** Where all of them listen. */
+  /** Where all workers listen. */
   readonly addresses: Addresses;
-  /** Resolves when all have ended. */
+  /** Resolves when all workers have exited. */
   readonly stop: () => Promise<void>;
 }
 
@@ -16,10 +16,10 @@ const RESTART_AFTER = 1000;
 const STOP_WITHIN = 20_000;
 
 /**
- * Starts the workers and waits until all of them serve; from then on one that dies is started again.
- * @param stopping resolves when a start that is under way shall be given up
- * @returns undefined where it was given up
- * @throws Error with the words of the first worker that could not serve, once all have ended
+ * Starts the workers and waits until all of them serve; from then on, one that dies is restarted.
+ * @param stopping resolves when the start is to be abandoned
+ * @returns undefined if it was abandoned
+ * @throws Error with the message of the first worker that could not serve, once all have exited
  */
 export async function startWorkers(count: number, stopping: Promise<unknown>, log: Log): Promise<Workers | undefined> {
   let keep = true;
@@ -34,7 +34,7 @@ export async function startWorkers(count: number, stopping: Promise<unknown>, lo
       if (keep) startWorker(restart).catch((err: unknown) => log.error({ err }, 'a worker could not be started'));
     }, RESTART_AFTER);
   };
-  // What ends before all have served ends the start, and not itself alone.
+  // A worker that dies before all have started aborts the start instead of being restarted.
   let started = false;
   const ended = (status: number): void => {
     if (started) restart(status);
@@ -56,7 +56,7 @@ export async function startWorkers(count: number, stopping: Promise<unknown>, lo
   return undefined;
 }
 
-/** @returns where it listens, once it does */
+/** @returns the addresses it listens on, once it does */
 function startWorker(ended: (status: number) => void): Promise<Addresses> {
   return new Promise((resolve, reject) => {
     const worker = cluster.fork();
