@@ -6,19 +6,19 @@ import { X509Error } from './errors.ts';
 import { OID, oidName } from './oids.ts';
 
 export type KeyType = 'P-256' | 'P-384' | 'P-521' | 'Ed25519' | 'RSA';
-/** The family of a key, which is what a signature algorithm is for. */
+/** The family of a key, to which a signature algorithm belongs. */
 type KeyKind = 'EC' | 'Ed25519' | 'RSA';
 type HashName = 'sha256' | 'sha384' | 'sha512';
 
 export interface SignatureAlgorithm {
   readonly id: string;
   readonly oid: string;
-  /** The whole AlgorithmIdentifier. */
+  /** The complete AlgorithmIdentifier, DER. */
   readonly der: Uint8Array;
-  /** For node:crypto; null where the algorithm hashes by itself. */
+  /** Hash name for node:crypto; null if the algorithm includes hashing. */
   readonly hash: HashName | null;
   readonly keyKind: KeyKind;
-  /** RSASSA-PSS: octets of salt, as many as the hash has (RFC 4055 3.1). */
+  /** RSASSA-PSS only: salt length in octets, equal to the hash length (RFC 4055 3.1). */
   readonly pssSaltLength?: number;
 }
 
@@ -36,7 +36,7 @@ const ecdsa = (id: string, algorithm: string, hash: HashName): SignatureAlgorith
 const pkcs1 = (id: string, algorithm: string, hash: HashName): SignatureAlgorithm =>
   ({ id, oid: algorithm, der: sequence(oid(algorithm), nullValue()), hash, keyKind: 'RSA' });
 
-/** RFC 4055 3.1, in the one form that the Baseline Requirements 7.1.3.2.1 allow: MGF1 with the same hash, salt as long as the hash. */
+/** RFC 4055 3.1, in the only form that Baseline Requirements 7.1.3.2.1 allow: MGF1 with the same hash, salt as long as the hash. */
 function pss(id: string, hash: HashName): SignatureAlgorithm {
   const { oid: hashOid, octets } = HASHES[hash];
   const hashIdentifier = sequence(oid(hashOid), nullValue());
@@ -48,7 +48,7 @@ function pss(id: string, hash: HashName): SignatureAlgorithm {
   return { id, oid: OID.rsassaPss, der: sequence(oid(OID.rsassaPss), parameters), hash, keyKind: 'RSA', pssSaltLength: octets };
 }
 
-/** Everything that Chancery signs with or verifies. SHA-1 and MD5 are not here, so they are refused. */
+/** All algorithms that Chancery signs with or verifies. SHA-1 and MD5 are absent and therefore refused. */
 export const SIGNATURE_ALGORITHMS: readonly SignatureAlgorithm[] = [
   ecdsa('ecdsa-with-SHA256', OID.ecdsaWithSha256, 'sha256'),
   ecdsa('ecdsa-with-SHA384', OID.ecdsaWithSha384, 'sha384'),
@@ -65,7 +65,7 @@ export const SIGNATURE_ALGORITHMS: readonly SignatureAlgorithm[] = [
 
 const BY_ID: ReadonlyMap<string, SignatureAlgorithm> = new Map(SIGNATURE_ALGORITHMS.map((algorithm) => [algorithm.id, algorithm]));
 
-/** Which algorithm a key of ours signs with, by the curve name or key type of node:crypto. */
+/** The algorithm our own keys sign with, by node:crypto's name of the curve or key type. */
 const FOR_OWN_KEY: Readonly<Record<string, string>> = {
   prime256v1: 'ecdsa-with-SHA256',
   secp384r1: 'ecdsa-with-SHA384',
@@ -76,7 +76,7 @@ const FOR_OWN_KEY: Readonly<Record<string, string>> = {
 
 export const KEY_KINDS: Readonly<Record<KeyType, KeyKind>> = { 'P-256': 'EC', 'P-384': 'EC', 'P-521': 'EC', Ed25519: 'Ed25519', RSA: 'RSA' };
 
-/** The algorithm for signing with a key of our own, private or public. Throws `unsupported-key`. */
+/** The algorithm for signing with one of our own keys, private or public. Throws `unsupported-key`. */
 export function signatureAlgorithmFor(key: KeyObject): SignatureAlgorithm {
   const name = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? key.type;
   const algorithm = BY_ID.get(FOR_OWN_KEY[name] ?? '');
@@ -84,14 +84,14 @@ export function signatureAlgorithmFor(key: KeyObject): SignatureAlgorithm {
   return algorithm;
 }
 
-/** Reads an AlgorithmIdentifier that must be, octet for octet, one of the table; the parameters count. */
+/** Reads an AlgorithmIdentifier that must match an entry of the table octet for octet, parameters included. */
 export function readSignatureAlgorithm(reader: DerReader, what: string): SignatureAlgorithm {
   const identifier = reader.element(0x30, what);
   for (const algorithm of SIGNATURE_ALGORITHMS) if (equalBytes(algorithm.der, identifier)) return algorithm;
   return explain(identifier, what);
 }
 
-/** Says what is wrong with an identifier that is not in the table. */
+/** Throws an error that explains why an identifier is not in the table. */
 function explain(identifier: Uint8Array, what: string): never {
   const inside = new DerReader(identifier).sequence(what);
   const found = inside.oid(what);

@@ -9,10 +9,10 @@ import { type PublicKey, readSubjectPublicKeyInfo } from './public-key.ts';
 import { encodeSerial, readSerial } from './serial.ts';
 import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readIssuerName, readName, readSigned } from './signed.ts';
 
-/** Octets of a certificate. The largest in use, with hundreds of names, have 30,000. */
+/** Octets. The largest certificates in use, with hundreds of names, have 30,000. */
 const MAX_CERTIFICATE = 1 << 18;
 
-/** What a certificate is made of; each byte array is a whole DER element. */
+/** The contents of a certificate; each byte array is a complete DER element. */
 export interface TbsFields {
   /** Hex, positive, at most 20 octets. */
   readonly serial: string;
@@ -20,7 +20,7 @@ export interface TbsFields {
   readonly signatureAlgorithm: Uint8Array;
   /** The issuer certificate's subject, octet for octet. */
   readonly issuer: Uint8Array;
-  /** Seconds since the Unix epoch; notAfter is the last second that counts. */
+  /** Seconds since the Unix epoch; notAfter is inclusive. */
   readonly notBefore: number;
   readonly notAfter: number;
   readonly subject: Uint8Array;
@@ -29,27 +29,27 @@ export interface TbsFields {
   readonly extensions: readonly Uint8Array[];
 }
 
-/** What a TBSCertificate says. Byte arrays are views of the DER that was read. */
+/** A parsed TBSCertificate. Byte arrays are views of the DER that was read. */
 export interface TbsCertificate {
   /** The TBSCertificate. */
   readonly tbs: Uint8Array;
-  /** Lower-case hex, whole octets; `00` where somebody else's CA wrote zero. */
+  /** Lower-case hex, whole octets; `00` if another CA used zero. */
   readonly serial: string;
-  /** The AlgorithmIdentifier, as it is. */
+  /** The AlgorithmIdentifier as encoded. */
   readonly algorithm: Uint8Array;
-  /** What it stands for; undefined for one that Chancery neither makes nor verifies, as SHA-1 in an old root's signature of itself. */
+  /** The algorithm it denotes; undefined if Chancery does not support it, such as SHA-1 in the self-signature of an old root. */
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
   /** The Name, DER. */
   readonly issuer: Uint8Array;
   readonly issuerName: DistinguishedName;
-  /** Seconds since the Unix epoch; notAfter is the last second that counts. */
+  /** Seconds since the Unix epoch; notAfter is inclusive. */
   readonly notBefore: number;
   readonly notAfter: number;
   /** The Name, DER. */
   readonly subject: Uint8Array;
   readonly subjectName: DistinguishedName;
   readonly publicKey: PublicKey;
-  /** All of them, known or not, values as they are. */
+  /** All extensions, known or not, with their values undecoded. */
   readonly extensions: readonly Extension[];
 }
 
@@ -58,10 +58,10 @@ export interface Certificate extends TbsCertificate {
   readonly signature: Uint8Array;
 }
 
-/** Version 3 is number 2 (RFC 5280 4.1.2.1). */
+/** Version 3 is encoded as 2 (RFC 5280 4.1.2.1). */
 const VERSION_3 = contextExplicit(0, integer(2));
 
-/** The TBSCertificate (RFC 5280 4.1), version 3. Throws an `X509Error` for a serial or time that cannot be written. */
+/** Encodes a TBSCertificate (RFC 5280 4.1), version 3. Throws an `X509Error` for a serial or time that cannot be encoded. */
 export function encodeTbsCertificate(fields: TbsFields): Uint8Array {
   return sequence(
     VERSION_3,
@@ -77,7 +77,7 @@ export function encodeTbsCertificate(fields: TbsFields): Uint8Array {
 
 let lastValidity = { notBefore: 0, notAfter: 0, der: sequence(time(0), time(0)) };
 
-/** Validity (RFC 5280 4.1.2.5). Writing two times costs as much as all the rest, and certificates of one second share them: so the last is kept. */
+/** Validity (RFC 5280 4.1.2.5). Encoding two times costs as much as the rest of the certificate, and consecutive certificates often share them. */
 function encodeValidity(notBefore: number, notAfter: number): Uint8Array {
   if (notBefore !== lastValidity.notBefore || notAfter !== lastValidity.notAfter) {
     lastValidity = { notBefore, notAfter, der: sequence(time(notBefore), time(notAfter)) };
@@ -85,12 +85,12 @@ function encodeValidity(notBefore: number, notAfter: number): Uint8Array {
   return lastValidity.der;
 }
 
-/** The certificate (RFC 5280 4.1) from its signed part, the same AlgorithmIdentifier once more, and the signature's octets. */
+/** Encodes the certificate (RFC 5280 4.1) from its TBSCertificate, the same AlgorithmIdentifier again, and the signature's octets. */
 export const assembleCertificate = assembleSigned;
 
 /**
- * From a certificate and nothing behind it. Throws an `X509Error` for anything that is not DER, not version 3, or of a
- * key that Chancery does not know.
+ * Parses a certificate, allowing no trailing bytes. Throws an `X509Error` for anything that is not DER or not version 3, or whose key type
+ * is unsupported.
  */
 export function parseCertificate(der: Uint8Array): Certificate {
   checkSize(der);
@@ -100,7 +100,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   return { ...fields, der, signature };
 }
 
-/** From a TBSCertificate and nothing behind it, by the same rules. Throws an `X509Error`. */
+/** Parses a TBSCertificate by the same rules. Throws an `X509Error`. */
 export function parseTbsCertificate(tbs: Uint8Array): TbsCertificate {
   checkSize(tbs);
   const reader = new DerReader(tbs);
@@ -124,7 +124,7 @@ function readTbs(body: DerReader, tbs: Uint8Array): TbsCertificate {
   validity.finish('validity');
   const subject = readName(body, 'subject');
   const publicKey = readSubjectPublicKeyInfo(body);
-  // RFC 5280 4.1.2.8: no CA writes the unique identifiers [1] and [2] that could stand here; so they are refused.
+  // RFC 5280 4.1.2.8: no conforming CA writes the unique identifiers [1] and [2] that could come first, so they are refused.
   const extensions = body.atEnd ? [] : readExplicitExtensions(body, tags.contextConstructedTag(3));
   body.finish('tbsCertificate');
   return {
@@ -133,7 +133,7 @@ function readTbs(body: DerReader, tbs: Uint8Array): TbsCertificate {
   };
 }
 
-/** RFC 5280 4.1.2.1: version 3, as a certificate with extensions must be. */
+/** RFC 5280 4.1.2.1: must be version 3, as is any certificate with extensions. */
 function readVersion(body: DerReader): void {
   const tag = tags.contextConstructedTag(0);
   if (!body.is(tag)) body.fail('unsupported-version', 'the certificate is of version 1; version 3 is taken');

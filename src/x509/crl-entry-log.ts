@@ -2,42 +2,42 @@ import { checkRevokedEntry } from './crl-entry.ts';
 import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
 import { encodeSerial } from './serial.ts';
 
-/** One change of a serial's standing, with its entry encoded. */
+/** The latest change of a serial's revocation status, with its CRL entry encoded. */
 export interface LoggedEntry {
-  /** Higher than that of every entry before. */
+  /** Higher than that of every earlier entry. */
   readonly revision: number;
   /** Lower-case hex. */
   readonly serial: string;
-  /** The certificate's last second, since the epoch. */
+  /** notAfter of the certificate, seconds since the epoch. */
   readonly notAfter: number;
-  /** removeFromCRL: the certificate is good again; the entry is for deltas. */
+  /** removeFromCRL means that the certificate is valid again; such an entry appears in delta CRLs only. */
   readonly reason: RevocationReason;
   readonly der: Uint8Array;
 }
 
-/** What a CRL is to list: everything that is revoked, unless it may be left out. */
+/** Selects the entries of one CRL: everything revoked, except what may be left out. */
 export interface Listing {
   /**
-   * The last CRL of the same scope. What it listed, and was issued after the end of, may be left out (RFC 5280 3.3).
-   * Absent: nothing is left out.
+   * The last CRL of the same scope. Certificates it listed may be left out if it was issued after they expired (RFC 5280 3.3).
+   * If absent, nothing is left out.
    */
   readonly previous?: { readonly thisUpdate: number; readonly revision: number } | undefined;
-  /** Of a delta: only what changed after this revision, and also what was released since then (RFC 5280 5.2.4). */
+  /** Delta CRLs: only changes after this revision, including releases (RFC 5280 5.2.4). */
   readonly since?: number;
 }
 
 let select: (parts: readonly Uint8Array[], count: number, reasons: ReadonlySet<RevocationReason>) => EntrySelection;
 
-/** Entries as they lie in a log, each of which was checked: nothing outside this file can make one. */
+/** A run of entries in a log, each of which has been checked: only this file can create one. */
 export class EntrySelection {
   static {
     select = (parts, count, reasons) => new EntrySelection(parts, count, reasons);
   }
 
-  /** Views of the log, to be used before it changes. */
+  /** Views of the log's memory, to be used before the log changes. */
   readonly parts: readonly Uint8Array[];
   readonly count: number;
-  /** Those that any of them has, and perhaps some more; removeFromCRL only where it is there. */
+  /** A superset of the reasons that occur; it includes removeFromCRL only if that occurs. */
   readonly reasons: ReadonlySet<RevocationReason>;
   readonly #octets: number;
 
@@ -53,7 +53,7 @@ export class EntrySelection {
   }
 }
 
-/** All of several selections. */
+/** Concatenates several selections. */
 export const joinSelections = (all: readonly EntrySelection[]): EntrySelection =>
   select(all.flatMap(({ parts }) => parts), all.reduce((sum, { count }) => sum + count, 0), new Set(all.flatMap(({ reasons }) => [...reasons])));
 
@@ -61,14 +61,14 @@ const LIVE = 0;
 const RELEASED = 1;
 const GONE = 2;
 
-/** Entries that are gone, beyond which the log is written anew: this many, and a quarter of all. */
+/** The log is rewritten once more than this many entries, and more than a quarter of all, are gone. */
 const FEW = 64;
 
 const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];
 
 /**
- * Encoded CRL entries in the order of their revisions, one behind the other, so that a CRL is made of them by copying long runs, and a
- * delta is the end of it. It holds the latest entry of each serial. All is in typed arrays: a million entries are no million objects.
+ * Encoded CRL entries in order of revision, stored contiguously: a CRL is assembled by copying long runs, and a delta CRL is the tail. Only
+ * the latest entry of each serial is kept. Everything lives in typed arrays, so that a million entries are not a million objects.
  */
 export class EntryLog {
   #bytes = Buffer.allocUnsafeSlow(1024);
@@ -77,26 +77,26 @@ export class EntryLog {
   #notAfters = new Float64Array(16);
   #states = new Uint8Array(16);
   #length = 0;
-  /** Open addressing by the serial's octets: one more than the place of its latest entry; 0 where there is none. */
+  /** Open-addressing hash table keyed by serial: 1 + index of the latest entry; 0 for an empty slot. */
   #slots = new Int32Array(32);
-  /** Live entries by the code of their reason. */
+  /** Number of live entries per reason code. */
   readonly #byReason = new Int32Array(16);
   #live = 0;
   #gone = 0;
-  /** No live entry's certificate ends before this. */
+  /** Lower bound of notAfter over the live entries. */
   #firstEnd = Infinity;
 
-  /** Certificates that are revoked. */
+  /** Number of revoked certificates. */
   get count(): number {
     return this.#live;
   }
 
-  /** The revision of the last change, 0 before the first. */
+  /** Revision of the last change; 0 if there is none. */
   get revision(): number {
     return this.#length === 0 ? 0 : this.#revisions[this.#length - 1]!;
   }
 
-  /** Adds the latest change of a serial. @throws X509Error where the entry is not what is said of it */
+  /** Records the latest change of a serial. @throws X509Error if the encoded entry does not match the other fields */
   put({ revision, serial, notAfter, reason, der }: LoggedEntry): void {
     checkRevokedEntry(der, serial, reason);
     if (revision <= this.revision) throw new RangeError(`revision ${revision} comes after ${this.revision}`);
@@ -113,7 +113,7 @@ export class EntryLog {
     if (this.#length * 2 > this.#slots.length || (this.#gone > FEW && this.#gone * 4 > this.#length)) this.#rewrite();
   }
 
-  /** The entries that a CRL lists. */
+  /** Selects the entries of one CRL. */
   select({ previous, since }: Listing): EntrySelection {
     const delta = since !== undefined;
     const from = delta ? this.#firstAfter(since) : 0;
@@ -137,7 +137,7 @@ export class EntryLog {
     return select(parts, count, reasons);
   }
 
-  /** Serials of which `test` says, by revision, end and whether it is a release, that they can go. */
+  /** Yields the serials whose entries may be dropped according to `test`. */
   *find(test: (revision: number, notAfter: number, released: boolean) => boolean): Generator<string> {
     for (let at = 0; at < this.#length; at += 1) {
       const state = this.#states[at];
@@ -145,7 +145,7 @@ export class EntryLog {
     }
   }
 
-  /** Forgets the entry of a serial (lower-case hex). */
+  /** Drops the entry of a serial (lower-case hex). */
   forget(serial: string): void {
     const place = this.#slots[this.#slotOf(Buffer.concat([Buffer.alloc(2), encodeSerial(serial)]), 0)]! - 1;
     if (place < 0) return;
@@ -153,7 +153,7 @@ export class EntryLog {
     if (this.#gone > FEW && this.#gone * 4 > this.#length) this.#rewrite();
   }
 
-  /** Whether a live entry's certificate may have ended before a time, or a release is there: worth a `find`. */
+  /** Whether `find` is worth calling: a live entry's certificate may have expired before the given time, or there are releases. */
   hasDue(before: number): boolean {
     return this.#firstEnd < before || this.#live + this.#gone < this.#length;
   }
@@ -166,7 +166,7 @@ export class EntryLog {
     return at === 0 ? 0 : this.#ends[at - 1]!;
   }
 
-  /** The first place with a revision above. */
+  /** Index of the first entry with a higher revision. */
   #firstAfter(revision: number): number {
     let [low, high] = [0, this.#length];
     while (low < high) {
@@ -183,11 +183,11 @@ export class EntryLog {
     return this.#bytes.toString('hex', start + 4 + sign, start + 4 + this.#bytes[start + 3]!);
   }
 
-  /** Where the serial of the entry that begins at `start` is, or would be. */
+  /** The slot that holds, or would hold, the serial of the entry starting at `start`. */
   #slotOf(der: Uint8Array, start: number): number {
     const octets = der[start + 3]!;
     const mask = this.#slots.length - 1;
-    // FNV-1a: a serial's end is random, but not of every certificate that somebody may have revoked here.
+    // FNV-1a over the whole serial: ours end in random octets, but imported certificates may have any serial.
     let digest = 0x811c9dc5;
     for (let i = 0; i < octets; i += 1) digest = Math.imul(digest ^ der[start + 4 + i]!, 0x01000193);
     for (let slot = (digest ^ (digest >>> 15)) & mask; ; slot = (slot + 1) & mask) {
@@ -230,7 +230,7 @@ export class EntryLog {
     this.#gone += 1;
   }
 
-  /** As `checkRevokedEntry` left it: the last octet, where the entry has extensions. */
+  /** The last octet of the extensions, if there are any; `checkRevokedEntry` has verified that. */
   #reasonCode(at: number): number {
     const start = this.#start(at);
     const date = start + 4 + this.#bytes[start + 3]!;
@@ -238,7 +238,7 @@ export class EntryLog {
     return extensions === this.#start(at + 1) ? 0 : this.#bytes[this.#start(at + 1) - 1]!;
   }
 
-  /** Writes the log anew without what is gone, and makes room for as many serials again. */
+  /** Compacts the log, and leaves room to double the number of serials. */
   #rewrite(): void {
     const before = { bytes: this.#bytes, ends: this.#ends, revisions: this.#revisions, notAfters: this.#notAfters, states: this.#states, length: this.#length };
     const kept = this.#length - this.#gone;
@@ -247,7 +247,7 @@ export class EntryLog {
     this.#gone = 0;
     this.#firstEnd = Infinity;
     if (kept === before.length) {
-      // Nothing moves.
+      // Nothing was removed: only the hash table grows.
       for (let at = 0; at < kept; at += 1) this.#slots[this.#slotOf(this.#bytes, this.#start(at))] = at + 1;
     } else {
       this.#length = 0;

@@ -14,11 +14,11 @@ export interface RevokedEntry {
   readonly serial: string;
   /** Seconds since the Unix epoch. */
   readonly at: number;
-  /** `unspecified` where the entry gives none (RFC 5280 5.3.1). */
+  /** `unspecified` if the entry states none (RFC 5280 5.3.1). */
   readonly reason: RevocationReason;
 }
 
-/** Reads one entry. Throws an `X509Error`, also for entry extensions against RFC 5280 5.3. */
+/** Reads one entry. Throws an `X509Error`, including for entry extensions that violate RFC 5280 5.3. */
 export function readRevokedEntry(list: DerReader): RevokedEntry {
   const entry = list.sequence('revoked certificate');
   const serial = readSerial(entry, 'userCertificate');
@@ -31,7 +31,7 @@ export function readRevokedEntry(list: DerReader): RevokedEntry {
 function readReason(extensions: readonly Extension[]): RevocationReason {
   let reason: RevocationReason = 'unspecified';
   for (const { oid, critical, value } of extensions) {
-    // RFC 5280 5.3: whoever does not understand a critical one must not use the CRL. 5.3.1: the reason is not critical.
+    // RFC 5280 5.3: a CRL with an unrecognised critical entry extension must not be used. 5.3.1: the reason is non-critical.
     if (critical) throw new X509Error('bad-extension', `a CRL entry has the critical extension ${oidName(oid)}`);
     if (oid !== OID.reasonCode) continue;
     reason = decodeReasonCode(value);
@@ -40,14 +40,14 @@ function readReason(extensions: readonly Extension[]): RevocationReason {
   return reason;
 }
 
-/** What the entries of a list have in common. */
+/** Summary of the entries of a list. */
 export interface EntrySummary {
   readonly count: number;
-  /** The reasons that any entry has. */
+  /** All reasons that occur. */
   readonly reasons: ReadonlySet<RevocationReason>;
 }
 
-/** Passes over all entries of a list, checking each. Throws an `X509Error`. */
+/** Skips all entries of a list, checking each. Throws an `X509Error`. */
 export function checkRevokedEntries(list: DerReader): EntrySummary {
   const seen = new Uint8Array(256);
   let count = 0;
@@ -64,8 +64,8 @@ export function checkRevokedEntries(list: DerReader): EntrySummary {
 }
 
 /**
- * Checks one entry by itself: that it is of this serial, with this reason, and that nothing is behind it. Throws an `X509Error`.
- * Entries are put into CRLs by the million as they are, so each is checked once, where it comes in.
+ * Checks that a single entry has this serial and reason, and no trailing bytes. Throws an `X509Error`.
+ * Entries are later copied into CRLs by the million, so each is checked once, when it is added.
  */
 export function checkRevokedEntry(der: Uint8Array, serial: string, reason: RevocationReason): void {
   const code = plainEntryReason(der, 0, der.length);
@@ -79,7 +79,7 @@ export function checkRevokedEntry(der: Uint8Array, serial: string, reason: Revoc
   }
 }
 
-/** Whether a plain entry is of this serial. */
+/** Whether an entry in plain form has this serial. */
 function hasSerial(der: Uint8Array, serial: string): boolean {
   const sign = der[4] === 0 ? 1 : 0;
   const octets = der[3]! - sign;
@@ -99,14 +99,14 @@ function digit(text: string, at: number): number {
 const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];
 const REASON_CODES: ReadonlySet<number> = new Set(Object.values(REVOCATION_REASONS));
 
-/** `30 0c 30 0a 06 03 55 1d 15 04 03 0a 01`: all of a reason's extension but its last octet, the code. */
+/** `30 0c 30 0a 06 03 55 1d 15 04 03 0a 01`: the reason extension up to its last octet, the code. */
 const REASON_PREFIX = sequence(reasonCode('keyCompromise')).subarray(0, -1);
 const NOT_PLAIN = -1;
 
 /**
- * The reason code, 0 for none, of an entry in the very form that `encodeRevokedEntry` writes nearly always: UTCTime, not on
- * the last days of a month, no extension but the reason. `NOT_PLAIN` for any other, which may still be good. This keeps
- * the event loop free: it takes a tenth of the time of `readRevokedEntry`, and a CRL may have a million entries.
+ * The reason code (0 for none) of an entry in the form that `encodeRevokedEntry` nearly always writes: UTCTime, not on the 29th to 31st of
+ * a month that may lack that day, no extension other than the reason. `NOT_PLAIN` for anything else, which may still be valid. A CRL may
+ * have a million entries, and this takes a tenth of the time of `readRevokedEntry`, which would block the event loop for too long.
  */
 function plainEntryReason(bytes: Uint8Array, start: number, limit: number): number {
   const length = bytes[start + 1]!;
@@ -125,7 +125,7 @@ function plainEntryReason(bytes: Uint8Array, start: number, limit: number): numb
   return code !== 0 && REASON_CODES.has(code) ? code : NOT_PLAIN;
 }
 
-/** Whether `YYMMDDHHMMSS` is a time in any year; the days that only some months or years have are left to `decodeTime`. */
+/** Whether `YYMMDDHHMMSS` is a valid time in every year; days that exist only in some months or years are left to `decodeTime`. */
 function isPlainTime(bytes: Uint8Array, start: number): boolean {
   for (let i = start; i < start + 12; i++) if (bytes[i]! < 0x30 || bytes[i]! > 0x39) return false;
   const two = (at: number): number => bytes[start + at]! * 10 + bytes[start + at + 1]! - 0x30 * 11;

@@ -11,10 +11,10 @@ const extension = (type: string, critical: boolean, value: Uint8Array): Uint8Arr
 /** RFC 5280 5.2.3. */
 export const cRLNumber = (number: number | bigint): Uint8Array => extension(OID.cRLNumber, false, integer(number));
 
-/** RFC 5280 5.2.4: the number of the base. Critical. */
+/** RFC 5280 5.2.4: the CRL number of the base. Critical. */
 export const deltaCRLIndicator = (base: number | bigint): Uint8Array => extension(OID.deltaCRLIndicator, true, integer(base));
 
-/** A CRL number, or the base of a delta; at most 20 octets (RFC 5280 5.2.3). */
+/** Decodes a CRL number, or a delta's base number; at most 20 octets (RFC 5280 5.2.3). */
 export function decodeCrlNumber(value: Uint8Array): bigint {
   return decodeValue(value, 'cRLNumber', (reader) => {
     const number = reader.unsignedInteger('cRLNumber');
@@ -23,7 +23,7 @@ export function decodeCrlNumber(value: Uint8Array): bigint {
   });
 }
 
-/** RFC 5280 5.2.6: where the delta CRL is. */
+/** RFC 5280 5.2.6: where to find the delta CRL. */
 export const freshestCRL = (urls: readonly string[]): Uint8Array => extension(OID.freshestCRL, false, sequence(sequence(fullName(urls))));
 
 export interface IssuingDistributionPoint {
@@ -34,7 +34,7 @@ export interface IssuingDistributionPoint {
 
 const TRUE = Uint8Array.of(0xff);
 
-/** RFC 5280 5.2.5: where this CRL, or this part, is, and what it is about. Critical, never empty. */
+/** RFC 5280 5.2.5: the location and scope of this CRL. Critical, never empty. */
 export function issuingDistributionPoint({ urls = [], onlyContainsUserCerts = false, onlyContainsCACerts = false }: Partial<IssuingDistributionPoint>): Uint8Array {
   const parts = [
     ...(urls.length === 0 ? [] : [fullName(urls)]),
@@ -47,7 +47,7 @@ export function issuingDistributionPoint({ urls = [], onlyContainsUserCerts = fa
   return extension(OID.issuingDistributionPoint, true, sequence(...parts));
 }
 
-/** Scopes that Chancery does not publish (reasons, indirect, attribute certificates) are refused. */
+/** Decodes the extension, refusing scopes that Chancery does not publish: reasons, indirect CRLs, attribute certificates. */
 export function decodeIssuingDistributionPoint(value: Uint8Array): IssuingDistributionPoint {
   return decodeValue(value, 'issuingDistributionPoint', (reader) => {
     const fields = reader.sequence('issuingDistributionPoint');
@@ -59,10 +59,10 @@ export function decodeIssuingDistributionPoint(value: Uint8Array): IssuingDistri
   });
 }
 
-/** RFC 5280 5.3.1, of a CRL entry. `unspecified` is not written: leave the extension out. */
+/** RFC 5280 5.3.1, a CRL entry extension. `unspecified` must be expressed by omitting the extension. */
 export const reasonCode = (reason: Exclude<RevocationReason, 'unspecified'>): Uint8Array => extension(OID.reasonCode, false, enumerated(REVOCATION_REASONS[reason]));
 
-/** Of each code its name. */
+/** The inverse of `REVOCATION_REASONS`. */
 export const REASON_BY_CODE: ReadonlyMap<number, RevocationReason> = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
 
 export function decodeReasonCode(value: Uint8Array): RevocationReason {
@@ -72,6 +72,6 @@ export function decodeReasonCode(value: Uint8Array): RevocationReason {
   });
 }
 
-/** RFC 5280 5.3.2, of a CRL entry, in seconds since the Unix epoch: always a GeneralizedTime. */
+/** RFC 5280 5.3.2, a CRL entry extension, in seconds since the Unix epoch: always a GeneralizedTime. */
 export const invalidityDate = (seconds: number): Uint8Array =>
   extension(OID.invalidityDate, false, element(tags.GENERALIZED_TIME, ia5Bytes(encodeGeneralizedTime(seconds))));

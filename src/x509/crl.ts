@@ -10,7 +10,7 @@ import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.t
 import { encodeSerial } from './serial.ts';
 import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readIssuerName, readSigned } from './signed.ts';
 
-/** What a CRL is made of; each byte array is a whole DER element. */
+/** The contents of a CRL; each byte array is a complete DER element. */
 export interface TbsCrlFields {
   /** AlgorithmIdentifier. */
   readonly algorithm: Uint8Array;
@@ -19,18 +19,18 @@ export interface TbsCrlFields {
   /** Seconds since the Unix epoch. */
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** As `encodeRevokedEntry` made them. */
+  /** As encoded by `encodeRevokedEntry`. */
   readonly entries: readonly Uint8Array[];
   readonly extensions: readonly Uint8Array[];
 }
 
-/** What a TBSCertList says. Byte arrays are views of the DER that was read. */
+/** A parsed TBSCertList. Byte arrays are views of the DER that was read. */
 export interface TbsCrl {
   /** The TBSCertList. */
   readonly tbs: Uint8Array;
-  /** The AlgorithmIdentifier, as it is. */
+  /** The AlgorithmIdentifier as encoded. */
   readonly algorithm: Uint8Array;
-  /** What it stands for; undefined for one that Chancery does not know. */
+  /** The algorithm it denotes; undefined if Chancery does not support it. */
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
   /** The Name, DER. */
   readonly issuer: Uint8Array;
@@ -38,7 +38,7 @@ export interface TbsCrl {
   /** Seconds since the Unix epoch. */
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** The entries' DER, one after the other; all of them were checked. `revokedEntries` reads them. */
+  /** The entries' DER, concatenated and already checked; decode them with `revokedEntries`. */
   readonly entries: Uint8Array;
   readonly summary: EntrySummary;
   readonly extensions: readonly Extension[];
@@ -49,18 +49,18 @@ export interface Crl extends TbsCrl {
   readonly signature: Uint8Array;
 }
 
-/** Version 2 is number 1 (RFC 5280 5.1.2.1). */
+/** Version 2 is encoded as 1 (RFC 5280 5.1.2.1). */
 const VERSION_2 = integer(1);
 
-/** crlEntryExtensions for each reason. RFC 5280 5.3.1: not critical; unspecified is said by leaving them out. */
+/** crlEntryExtensions per reason. RFC 5280 5.3.1: non-critical; unspecified is expressed by omission. */
 const ENTRY_EXTENSIONS: ReadonlyMap<RevocationReason, readonly Uint8Array[]> = new Map((Object.keys(REVOCATION_REASONS) as RevocationReason[])
   .map((reason) => [reason, reason === 'unspecified' ? [] : [sequence(reasonCode(reason))]]));
 
-/** An entry of revokedCertificates (RFC 5280 5.1.2.6), to be kept and put into every CRL. Throws an `X509Error`. */
+/** Encodes an entry of revokedCertificates (RFC 5280 5.1.2.6), reusable in every CRL. Throws an `X509Error`. */
 export const encodeRevokedEntry = ({ serial, at, reason }: RevokedEntry): Uint8Array =>
   sequence(encodeSerial(serial), time(at), ...ENTRY_EXTENSIONS.get(reason)!);
 
-/** The TBSCertList (RFC 5280 5.1.2), version 2. */
+/** Encodes the TBSCertList (RFC 5280 5.1.2), version 2. */
 export function encodeTbsCrl(fields: TbsCrlFields): Uint8Array {
   const [before, behind] = frameTbsCrl(fields, fields.entries.reduce((sum, { length }) => sum + length, 0));
   const tbs = new Uint8Array(before.length + fields.entries.reduce((sum, { length }) => sum + length, behind.length));
@@ -72,9 +72,9 @@ export function encodeTbsCrl(fields: TbsCrlFields): Uint8Array {
   return tbs;
 }
 
-/** What is before and behind the entries of a TBSCertList, when these have so many octets. */
+/** Encodes what precedes and what follows the entries of a TBSCertList, given their total length in octets. */
 export function frameTbsCrl(fields: Omit<TbsCrlFields, 'entries'>, entryOctets: number): [before: Uint8Array, behind: Uint8Array] {
-  // RFC 5280 5.1.2.6: without entries the list must be absent, not empty.
+  // RFC 5280 5.1.2.6: if there are no entries, the list must be absent rather than empty.
   const list = entryOctets === 0 ? new Uint8Array(0) : header(tags.SEQUENCE, entryOctets);
   const start = [VERSION_2, fields.algorithm, fields.issuer, time(fields.thisUpdate), time(fields.nextUpdate), list];
   const behind = contextExplicit(0, elementOf(tags.SEQUENCE, fields.extensions));
@@ -90,16 +90,16 @@ function header(tag: number, length: number): Uint8Array {
   return Uint8Array.of(tag, ...(octets.length === 0 ? [length] : [0x80 | octets.length, ...octets]));
 }
 
-/** Octets that a CertificateList needs before its TBSCertList: identifier, and a length of up to four octets. */
+/** Octets reserved for the CertificateList header: identifier, and a length of up to four octets. */
 const ROOM_BEFORE = 6;
 
-/** A TBSCertList being laid out where the CRL will be, so that its bytes are written once. */
+/** A buffer in which a TBSCertList is laid out at its final place in the CRL, so that its bytes are written only once. */
 export class CrlSheet {
   readonly #bytes: Buffer;
   readonly #tbsEnd: number;
   readonly #algorithm: Uint8Array;
 
-  /** @param signatureOctets the most that the signature may have */
+  /** @param signatureOctets upper bound of the signature's length */
   constructor(tbsOctets: number, algorithm: Uint8Array, signatureOctets: number) {
     this.#tbsEnd = ROOM_BEFORE + tbsOctets;
     this.#algorithm = algorithm;
@@ -110,7 +110,7 @@ export class CrlSheet {
     return this.#bytes.subarray(ROOM_BEFORE, this.#tbsEnd);
   }
 
-  /** The CertificateList (RFC 5280 5.1), once it is signed: the same as `assembleCrl` makes, without a copy. */
+  /** Completes the CertificateList (RFC 5280 5.1): the same bytes as `assembleCrl`, without copying. */
   seal(signature: Uint8Array): Uint8Array {
     const behind = Buffer.concat([this.#algorithm, bitString(signature)]);
     if (behind.length > this.#bytes.length - this.#tbsEnd) throw new RangeError('the signature has more octets than there is room for');
@@ -121,12 +121,12 @@ export class CrlSheet {
   }
 }
 
-/** The CertificateList (RFC 5280 5.1) from its signed part, the same AlgorithmIdentifier once more, and the signature's octets. */
+/** Encodes the CertificateList (RFC 5280 5.1) from its TBSCertList, the same AlgorithmIdentifier again, and the signature's octets. */
 export const assembleCrl = assembleSigned;
 
 /**
- * From a CRL and nothing behind it. Throws an `X509Error` for anything that is not DER, not version 2, lacks nextUpdate
- * or the extensions, or has an entry or entry extension that is not understood.
+ * Parses a CRL, allowing no trailing bytes. Throws an `X509Error` for anything that is not DER or not version 2, lacks nextUpdate or
+ * extensions, or has an unsupported entry or entry extension.
  */
 export function parseCrl(der: Uint8Array): Crl {
   const { tbs, body, algorithm, signature } = readSigned(der, 'CRL');
@@ -135,7 +135,7 @@ export function parseCrl(der: Uint8Array): Crl {
   return { ...fields, der, signature };
 }
 
-/** From a TBSCertList and nothing behind it, by the same rules. Throws an `X509Error`. */
+/** Parses a TBSCertList by the same rules. Throws an `X509Error`. */
 export function parseTbsCrl(tbs: Uint8Array): TbsCrl {
   const reader = new DerReader(tbs);
   const body = reader.sequence('tbsCertList');
@@ -143,19 +143,19 @@ export function parseTbsCrl(tbs: Uint8Array): TbsCrl {
   return readTbs(body, tbs);
 }
 
-/** The entries of a CRL, in its order. */
+/** The entries of a CRL, in order. */
 export function* revokedEntries({ entries }: TbsCrl): Generator<RevokedEntry> {
   const reader = new DerReader(entries);
   while (!reader.atEnd) yield readRevokedEntry(reader);
 }
 
 function readTbs(body: DerReader, tbs: Uint8Array): TbsCrl {
-  // RFC 5280 5.1.2.1: absent means version 1, which has no extensions, so no number.
+  // RFC 5280 5.1.2.1: an absent version means 1, which allows no extensions and thus no CRL number.
   if (!body.is(tags.INTEGER) || body.smallInteger('version') !== 1) body.fail('unsupported-version', 'the CRL is not of version 2');
   const { algorithm, signatureAlgorithm } = readAnyAlgorithm(body);
   const issuer = readIssuerName(body);
   const thisUpdate = body.time('thisUpdate');
-  // RFC 5280 5.1.2.5: it must be there, though the syntax says OPTIONAL.
+  // RFC 5280 5.1.2.5: conforming issuers must include it, although the syntax says OPTIONAL.
   const nextUpdate = body.time('nextUpdate');
   const { entries, summary } = readEntries(body);
   const inside = body.enter(tags.contextConstructedTag(0), 'crlExtensions');
@@ -165,7 +165,7 @@ function readTbs(body: DerReader, tbs: Uint8Array): TbsCrl {
   return { tbs, algorithm, signatureAlgorithm, issuer: issuer.der, issuerName: issuer.name, thisUpdate, nextUpdate, entries, summary, extensions };
 }
 
-/** RFC 5280 5.1.2.6: without entries the list is absent. */
+/** RFC 5280 5.1.2.6: an empty list must be absent. */
 function readEntries(body: DerReader): { readonly entries: Uint8Array; readonly summary: EntrySummary } {
   if (!body.is(tags.SEQUENCE)) return { entries: new Uint8Array(0), summary: { count: 0, reasons: new Set() } };
   const list = body.sequence('revokedCertificates');

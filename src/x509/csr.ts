@@ -12,26 +12,26 @@ import { OID, oidName } from './oids.ts';
 import { type PublicKey, readSubjectPublicKeyInfo } from './public-key.ts';
 import { checkAlgorithmFits, verifySignature } from './signature.ts';
 
-/** A PKCS #10 request (RFC 2986) that is well formed. Whether it is by the holder of its key, `verifyPossession` says. */
+/** A well-formed PKCS #10 request (RFC 2986). Its signature is checked separately, by `verifyPossession`. */
 export interface CertificationRequest {
   readonly der: Uint8Array;
-  /** CertificationRequestInfo: the bytes under the signature. */
+  /** CertificationRequestInfo: the signed bytes. */
   readonly tbs: Uint8Array;
   readonly subject: DistinguishedName;
   readonly commonName?: string;
   readonly publicKey: PublicKey;
-  /** The subject alternative names in normal form, without duplicates; empty where none were asked for. */
+  /** Requested subject alternative names, normalised, without duplicates; empty if there are none. */
   readonly names: readonly GeneralName[];
-  /** The other extensions asked for, values unread. */
+  /** The other requested extensions, with their values undecoded. */
   readonly extensions: readonly Extension[];
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
 }
 
-/** 1,000 names, or an RSA key of 16,384 bits, fit well within. */
+/** Ample for 1,000 names, or for an RSA key of 16,384 bits. */
 const MAX_CSR_OCTETS = 65_536;
 
-/** Attributes that say nothing about the certificate: their form is checked, what they say has no effect. Others are refused. */
+/** Attributes irrelevant to the certificate: their encoding is checked and their contents ignored. All others are refused. */
 const PASSED_OVER: ReadonlySet<string> = new Set([
   OID.challengePassword,
   OID.unstructuredName,
@@ -47,14 +47,14 @@ interface Requested {
 }
 
 /**
- * There is only v1, the number 0 (RFC 2986 4.1). Programs in Ruby, its ACME client among them, write the number of a certificate of
- * version 3 instead. It is signed, and says nothing that anybody acts upon.
+ * v1, encoded as 0, is the only version (RFC 2986 4.1). Ruby programs, including its ACME client, use the number of a version 3
+ * certificate instead. It is covered by the signature, and nothing depends on it.
  */
 const VERSION_BY_MISTAKE = 2;
 
 const NOTHING: Requested = { names: [], extensions: [] };
 
-/** Reads a CSR strictly, all but its signature. Throws an `X509Error` that names the first fault. */
+/** Parses a CSR strictly, without verifying its signature. Throws an `X509Error` naming the first fault. */
 export function parseCertificationRequest(der: Uint8Array): CertificationRequest {
   if (der.length > MAX_CSR_OCTETS) throw new X509Error('too-large', `the CSR has ${der.length} octets; at most ${MAX_CSR_OCTETS} are taken`);
   const reader = new DerReader(der);
@@ -86,12 +86,12 @@ export function parseCertificationRequest(der: Uint8Array): CertificationRequest
 }
 
 /**
- * Proof of possession: the CSR is signed with its own key. Dear for large RSA keys, so the key's size and exponent are to be
- * checked before. Throws `bad-signature`, or `bad-key` for a point off its curve.
+ * Proof of possession: verifies that the CSR is signed with its own key. Expensive for large RSA keys, so check size and exponent first.
+ * Throws `bad-signature`, or `bad-key` for a point off its curve.
  */
 export const verifyPossession = (csr: CertificationRequest): void => verifySignature(csr, csr.publicKey);
 
-/** Attributes (RFC 2986 4.1, RFC 2985 5.4): known ones alone, each once, and so at most five. */
+/** Attributes (RFC 2986 4.1, RFC 2985 5.4): only known ones, each at most once. */
 function readAttributes(info: DerReader): Requested {
   const attributes = info.enter(tags.contextConstructedTag(0), 'attributes');
   const seen: string[] = [];
@@ -108,7 +108,7 @@ function readAttributes(info: DerReader): Requested {
     else if (PASSED_OVER.has(type)) passOver(attribute, type);
     else attribute.fail('unsupported-attribute', `the attribute ${oidName(type)} is not taken; taken are ${[OID.extensionRequest, ...PASSED_OVER].map(oidName).join(', ')}`);
     attribute.finish('attribute');
-    // X.690 11.6: a SET OF is sorted.
+    // X.690 11.6: a SET OF must be sorted.
     if (previous !== undefined && compareBytes(previous, encoded) > 0) attributes.fail('not-sorted', 'the attributes are not in the order that DER demands of a SET OF', start);
     previous = encoded;
   }

@@ -10,23 +10,23 @@ interface NameAttribute {
   readonly value: string;
 }
 
-/** A name of single-valued RDNs, from the root down, as encoded. */
+/** A name consisting of single-valued RDNs, in encoding order: most general first. */
 export type DistinguishedName = readonly NameAttribute[];
 
-/** More than any directory is deep. */
+/** Deeper than any directory. */
 const MAX_RDNS = 32;
 
-/** Characters of a value whose type has no bound of its own. */
+/** Characters allowed in a value whose type defines no bound of its own. */
 const MAX_CHARACTERS = 256;
 
 interface AttributeRule {
-  /** As people write it (RFC 4514 3, RFC 4519). */
+  /** Short name for display (RFC 4514 3, RFC 4519). */
   readonly short: string;
   /** Upper bound in characters (RFC 5280 A.1, `ub-...`). */
   readonly most: number;
-  /** The string type to write; UTF8String where absent (RFC 5280 4.1.2.4). */
+  /** The string type to encode; UTF8String if absent (RFC 5280 4.1.2.4). */
   readonly writes?: 'printable' | 'ia5';
-  /** For values of one form. */
+  /** Syntax of the value, where it is restricted further. */
   readonly form?: RegExp;
 }
 
@@ -49,13 +49,13 @@ const RULES: ReadonlyMap<string, AttributeRule> = new Map<string, AttributeRule>
   [OID.emailAddress, { short: 'emailAddress', most: 255, writes: 'ia5' }],
 ]);
 
-/** The types in DER, for writing. */
+/** The attribute types in DER. */
 const TYPES: ReadonlyMap<string, Uint8Array> = new Map([...RULES.keys()].map((type) => [type, oid(type)]));
 
-/** Characters that do not show, or turn the text around: they have no place in a name that people read. */
+/** Characters that are invisible or reverse the text direction; they have no place in a name that people read. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/u;
 
-/** DER of a Name. Throws `bad-distinguished-name` for a value that `decodeDistinguishedName` would not take. */
+/** DER of a Name. Throws `bad-distinguished-name` for any value that `decodeDistinguishedName` would refuse. */
 export function encodeDistinguishedName(name: DistinguishedName): Uint8Array {
   if (name.length > MAX_RDNS) throw new X509Error('bad-distinguished-name', `the name has ${name.length} parts, at most ${MAX_RDNS} are taken`);
   return sequence(...name.map(({ type, value }) => {
@@ -66,7 +66,7 @@ export function encodeDistinguishedName(name: DistinguishedName): Uint8Array {
   }));
 }
 
-/** From the DER of a Name and nothing behind it. Throws an `X509Error`. */
+/** Parses the DER of a Name, allowing no trailing bytes. Throws an `X509Error`. */
 export function decodeDistinguishedName(der: Uint8Array): DistinguishedName {
   const reader = new DerReader(der);
   const name = readDistinguishedName(reader, 'name');
@@ -75,8 +75,8 @@ export function decodeDistinguishedName(der: Uint8Array): DistinguishedName {
 }
 
 /**
- * Reads a Name (RFC 5280 4.1.2.4): UTF8String and PrintableString, IA5String for mail addresses and domain components
- * alone; one attribute in each RDN. The empty name is a name.
+ * Reads a Name (RFC 5280 4.1.2.4). String types are UTF8String and PrintableString, and IA5String for mail addresses and domain components
+ * only; one attribute per RDN. The empty name is valid.
  */
 export function readDistinguishedName(reader: DerReader, what: string): DistinguishedName {
   const rdns = reader.sequence(what);
@@ -115,14 +115,14 @@ function checkValue(type: string, value: string): void {
   }
 }
 
-/** The one common name; `undefined` where there is none. Throws `bad-distinguished-name` for several. */
+/** The common name; undefined if there is none. Throws `bad-distinguished-name` if there are several. */
 export function commonNameOf(name: DistinguishedName): string | undefined {
   const found = name.filter(({ type }) => type === OID.commonName);
   if (found.length > 1) throw new X509Error('bad-distinguished-name', `the name has ${found.length} common names, one is taken`);
   return found[0]?.value;
 }
 
-/** For people: `CN=node1, O=Example`, the most specific first (RFC 4514 2.1, with its escapes). */
+/** For display: `CN=node1, O=Example`, most specific first (RFC 4514 2.1, with its escapes). */
 export function distinguishedNameToText(name: DistinguishedName): string {
   return [...name].reverse().map(({ type, value }) => `${RULES.get(type)?.short ?? type}=${value.replace(/[\\,+"<>;]|^[ #]| $/g, '\\$&')}`).join(', ');
 }

@@ -6,7 +6,7 @@ import { disallowedIn } from './idna.ts';
 const MAX_NAME = 253;
 const MAX_LABEL = 63;
 
-/** The lower-case form of each octet that a label may hold (RFC 1034 3.5: letters, digits, hyphen); 0 for the others. */
+/** The lower-case form of each octet allowed in a label (RFC 1034 3.5: letters, digits, hyphen); 0 for all others. */
 const LDH = new Uint8Array(128);
 for (const char of 'abcdefghijklmnopqrstuvwxyz0123456789-') LDH[char.charCodeAt(0)] = char.charCodeAt(0);
 for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') LDH[char.charCodeAt(0)] = char.toLowerCase().charCodeAt(0);
@@ -14,8 +14,8 @@ for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') LDH[char.charCodeAt(0)] = char.
 const [HYPHEN, DOT, LOWER_X, LOWER_N] = [0x2d, 0x2e, 0x78, 0x6e];
 
 /**
- * A host name in lower case (RFC 5280 4.2.1.6, RFC 1034 3.5, RFC 5890 2.3.1). With `wildcard`, `*` may be the whole
- * leftmost label where two or more follow (RFC 6125 6.4.3, and never over a whole top-level domain).
+ * Normalises a host name to lower case (RFC 5280 4.2.1.6, RFC 1034 3.5, RFC 5890 2.3.1). With `wildcard`, the whole leftmost label may be
+ * `*` if at least two labels follow (RFC 6125 6.4.3; never over a whole top-level domain).
  * Throws `bad-dns-name`.
  */
 export function normaliseDnsName(text: string, wildcard: boolean): string {
@@ -55,18 +55,18 @@ export function normaliseDnsName(text: string, wildcard: boolean): string {
   return name;
 }
 
-/** How a name in another script than ASCII is to be written. */
+/** Suggests the ASCII form of an internationalised name. */
 function inAscii(text: string, code: number): string {
   const ascii = code < 128 ? '' : domainToASCII(text.replace(/^\*\./, ''));
   return ascii === '' ? '' : `; written in ASCII it is ${text.startsWith('*.') ? '*.' : ''}${ascii}`;
 }
 
-/** RFC 5890 2.3.1: of labels with hyphens in places three and four only A-labels are in use, and those must decode. */
+/** RFC 5890 2.3.1: of the labels with hyphens in the third and fourth position only A-labels are in use, and those must decode. */
 function checkReservedLabel(label: string, fail: (why: string) => never): void {
   if (label.charCodeAt(2) !== HYPHEN || label.charCodeAt(3) !== HYPHEN) return;
   if (label.charCodeAt(0) !== LOWER_X || label.charCodeAt(1) !== LOWER_N) fail(`has the reserved label ${label}`);
   const unicode = domainToUnicode(label);
-  // UTS 46: what does not decode comes back empty; what has a shorter spelling comes back as that.
+  // UTS 46 conversion: an undecodable label yields the empty string, and a non-canonical one its canonical form.
   if (domainToASCII(unicode) !== label) fail(`has ${label}, which is not a valid A-label`);
   const disallowed = disallowedIn(unicode);
   if (disallowed !== undefined) {
@@ -74,7 +74,7 @@ function checkReservedLabel(label: string, fail: (why: string) => never): void {
   }
 }
 
-/** Address parsers (WHATWG URL, `inet_aton`) read a name whose last label is a number as an IPv4 address. */
+/** Address parsers (WHATWG URL, `inet_aton`) take a name whose last label is numeric for an IPv4 address. */
 function endsInNumber(name: string): boolean {
   const first = name.charCodeAt(name.lastIndexOf('.') + 1);
   if (first < 0x30 || first > 0x39) return false;

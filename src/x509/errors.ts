@@ -1,4 +1,4 @@
-/** Every way in which bytes or text can fail to be what they should be. Closed: tests and doors rely on it. */
+/** Every way in which input can be invalid. A closed set that tests and protocol front ends rely on. */
 export type X509ErrorCode =
   // DER (X.690)
   | 'truncated'
@@ -50,7 +50,7 @@ export type X509ErrorCode =
   | 'duplicate-attribute'
   | 'unsupported-attribute';
 
-/** Refused input. `detail` says what was found and what was expected; `offset` is the place in the DER, where known. */
+/** Refused input. `detail` says what was found and what was expected; `offset` is the position in the DER, if known. */
 export class X509Error extends Error {
   override readonly name = 'X509Error';
   readonly code: X509ErrorCode;

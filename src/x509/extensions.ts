@@ -7,7 +7,7 @@ import { encodeGeneralName, type GeneralName, readGeneralNames } from './general
 import { OID, oidName } from './oids.ts';
 import { keyIdentifier, type PublicKey } from './public-key.ts';
 
-/** One extension (RFC 5280 4.1.2.9); `value` is what stands inside its OCTET STRING. */
+/** One extension (RFC 5280 4.1.2.9); `value` is the content of its OCTET STRING. */
 export interface Extension {
   readonly oid: string;
   readonly critical: boolean;
@@ -17,20 +17,20 @@ export interface Extension {
 /** More than any certificate has. */
 const MAX_EXTENSIONS = 32;
 
-/** Entries in a list of usages, policies or addresses. */
+/** Upper bound of entries in a list of key purposes, policies or addresses. */
 const MAX_ENTRIES = 32;
 
-/** A whole Extension, DER. */
+/** Encodes a complete Extension. */
 export function encodeExtension({ oid: type, critical, value }: Extension): Uint8Array {
-  // X.690 11.5: FALSE is the default, so it is not written.
+  // X.690 11.5: FALSE is the default and therefore omitted.
   return critical ? sequence(oid(type), boolean(true), octetString(value)) : sequence(oid(type), octetString(value));
 }
 
 const extension = (type: string, critical: boolean, value: Uint8Array): Uint8Array => encodeExtension({ oid: type, critical, value });
 
 /**
- * Reads Extensions: 1 to 32, no OID twice (RFC 5280 4.2), `critical` never written as FALSE (X.690 11.5). The values
- * are left as they are. Throws an `X509Error`.
+ * Reads Extensions: 1 to 32, no duplicate OIDs (RFC 5280 4.2), `critical` never encoded as FALSE (X.690 11.5). The values stay undecoded.
+ * Throws an `X509Error`.
  */
 export function readExtensions(reader: DerReader, what: string): Extension[] {
   const list = reader.sequence(what);
@@ -56,7 +56,7 @@ export function readDefaultFalse(reader: DerReader, what: string, tag: number = 
   return true;
 }
 
-/** Reads the whole of an extension's value. */
+/** Decodes a complete extension value, allowing no trailing bytes. */
 export function decodeValue<T>(value: Uint8Array, what: string, read: (reader: DerReader) => T): T {
   const reader = new DerReader(value);
   const result = read(reader);
@@ -64,7 +64,7 @@ export function decodeValue<T>(value: Uint8Array, what: string, read: (reader: D
   return result;
 }
 
-/** A SEQUENCE of 1 to 32 of something. */
+/** A SEQUENCE OF 1 to 32 entries. */
 function readList<T>(reader: DerReader, what: string, read: (list: DerReader) => T): T[] {
   const list = reader.sequence(what);
   if (list.atEnd) list.fail('empty-list', `${what} is empty`);
@@ -85,7 +85,7 @@ export interface BasicConstraints {
   readonly pathLength?: number;
 }
 
-/** RFC 5280 4.2.1.9. Critical, as it must be for a CA and may be elsewhere. */
+/** RFC 5280 4.2.1.9. Critical, as it must be for a CA and may be for others. */
 export function basicConstraints({ ca, pathLength }: BasicConstraints): Uint8Array {
   if (!ca && pathLength !== undefined) throw new X509Error('bad-extension', 'a path length is for CA certificates alone');
   const fields = [...(ca ? [boolean(true)] : []), ...(pathLength === undefined ? [] : [integer(pathLength)])];
@@ -103,7 +103,7 @@ export function decodeBasicConstraints(value: Uint8Array): BasicConstraints {
   });
 }
 
-/** KeyUsage: the place of each name is the number of its bit (RFC 5280 4.2.1.3). */
+/** KeyUsage: the index of each name is its bit number (RFC 5280 4.2.1.3). */
 const KEY_USAGES = [
   'digitalSignature', 'contentCommitment', 'keyEncipherment', 'dataEncipherment', 'keyAgreement', 'keyCertSign', 'cRLSign', 'encipherOnly', 'decipherOnly',
 ] as const;
@@ -135,7 +135,7 @@ export const decodeExtendedKeyUsage = (value: Uint8Array): string[] =>
 
 const SUBJECT_KEY_IDENTIFIER = oid(OID.subjectKeyIdentifier);
 
-/** RFC 5280 4.2.1.2, of this key. */
+/** RFC 5280 4.2.1.2, derived from the key. */
 export const subjectKeyIdentifier = (key: PublicKey): Uint8Array => sequence(SUBJECT_KEY_IDENTIFIER, octetString(octetString(keyIdentifier(key))));
 
 export const decodeSubjectKeyIdentifier = (value: Uint8Array): Uint8Array =>
@@ -144,7 +144,7 @@ export const decodeSubjectKeyIdentifier = (value: Uint8Array): Uint8Array =>
 /** RFC 5280 4.2.1.1: the issuer's subject key identifier. */
 export const authorityKeyIdentifier = (id: Uint8Array): Uint8Array => extension(OID.authorityKeyIdentifier, false, sequence(contextPrimitive(0, id)));
 
-/** The key identifier; `undefined` where the issuer is named in another way. */
+/** The key identifier; undefined if the issuer is identified by other means. */
 export function decodeAuthorityKeyIdentifier(value: Uint8Array): Uint8Array | undefined {
   return decodeValue(value, 'authorityKeyIdentifier', (reader) => {
     const fields = reader.sequence('authorityKeyIdentifier');
@@ -156,7 +156,7 @@ export function decodeAuthorityKeyIdentifier(value: Uint8Array): Uint8Array | un
 
 const SUBJECT_ALT_NAME = oid(OID.subjectAltName);
 
-/** RFC 5280 4.2.1.6. `critical` exactly where the subject is empty. */
+/** RFC 5280 4.2.1.6. `critical` if and only if the subject is empty. */
 export function subjectAltName(names: readonly GeneralName[], critical: boolean): Uint8Array {
   atLeastOne(names, 'subjectAltName');
   const value = octetString(sequence(...names.map(encodeGeneralName)));
@@ -166,23 +166,23 @@ export function subjectAltName(names: readonly GeneralName[], critical: boolean)
 export const decodeSubjectAltName = (value: Uint8Array): GeneralName[] =>
   decodeValue(value, 'subjectAltName', (reader) => readGeneralNames(reader, 'subjectAltName'));
 
-/** The subject alternative names of a certificate; none where it has no such extension. */
+/** The subject alternative names of a certificate; empty if it lacks the extension. */
 export function certificateNames(extensions: readonly Extension[]): GeneralName[] {
   const san = extensions.find((each) => each.oid === OID.subjectAltName);
   return san === undefined ? [] : decodeSubjectAltName(san.value);
 }
 
-/** GeneralName of kind URI, octet for octet: addresses that we chose, or that somebody published. */
+/** GeneralName of type URI, verbatim: addresses that we chose or that a CA published. */
 const uri = (url: string): Uint8Array => contextPrimitive(6, ia5Bytes(url));
 const readUri = (reader: DerReader): string => reader.ia5String('URI', tags.contextTag(6));
 
-/** DistributionPointName with `fullName` (RFC 5280 4.2.1.13); its tag is explicit, for it is a CHOICE. */
+/** DistributionPointName with `fullName` (RFC 5280 4.2.1.13). Its tag is explicit because it is a CHOICE. */
 export function fullName(urls: readonly string[]): Uint8Array {
   atLeastOne(urls, 'distributionPoint');
   return contextExplicit(0, contextExplicit(0, ...urls.map(uri)));
 }
 
-/** The addresses of a DistributionPointName. */
+/** Reads the addresses of a DistributionPointName. */
 export function readFullName(reader: DerReader): string[] {
   const names = reader.enter(tags.contextConstructedTag(0), 'distributionPoint').enter(tags.contextConstructedTag(0), 'fullName');
   const urls: string[] = [];
@@ -191,7 +191,7 @@ export function readFullName(reader: DerReader): string[] {
   return urls;
 }
 
-/** RFC 5280 4.2.1.13: one distribution point, the same CRL at each address. */
+/** RFC 5280 4.2.1.13: one distribution point, with the same CRL at each address. */
 export const crlDistributionPoints = (urls: readonly string[]): Uint8Array => extension(OID.cRLDistributionPoints, false, sequence(sequence(fullName(urls))));
 
 /** The addresses of all distribution points. */
@@ -204,9 +204,9 @@ export const decodeCrlDistributionPoints = (value: Uint8Array): string[] =>
   }).flat());
 
 export interface InformationAccess {
-  /** Where the issuer's certificate is. */
+  /** Addresses of the issuer's certificate. */
   readonly issuers: readonly string[];
-  /** Where the OCSP responder is. */
+  /** Addresses of the OCSP responder. */
   readonly ocsp: readonly string[];
 }
 
@@ -238,7 +238,7 @@ export function certificatePolicies(policies: readonly string[]): Uint8Array {
   return extension(OID.certificatePolicies, false, sequence(...policies.map((policy) => sequence(oid(policy)))));
 }
 
-/** The policies' dotted OIDs; qualifiers are passed over. */
+/** The policies' dotted OIDs; qualifiers are ignored. */
 export const decodeCertificatePolicies = (value: Uint8Array): string[] =>
   decodeValue(value, 'certificatePolicies', (reader) => readList(reader, 'certificatePolicies', (list) => {
     const information = list.sequence('PolicyInformation');

@@ -8,21 +8,21 @@ import { isSpiffe, spiffeFault } from './spiffe-id.ts';
 
 export type NameKind = 'dns' | 'ip' | 'email' | 'uri';
 
-/** A name in its one normal form, so that two are the same where kind and value are. */
+/** A name in canonical form: two names are the same if and only if kind and value are equal. */
 export interface GeneralName {
   readonly kind: NameKind;
   readonly value: string;
 }
 
-/** Names in one list. The policy has a lower bound; this one keeps the work small before it is asked. */
+/** Upper bound of names in one list. Policy has a lower one; this bounds the work done before policy is consulted. */
 const MAX_NAMES = 1000;
 
-/** RFC 5321 4.5.3.1.1 and .3 (the path has two brackets). */
+/** RFC 5321 4.5.3.1.1 and 4.5.3.1.3 (a path of 256 octets includes two angle brackets). */
 const MAX_LOCAL_PART = 64;
 const MAX_EMAIL = 254;
 const MAX_URI = 2048;
 
-/** GeneralName, RFC 5280 4.2.1.6: the numbers of the tags. */
+/** Context tag numbers of GeneralName, RFC 5280 4.2.1.6. */
 const TAGS: Readonly<Record<NameKind, number>> = { email: 1, dns: 2, uri: 6, ip: 7 };
 
 const REFUSED: Readonly<Record<number, string>> = {
@@ -38,7 +38,7 @@ const DNS_TAG = contextTag(TAGS.dns);
 const URI_TAG = contextTag(TAGS.uri);
 const IP_TAG = contextTag(TAGS.ip);
 
-/** Makes the normal form of a name of a known kind. Throws an `X509Error` that says what is wrong with it. */
+/** Puts a name of a known kind into canonical form. Throws an `X509Error` that says what is wrong with it. */
 function normaliseName(kind: NameKind, text: string): GeneralName {
   if (kind === 'dns') return { kind, value: normaliseDnsName(text, true) };
   if (kind === 'email') return { kind, value: normaliseEmail(text) };
@@ -48,14 +48,14 @@ function normaliseName(kind: NameKind, text: string): GeneralName {
   return { kind, value: ipText(octets) };
 }
 
-/** A name from what people write: an address, something with `://`, something with `@`, else a DNS name. */
+/** Recognises a name from text: an IP address, a URI by `://` or `urn:`, a mail address by `@`, otherwise a DNS name. */
 export function textToName(text: string): GeneralName {
   if (parseIpAddress(text) !== undefined) return normaliseName('ip', text);
   if (text.includes('://') || /^urn:/i.test(text)) return normaliseName('uri', text);
   return normaliseName(text.includes('@') ? 'email' : 'dns', text);
 }
 
-/** The text that `textToName` reads as the same name. */
+/** The text from which `textToName` yields the same name. */
 export const nameToText = (name: GeneralName): string => name.value;
 
 /** GeneralName, DER. */
@@ -67,7 +67,7 @@ function notAnAddress(text: string): never {
   throw new X509Error('bad-ip-address', `${quote(text)} is not an IP address`);
 }
 
-/** GeneralNames (RFC 5280 4.2.1.6) in normal form, duplicates merged; 1 to 1,000 of the four kinds. Throws an `X509Error`. */
+/** Reads GeneralNames (RFC 5280 4.2.1.6) into canonical form, without duplicates; 1 to 1,000 of the four kinds. Throws an `X509Error`. */
 export function readGeneralNames(reader: DerReader, what: string): GeneralName[] {
   const list = reader.sequence(what);
   if (list.atEnd) list.fail('empty-list', `${what} is empty; at least one name is needed`);
@@ -77,7 +77,7 @@ export function readGeneralNames(reader: DerReader, what: string): GeneralName[]
   while (!list.atEnd) {
     if (++count > MAX_NAMES) list.fail('too-many-names', `${what} has more than ${MAX_NAMES} names`);
     const name = readGeneralName(list, what);
-    // The kinds cannot be confused: their texts differ in form.
+    // Comparing values suffices: no text is canonical in two kinds.
     if (seen.has(name.value)) continue;
     seen.add(name.value);
     names.push(name);
@@ -100,7 +100,7 @@ function ipText(octets: Uint8Array): string {
   return formatIpAddress(octets);
 }
 
-/** Local-part as a dot-atom (RFC 5321 4.1.2, RFC 5280 4.2.1.6), domain in lower case. The local part keeps its case. */
+/** Local part as a dot-atom (RFC 5321 4.1.2, RFC 5280 4.2.1.6), case preserved; domain in lower case. */
 function normaliseEmail(text: string): string {
   const at = text.lastIndexOf('@');
   const local = text.slice(0, at);
@@ -111,8 +111,8 @@ function normaliseEmail(text: string): string {
 }
 
 /**
- * An absolute URI with a host (RFC 5280 4.2.1.6), or a URN, of the characters of RFC 3986 2; scheme and host in lower
- * case. Path and query stay as they are: other programs compare them octet for octet. A SPIFFE ID keeps the rules of its own.
+ * An absolute URI with a host (RFC 5280 4.2.1.6), or a URN, using the characters of RFC 3986 2; scheme and host in lower case. Path and
+ * query are left untouched, since other programs compare them octet for octet. SPIFFE IDs follow rules of their own.
  */
 function normaliseUri(text: string): string {
   const fail = (why: string): never => {

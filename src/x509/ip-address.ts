@@ -1,18 +1,18 @@
 import { X509Error } from './errors.ts';
 
-/** The octets of an address: 4 or 16. `undefined` where the text is no IP address. */
+/** The octets of an address: 4 or 16. Undefined if the text is not an IP address. */
 export function parseIpAddress(text: string): Uint8Array | undefined {
   return text.includes(':') ? parseV6(text) : parseV4(text);
 }
 
-/** Four decimal numbers without leading zeros, which some read as octal. */
+/** Four decimal numbers without leading zeros, which some programs read as octal. */
 function parseV4(text: string): Uint8Array | undefined {
   if (!/^(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){3}$/.test(text)) return undefined;
   const octets = text.split('.').map(Number);
   return octets.every((octet) => octet < 256) ? Uint8Array.from(octets) : undefined;
 }
 
-/** RFC 4291 2.2, all three forms; no zone. */
+/** RFC 4291 2.2, all three forms; no zone index. */
 function parseV6(text: string): Uint8Array | undefined {
   if (text.length > 45 || !/^[0-9A-Fa-f:.]+$/.test(text)) return undefined;
   const halves = text.split('::');
@@ -30,7 +30,7 @@ function parseV6(text: string): Uint8Array | undefined {
   return octets;
 }
 
-/** Sixteen-bit groups of one side of `::`; the last of all may be an IPv4 address, which is two. */
+/** The 16-bit groups on one side of `::`; the very last may be an IPv4 address, which yields two. */
 function groups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const parts = text.split(':');
@@ -48,12 +48,12 @@ function groups(text: string, isEnd: boolean): number[] | undefined {
   return out;
 }
 
-/** Canonical text: dotted, or as RFC 5952 4 wants. Throws `bad-ip-address` for anything but 4 or 16 octets. */
+/** Canonical text: dotted decimal, or RFC 5952 4. Throws `bad-ip-address` unless there are 4 or 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string {
   if (octets.length === 4) return octets.join('.');
   if (octets.length !== 16) throw new X509Error('bad-ip-address', `an address has ${octets.length} octets; 4 or 16 are taken (RFC 5280 4.2.1.6)`);
   const words = Array.from({ length: 8 }, (_, i) => (octets[2 * i]! << 8) | octets[2 * i + 1]!);
-  // RFC 5952 4.2: the longest run of zeros, the first of equals, never a single one.
+  // RFC 5952 4.2: compress the longest run of zeros, the first if tied, never a single group.
   let [runStart, runLength] = [-1, 1];
   for (let i = 0; i < 8; i++) {
     let length = 0;
@@ -65,12 +65,12 @@ export function formatIpAddress(octets: Uint8Array): string {
   return `${hex.slice(0, runStart).join(':')}::${hex.slice(runStart + runLength).join(':')}`;
 }
 
-/** ::ffff:0:0/96 (RFC 4291 2.5.5.2): one address under two names, so it is refused as a name. */
+/** ::ffff:0:0/96 (RFC 4291 2.5.5.2): a second name for an IPv4 address, and so refused as a name. */
 export function isV4Mapped(octets: Uint8Array): boolean {
   return octets.length === 16 && octets[10] === 0xff && octets[11] === 0xff && octets.subarray(0, 10).every((octet) => octet === 0);
 }
 
-/** Address and mask of `10.0.0.0/8` or `2001:db8::/32`, one after the other, as name constraints hold them. `undefined` for other text. */
+/** Address followed by mask, as in name constraints, from `10.0.0.0/8` or `2001:db8::/32`. Undefined for any other text. */
 export function parseCidr(text: string): Uint8Array | undefined {
   const match = /^([^/]+)\/(0|[1-9][0-9]{0,2})$/.exec(text);
   const address = match === null ? undefined : parseIpAddress(match[1]!);
@@ -86,7 +86,7 @@ export function parseCidr(text: string): Uint8Array | undefined {
   return out;
 }
 
-/** The text of address and mask. Throws `bad-ip-address` where the mask has gaps (RFC 5280 4.2.1.10, RFC 4632 3.1). */
+/** Text form of address and mask. Throws `bad-ip-address` if the mask has gaps (RFC 5280 4.2.1.10, RFC 4632 3.1). */
 export function formatCidr(octets: Uint8Array): string {
   const half = octets.length / 2;
   const mask = octets.subarray(half);
@@ -98,7 +98,7 @@ export function formatCidr(octets: Uint8Array): string {
   return text;
 }
 
-/** Whether people or programs could take the text for an address, also in forms that are none here: `127.1`, `010.0.0.1`, `[::1]`. */
+/** Whether people or programs could take the text for an IP address, including forms not accepted here: `127.1`, `010.0.0.1`, `[::1]`. */
 export function looksLikeAddress(text: string): boolean {
   return /^[0-9]+(\.[0-9]+)+\.?$/.test(text) || parseIpAddress(text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '')) !== undefined;
 }

@@ -6,7 +6,7 @@ import type { NameKind } from './general-name.ts';
 import { formatCidr, parseCidr } from './ip-address.ts';
 import { OID } from './oids.ts';
 
-/** A subtree of names (RFC 5280 4.2.1.10): `example.com`, `10.0.0.0/8`, a mail host or mailbox, a URI's host. */
+/** A subtree of names (RFC 5280 4.2.1.10): `example.com`, `10.0.0.0/8`, a mail host or mailbox, a URI host. */
 export interface NameSubtree {
   readonly kind: NameKind;
   readonly value: string;
@@ -17,13 +17,13 @@ export interface NameConstraints {
   readonly excluded: readonly NameSubtree[];
 }
 
-/** Each is compared with each name below it. */
+/** Bounded because every name below the CA is compared with every subtree. */
 const MAX_SUBTREES = 256;
 
 const TAGS: Readonly<Record<NameKind, number>> = { email: 1, dns: 2, uri: 6, ip: 7 };
 const KINDS = new Map(Object.entries(TAGS).map(([kind, n]) => [tags.contextTag(n), kind as NameKind]));
 
-/** A host and all below it; with a leading dot, only what is below. */
+/** A host and everything below it; with a leading dot, only what is below. */
 const HOST = /^\.?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 const FORMS: Readonly<Record<Exclude<NameKind, 'ip'>, RegExp>> = {
   dns: HOST,
@@ -31,7 +31,7 @@ const FORMS: Readonly<Record<Exclude<NameKind, 'ip'>, RegExp>> = {
   email: new RegExp(`^[\\w!#$%&'*+/=?^\`{|}~.-]+@${HOST.source.slice(4)}|${HOST.source}`, 'i'),
 };
 
-/** The Extension, critical; for CA certificates alone. Throws an `X509Error` where a subtree is not of its kind's form. */
+/** Encodes the extension: critical, for CA certificates only. Throws an `X509Error` if a subtree does not have the form of its kind. */
 export function nameConstraints({ permitted = [], excluded = [] }: Partial<NameConstraints>): Uint8Array {
   if (permitted.length + excluded.length === 0) throw new X509Error('empty-list', 'nameConstraints needs at least one subtree');
   const subtrees = (n: number, list: readonly NameSubtree[]): Uint8Array[] => (list.length === 0 ? [] : [contextExplicit(n, ...list.map(encodeSubtree))]);
@@ -48,7 +48,7 @@ function encodeSubtree({ kind, value }: NameSubtree): Uint8Array {
   return sequence(contextPrimitive(TAGS.ip, network));
 }
 
-/** From the extension's value. Kinds that Chancery does not issue are refused: a constraint must not be passed over. */
+/** Decodes the extension. Kinds that Chancery does not issue are refused, since a constraint must not be ignored. */
 export function decodeNameConstraints(value: Uint8Array): NameConstraints {
   const reader = new DerReader(value);
   const fields = reader.sequence('nameConstraints');
@@ -72,7 +72,7 @@ function readSubtrees(fields: DerReader, n: number, what: string): NameSubtree[]
     const kind = KINDS.get(base);
     if (kind === undefined) return subtree.fail('unsupported-name-kind', `${what} has a name of kind ${tags.tagName(base)}; dNSName, iPAddress, rfc822Name and URI are taken`);
     subtrees.push({ kind, value: kind === 'ip' ? formatCidr(subtree.content(base, what)) : subtree.ia5String(what, base) });
-    // RFC 5280 4.2.1.10: minimum is 0, so not written, and maximum is absent.
+    // RFC 5280 4.2.1.10: minimum is 0 and thus omitted; maximum is absent.
     subtree.finish('GeneralSubtree');
   }
   return subtrees;

@@ -6,18 +6,18 @@ import { decodeValue, type Extension, readExtensions } from './extensions.ts';
 import { OID, oidName } from './oids.ts';
 import { readSerial } from './serial.ts';
 
-/** Octets of a request: twenty certificates, a long nonce, and the signature and certificates of those who sign. */
+/** Octets: enough for twenty certificates, a long nonce, and a signature with its certificates. */
 export const MAX_OCSP_REQUEST = 16_384;
-/** Certificates asked about at once. Each one is a look into the store, so it is bounded. */
+/** Upper bound of certificates per request, since each takes a store lookup. */
 export const MAX_OCSP_CERTIFICATES = 20;
-/** RFC 9654 2.1: 1 to 128 octets; more, or none, is malformed. */
+/** RFC 9654 2.1: 1 to 128 octets; anything else is malformed. */
 const MAX_NONCE = 128;
 
-/** Which certificate is meant: its issuer by two hashes, and its serial number (RFC 6960 4.1.1). */
+/** Identifies a certificate: its issuer by two hashes, and its serial number (RFC 6960 4.1.1). */
 export interface CertId {
-  /** The whole CertID, as it was sent: the answer repeats it octet for octet. */
+  /** The complete CertID as sent; the response repeats it verbatim. */
   readonly der: Uint8Array;
-  /** hashAlgorithm, issuerNameHash and issuerKeyHash, as they were sent, one after the other. */
+  /** hashAlgorithm, issuerNameHash and issuerKeyHash as sent, concatenated. */
   readonly issuer: Uint8Array;
   /** Lower-case hex. */
   readonly serial: string;
@@ -30,9 +30,9 @@ export interface OcspRequest {
 }
 
 /**
- * Reads an OCSPRequest (RFC 6960 4.1.1) and nothing behind it. Views of the input. A signature and a requestor's name are passed
- * over and believed in nothing: what is answered is public. Throws an `X509Error` for anything that is not DER, too long, of
- * another version, with a nonce that RFC 9654 forbids, or with a critical extension that is not understood.
+ * Parses an OCSPRequest (RFC 6960 4.1.1), allowing no trailing bytes. Results are views of the input. A signature and requestorName are
+ * skipped and never trusted, as responses are public. Throws an `X509Error` for anything that is not DER, too long, or of another version,
+ * for a nonce that RFC 9654 forbids, and for an unrecognised critical extension.
  */
 export function parseOcspRequest(der: Uint8Array): OcspRequest {
   if (der.length > MAX_OCSP_REQUEST) throw new X509Error('too-large', `an OCSP request of ${der.length} octets; at most ${MAX_OCSP_REQUEST} are taken`);
@@ -43,7 +43,7 @@ export function parseOcspRequest(der: Uint8Array): OcspRequest {
   skipSignature(request);
   request.finish('OCSPRequest');
 
-  // X.690 11.5: version 1 is the default, so it is not written; there is no other.
+  // X.690 11.5: version 1 is the default and therefore omitted; there is no other.
   if (tbs.is(tags.contextConstructedTag(0))) tbs.fail('unsupported-version', 'tbsRequest has a version written out; version 1 is taken, which is not');
   if (tbs.is(tags.contextConstructedTag(1))) tbs.content(tags.contextConstructedTag(1), 'requestorName');
   const certIds = readRequests(tbs.sequence('requestList'));
@@ -52,12 +52,12 @@ export function parseOcspRequest(der: Uint8Array): OcspRequest {
   return { certIds, nonce };
 }
 
-/** Octets of the four SEQUENCE headers around a request's only CertID, where all lengths are short. */
+/** Octets of the four SEQUENCE headers around a single CertID, if all lengths are short. */
 const PLAIN_HEADERS = 8;
 
 /**
- * Where a request is nothing but one CertID, as nearly all are: what stands in the CertID's place, unread. Undefined for any other. It
- * may be no CertID at all, so it is good for one thing: to find, octet for octet, one that was read before.
+ * If the request has the usual form, a single CertID and nothing else, the bytes in place of that CertID, unparsed; otherwise undefined.
+ * They may not be a CertID at all, so the only use is to look up, octet for octet, one that was parsed before.
  */
 export function plainCertId(bytes: Uint8Array): Uint8Array | undefined {
   if (bytes.length < PLAIN_HEADERS || bytes.length > 0x81) return undefined;
@@ -65,7 +65,7 @@ export function plainCertId(bytes: Uint8Array): Uint8Array | undefined {
   return bytes.subarray(PLAIN_HEADERS);
 }
 
-/** RFC 6960 4.1.2: a Signature, its certificates included, whose inside is of no use here. */
+/** RFC 6960 4.1.2: skips a Signature including its certificates. */
 function skipSignature(request: DerReader): void {
   if (!request.is(tags.contextConstructedTag(0))) return;
   const inside = request.enter(tags.contextConstructedTag(0), 'optionalSignature');
@@ -86,7 +86,7 @@ function readRequests(list: DerReader): CertId[] {
   return certIds;
 }
 
-/** Reads a CertID. The hashes may be by any algorithm: whether they are those of an issuer is told by comparing octets. */
+/** Reads a CertID. Any hash algorithm is accepted: the issuer is identified by comparing octets. */
 export function readCertId(reader: DerReader): CertId {
   const { bytes } = reader;
   const start = reader.offset;
@@ -130,7 +130,7 @@ export function decodeNonce(value: Uint8Array): Uint8Array {
   });
 }
 
-/** RFC 6960 4.4: what is not known is passed over, unless it is critical. */
+/** RFC 6960 4.4: unrecognised extensions are ignored unless critical. */
 function refuseCritical(extensions: readonly Extension[]): void {
   const critical = extensions.find((extension) => extension.critical);
   if (critical !== undefined) throw new X509Error('bad-extension', `the request has the critical extension ${oidName(critical.oid)}, which is not understood`);

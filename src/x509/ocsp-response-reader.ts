@@ -10,7 +10,7 @@ import { type CertStatus, OCSP_STATUSES, type OcspStatus } from './ocsp-response
 import { OID, oidName } from './oids.ts';
 import { readAnyAlgorithm, readName } from './signed.ts';
 
-/** Who says that it has signed: by the hash of its key, or by its subject's DER. */
+/** How the responder identifies itself: by the hash of its key, or by its subject, DER. */
 export type ResponderId = { readonly keyHash: Uint8Array } | { readonly name: Uint8Array };
 
 export interface ReadSingleResponse {
@@ -23,7 +23,7 @@ export interface ReadSingleResponse {
   readonly extensions: readonly Extension[];
 }
 
-/** What a ResponseData says. Byte arrays are views of the DER that was read. */
+/** A parsed ResponseData. Byte arrays are views of the DER that was read. */
 export interface ResponseData {
   readonly tbs: Uint8Array;
   readonly responderId: ResponderId;
@@ -35,14 +35,14 @@ export interface ResponseData {
 }
 
 export interface BasicOcspResponse extends ResponseData {
-  /** Undefined for one that Chancery does not know. */
+  /** Undefined if Chancery does not support it. */
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
   readonly signature: Uint8Array;
   /** Certificates, DER. */
   readonly certificates: readonly Uint8Array[];
 }
 
-/** From a ResponseData and nothing behind it. Throws an `X509Error`. */
+/** Parses a ResponseData, allowing no trailing bytes. Throws an `X509Error`. */
 export function parseResponseData(tbs: Uint8Array): ResponseData {
   const reader = new DerReader(tbs);
   const data = readResponseData(reader);
@@ -51,7 +51,7 @@ export function parseResponseData(tbs: Uint8Array): ResponseData {
 }
 
 /**
- * From an OCSPResponse and nothing behind it: its status, and the answer where it is a successful one. No signature is verified.
+ * Parses an OCSPResponse, allowing no trailing bytes: its status and, if successful, the basic response. Verifies no signature.
  * Throws an `X509Error`.
  */
 export function parseOcspResponse(der: Uint8Array): { readonly status: OcspStatus; readonly basic?: BasicOcspResponse } {

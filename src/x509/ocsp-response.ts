@@ -6,11 +6,11 @@ import { OID } from './oids.ts';
 import type { PublicKey } from './public-key.ts';
 import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
 
-/** OCSPResponseStatus (RFC 6960 4.2.1) by name; 4 is not used. */
+/** OCSPResponseStatus values (RFC 6960 4.2.1); 4 is unused. */
 export const OCSP_STATUSES = { successful: 0, malformedRequest: 1, internalError: 2, tryLater: 3, sigRequired: 5, unauthorized: 6 } as const;
 export type OcspStatus = keyof typeof OCSP_STATUSES;
 
-/** What is said of one certificate (RFC 6960 2.2). */
+/** The status of one certificate (RFC 6960 2.2). */
 export type CertStatus =
   | { readonly status: 'good' }
   /** `at` in seconds since the Unix epoch. */
@@ -18,38 +18,38 @@ export type CertStatus =
   | { readonly status: 'unknown' };
 
 export interface SingleResponse {
-  /** The CertID, as it was asked. */
+  /** The CertID as requested. */
   readonly certId: Uint8Array;
   readonly certStatus: CertStatus;
   /** Seconds since the Unix epoch. */
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** RFC 6960 4.4.4: certificates that ended before this are forgotten. Said of those that have ended. */
+  /** RFC 6960 4.4.4: certificates that expired before this are no longer known. Included for expired certificates. */
   readonly archiveCutoff?: number | undefined;
 }
 
 export interface ResponseDataFields {
-  /** As `responderByKey` or `responderByName` made it. */
+  /** As encoded by `responderByKey` or `responderByName`. */
   readonly responderId: Uint8Array;
   /** Seconds since the Unix epoch. */
   readonly producedAt: number;
-  /** As `encodeSingleResponse` made them. */
+  /** As encoded by `encodeSingleResponse`. */
   readonly responses: readonly Uint8Array[];
-  /** The request's, where it had one. */
+  /** The nonce of the request, if it had one. */
   readonly nonce?: Uint8Array | undefined;
 }
 
-/** ResponderID `byKey` (RFC 6960 4.2.1): 22 octets shorter than most names, so RFC 5019 2.2.1 prefers it. */
+/** ResponderID `byKey` (RFC 6960 4.2.1): shorter than most names, and therefore preferred by RFC 5019 2.2.1. */
 export const responderByKey = (key: PublicKey): Uint8Array => contextExplicit(2, octetString(ocspKeyHash(key)));
 
-/** ResponderID `byName`, of the subject, DER. */
+/** ResponderID `byName`, from the subject, DER. */
 export const responderByName = (subject: Uint8Array): Uint8Array => contextExplicit(1, subject);
 
 const NOTHING = new Uint8Array(0);
 const GOOD = contextPrimitive(0, NOTHING);
 const UNKNOWN = contextPrimitive(2, NOTHING);
 
-/** A SingleResponse (RFC 6960 4.2.1), to be kept and put into any answer. Throws an `X509Error`. */
+/** Encodes a SingleResponse (RFC 6960 4.2.1), which can be cached and reused in any response. Throws an `X509Error`. */
 export function encodeSingleResponse({ certId, certStatus, thisUpdate, nextUpdate, archiveCutoff }: SingleResponse): Uint8Array {
   const extensions = archiveCutoff === undefined ? [] : [contextExplicit(1, sequence(archiveCutoffExtension(archiveCutoff)))];
   return sequence(certId, encodeStatus(certStatus), generalizedTime(thisUpdate), contextExplicit(0, generalizedTime(nextUpdate)), ...extensions);
@@ -58,7 +58,7 @@ export function encodeSingleResponse({ certId, certStatus, thisUpdate, nextUpdat
 function encodeStatus(certStatus: CertStatus): Uint8Array {
   if (certStatus.status !== 'revoked') return certStatus.status === 'good' ? GOOD : UNKNOWN;
   const { at, reason } = certStatus;
-  // As in a CRL, unspecified is said by leaving the reason out (RFC 5280 5.3.1).
+  // As in a CRL, unspecified is expressed by omitting the reason (RFC 5280 5.3.1).
   const why = reason === 'unspecified' ? [] : [contextExplicit(0, enumerated(REVOCATION_REASONS[reason]))];
   return contextExplicit(1, generalizedTime(at), ...why);
 }
@@ -66,7 +66,7 @@ function encodeStatus(certStatus: CertStatus): Uint8Array {
 const archiveCutoffExtension = (seconds: number): Uint8Array => encodeExtension({ oid: OID.ocspArchiveCutoff, critical: false, value: generalizedTime(seconds) });
 const nonceExtension = (nonce: Uint8Array): Uint8Array => encodeExtension({ oid: OID.ocspNonce, critical: false, value: octetString(nonce) });
 
-/** The ResponseData (RFC 6960 4.2.1), version 1, which is not written: what is signed. */
+/** Encodes the ResponseData to be signed (RFC 6960 4.2.1). Its version is the default, and therefore omitted. */
 export function encodeResponseData({ responderId, producedAt, responses, nonce }: ResponseDataFields): Uint8Array {
   const extensions = nonce === undefined ? [] : [contextExplicit(1, sequence(nonceExtension(nonce)))];
   return sequence(responderId, generalizedTime(producedAt), elementOf(tags.SEQUENCE, responses), ...extensions);
@@ -76,13 +76,13 @@ const STATUS_SUCCESSFUL = enumerated(OCSP_STATUSES.successful);
 const BASIC = oid(OID.ocspBasic);
 
 /**
- * The OCSPResponse with a BasicOCSPResponse (RFC 6960 4.2.1) from its signed part, the signature's AlgorithmIdentifier and octets,
- * and the certificates that a client needs to verify it.
+ * Encodes the OCSPResponse with a BasicOCSPResponse (RFC 6960 4.2.1) from the signed part, the signature's AlgorithmIdentifier and octets,
+ * and the certificates that clients need for verification.
  */
 export function assembleOcspResponse(data: Uint8Array, algorithm: Uint8Array, signature: Uint8Array, certificates: readonly Uint8Array[]): Uint8Array {
   const basic = sequence(data, algorithm, bitString(signature), ...(certificates.length === 0 ? [] : [contextExplicit(0, elementOf(tags.SEQUENCE, certificates))]));
   return sequence(STATUS_SUCCESSFUL, contextExplicit(0, sequence(BASIC, octetString(basic))));
 }
 
-/** An OCSPResponse that says only why there is no answer (RFC 6960 2.3). It is not signed, so nothing must hang on it. */
+/** Encodes an OCSPResponse that only states why there is no answer (RFC 6960 2.3). It is unsigned, so nothing must depend on it. */
 export const encodeOcspError = (status: Exclude<OcspStatus, 'successful'>): Uint8Array => sequence(enumerated(OCSP_STATUSES[status]));

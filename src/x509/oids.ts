@@ -1,4 +1,4 @@
-/** Object identifiers that Chancery knows, by the names of the standards that define them. */
+/** Object identifiers known to Chancery, named as in the standards that define them. */
 export const OID = {
   // Keys (RFC 5480, RFC 8410, RFC 8017)
   ecPublicKey: '1.2.840.10045.2.1',
@@ -92,7 +92,7 @@ export const OID = {
 
 const NAMES: ReadonlyMap<string, string> = new Map(Object.entries(OID).map(([name, oid]) => [oid, name]));
 
-/** For messages: `keyUsage (2.5.29.15)`, or just the dotted text of one that is not known. */
+/** For messages: `keyUsage (2.5.29.15)`, or only the dotted text if unknown. */
 export function oidName(oid: string): string {
   const name = NAMES.get(oid);
   return name === undefined ? oid : `${name} (${oid})`;

@@ -1,18 +1,18 @@
 import { X509Error } from './errors.ts';
 
-/** Longest text that is read: a chain of many certificates, or a CSR of 64 KiB in base64, is far below. */
+/** Characters. Far above a chain of many certificates, or a CSR of 64 KiB in base64. */
 const MAX_TEXT = 1024 * 1024;
 const MAX_BLOCKS = 256;
-/** RFC 7468 2 writes 64 to a line; MIME writers (RFC 2045 6.8) up to 76. */
+/** RFC 7468 2 uses 64 characters per line; MIME encoders (RFC 2045 6.8) use up to 76. */
 const MAX_LINE = 76;
 
-/** Labels that say the same: RFC 7468 7, what older programs write. */
+/** Equivalent labels: RFC 7468 7, written by older programs. */
 const ALIASES: Readonly<Record<string, string>> = { 'NEW CERTIFICATE REQUEST': 'CERTIFICATE REQUEST' };
 
-/** The line before and after a block. */
+/** The line that begins or ends a block. */
 const EDGE = /^-----(BEGIN|END) ([^\r\n]*?)-----[ \t]*$/;
 
-/** PEM text (RFC 7468): lines of 64, a line feed after the last. */
+/** PEM text (RFC 7468): 64 characters per line, with a final line feed. */
 export function encodePem(label: string, der: Uint8Array): string {
   const base64 = Buffer.from(der.buffer, der.byteOffset, der.length).toString('base64');
   let text = `-----BEGIN ${label}-----\n`;
@@ -21,8 +21,8 @@ export function encodePem(label: string, der: Uint8Array): string {
 }
 
 /**
- * The DER of every block, in order; at least one, all with this label. Text before, between and after is passed over
- * (RFC 7468 5.2), inside a block nothing but base64 is taken. Throws `bad-pem` and `bad-base64`.
+ * The DER of every block, in order: at least one, all with this label. Text outside the blocks is ignored (RFC 7468 5.2); inside, only
+ * base64 is accepted. Throws `bad-pem` and `bad-base64`.
  */
 export function decodePem(text: string, label: string): Uint8Array[] {
   if (text.length > MAX_TEXT) throw new X509Error('too-large', `the PEM text has ${text.length} characters; at most ${MAX_TEXT} are taken`);
@@ -53,8 +53,8 @@ export function decodePem(text: string, label: string): Uint8Array[] {
 }
 
 /**
- * DER from any form that people send: DER itself, one PEM block, or base64 of DER with or without line breaks.
- * Throws an `X509Error`; whether the DER is good is not looked at.
+ * DER from any form that clients send: DER itself, a single PEM block, or base64 with or without line breaks.
+ * Throws an `X509Error`; the DER itself is not examined.
  */
 export function pemOrDerOrBase64(bytes: Uint8Array, label: string): Uint8Array {
   if (bytes.length === 0) throw new X509Error('truncated', `the ${label} is empty`);
@@ -68,7 +68,7 @@ export function pemOrDerOrBase64(bytes: Uint8Array, label: string): Uint8Array {
   return der;
 }
 
-/** Strict (RFC 4648 3.3, 3.5): no other characters, padding as it must be, unused bits zero. */
+/** Strict (RFC 4648 3.3, 3.5): no other characters, correct padding, unused bits zero. */
 export function decodeBase64(text: string): Uint8Array {
   const octets = Buffer.from(text, 'base64');
   if (octets.length === 0 || octets.toString('base64') !== text) {

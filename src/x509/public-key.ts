@@ -6,10 +6,10 @@ import { compareBytes, equalBytes, nullValue, oid, sequence } from './der/writer
 import { X509Error } from './errors.ts';
 import { OID, oidName } from './oids.ts';
 
-/** A public key whose form is right. Whether it is strong enough is policy. */
+/** A well-formed public key. Whether it is strong enough is a matter of policy. */
 export interface PublicKey {
   readonly type: KeyType;
-  /** Of the modulus, or of the curve's order. */
+  /** Size of the modulus, or of the curve's order. */
   readonly bits: number;
   /** SubjectPublicKeyInfo. */
   readonly der: Uint8Array;
@@ -18,7 +18,7 @@ export interface PublicKey {
   readonly exponent?: Uint8Array;
 }
 
-/** What OpenSSL takes (OPENSSL_RSA_MAX_MODULUS_BITS); more only costs time. */
+/** OpenSSL's limit (OPENSSL_RSA_MAX_MODULUS_BITS); larger keys only cost time. */
 const MAX_MODULUS_BITS = 16_384;
 /** OPENSSL_RSA_MAX_PUBEXP_BITS is 64. */
 const MAX_EXPONENT_OCTETS = 8;
@@ -26,11 +26,11 @@ const MAX_EXPONENT_OCTETS = 8;
 interface FixedKey {
   readonly type: KeyType;
   readonly bits: number;
-  /** The whole AlgorithmIdentifier. */
+  /** The complete AlgorithmIdentifier. */
   readonly algorithm: Uint8Array;
-  /** Of the subjectPublicKey. */
+  /** Length of the subjectPublicKey. */
   readonly octets: number;
-  /** Says what is wrong with a subjectPublicKey of the right length. */
+  /** Explains what is wrong with a subjectPublicKey of correct length. */
   readonly fault: (bits: Uint8Array) => string | undefined;
 }
 
@@ -38,7 +38,7 @@ const bigEndian = (hex: string): Uint8Array => Buffer.from(hex.padStart(64, '0')
 
 /** 2^255 - 19. */
 const ED25519_P = bigEndian(`7f${'ff'.repeat(30)}ed`);
-/** Order 4, 1 and 2, then 8 (both signs). */
+/** The y coordinates of points of order 4, 1 and 2, then 8 (both signs). */
 const ED25519_SMALL_ORDER = [
   bigEndian('0'),
   bigEndian('1'),
@@ -47,7 +47,7 @@ const ED25519_SMALL_ORDER = [
   bigEndian('7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7'),
 ];
 
-/** RFC 5480 2.1.1: named curve alone; 2.2: points uncompressed. RFC 8410 3: no parameters. */
+/** RFC 5480 2.1.1: named curves only; 2.2: uncompressed points. RFC 8410 3: no parameters. */
 const FIXED_KEYS: readonly FixedKey[] = [
   { type: 'P-256', bits: 256, algorithm: sequence(oid(OID.ecPublicKey), oid(OID.prime256v1)), octets: 65, fault: pointFault },
   { type: 'P-384', bits: 384, algorithm: sequence(oid(OID.ecPublicKey), oid(OID.secp384r1)), octets: 97, fault: pointFault },
@@ -58,7 +58,7 @@ const FIXED_KEYS: readonly FixedKey[] = [
 /** RFC 3279 2.3.1: NULL parameters. */
 const RSA_ALGORITHM = sequence(oid(OID.rsaEncryption), nullValue());
 
-/** From a SubjectPublicKeyInfo and nothing behind it. Throws an `X509Error`. */
+/** Parses a SubjectPublicKeyInfo, allowing no trailing bytes. Throws an `X509Error`. */
 export function parseSubjectPublicKeyInfo(der: Uint8Array): PublicKey {
   const reader = new DerReader(der);
   const key = readSubjectPublicKeyInfo(reader);
@@ -66,7 +66,7 @@ export function parseSubjectPublicKeyInfo(der: Uint8Array): PublicKey {
   return key;
 }
 
-/** Reads a SubjectPublicKeyInfo (RFC 5280 4.1.2.7) of a kind that Chancery knows. Whether the point is on its curve is found on import. */
+/** Reads a SubjectPublicKeyInfo (RFC 5280 4.1.2.7) of a supported type. Whether a point is on its curve is only checked on import. */
 export function readSubjectPublicKeyInfo(reader: DerReader): PublicKey {
   const start = reader.offset;
   const info = reader.sequence('SubjectPublicKeyInfo');
@@ -94,8 +94,8 @@ function pointFault(bits: Uint8Array): string | undefined {
 }
 
 /**
- * The y of points whose order divides 8, little-endian, without the sign of x (RFC 8032 5.1.2): anybody can sign for such a
- * key. And y from p on, which is another y written in a second way.
+ * Detects points whose order divides 8, by y without the sign bit of x (RFC 8032 5.1.2): anyone can forge signatures for such a key. Also
+ * refuses y >= p, a second encoding of another y.
  */
 function ed25519Fault(bits: Uint8Array): string | undefined {
   const y = Uint8Array.from(bits).reverse();
@@ -121,7 +121,7 @@ function readRsa(bits: Uint8Array, der: Uint8Array): PublicKey {
   return { type: 'RSA', bits: length, der, modulus, exponent };
 }
 
-/** Says what is wrong with a key algorithm that is not taken. */
+/** Throws an error that explains why a key algorithm is not supported. */
 function explain(algorithm: Uint8Array): never {
   const inside = new DerReader(algorithm).sequence('key algorithm');
   const type = inside.oid('key algorithm');
@@ -146,7 +146,7 @@ export function keyIdentifier(key: PublicKey): Uint8Array {
 }
 
 const OPENSSL_3_0 = process.versions.openssl.startsWith('3.0.');
-/** Finds out by errors, thrown and caught in 10 us each, whether an object that it is given is a key. */
+/** Whether node:crypto probes objects for being keys by throwing and catching errors, at 10 us each. */
 const DOUBTS_OBJECTS = Number.parseInt(process.versions.node, 10) >= 24;
 
 type KeyForm = 'jwk' | 'der' | 'pem';
@@ -154,9 +154,9 @@ type KeyForm = 'jwk' | 'der' | 'pem';
 const anyKey = (form: KeyForm): Readonly<Record<KeyType, KeyForm>> => ({ 'P-256': form, 'P-384': form, 'P-521': form, Ed25519: form, RSA: form });
 
 /**
- * In which form a key is handed to node:crypto: the one that it makes a key of with the least work. OpenSSL 3.0 (Node 20) takes 92 us for
- * SubjectPublicKeyInfo of any kind, its successors 11; coordinates are then checked with slow arithmetic, on P-256 in 46 us, on the others
- * in 300 and 700. DER is an object, of which Node 24 doubts four times that it is a key.
+ * The form in which a key of each type is imported fastest by node:crypto. With OpenSSL 3.0 (Node 20), SubjectPublicKeyInfo of any type takes
+ * 92 us, as against 11 in later versions; importing coordinates adds a check with slow arithmetic: 46 us for P-256, 300 and 700 for the
+ * larger curves. DER input is an object, which Node 24 probes four times for being a key.
  */
 const FORMS = OPENSSL_3_0 ? { ...anyKey('jwk'), 'P-384': 'der', 'P-521': 'der' } as const : anyKey(DOUBTS_OBJECTS ? 'pem' : 'der');
 
@@ -166,10 +166,10 @@ const INPUTS: Readonly<Record<KeyForm, (key: PublicKey) => PublicKeyInput | Json
   pem: (key) => `-----BEGIN PUBLIC KEY-----\n${asBuffer(key.der).toString('base64')}\n-----END PUBLIC KEY-----\n`,
 };
 
-/** What `verify` of node:crypto takes for a key that is used once: to make a KeyObject of it first would cost it 3 to 10 us more. */
+/** A key as `verify` of node:crypto takes it, for a single use: creating a KeyObject first would cost another 3 to 10 us. */
 export const keyForOnce = (key: PublicKey): PublicKeyInput | JsonWebKeyInput | string => INPUTS[FORMS[key.type]](key);
 
-/** For node:crypto. Throws `bad-key` where the point is not on its curve, and for what else it does not take. */
+/** Imports a key into node:crypto. Throws `bad-key` if its point is not on the curve, or if OpenSSL refuses it for another reason. */
 export function importPublicKey(key: PublicKey): KeyObject {
   try {
     return createPublicKey(keyForOnce(key));

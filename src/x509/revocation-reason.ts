@@ -1,4 +1,4 @@
-/** CRLReason (RFC 5280 5.3.1) by name; 7 is not used. */
+/** CRLReason values (RFC 5280 5.3.1); 7 is unused. */
 export const REVOCATION_REASONS = {
   unspecified: 0,
   keyCompromise: 1,
@@ -14,11 +14,11 @@ export const REVOCATION_REASONS = {
 
 export type RevocationReason = keyof typeof REVOCATION_REASONS;
 
-/** removeFromCRL is the release of a hold, aACompromise is of attribute certificates: neither is asked for (RFC 5280 5.3.1). */
+/** removeFromCRL releases a hold and aACompromise concerns attribute certificates: neither can be requested (RFC 5280 5.3.1). */
 const NOT_ASKABLE: ReadonlySet<RevocationReason> = new Set(['removeFromCRL', 'aACompromise']);
 
-/** The reasons that whoever revokes a certificate may give. */
+/** The reasons that may be given for a revocation. */
 export const ASKABLE_REASONS = (Object.keys(REVOCATION_REASONS) as RevocationReason[]).filter((reason) => !NOT_ASKABLE.has(reason));
 
-/** Those of them that stay: a certificate on hold may be released. */
+/** Those that are final; only a certificateHold can be released. */
 export const PERMANENT_REASONS = ASKABLE_REASONS.filter((reason) => reason !== 'certificateHold');

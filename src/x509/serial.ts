@@ -2,7 +2,7 @@ import type { DerReader } from './der/reader.ts';
 import { INTEGER } from './der/tags.ts';
 import { X509Error } from './errors.ts';
 
-/** RFC 5280 4.1.2.2: a certificate's serial number has at most 20 octets, its sign octet counted. */
+/** RFC 5280 4.1.2.2: a serial number has at most 20 octets, including the sign octet. */
 export const MAX_SERIAL_OCTETS = 20;
 
 /** The value of each lower-case hex digit, by character code; -1 for other characters. */
@@ -10,7 +10,7 @@ const DIGITS = new Int8Array(128).fill(-1);
 for (const [value, digit] of Array.from('0123456789abcdef').entries()) DIGITS[digit.charCodeAt(0)] = value;
 
 /**
- * A serial number as INTEGER, from lower-case hex in whole octets without a leading 00.
+ * Encodes a serial number as INTEGER, from lower-case hex in whole octets without leading 00.
  * Throws `bad-integer` for anything else, for zero, and for more than 20 octets.
  */
 export function encodeSerial(hex: string): Uint8Array {
@@ -35,8 +35,8 @@ export function encodeSerial(hex: string): Uint8Array {
 }
 
 /**
- * Reads a serial number as lower-case hex. Zero is read as `00`: some roots have it, and it must not stop a reader
- * (RFC 5280 4.1.2.2). Throws `bad-integer` for negative ones and for more than 20 octets.
+ * Reads a serial number as lower-case hex. Zero is read as `00`: some roots have it, and readers should tolerate it (RFC 5280 4.1.2.2).
+ * Throws `bad-integer` for negative ones and for more than 20 octets.
  */
 export function readSerial(reader: DerReader, what: string): string {
   const start = reader.offset;

@@ -5,11 +5,11 @@ import { compareBytes } from './der/writer.ts';
 import { X509Error } from './errors.ts';
 import { importPublicKey, keyForOnce, type PublicKey } from './public-key.ts';
 
-/** What a CSR, a certificate and a CRL have in common. */
+/** What CSRs, certificates and CRLs have in common. */
 interface SignedBytes {
-  /** The bytes under the signature. */
+  /** The signed bytes. */
   readonly tbs: Uint8Array;
-  /** Undefined for an algorithm that Chancery does not know. */
+  /** Undefined if Chancery does not support it. */
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
   readonly signature: Uint8Array;
 }
@@ -23,20 +23,20 @@ const ORDERS: Readonly<Partial<Record<KeyType, Uint8Array>>> = {
 
 const ED25519_OCTETS = 64;
 
-/** What node:crypto must be told besides the hash, for signing as for verifying; nothing for EC and Ed25519, as DER is its own default. */
+/** Options for node:crypto besides the hash, for signing and verifying alike; none for EC and Ed25519, whose default encoding is DER. */
 function signatureOptions({ keyKind, pssSaltLength }: SignatureAlgorithm): { padding?: number; saltLength?: number } {
   if (pssSaltLength !== undefined) return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: pssSaltLength };
   return keyKind === 'RSA' ? { padding: constants.RSA_PKCS1_PADDING } : {};
 }
 
 /**
- * A key as `sign` and `verify` of node:crypto take it: with `signatureOptions`, or alone where they say nothing but the default (an ECDSA
- * signature is DER). Node 24 finds out by two errors, thrown and caught in some 15 us, that an object with options is no key.
+ * A key in the form that `sign` and `verify` of node:crypto take: with `signatureOptions`, or bare if the defaults apply. Given an object
+ * with options, Node 24 throws and catches two errors, some 15 us, before it knows that the object itself is no key.
  */
 export const keyInput = (key: KeyObject, algorithm: SignatureAlgorithm): KeyObject | SignKeyObjectInput =>
   algorithm.keyKind === 'RSA' ? { key, ...signatureOptions(algorithm) } : key;
 
-/** Throws `algorithm-mismatch` unless a key of this type can have made such a signature. */
+/** Throws `algorithm-mismatch` unless the algorithm is for keys of this type. */
 export function checkAlgorithmFits(algorithm: SignatureAlgorithm, key: PublicKey): void {
   if (KEY_KINDS[key.type] !== algorithm.keyKind) {
     throw new X509Error('algorithm-mismatch', `the signature algorithm is ${algorithm.id}, the key is ${key.type}`);
@@ -44,8 +44,8 @@ export function checkAlgorithmFits(algorithm: SignatureAlgorithm, key: PublicKey
 }
 
 /**
- * Verifies a signature by this key, the cheap checks first.
- * Throws `unsupported-algorithm`, `algorithm-mismatch`, `bad-signature`, and `bad-key` where the key cannot be used.
+ * Verifies a signature, cheap checks first.
+ * Throws `unsupported-algorithm`, `algorithm-mismatch`, `bad-signature`, and `bad-key` if the key is unusable.
  */
 export function verifySignature({ tbs, signatureAlgorithm, signature }: SignedBytes, key: PublicKey): void {
   if (signatureAlgorithm === undefined) throw new X509Error('unsupported-algorithm', 'the signature is by an algorithm that is not taken');
@@ -58,13 +58,13 @@ function isGood(tbs: Uint8Array, algorithm: SignatureAlgorithm, signature: Uint8
   try {
     return verify(algorithm.hash, tbs, algorithm.keyKind === 'RSA' ? keyInput(importPublicKey(key), algorithm) : keyForOnce(key), signature);
   } catch {
-    // Either the key is no good, or OpenSSL has its own limits, for example a PSS salt that does not fit a short key.
+    // Either the key is unusable, in which case this throws, or OpenSSL has limits of its own, such as on PSS salts for short keys.
     importPublicKey(key);
     return false;
   }
 }
 
-/** Whether the signature is by this key; also false where the key or the algorithm is not taken. */
+/** Whether the signature was made with this key; also false if the key or the algorithm is unsupported. */
 export function isSignedBy(signed: SignedBytes, key: PublicKey): boolean {
   try {
     verifySignature(signed, key);
@@ -83,7 +83,7 @@ function checkForm(signature: Uint8Array, key: PublicKey): void {
   if (signature.length !== expected) throw new X509Error('bad-signature', `the signature has ${signature.length} octets, ${expected} were expected`);
 }
 
-/** ECDSA-Sig-Value (RFC 3279 2.2.3) in strict DER, r and s from 1 to the order less one (FIPS 186-5 6.4.2). */
+/** ECDSA-Sig-Value (RFC 3279 2.2.3) in strict DER, with r and s in [1, n - 1] (FIPS 186-5 6.4.2). */
 function checkEcdsa(signature: Uint8Array, order: Uint8Array): void {
   try {
     const reader = new DerReader(signature);

@@ -6,7 +6,7 @@ import { bitString, equalBytes, sequence } from './der/writer.ts';
 import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts';
 import { X509Error } from './errors.ts';
 
-/** The outer form that certificates and CRLs share (RFC 5280 4.1.1, 5.1.1): what is signed, with what algorithm, the signature. */
+/** The outer form shared by certificates and CRLs (RFC 5280 4.1.1, 5.1.1): signed part, algorithm, signature. */
 export interface Signed {
   /** The signed element, and a cursor into it. */
   readonly tbs: Uint8Array;
@@ -16,7 +16,7 @@ export interface Signed {
   readonly signature: Uint8Array;
 }
 
-/** Reads the outer form and nothing behind it. Throws an `X509Error`. */
+/** Reads the outer form, allowing no trailing bytes. Throws an `X509Error`. */
 export function readSigned(der: Uint8Array, what: string): Signed {
   const reader = new DerReader(der);
   const outer = reader.sequence(what);
@@ -30,10 +30,10 @@ export function readSigned(der: Uint8Array, what: string): Signed {
   return { tbs, body, algorithm, signature };
 }
 
-/** The outer form from its parts: the signed element, the AlgorithmIdentifier, the signature's octets. */
+/** Encodes the outer form from the signed element, the AlgorithmIdentifier and the signature's octets. */
 export const assembleSigned = (tbs: Uint8Array, algorithm: Uint8Array, signature: Uint8Array): Uint8Array => sequence(tbs, algorithm, bitString(signature));
 
-/** RFC 5280 4.1.1.2 and 5.1.1.2: the algorithm outside the signed part must be the one inside. Throws `algorithm-mismatch`. */
+/** RFC 5280 4.1.1.2 and 5.1.1.2: the algorithms inside and outside the signed part must be equal. Throws `algorithm-mismatch`. */
 export function checkSameAlgorithm(inside: Uint8Array, outside: Uint8Array): void {
   if (!equalBytes(inside, outside)) throw new X509Error('algorithm-mismatch', 'signatureAlgorithm is not the algorithm given in the signed part');
 }
@@ -43,7 +43,7 @@ export interface ReadAlgorithm {
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
 }
 
-/** Reads an AlgorithmIdentifier of any kind, in its right form; `signatureAlgorithm` only where it is one that Chancery knows. */
+/** Reads any well-formed AlgorithmIdentifier; `signatureAlgorithm` is set only if Chancery supports it. */
 export function readAnyAlgorithm(body: DerReader): ReadAlgorithm {
   const algorithm = body.element(SEQUENCE, 'signature');
   const signatureAlgorithm = SIGNATURE_ALGORITHMS.find(({ der }) => equalBytes(der, algorithm));
@@ -61,7 +61,7 @@ export interface ReadName {
   readonly name: DistinguishedName;
 }
 
-/** Reads a Name, as octets and as what they say. */
+/** Reads a Name, keeping its encoding. */
 export function readName(body: DerReader, what: string): ReadName {
   const start = body.offset;
   const name = readDistinguishedName(body, what);
@@ -70,7 +70,7 @@ export function readName(body: DerReader, what: string): ReadName {
 
 let lastIssuer: ReadName = { der: new Uint8Array(), name: [] };
 
-/** The same for an issuer's: it is mostly that of the last one, octet for octet, which then says the same. */
+/** The same for an issuer's Name. Consecutive ones are mostly identical, so the last is cached. */
 export function readIssuerName(body: DerReader): ReadName {
   const start = body.offset;
   const der = body.element(SEQUENCE, 'issuer');

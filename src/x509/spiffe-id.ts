@@ -6,7 +6,7 @@ const SCHEME = 'spiffe://';
 
 export const isSpiffe = (uri: string): boolean => /^spiffe:/i.test(uri);
 
-/** The parts of a SPIFFE ID: `spiffe://trust.domain/path`. `path` is empty, or begins with a slash. */
+/** Splits a SPIFFE ID: `spiffe://trust.domain/path`. `path` is empty, or begins with a slash. */
 export function splitSpiffeId(uri: string): { readonly trustDomain: string; readonly path: string } {
   const rest = uri.slice(SCHEME.length);
   const slash = rest.indexOf('/');
@@ -14,8 +14,8 @@ export function splitSpiffeId(uri: string): { readonly trustDomain: string; read
 }
 
 /**
- * What is wrong with a SPIFFE ID, in words; undefined where it is one (SPIFFE-ID 2) in its one spelling, so that two are the same where
- * their octets are.
+ * Explains what is wrong with a SPIFFE ID; undefined if it is valid (SPIFFE-ID 2). Valid ones have a single spelling, so that octet
+ * equality means identity.
  */
 export function spiffeFault(uri: string): string | undefined {
   if (!uri.startsWith(SCHEME)) return 'begins otherwise than with spiffe://, in lower case';
@@ -31,7 +31,7 @@ function trustDomainFault(trustDomain: string): string | undefined {
   return /^[a-z0-9._-]+$/.test(trustDomain) ? undefined : 'has a trust domain of other characters than a-z, 0-9, dots, dashes and underscores';
 }
 
-/** SPIFFE-ID 2.2: segments of letters, digits, dots, dashes and underscores, none of them empty or relative; no slash at the end, no query, no fragment. */
+/** SPIFFE-ID 2.2: non-empty, non-relative segments of letters, digits, dots, dashes and underscores; no trailing slash, query or fragment. */
 export function spiffePathFault(path: string): string | undefined {
   if (path === '') return undefined;
   const segments = path.slice(1).split('/');

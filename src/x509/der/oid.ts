@@ -1,6 +1,6 @@
 import { X509Error } from '../errors.ts';
 
-/** Octets of content. The longest in use, Microsoft's template OIDs, have 20. */
+/** Content octets. The longest in use, Microsoft's template OIDs, have 20. */
 const MAX_OID_OCTETS = 64;
 
 interface Known {
@@ -8,12 +8,12 @@ interface Known {
   readonly text: string;
 }
 
-/** The same few identifiers are read over and over: each slot has the text of the one that was read last. */
+/** A cache, since the same few identifiers are read over and over: each slot holds the text of the one read last. */
 const KNOWN: (Known | undefined)[] = new Array<Known | undefined>(256).fill(undefined);
 
 /**
  * Dotted text of an object identifier's content octets (X.690 8.19).
- * Throws `bad-oid` for padded or unfinished arcs, arcs over 2^53, and more than 64 octets.
+ * Throws `bad-oid` for padded or truncated arcs, arcs above 2^53, and more than 64 octets.
  */
 export function decodeOid(bytes: Uint8Array, start: number, end: number, what: string): string {
   const slot = ((bytes[end - 1] ?? 0) + 16 * (bytes[end - 2] ?? 0) + 64 * (end - start)) & 255;
@@ -51,13 +51,13 @@ function readOid(bytes: Uint8Array, start: number, end: number, what: string): s
   return text;
 }
 
-/** X.690 8.19.4: the first two arcs are one number, 40 * first + second. */
+/** X.690 8.19.4: the first two arcs are combined into 40 * first + second. */
 function firstTwoArcs(number: number): string {
   const first = Math.min(2, Math.floor(number / 40));
   return `${first}.${number - first * 40}`;
 }
 
-/** Content octets of dotted text. Throws `bad-oid`. */
+/** Content octets from dotted text. Throws `bad-oid`. */
 export function encodeOid(text: string): Uint8Array {
   const arcs = /^[0-2](\.(0|[1-9][0-9]{0,15}))+$/.test(text) ? text.split('.').map(Number) : [];
   const [first, second] = arcs;

@@ -4,14 +4,14 @@ import { decodeOid } from './oid.ts';
 import { decodeGeneralizedTime, decodeTime } from './time.ts';
 import { isPrintable, latin1, utf8 } from './text.ts';
 
-/** Deeper than anything in PKIX: a certificate's name constraints end at 9. Bounds recursion on a stranger's bytes. */
+/** Deeper than anything in PKIX: a certificate's name constraints reach 9. Bounds recursion on untrusted input. */
 const MAX_DEPTH = 16;
 
 /**
- * A cursor over strict DER (X.690 10 and 11): definite lengths in the fewest octets, no high tag numbers, nothing
- * after the end. It copies nothing: what it hands out are views of the input. Every fault is an `X509Error`.
+ * A cursor over strict DER (X.690 10 and 11): minimal definite lengths, no high tag numbers, no trailing bytes. It copies nothing: all
+ * results are views of the input. Every fault is an `X509Error`.
  *
- * The name given with each read says in the error what was being read.
+ * The name passed to each read tells the error message what was being read.
  */
 export class DerReader {
   readonly bytes: Uint8Array;
@@ -35,12 +35,12 @@ export class DerReader {
     return this.offset < this.end ? this.bytes[this.offset]! : -1;
   }
 
-  /** Whether the next element has this tag: for OPTIONAL and CHOICE. */
+  /** Whether the next element has this tag; for OPTIONAL and CHOICE. */
   is(tag: number): boolean {
     return this.offset < this.end && this.bytes[this.offset] === tag;
   }
 
-  /** Steps into the next element, which must have this tag; this cursor goes on behind it. */
+  /** Returns a cursor over the content of the next element, which must have this tag, and moves past it. */
   enter(tag: number, what: string): DerReader {
     if (this.depth >= MAX_DEPTH) this.fail('too-deep', `${what} is nested more than ${MAX_DEPTH} deep`);
     const end = this.header(tag, what);
@@ -65,14 +65,14 @@ export class DerReader {
     return this.bytes.subarray(start, end);
   }
 
-  /** The whole next element: identifier, length and content. */
+  /** The complete next element: identifier, length and content. */
   element(tag: number, what: string): Uint8Array {
     const start = this.offset;
     this.offset = this.header(tag, what);
     return this.bytes.subarray(start, this.offset);
   }
 
-  /** Throws unless everything was read. */
+  /** Throws unless everything has been read. */
   finish(what: string): void {
     if (this.offset !== this.end) this.fail('trailing-bytes', `${this.end - this.offset} bytes follow the end of ${what}`);
   }
@@ -81,13 +81,13 @@ export class DerReader {
     const start = this.offset;
     const end = this.header(tag, what);
     const value = this.bytes[this.offset];
-    // X.690 11.1: TRUE is FF, nothing else.
+    // X.690 11.1: TRUE is FF and nothing else.
     if (end - this.offset !== 1 || (value !== 0 && value !== 0xff)) this.fail('bad-boolean', `${what} must be 00 or FF in one octet`, start);
     this.offset = end;
     return value === 0xff;
   }
 
-  /** Content octets of an INTEGER, two's complement, in the fewest octets (X.690 8.3.2). */
+  /** Content octets of an INTEGER: two's complement, minimal length (X.690 8.3.2). */
   integer(what: string, tag: number = tags.INTEGER): Uint8Array {
     const start = this.offset;
     const value = this.content(tag, what);
@@ -98,7 +98,7 @@ export class DerReader {
     return value;
   }
 
-  /** Magnitude of an INTEGER that must not be negative, without the sign octet; zero is one octet 00. */
+  /** Magnitude of a non-negative INTEGER, without the sign octet; zero is the single octet 00. */
   unsignedInteger(what: string): Uint8Array {
     const start = this.offset;
     const value = this.integer(what);
@@ -133,7 +133,7 @@ export class DerReader {
     return this.content(tags.OCTET_STRING, what);
   }
 
-  /** A BIT STRING of whole octets, as keys and signatures are. */
+  /** A BIT STRING of whole octets, as used for keys and signatures. */
   bitString(what: string): Uint8Array {
     const start = this.offset;
     const value = this.content(tags.BIT_STRING, what);
@@ -142,7 +142,7 @@ export class DerReader {
     return value.subarray(1);
   }
 
-  /** A named bit list: bit n of the result is the bit named n. X.690 11.2.2: no trailing zero bits. At most 16 bits. */
+  /** A named bit list; bit n of the result is the bit numbered n. X.690 11.2.2: no trailing zero bits. At most 16 bits. */
   namedBits(what: string): number {
     const start = this.offset;
     const value = this.content(tags.BIT_STRING, what);
@@ -171,7 +171,7 @@ export class DerReader {
     return text;
   }
 
-  /** Seven-bit text; an IMPLICIT tag may stand in the place of IA5String. */
+  /** Seven-bit text; `tag` may be an IMPLICIT tag that replaces IA5String. */
   ia5String(what: string, tag: number = tags.IA5_STRING): string {
     const end = this.header(tag, what);
     for (let i = this.offset; i < end; i++) {
@@ -191,7 +191,7 @@ export class DerReader {
     return decodeTime(tag, this.bytes, start, end, what);
   }
 
-  /** Seconds since the Unix epoch of a GeneralizedTime of any year, where no UTCTime may stand. */
+  /** Seconds since the Unix epoch of a GeneralizedTime in any year, where UTCTime is not allowed. */
   generalizedTime(what: string): number {
     const end = this.header(tags.GENERALIZED_TIME, what);
     const start = this.offset;
@@ -199,19 +199,19 @@ export class DerReader {
     return decodeGeneralizedTime(this.bytes, start, end, what);
   }
 
-  /** Throws an error at this place, or at `offset`. */
+  /** Throws an error at the current offset, or at the given one. */
   fail(code: X509ErrorCode, detail: string, offset = this.offset): never {
     throw new X509Error(code, detail, offset);
   }
 
-  /** Reads identifier and length, leaves the cursor at the content, returns where that ends. */
+  /** Reads identifier and length, leaves the cursor at the content, and returns the offset of its end. */
   private header(tag: number, what: string): number {
     const { bytes, end } = this;
     const start = this.offset;
     if (start >= end) this.fail('truncated', `${what} is missing: ${tags.tagName(tag)} expected, the end found`);
     const found = bytes[start]!;
     if (found !== tag) this.fail('unexpected-tag', `${what} must be ${tags.tagName(tag)}, found ${tags.tagName(found)}`);
-    // X.690 8.1.2.4: numbers over 30 take more octets. PKIX has none.
+    // X.690 8.1.2.4: tag numbers above 30 take more octets. PKIX uses none.
     if ((found & 0x1f) === 0x1f) this.fail('unexpected-tag', `${what} has a high tag number`);
     if (start + 1 >= end) this.fail('truncated', `${what} ends before its length`);
     let length = bytes[start + 1]!;
@@ -223,7 +223,7 @@ export class DerReader {
       if (content + octets > end) this.fail('truncated', `${what} ends within its length`);
       length = 0;
       for (let i = 0; i < octets; i++) length = length * 256 + bytes[content + i]!;
-      // X.690 10.1: the fewest octets.
+      // X.690 10.1: minimal length.
       if (length < 0x80 || bytes[content] === 0) this.fail('non-minimal-length', `${what} does not give its length in the fewest octets`);
       content += octets;
     }

@@ -1,4 +1,4 @@
-/** Identifier octets, X.690 8.1.2: class, constructed bit and number in one. */
+/** Identifier octets, X.690 8.1.2: class, constructed bit and tag number combined. */
 export const BOOLEAN = 0x01;
 export const INTEGER = 0x02;
 export const BIT_STRING = 0x03;
@@ -18,13 +18,13 @@ const BMP_STRING = 0x1e;
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
 
-/** Bit 6 of an identifier octet: the content is made of elements. */
+/** Bit 6 of an identifier octet: the content consists of elements. */
 export const CONSTRUCTED = 0x20;
 
-/** `[n]`, primitive: an IMPLICIT tag over a primitive type. */
+/** `[n]`, primitive: IMPLICIT tag on a primitive type. */
 export const contextTag = (n: number): number => 0x80 | n;
 
-/** `[n]`, constructed: an EXPLICIT tag, or an IMPLICIT one over a SEQUENCE or SET. */
+/** `[n]`, constructed: EXPLICIT tag, or IMPLICIT tag on a SEQUENCE or SET. */
 export const contextConstructedTag = (n: number): number => 0xa0 | n;
 
 const NAMES: Readonly<Record<number, string>> = {
@@ -48,7 +48,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [SET]: 'SET',
 };
 
-/** For messages: `SEQUENCE`, `[0]`, or the octet in hex. */
+/** Name of a tag for error messages: `SEQUENCE`, `[0]`, or the octet in hex. */
 export function tagName(tag: number): string {
   if (tag < 0) return 'the end';
   const known = NAMES[tag];

@@ -9,16 +9,16 @@ export function isPrintable(bytes: Uint8Array, start: number, end: number): bool
   return true;
 }
 
-/** One character for each octet. */
+/** One character per octet. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  // Short text, as names are, is made faster here than by a call into the runtime.
+  // For short text such as names, this is faster than a call into the runtime.
   if (end - start > 64) return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
   let text = '';
   for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
   return text;
 }
 
-/** `undefined` where the octets are not UTF-8 (overlong forms and surrogates included). */
+/** Undefined if the octets are not UTF-8; overlong forms and surrogates are not. */
 export function utf8(bytes: Uint8Array, start: number, end: number): string | undefined {
   let i = start;
   while (i < end && bytes[i]! < 0x80) i++;

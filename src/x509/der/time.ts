@@ -1,16 +1,16 @@
 import { X509Error } from '../errors.ts';
 import { GENERALIZED_TIME, tagName, UTC_TIME } from './tags.ts';
 
-/** 2050-01-01T00:00:00Z, where RFC 5280 4.1.2.5 goes from UTCTime to GeneralizedTime. */
+/** 2050-01-01T00:00:00Z, where RFC 5280 4.1.2.5 switches from UTCTime to GeneralizedTime. */
 const YEAR_2050 = 2_524_608_000;
-/** 1950-01-01T00:00:00Z: the two digits of a UTCTime begin here. */
+/** 1950-01-01T00:00:00Z, the first year that UTCTime can express. */
 const YEAR_1950 = -631_152_000;
-/** 9999-12-31T23:59:59Z: the last that four digits hold. */
+/** 9999-12-31T23:59:59Z, the last second of a four-digit year. */
 const LAST_SECOND = 253_402_300_799;
 
 /**
  * Seconds since the Unix epoch of `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`; no fractions, no offsets (RFC 5280 4.1.2.5).
- * Throws `bad-time`, also for a day that the calendar lacks and for the wrong form for the year.
+ * Throws `bad-time`, including for dates that do not exist and for the wrong form for the year.
  */
 export function decodeTime(tag: number, bytes: Uint8Array, start: number, end: number, what: string): number {
   const seconds = decodeDigits(tag, bytes, start, end, what);
@@ -18,7 +18,7 @@ export function decodeTime(tag: number, bytes: Uint8Array, start: number, end: n
   return seconds;
 }
 
-/** The same of any year: for what is a GeneralizedTime always, as in OCSP (RFC 6960 4.2.2.1). */
+/** The same for any year: for fields that are always GeneralizedTime, as in OCSP (RFC 6960 4.2.2.1). */
 export const decodeGeneralizedTime = (bytes: Uint8Array, start: number, end: number, what: string): number => decodeDigits(GENERALIZED_TIME, bytes, start, end, what);
 
 function decodeDigits(tag: number, bytes: Uint8Array, start: number, end: number, what: string): number {
@@ -38,7 +38,7 @@ function decodeDigits(tag: number, bytes: Uint8Array, start: number, end: number
   return Date.UTC(year, month - 1, day, hour, minute, second) / 1000;
 }
 
-/** Identifier octet and text of a Time in seconds since the Unix epoch. Throws `bad-time` before 1950 and after 9999. */
+/** Identifier octet and text of a Time from seconds since the Unix epoch. Throws `bad-time` before 1950 and after 9999. */
 export function encodeTime(seconds: number): { readonly tag: number; readonly text: string } {
   const text = encodeGeneralizedTime(seconds);
   return seconds < YEAR_2050 ? { tag: UTC_TIME, text: text.slice(2) } : { tag: GENERALIZED_TIME, text };

@@ -1,10 +1,10 @@
 import type { DerReader } from './reader.ts';
 import * as tags from './tags.ts';
 
-/** Elements in one value whose inside is not used. */
+/** Upper bound of elements within one unused value. */
 const MAX_WALKED = 1024;
 
-/** How a primitive element of each kind is read when what it says is not used; others may have any content. */
+/** Strict readers for primitive elements whose value is not used; types not listed may have any content. */
 const PRIMITIVES: Readonly<Record<number, (reader: DerReader, what: string) => unknown>> = {
   [tags.BOOLEAN]: (reader, what) => reader.boolean(what),
   [tags.INTEGER]: (reader, what) => reader.integer(what),
@@ -16,7 +16,7 @@ const PRIMITIVES: Readonly<Record<number, (reader: DerReader, what: string) => u
   [tags.IA5_STRING]: (reader, what) => reader.ia5String(what),
 };
 
-/** Passes over one element, checking its form to the bottom: bounded in depth by the reader, in number here. */
+/** Skips one element, checking its encoding at every level. The reader bounds the depth, `budget` the number of elements. */
 export function walkElement(reader: DerReader, what: string, budget = { left: MAX_WALKED }): void {
   if (budget.left-- <= 0) reader.fail('too-many-elements', `${what} has more than ${MAX_WALKED} elements`);
   const tag = reader.peek();

@@ -6,12 +6,12 @@ import { encodeGeneralizedTime, encodeTime } from './time.ts';
 
 const ENCODER = new TextEncoder();
 
-/** One element with this identifier octet around the parts, in the order given. */
+/** An element with this identifier octet whose content is the given parts, in order. */
 export function element(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   return elementOf(tag, parts);
 }
 
-/** The same from a list: a CRL has a million parts, more than a call takes as arguments. */
+/** The same from a list: a CRL has a million parts, more than a call can take as arguments. */
 export function elementOf(tag: number, parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -31,12 +31,12 @@ export function elementOf(tag: number, parts: readonly Uint8Array[]): Uint8Array
 /** A SEQUENCE, or SEQUENCE OF, of encoded elements. */
 export const sequence = (...parts: readonly Uint8Array[]): Uint8Array => elementOf(tags.SEQUENCE, parts);
 
-/** A SET OF encoded elements, sorted as X.690 11.6 wants. */
+/** A SET OF encoded elements, sorted as X.690 11.6 requires. */
 export function set(...parts: readonly Uint8Array[]): Uint8Array {
   return elementOf(tags.SET, parts.length < 2 ? parts : [...parts].sort(compareBytes));
 }
 
-/** Order of octets; the shorter first where it begins the longer (the padding of X.690 11.6 comes to the same for whole elements). */
+/** Lexicographic order; a prefix comes first (for complete elements this agrees with the padding rule of X.690 11.6). */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length);
   for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
@@ -49,15 +49,15 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** `[n] EXPLICIT`, or `[n] IMPLICIT` over a constructed type, around encoded elements. */
+/** `[n] EXPLICIT`, or `[n] IMPLICIT` on a constructed type, around encoded elements. */
 export const contextExplicit = (n: number, ...parts: readonly Uint8Array[]): Uint8Array => elementOf(tags.contextConstructedTag(n), parts);
 
-/** `[n] IMPLICIT` over a primitive type, with its content octets. */
+/** `[n] IMPLICIT` on a primitive type, around its content octets. */
 export const contextPrimitive = (n: number, content: Uint8Array): Uint8Array => element(tags.contextTag(n), content);
 
 export const boolean = (value: boolean): Uint8Array => Uint8Array.of(tags.BOOLEAN, 1, value ? 0xff : 0);
 
-/** An INTEGER that is not negative: a whole number, or the octets of its magnitude (leading zeros are taken off). */
+/** A non-negative INTEGER from a whole number, or from the octets of its magnitude (leading zeros are removed). */
 export function integer(value: number | bigint | Uint8Array): Uint8Array {
   return element(tags.INTEGER, signedContent(typeof value === 'object' ? value : magnitude(value)));
 }
@@ -70,7 +70,7 @@ function magnitude(value: number | bigint): Uint8Array {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
 }
 
-/** Puts the sign octet before a magnitude whose first bit is set. */
+/** Prepends a sign octet to a magnitude whose first bit is set. */
 function signedContent(value: Uint8Array): Uint8Array {
   let start = 0;
   while (start < value.length - 1 && value[start] === 0) start++;
@@ -82,7 +82,7 @@ function signedContent(value: Uint8Array): Uint8Array {
 
 export const nullValue = (): Uint8Array => Uint8Array.of(tags.NULL, 0);
 
-/** From dotted text. */
+/** An OBJECT IDENTIFIER from dotted text. */
 export const oid = (text: string): Uint8Array => element(tags.OBJECT_IDENTIFIER, encodeOid(text));
 
 export const octetString = (...content: readonly Uint8Array[]): Uint8Array => elementOf(tags.OCTET_STRING, content);
@@ -109,7 +109,7 @@ export function printableString(text: string): Uint8Array {
   return element(tags.PRINTABLE_STRING, content);
 }
 
-/** Throws `bad-string` for characters over 7F. */
+/** Throws `bad-string` for characters above 7F. */
 export const ia5String = (text: string): Uint8Array => element(tags.IA5_STRING, ia5Bytes(text));
 
 /** Octets of seven-bit text, for IMPLICIT IA5String. Throws `bad-string`. */
@@ -124,7 +124,7 @@ export function ia5Bytes(text: string): Uint8Array {
 }
 
 function utf8Bytes(text: string): Uint8Array {
-  // Most text is ASCII, and short: faster here than by a call into the runtime.
+  // Most text is short ASCII, for which this is faster than a call into the runtime.
   const content = new Uint8Array(text.length);
   let i = 0;
   for (; i < text.length; i++) {
@@ -137,11 +137,11 @@ function utf8Bytes(text: string): Uint8Array {
   return ENCODER.encode(text);
 }
 
-/** A Time of seconds since the Unix epoch: UTCTime until 2049, GeneralizedTime after (RFC 5280 4.1.2.5). */
+/** A Time from seconds since the Unix epoch: UTCTime through 2049, GeneralizedTime after (RFC 5280 4.1.2.5). */
 export function time(seconds: number): Uint8Array {
   const { tag, text } = encodeTime(seconds);
   return element(tag, ia5Bytes(text));
 }
 
-/** A GeneralizedTime of seconds since the Unix epoch, whatever the year. */
+/** A GeneralizedTime from seconds since the Unix epoch, whatever the year. */
 export const generalizedTime = (seconds: number): Uint8Array => element(tags.GENERALIZED_TIME, ia5Bytes(encodeGeneralizedTime(seconds)));
