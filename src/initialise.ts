@@ -13,7 +13,7 @@ import { requesterKey } from './identity/identity.ts';
 import { readMaster } from './identity/master-secret.ts';
 import type { Core } from './core.ts';
 import { CEREMONY, makeOperator, refuseStandingOperator, standingOperator } from './operator-certificate.ts';
-import { openCore } from './service.ts';
+import { openCore } from './open-core.ts';
 
 /** Common name of the first operator unless another is given. */
 export const FIRST_OPERATOR = 'operator';

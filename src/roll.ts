@@ -7,7 +7,7 @@ import { successionOf } from './authority/succession.ts';
 import type { Config } from './config/config.ts';
 import { requesterKey } from './identity/identity.ts';
 import { CEREMONY } from './operator-certificate.ts';
-import { openCore } from './service.ts';
+import { openCore } from './open-core.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { distinguishedNameToText } from './x509/distinguished-name.ts';
 

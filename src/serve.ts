@@ -12,7 +12,8 @@ import { listenOn } from './listen.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
 import { createLogger } from './log.ts';
 import { type ReloadingService, startReloading } from './reloading-service.ts';
-import { type Addresses, openCore } from './service.ts';
+import { openCore } from './open-core.ts';
+import type { Addresses } from './service.ts';
 import { startWorkers, type WorkerMessage } from './workers.ts';
 
 export interface ServeIo {

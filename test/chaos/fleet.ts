@@ -19,7 +19,7 @@ import { renew } from '../../src/issuance/renew.ts';
 import type { RequestRecord } from '../../src/issuance/request.ts';
 import { FULL_GRANT } from '../../src/policy/grant.ts';
 import { renewalAdviser } from '../../src/renewal-service.ts';
-import { openCore } from '../../src/service.ts';
+import { openCore } from '../../src/open-core.ts';
 import { parseCertificate } from '../../src/x509/certificate.ts';
 import { decodePem } from '../../src/x509/pem.ts';
 
