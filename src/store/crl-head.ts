@@ -1,10 +1,10 @@
 import type { CrlBase, CrlDocument, CrlHead, PublishedCrl } from './crl-store.ts';
 
-/** A head as it is stored: its number as text, with where its bytes are and how many they are. */
+/** A head as stored, together with the location and size of the document's bytes. */
 export interface StoredHead {
   readonly document: CrlDocument;
   readonly head: CrlHead;
-  /** Keeps the bytes of two publishers apart: hexadecimal. */
+  /** Distinguishes the bytes of concurrent publishers; hexadecimal. */
   readonly generation: string;
   readonly size: number;
 }
@@ -21,7 +21,7 @@ interface HeadJson extends Omit<CrlHead, 'number' | 'bases'> {
   readonly size: number;
 }
 
-/** As every store keeps it. */
+/** The JSON form that every store uses. */
 export function encodeHead(document: CrlDocument, { der, number, bases, ...rest }: PublishedCrl, generation: string): string {
   return JSON.stringify({
     document, ...rest, number: number.toString(),
@@ -36,12 +36,12 @@ export function decodeHead(json: string): StoredHead {
   return { document, head, generation, size };
 }
 
-/** Where a sequence of documents stands. It is there after they have been retired, too. */
+/** Where a sequence of documents stands. It outlives the documents' retirement. */
 export type Sequence = CrlBase;
 
 const EMPTY: Sequence = { number: 0n, thisUpdate: 0, revision: 0 };
 
-/** Full and delta have one scope, so one sequence (RFC 5280 5.2.3). */
+/** Full and delta CRLs have the same scope and therefore share one sequence (RFC 5280 5.2.3). */
 export const sequenceOf = (document: CrlDocument): CrlDocument => (document === 'delta' ? 'full' : document);
 
 export const encodeSequence = (document: CrlDocument, { number, thisUpdate, revision }: Sequence): string =>
@@ -53,11 +53,11 @@ export function decodeSequence(json: string | undefined): Sequence {
   return { number: BigInt(number), thisUpdate, revision };
 }
 
-/** With the document that the sequence is named for. */
+/** The same, with the document that names the sequence. */
 export const decodeNamedSequence = (json: string): { readonly document: CrlDocument } & Sequence =>
   ({ document: (JSON.parse(json) as { readonly document: CrlDocument }).document, ...decodeSequence(json) });
 
-/** Whether these documents come next, each in its sequence. */
+/** Whether each of these documents is the next one in its sequence. */
 export function followsOn(documents: ReadonlyMap<CrlDocument, PublishedCrl>, last: (document: CrlDocument) => Sequence): boolean {
   const numbers = new Map<string, bigint>();
   for (const [document, { number, thisUpdate, revision }] of documents) {

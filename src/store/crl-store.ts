@@ -2,38 +2,38 @@ import type { AuditDraft } from '../audit/entry.ts';
 import type { Revocation } from '../issuance/request.ts';
 import type { RevocationReason } from '../x509/revocation-reason.ts';
 
-/** Makes the encoded entry for the time that the store settles, seconds since the epoch. */
+/** Encodes the CRL entry for the time that the store settles on, seconds since the epoch. */
 export type EncodeEntry = (at: number) => Uint8Array;
 
-/** The latest change of a serial's standing with an authority. */
+/** The latest change of a serial's revocation status with an authority. */
 export interface RevocationChange {
-  /** Its place in the authority's feed: 1 for the first, and one more with each. */
+  /** Its position in the authority's feed: 1 for the first change, increasing by one with each. */
   readonly revision: number;
   /** Lower-case hex. */
   readonly serial: string;
-  /** The certificate's last second, since the epoch. */
+  /** notAfter of the certificate, seconds since the epoch. */
   readonly notAfter: number;
-  /** Seconds since the epoch: since when it is revoked; of a release, when that was. */
+  /** Revocation time, or for a release the time of the release, in seconds since the epoch. */
   readonly at: number;
-  /** removeFromCRL: a hold was released. The certificate is good again, and only deltas have the entry. */
+  /** removeFromCRL: a hold was released. The certificate is valid again, and only delta CRLs contain the entry. */
   readonly reason: RevocationReason;
   /** The CRL entry, encoded once. */
   readonly der: Uint8Array;
 }
 
-/** A part of an authority's feed. */
+/** A section of an authority's feed. */
 export interface RevocationChanges {
-  /** Where the feed stood when this was read. Who has all changes up to it knows the standing of every serial. */
+  /** The feed's revision when this was read. A reader that has all changes up to it knows the status of every serial. */
   readonly revision: number;
-  /** Ascending by revision; fewer than asked for only at the feed's end. A serial that changes again moves to the end: its old place is left empty. */
+  /** Ascending by revision; shorter than the limit only at the end of the feed. A serial that changes again moves to the end, leaving a gap. */
   readonly changes: readonly RevocationChange[];
-  /** True where a release later than `after` has left the feed: forget everything and begin at 0. `changes` is empty then. */
+  /** True if a release after `after` has been dropped from the feed: discard everything and start over from 0. `changes` is then empty. */
   readonly restart: boolean;
 }
 
 /**
- * A published document of an authority: `full`, `delta`, or the shard `index` of `count` as `<count>-<index>`. Full and delta have one
- * sequence of numbers (RFC 5280 5.2.3: the same scope), each shard has its own.
+ * A published document of an authority: `full`, `delta`, or `<count>-<index>` for the shard `index` of `count`. Full and delta share one
+ * sequence of numbers (RFC 5280 5.2.3: the same scope); each shard has its own.
  */
 export type CrlDocument = 'full' | 'delta' | `${number}-${number}`;
 
@@ -45,7 +45,7 @@ export interface CrlBase {
   readonly revision: number;
 }
 
-/** What is told of a published CRL without its bytes. */
+/** Everything about a published CRL except its bytes. */
 export interface CrlHead {
   readonly number: bigint;
   /** Strong entity tag, quotes included. */
@@ -55,33 +55,33 @@ export interface CrlHead {
   readonly nextUpdate: number;
   /** The authority's revision that this CRL covers. */
   readonly revision: number;
-  /** How many certificates it lists. */
+  /** Number of certificates listed. */
   readonly entries: number;
-  /** Of a delta: its base (RFC 5280 5.2.4), and then the full CRL that will be the next one. */
+  /** Delta only: its base (RFC 5280 5.2.4), followed by the full CRL that will be the next base. */
   readonly bases?: readonly CrlBase[];
 }
 
-/** A published CRL with what its readers need. */
+/** A published CRL with its bytes. */
 export interface PublishedCrl extends CrlHead {
   readonly der: Uint8Array;
 }
 
-/** What is cheap to ask often: whether anything of an authority is new. */
+/** A cheap indicator, meant to be polled, of whether anything of an authority is new. */
 export interface CrlStanding {
-  /** Rises by one with every change in the feed. */
+  /** Increases by one with every change in the feed. */
   readonly revision: number;
-  /** Rises with every publication and retirement of documents. */
+  /** Increases with every publication or retirement of documents. */
   readonly publications: number;
 }
 
-/** Addresses that a generation remembers: the latest ones. */
+/** Number of addresses that a generation remembers: the latest ones. */
 export const MOST_ADDRESSES = 8;
 
-/** Certificates that name a shard among `count` in their CRL distribution point may live until `until` (seconds since the epoch). */
+/** Certificates whose CRL distribution point names a shard out of `count` may be valid until `until` (seconds since the epoch). */
 export interface ShardGeneration {
   readonly count: number;
   readonly until: number;
-  /** Where they say that the shards are: addresses of folders, the latest last. What a shard says of itself must agree (RFC 5280 6.3.3 b 2). */
+  /** The folders those certificates name, latest last. A shard's issuing distribution point must match them (RFC 5280 6.3.3 b 2). */
   readonly addresses: readonly string[];
 }
 
@@ -89,51 +89,51 @@ export type AddOutcome =
   | { readonly outcome: 'revoked'; readonly change: RevocationChange }
   | { readonly outcome: 'already-revoked'; readonly change: RevocationChange };
 
-/** Revocations and the documents that publish them, all by the name of an authority. */
+/** Revocations and the documents that publish them, per authority. */
 export interface CrlStore {
   standing(authority: string): Promise<CrlStanding>;
-  /** The feed behind revision `after`, at most `limit` changes. The same serial is in it once: with its latest change. */
+  /** The feed after revision `after`, at most `limit` changes. Each serial appears once, with its latest change. */
   changes(authority: string, after: number, limit: number): Promise<RevocationChanges>;
-  /** The latest change of one serial, for as long as the feed has it. */
+  /** The latest change of a serial, as long as the feed contains it. */
   change(authority: string, serial: string): Promise<RevocationChange | undefined>;
   /**
-   * Revokes a certificate that has no record here: that of an authority, signed by the one above it. The rules of `CertificateStore.revoke`
-   * hold; the reason certificateHold cannot be released.
+   * Revokes a certificate that has no record here: an authority's own, signed by its issuer. The rules of `CertificateStore.revoke` apply;
+   * certificateHold cannot be released.
    */
   add(authority: string, certificate: { readonly serial: string; readonly notAfter: number }, revocation: Revocation, entry: EncodeEntry, audit: readonly AuditDraft[]): Promise<AddOutcome>;
   /**
-   * Removes from the feed what no document needs any more, and says how many that were. Checked for each serial, whoever asks: an entry
-   * leaves only when every full CRL and shard that stands was issued after the certificate's end, and covers the entry (RFC 5280 3.3:
-   * it must have been on one CRL issued after the end; the next ones may do without it). A release leaves only when every full CRL and
-   * shard covers it, and so does each base of the delta.
+   * Removes from the feed what no document needs any more, and returns the number removed. Checked per serial, whoever asks: an entry is
+   * dropped only once every current full CRL and shard was issued after the certificate's expiry and covers the entry (RFC 5280 3.3: it must
+   * appear on one CRL issued after expiry, then no more). A release is dropped only once it is covered by every full CRL, every shard and
+   * each base of the delta.
    */
   drop(authority: string, serials: readonly string[]): Promise<number>;
 
-  /** Of each document that was ever published and not retired. */
+  /** All documents that were published and not retired. */
   heads(authority: string): Promise<ReadonlyMap<CrlDocument, CrlHead>>;
   head(authority: string, document: CrlDocument): Promise<CrlHead | undefined>;
   current(authority: string, document: CrlDocument): Promise<PublishedCrl | undefined>;
-  /** The last number of the document's sequence, 0 before the first: retiring a document does not end its sequence. */
+  /** The last number of the document's sequence, 0 before the first. Retiring a document does not end its sequence. */
   lastNumber(authority: string, document: CrlDocument): Promise<bigint>;
   /**
-   * Stores documents in one step, all or none: each if its number is one above the last of its sequence, its thisUpdate and revision not
-   * below those of the last one in its sequence. Full and delta in one step have the same number (RFC 5280 5.2.3). The bytes may be
-   * written ahead of the step, in parts, so that a large document holds up nobody.
+   * Stores documents in one step, all or none. Each must have the next number of its sequence, and a thisUpdate and revision no lower than
+   * the last ones. Full and delta published in one step have the same number (RFC 5280 5.2.3). Bytes may be written ahead of the step, in
+   * parts, so that a large document does not hold up others.
    */
   publish(authority: string, documents: ReadonlyMap<CrlDocument, PublishedCrl>, audit: readonly AuditDraft[]): Promise<'stored' | 'superseded'>;
-  /** Removes documents that nobody asks for any more. */
+  /** Removes documents that are no longer requested. */
   retire(authority: string, documents: readonly CrlDocument[], audit: readonly AuditDraft[]): Promise<void>;
 
-  /** The shard counts under which certificates were issued; raised by `keepShards` before the first of them is. */
+  /** The shard counts under which certificates were issued, each recorded by `keepShards` before the first of them was. */
   shardGenerations(authority: string): Promise<readonly ShardGeneration[]>;
-  /** `until` never goes back; addresses are added to those that are there, of which the oldest leave beyond MOST_ADDRESSES. */
+  /** `until` never decreases; addresses are added, and beyond MOST_ADDRESSES the oldest are dropped. */
   keepShards(authority: string, generation: ShardGeneration): Promise<void>;
-  /** Forgets a generation that ended before `now` (seconds since the epoch). */
+  /** Deletes a generation that ended before `now` (seconds since the epoch). */
   forgetShards(authority: string, count: number, now: number): Promise<void>;
 
   /**
-   * Calls the listener with the name of an authority of which something may be new. A hint, which may come twice, late or never:
-   * whoever waits for something also asks `standing`, at least twice a second. Returns what ends it.
+   * Calls the listener with the name of an authority that may have news. Only a hint, which may be duplicated, late or lost: anyone waiting
+   * for something must also poll `standing` at least twice a second. Returns the function that unsubscribes.
    */
   onHint(listener: (authority: string) => void): () => void;
 }

@@ -2,12 +2,12 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { BadCursor } from './store.ts';
 
 const TAG_BYTES = 12;
-/** No position is longer; a longer cursor is refused before any work is done on it. */
+/** No position is longer; longer cursors are refused before any work is done on them. */
 const MAX_CURSOR = 256;
 
 /**
- * A cursor for the place `position` in `listing`: opaque, and good only for the listing that gave it out, since it carries a tag under
- * the store's own key. So a client cannot make one up, and what a position looks like stays free to change.
+ * A cursor for `position` in `listing`: opaque, and valid only for the listing that issued it, since it carries a MAC under the store's own
+ * key. Clients cannot forge one, and the form of positions remains free to change.
  */
 export function sealCursor(key: Uint8Array, listing: string, position: string): string {
   return Buffer.concat([tag(key, listing, position), Buffer.from(position)]).toString('base64url');
@@ -15,13 +15,13 @@ export function sealCursor(key: Uint8Array, listing: string, position: string): 
 
 /**
  * The position in a cursor.
- * @throws BadCursor for one that `sealCursor` did not make with this key for this listing
+ * @throws BadCursor unless `sealCursor` made it with this key for this listing
  */
 export function openCursor(key: Uint8Array, listing: string, cursor: string): string {
   if (cursor.length > MAX_CURSOR) throw new BadCursor('the cursor is not one of this listing');
   const bytes = Buffer.from(cursor, 'base64url');
   const position = bytes.toString('utf8', TAG_BYTES);
-  // Node's decoder skips what is no base64url: only the one spelling that was given out is taken.
+  // Node's decoder skips invalid characters: accept only the exact spelling that was issued.
   const spelled = bytes.length > TAG_BYTES && bytes.toString('base64url') === cursor;
   if (!spelled || !timingSafeEqual(bytes.subarray(0, TAG_BYTES), tag(key, listing, position))) {
     throw new BadCursor('the cursor is not one of this listing');

@@ -5,15 +5,15 @@ import { revise } from './revise.ts';
 import type { ApiKeyRecord, TokenRecord } from './store.ts';
 
 /**
- * What becomes of a thing that is in the store when another copy of it is loaded, older or newer: it only goes forward. Each function
- * gives undefined where the present one stays as it is.
+ * Merges another copy, older or newer, into what the store already holds. State only moves forward. Each function returns undefined if the
+ * present copy stays as it is.
  */
 
 const RANK: Readonly<Record<RequestState, number>> = { pending: 0, approved: 1, issued: 2, denied: 2, failed: 2 };
 
 /**
- * Issued, denied and failed stand; approved replaces pending; of two that wait, the one that changed last stands. Of the same certificate, revoked wins, but for a hold: it may have been
- * released since, which the latest change of its serial tells (`PortableItem` revocation).
+ * Issued, denied and failed are final; approved replaces pending; of two pending copies the one updated last wins. Of the same certificate,
+ * revoked wins, except for a hold, which may have been released since: the latest change of its serial tells (`PortableItem` revocation).
  */
 export function forwardRecord(present: RequestRecord, other: RequestRecord): RequestRecord | undefined {
   if (RANK[other.state] > RANK[present.state]) return other;
@@ -35,7 +35,7 @@ export function forwardApiKey(present: ApiKeyRecord, other: ApiKeyRecord): ApiKe
   return revokedAt === undefined || revokedAt === present.revokedAt ? undefined : { ...present, revokedAt };
 }
 
-/** What is over stays so; else, and where one was removed, the higher version stands. An end does not move nearer. */
+/** What is over stays over; otherwise, and if either copy was removed, the higher version wins. Expiry never moves closer. */
 export function forwardObject<T extends StoredObject | RemovedObject>(present: T, other: T): T | undefined {
   const [was, is] = isRemoved(present) || isRemoved(other) ? [false, false] : [isOver(present), isOver(other)];
   if (was === is ? other.version <= present.version : was) return undefined;

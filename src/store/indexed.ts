@@ -1,19 +1,19 @@
 import type { Store } from './store.ts';
 
-/** What was found when indexes were made anew. */
+/** What rebuilding the indexes found. */
 export interface RebuiltIndexes {
   readonly requests: number;
   readonly tokens: number;
   readonly apiKeys: number;
-  /** Entries of indexes that stood for nothing, or for something else. */
+  /** Index entries removed because they pointed to nothing, or to something else. */
   readonly removed: number;
 }
 
-/** A store that keeps indexes beside its records: the records are the truth. */
+/** A store whose indexes are derived from its records, which are authoritative. */
 export interface IndexedStore {
   /**
-   * Makes every index anew from the records, in small steps, while the store serves; what ended meanwhile is swept later. Can be begun
-   * again at any time. `progress` is told how much of about how much is done.
+   * Rebuilds every index from the records, in small steps, while the store is in use; records that end meanwhile are swept later. Can be
+   * restarted at any time. `progress` receives the amount done and the approximate total.
    */
   rebuildIndexes(progress?: (done: number, total: number) => void): Promise<RebuiltIndexes>;
 }

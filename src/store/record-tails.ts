@@ -4,7 +4,7 @@ type Tails = Pick<RequestRecord, 'csr' | 'tbs' | 'certificate'>;
 
 export const lengthOf = (bytes: Uint8Array | undefined): number => bytes?.length ?? 0;
 
-/** Writes what stands behind a record's header in every form of it, as it is: base64 would make it a third longer, and cost time both ways. */
+/** Appends the binary members to a record's header, verbatim: base64 would add a third to their size, and take time both ways. */
 export function writeTails(bytes: Buffer, from: number, { csr, tbs, certificate }: Tails): void {
   let at = from;
   for (const tail of [csr, tbs, certificate]) {
@@ -15,8 +15,8 @@ export function writeTails(bytes: Buffer, from: number, { csr, tbs, certificate 
 }
 
 /**
- * The same, as views of `bytes`; the certificate is all that is behind the two others.
- * @throws Error where it is cut short
+ * Reads them back as views of `bytes`; the certificate takes the rest after the other two.
+ * @throws Error if the record is truncated
  */
 export function readTails(bytes: Buffer, from: number, csrLength: number, tbsLength: number): Tails {
   const csrEnd = from + csrLength;

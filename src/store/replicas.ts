@@ -1,19 +1,19 @@
-/** A process that serves from this store. */
+/** A process serving from this store. */
 export interface Replica {
-  /** Random, another one at each start. */
+  /** Random, new at each start. */
   readonly id: string;
-  /** Host name and process number, for people. */
+  /** Host name and process id, for people. */
   readonly name: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly seenAt: number;
-  /** Digests of the parts of its configuration that must be the same everywhere, by the part's name. */
+  /** Digests of the parts of its configuration that must be the same everywhere, keyed by part name. */
   readonly parts: Readonly<Record<string, string>>;
 }
 
-/** Who serves from this store: each process says so again and again while it does. Nothing hangs on it but what people are told. */
+/** Processes serving from this store, each renewing its entry while it does. Informational: nothing depends on it but reports to people. */
 export interface ReplicaStore {
-  /** Writes or renews the entry, and forgets those not seen since `forget` (milliseconds since the epoch). */
+  /** Creates or renews the entry, and deletes entries not renewed since `forget` (milliseconds since the epoch). */
   announce(replica: Replica, forget: number): Promise<void>;
   list(): Promise<readonly Replica[]>;
   leave(id: string): Promise<void>;

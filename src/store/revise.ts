@@ -1,9 +1,9 @@
 import type { Revocation } from '../issuance/request.ts';
 
 /**
- * What a revocation becomes when another is asked for; undefined where it stays. Its time never changes: a hold that becomes final keeps
- * "the date the certificate was placed on hold" (X.509, hold instruction code extension). Its reason changes from certificateHold to any
- * permanent one, and from any to keyCompromise (RFC 5280 5.3.1: what relying parties must know most).
+ * The revocation after another one is requested; undefined if it stays as it is. The time never changes: a hold that becomes permanent keeps
+ * "the date the certificate was placed on hold" (X.509, hold instruction code extension). The reason may change from certificateHold to any
+ * permanent one, and from any to keyCompromise, which matters most to relying parties.
  */
 export function revise(before: Revocation | undefined, wanted: Revocation): Revocation | undefined {
   if (before === undefined) return wanted;

@@ -1,6 +1,6 @@
 import { MOST_ADDRESSES, type ShardGeneration } from './crl-store.ts';
 
-/** What a generation becomes when it is kept again; undefined where nothing changes. */
+/** Merges a generation that is recorded again; undefined if nothing changes. */
 export function widen(before: ShardGeneration | undefined, { count, until, addresses }: ShardGeneration): ShardGeneration | undefined {
   if (before === undefined) return { count, until, addresses: addresses.slice(-MOST_ADDRESSES) };
   const added = addresses.filter((address) => !before.addresses.includes(address));

@@ -6,8 +6,8 @@ import type { CrlBase, CrlDocument, PublishedCrl, RevocationChange, ShardGenerat
 import type { ApiKeyRecord, Store, TokenRecord } from './store.ts';
 
 /**
- * What a store's content is made of, apart from how a store keeps it: what a backup holds, and what moves from one store to another.
- * Names are those of `name.ts`, as lower-case hex.
+ * The content of a store, independent of how a store represents it: what a backup contains, and what moves from one store to another.
+ * Names are those of `name.ts`, in lower-case hex.
  */
 export type PortableItem =
   | { readonly kind: 'request'; readonly record: RequestRecord; readonly marks: readonly PortableMark[] }
@@ -15,7 +15,7 @@ export type PortableItem =
   | { readonly kind: 'api-key'; readonly key: ApiKeyRecord }
   /** A claim on a token or API key. */
   | PortableCredentialClaim
-  /** A quota's window: it ends at `end`, milliseconds since the epoch. */
+  /** A quota's window, ending at `end`, milliseconds since the epoch. */
   | { readonly kind: 'quota'; readonly name: string; readonly window: number; readonly end: number; readonly count: number }
   /** SHA-256 of the SubjectPublicKeyInfo, hex. */
   | { readonly kind: 'blocked-key'; readonly keyHash: string }
@@ -27,33 +27,33 @@ export type PortableItem =
 
 export type PortableKind = PortableItem['kind'];
 
-/** What is read page by page in the store's own order; the rest is read by `CrlStore`, authority by authority, and objects with `changes`. */
+/** Read page by page in the store's own order. The rest is read through `CrlStore`, authority by authority, and objects through `changes`. */
 export type DumpedKind = 'request' | 'token' | 'api-key' | 'claim' | 'quota' | 'blocked-key';
 
-/** Where an authority's feed and its sequences of documents stand. */
+/** The state of an authority's feed and of its document sequences. */
 export interface PortableAuthority {
   readonly kind: 'authority';
   readonly authority: string;
-  /** The feed's revision, and the highest one of a release that has left it. */
+  /** The feed's revision, and the highest revision of a release dropped from it. */
   readonly revision: number;
   readonly floor: number;
-  /** The last number of each sequence, also of documents that were retired, with what the next one may not go back behind. */
+  /** The last number of each sequence, including those of retired documents, with the lower bounds for the next document. */
   readonly sequences: readonly ({ readonly document: CrlDocument } & CrlBase)[];
   readonly shards: readonly ShardGeneration[];
 }
 
-/** A small versioned object that is not momentary, with its places in indexes, or what is left of one that was removed. */
+/** A non-momentary object with its index entries, or the tombstone of a removed one. */
 export interface PortableObject {
   readonly kind: 'object';
   readonly object: StoredObject | RemovedObject;
   readonly indexes: readonly { readonly name: string; readonly order: number }[];
 }
 
-/** A claim on a request (`claimName`), or the use of a token by a CSR (`useName`; its fingerprint is the CSR's digest). */
+/** A claim on a request (`claimName`), or the use of a token for a CSR (`useName`; the fingerprint is the CSR's digest). */
 export interface PortableMark {
   readonly name: string;
   readonly fingerprint: string;
-  /** Seconds since the epoch; a token's use stands for as long as the token's record, whatever this says. */
+  /** Seconds since the epoch; a token use lasts as long as the token's record, whatever this says. */
   readonly expires: number;
   readonly livesWithRequest: boolean;
 }
@@ -65,51 +65,50 @@ export interface PortableCredentialClaim {
   readonly fingerprint: string;
   readonly expires: number;
   readonly livesWithRequest: boolean;
-  /** The id of what it stands for. */
+  /** Id of the token or API key. */
   readonly target: string;
 }
 
 export interface DumpPage {
   readonly items: readonly PortableItem[];
-  /** Where to go on; undefined where nothing is left. Good for ever, in every process. */
+  /** Where to continue; undefined at the end. Valid indefinitely, in every process. */
   readonly next?: string;
 }
 
-/** What `load` did with the items: what was not there, what was there and went forward, what was there as good or better. */
+/** What `load` did: items that were new, items that advanced existing ones, and items that were already there in the same or a later state. */
 export interface LoadCounts {
   readonly added: number;
   readonly advanced: number;
   readonly kept: number;
 }
 
-/** Moves a store's whole content: backup, restore, from one store to another. `src/transfer/` knows how. */
+/** Moves a store's entire content: backup, restore, or from one store to another (`src/transfer/`). */
 export interface TransferStore {
   /**
-   * The items of one kind, page by page. Each page is one consistent view; the pages together are not: an item that stands from the first
-   * page to the last is on exactly one, what changes meanwhile is told by `changes`.
+   * The items of one kind, page by page. Each page is a consistent view; the pages together are not. An item that exists throughout appears
+   * on exactly one page; whatever changes meanwhile is reported by `changes`.
    */
   dump(kind: DumpedKind, after: string | undefined, limit: number): Promise<DumpPage>;
   authority(name: string): Promise<PortableAuthority>;
   /**
-   * In one consistent view: the log's head, at most `limit` lines behind `after`, and, as it is in that view, everything that these lines
-   * speak of: records with their marks, tokens (also where one is the actor), keys, blocked keys, the standing of serials and documents
-   * with these authorities.
-   * So who has all lines up to the head has all changes of the time between, but for quotas, and for what `sweep` removed.
+   * In one consistent view: the log's head, at most `limit` lines after `after`, and the present state of everything those lines concern:
+   * records with their marks, tokens (also as actors), API keys, blocked keys, and the feeds and documents of the given authorities. A reader
+   * that has all lines up to the head thus has all changes since, except for quotas and what `sweep` removed.
    *
-   * Many objects change without a line. Each of their changes has a number in a feed of their own, in which an object stands once, by its
-   * latest change; in the same view come at most `limit` of those behind `objectsAfter`, 0 for all.
+   * Many objects change without an audit line. Their changes are numbered in a feed of their own, which contains each object once, by its
+   * latest change; the same view includes at most `limit` of those after `objectsAfter` (0 for all).
    */
   changes(after: number, limit: number, authorities: readonly string[], objectsAfter: number): Promise<StoreChanges>;
   /**
-   * Takes items in, in their order, each in one atomic step, and resolves when all are durable. Each only goes forward (`forward.ts`).
-   * No audit lines are written. `mark`: any text, kept until the next one, and written no sooner than the items: how far the loading is.
-   * A store with a mark is not whole.
+   * Loads items in order, each in one atomic step, and resolves when all are durable. Items only move state forward (`forward.ts`). No audit
+   * lines are written. `mark` is arbitrary text recording the progress, written no earlier than the items and kept until the next one. A
+   * store with a mark is incomplete.
    */
   load(items: readonly PortableItem[], mark: string | undefined): Promise<LoadCounts>;
   mark(): Promise<string | undefined>;
   /**
-   * Takes lines of another log in, as they are, behind the last one here. Lines that are here already are compared and left out.
-   * @throws BrokenLog where one is not the same, or does not follow; nothing is written
+   * Appends lines of another log unchanged after the last one here. Lines that are already here are compared and skipped.
+   * @throws BrokenLog if one differs or does not follow; nothing is written
    */
   loadAudit(entries: readonly AuditEntry[], mark: string | undefined): Promise<number>;
 }
@@ -118,7 +117,7 @@ export interface StoreChanges {
   readonly head: { readonly sequence: number; readonly hash: string };
   readonly entries: readonly AuditEntry[];
   readonly items: readonly PortableItem[];
-  /** How far the feed of objects is in the items, and whether there is more of it. */
+  /** How far into the object feed the items reach, and whether there is more. */
   readonly objects: { readonly last: number; readonly more: boolean };
 }
 
@@ -127,7 +126,7 @@ export class BrokenLog extends Error {
   override readonly name = 'BrokenLog';
 }
 
-/** A store with what only its keepers need. */
+/** A store including what only administration needs. */
 export interface WholeStore extends Store {
   readonly replicas: ReplicaStore;
   readonly transfer: TransferStore;
