@@ -14,7 +14,7 @@ import { encode, isBlocked, readAt, readStored, writeRecord } from './requests.t
 import type { Encoded } from './requests.ts';
 import { countUse, mayUse, readApiKey, readToken } from './tokens.ts';
 
-/** An acceptance with all that can be made outside the transaction: the lock is every process's bottleneck. */
+/** An acceptance with everything precomputed that needs no transaction: the write lock is the bottleneck of all processes. */
 interface Prepared {
   readonly acceptance: Acceptance;
   readonly encoded: Encoded;
@@ -23,7 +23,7 @@ interface Prepared {
   readonly use: Mark | undefined;
 }
 
-/** @throws TypeError for an id that is no serial; RangeError for a request that begins as failed */
+/** @throws TypeError if the id is not a serial; RangeError for a request created as failed */
 export function prepare(acceptance: Acceptance): Prepared {
   const { record, token } = acceptance;
   if (record.state === 'failed') throw new RangeError('a request cannot begin as failed');
@@ -33,7 +33,7 @@ export function prepare(acceptance: Acceptance): Prepared {
   return { acceptance, encoded: encode(record), entry: encodeEntry(record, marks), claims, use };
 }
 
-/** Whether the record by which the requester was known still proves it. `now` in milliseconds. */
+/** Whether the credential record that identified the requester is still valid. `now` in milliseconds. */
 function stands(tables: Reads, { kind, id }: CredentialRecord, now: number): boolean {
   switch (kind) {
     case 'certificate': {
@@ -48,7 +48,7 @@ function stands(tables: Reads, { kind, id }: CredentialRecord, now: number): boo
   }
 }
 
-/** The one step of `RequestStore.accept`, in the order that its contract gives. */
+/** The atomic step of `RequestStore.accept`, in the order given by its contract. */
 export function accept(transaction: Transaction, { acceptance, encoded, entry, claims, use }: Prepared): AcceptOutcome {
   const { tables } = transaction;
   const { record, token, quota, guard, objects = [], audit, now } = acceptance;
@@ -62,7 +62,7 @@ export function accept(transaction: Transaction, { acceptance, encoded, entry, c
     if (first.mark.fingerprint === fingerprint) return { outcome: 'exists', record: first.record };
     return { outcome: 'conflict', claim: acceptance.claims[at]?.key ?? '' };
   }
-  // 2. A refusal yields no certificate: nothing is counted, and nothing stands in the way of its record.
+  // 2. A refusal yields no certificate: it is not counted, and nothing prevents it from being recorded.
   const counts = record.state !== 'denied';
   const held = counts && token !== undefined ? readToken(tables, token.id) : undefined;
   if (counts) {
@@ -86,7 +86,7 @@ export function accept(transaction: Transaction, { acceptance, encoded, entry, c
   return { outcome: 'stored' };
 }
 
-/** The request that a token's use by this CSR made, for as long as the token's record lives. */
+/** The request that a token's use for this CSR created, as long as the token's record exists. */
 export function firstUse(tables: Reads, places: readonly number[], name: Buffer, tokenId: string, now: number): RequestRecord | undefined {
   const first = marking(tables, places, name, now);
   return first === undefined || readToken(tables, tokenId) === undefined ? undefined : first.record;
@@ -97,7 +97,7 @@ interface Marked {
   readonly record: RequestRecord;
 }
 
-/** The request at one of the places that bears the mark, if the mark still stands. `now` in milliseconds. */
+/** The request at one of the places that bears the mark, provided the mark is still in force. `now` in milliseconds. */
 export function marking(tables: Reads, places: readonly number[], name: Buffer, now: number): Marked | undefined {
   for (const place of places) {
     const entry = tables.catalogue.getBinary(ordinal(place));
@@ -111,5 +111,5 @@ export function marking(tables: Reads, places: readonly number[], name: Buffer, 
   return undefined;
 }
 
-/** States of a request that take its own claims with them. */
+/** States of a request in which claims that live with it lapse. */
 const FALLEN: ReadonlySet<number> = new Set([STATES.denied, STATES.failed, STATES.revoked]);

@@ -5,7 +5,7 @@ import type { Environment, Reads } from './environment.ts';
 import { ordinal, readOrdinal } from './keys.ts';
 import { readTail } from './tail.ts';
 
-/** The audit log. Lines that belong to a write go in with it; here they are read, and appended on their own. */
+/** The audit log. Lines that accompany a write are written with it; this reads them, and appends lines on their own. */
 export function auditStore(environment: Environment, batches: Batches): AuditStore {
   return {
     list: ({ after, limit }) => environment.read((tables) => linesFrom(tables, after + 1, limit).map(parseLine)),
@@ -14,9 +14,9 @@ export function auditStore(environment: Environment, batches: Batches): AuditSto
   };
 }
 
-/** At most `limit` lines, the first with the number `first`. */
+/** At most `limit` lines, starting with line number `first`. */
 export function linesFrom(tables: Reads, first: number, limit: number): string[] {
-  // The lines of one batch are one value under the first one's number: begin with the value that has `first` in it.
+  // The lines of one batch are one value, keyed by the first one's number: start with the value that contains `first`.
   const [start = ordinal(first)] = tables.audit.getKeys({ start: ordinal(first), end: ordinal(0), reverse: true, limit: 1 });
   const lines: string[] = [];
   for (const { key, value } of tables.audit.getRange({ start })) {

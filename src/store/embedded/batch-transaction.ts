@@ -10,44 +10,44 @@ import type { Mark } from './marks.ts';
 import { encodeTail } from './tail.ts';
 import type { Tail } from './tail.ts';
 
-/** What an operation sees of the store, and where it leaves what it wants written. */
+/** An operation's view of the store, which also collects its writes. */
 export interface Transaction {
-  /** Reads see the writes of the operations before, not those of this one. */
+  /** Reads see the writes of earlier operations, but not those of this one. */
   readonly tables: Reads;
   put(table: TableName, key: Buffer, value: Buffer): void;
   remove(table: TableName, key: Buffer): void;
   audit(drafts: readonly AuditDraft[]): void;
-  /** The log's head, with the lines of the operations before. */
+  /** The log's head, including the lines of earlier operations. */
   readonly head: ChainHead;
-  /** The next place in the order of arrival; given out again if the operation writes nothing. */
+  /** The next place in order of arrival; reused if the operation writes nothing. */
   place(): number;
-  /** Places whose catalogue entries may bear a mark, those of the operations before included. */
+  /** Places whose catalogue entries may bear a mark, including those of earlier operations. */
   marked(name: Buffer): readonly number[];
-  /** Says that the catalogue entry at a place, among the writes, bears these marks. */
+  /** Records that the catalogue entry at a place, among the writes, bears these marks. */
   mark(marks: readonly Mark[], place: number): void;
-  /** Says when the life of the request at a place is over: milliseconds since the epoch. */
+  /** Records when the life of the request at a place is over: milliseconds since the epoch. */
   ends(end: number, place: number): void;
 }
 
-/** Reads, decides, and names its writes. Synchronous. What it throws is its caller's error, and then nothing of it is written. */
+/** Reads, decides, and collects its writes. Synchronous. An exception goes to the caller, and nothing of the operation is written. */
 export type Operation<T> = (transaction: Transaction) => T;
 
-/** How an operation ended. */
+/** The result of an operation. */
 export type Ending = { readonly result: unknown } | { readonly error: unknown };
 
 interface Write {
   readonly table: TableName;
   readonly key: Buffer;
-  /** Undefined: remove. */
+  /** Undefined means removal. */
   readonly value: Buffer | undefined;
 }
 
-/** Lines of the log in one value. */
+/** Log lines stored in one value. */
 const LINES_MOST = 64;
 
 /**
- * The operations of one batch, one after another. What goes to the end of a table for each of them, the lines of the log and the times at
- * which things end, is gathered and written for all at once.
+ * The operations of one batch, in sequence. What each appends to a table, log lines and end times, is collected and written once for the
+ * whole batch.
  */
 export class BatchTransaction implements Transaction {
   readonly tables: Tables;
@@ -102,8 +102,8 @@ export class BatchTransaction implements Transaction {
   }
 
   /**
-   * Runs one operation, and then makes its writes.
-   * @throws what LMDB throws, which then has marked its transaction as failed and will not commit it
+   * Runs one operation, then applies its writes.
+   * @throws what LMDB throws; its transaction is then marked as failed and will not be committed
    */
   perform(operation: Operation<unknown>): Ending {
     this.#place = this.#tail.place;
@@ -121,7 +121,7 @@ export class BatchTransaction implements Transaction {
     return { result };
   }
 
-  /** Writes what was gathered. Where the store's orders stand after this. @throws as `perform` */
+  /** Writes what was collected. @returns the store's new tail @throws as `perform` */
   finish(): Tail {
     for (let from = 0; from < this.#lines.length; from += LINES_MOST) {
       void this.tables.audit.put(ordinal(this.#before.head.sequence + 1 + from), Buffer.from(this.#lines.slice(from, from + LINES_MOST).join('\n')));
@@ -133,7 +133,7 @@ export class BatchTransaction implements Transaction {
 
   #write(): void {
     for (const { table, key, value } of this.#writes) {
-      // Within the transaction these are done at once; their promises tell of its commit, which `Environment.write` waits for.
+      // Within a transaction these take effect at once; their promises concern its commit, which `Environment.write` awaits.
       if (value === undefined) void this.tables[table].remove(key);
       else void this.tables[table].put(key, value);
     }

@@ -13,23 +13,23 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** What one transaction has done: whose operations, how each ended, to be told once it is durable, and the last place it gave out. */
+/** What one transaction did: the operations, their results, to be delivered once durable, and the last place assigned. */
 interface Batch {
   readonly taken: readonly Waiting[];
   readonly endings: readonly Ending[];
   readonly place: number;
 }
 
-/** Milliseconds of operations in one batch: the event loop serves others in between. */
+/** Milliseconds spent on the operations of one batch, after which the event loop serves others. */
 const LONGEST_WORK = 10;
-/** Milliseconds after which a batch that has not ended is given up: its outcome is unknown to its callers. */
+/** Milliseconds after which a batch that has not completed is abandoned: its outcome is unknown to its callers. */
 const PATIENCE = 10_000;
-/** Milliseconds between two attempts after a failure, so that a full disk is not hammered. */
+/** Milliseconds between attempts after a failure, so that a full disk is not hammered. */
 const HOLD_OFF = 200;
 
 /**
- * Group commit. One batch is in flight; the operations that come meanwhile make up the next. A batch is one transaction: its operations
- * run one after another, each all or nothing, and every promise waits until the whole is on the disk.
+ * Group commit. While one batch is in flight, incoming operations form the next. A batch is one transaction: its operations run in sequence,
+ * each all or nothing, and every promise waits until the whole batch is on disk.
  */
 export class Batches {
   readonly #environment: Environment;
@@ -49,14 +49,14 @@ export class Batches {
     environment.onWorn = () => void (this.#closed || (this.#running ??= this.#run()));
   }
 
-  /** Whether the last batch was found durable within so many milliseconds, by the process's own clock. */
+  /** Whether the last batch was found durable within this many milliseconds, by the process's own clock. */
   wroteWithin(milliseconds: number): boolean {
     return !this.#stuck && this.#failedAt < this.#committedAt && performance.now() - this.#committedAt < milliseconds;
   }
 
   /**
-   * The operation's result, once its writes are durable.
-   * @throws StoreUnavailable when they are not, or it is not known; whatever the operation throws
+   * Resolves with the operation's result once its writes are durable.
+   * @throws StoreUnavailable if they are not, or if that is unknown; whatever the operation throws
    */
   submit<T>(operation: Operation<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));
@@ -67,7 +67,7 @@ export class Batches {
     });
   }
 
-  /** Takes nothing more. Resolves when all that was submitted has ended: with false where a batch does not end. */
+  /** Accepts nothing more. Resolves once everything submitted has completed; with false if a batch does not complete. */
   async close(): Promise<boolean> {
     this.#closed = true;
     const late = new AbortController();
@@ -87,7 +87,7 @@ export class Batches {
         if (this.#waiting.length > 0) await this.#commit();
       } catch (error) {
         this.#failedAt = performance.now();
-        // Those that were not begun fail with it: after a failure everybody asks again, nobody waits in a line.
+        // Operations not yet started fail as well: after a failure everyone asks again instead of queueing.
         for (const { reject } of this.#waiting.splice(0)) reject(error);
       }
     } while (this.#waiting.length > 0);
@@ -103,7 +103,7 @@ export class Batches {
     }, this.#patience);
     const { generation } = this.#marks;
     try {
-      // Taken in the transaction, at the last moment, so that all who came while the lock was waited for are in.
+      // Taken inside the transaction, at the last moment, to include everything that arrived while waiting for the lock.
       await this.#environment.write((tables) => {
         batch = this.#work(tables);
       });
@@ -141,7 +141,7 @@ export class Batches {
   async #recover(): Promise<void> {
     const sinceFailure = performance.now() - this.#failedAt;
     if (sinceFailure < HOLD_OFF) await setTimeout(HOLD_OFF - sinceFailure);
-    // After a write that failed half way LMDB refuses every transaction, and its binding waits for ever: begin afresh.
+    // After a write that failed halfway, LMDB refuses every transaction, and its binding waits for ever: start afresh.
     await this.#environment.reopen();
   }
 }

@@ -2,13 +2,13 @@ import type { RequestRecord } from '../../issuance/request.ts';
 import { ORDINAL_BYTES, STATES, readOrdinal } from './keys.ts';
 
 /**
- * The catalogue: one small entry for each request, in the order of arrival. It has all that listings and the sweep ask about, so that
- * records are read only where they are wanted, and the marks by which the request is found again (`marks.ts`).
+ * The catalogue: one small entry per request, in order of arrival. It contains everything that listings and sweeps look at, so that records
+ * are read only when wanted, and the marks by which a request is found again (`marks.ts`).
  *
  *     octet 0        state
- *     octets 1..6    milliseconds since the epoch when the record's life was or will be over, 0 while the request is open
+ *     octets 1..6    end of the record's life, past or future, in milliseconds since the epoch; 0 while the request is open
  *     octets 7..8    length of the marks
- *     then           marks, and to the end a JSON array: id, profile, requester, creation, names
+ *     then           marks, and up to the end a JSON array: id, profile, requester, creation, names
  */
 const MARKS_AT = 1 + ORDINAL_BYTES + 2;
 
@@ -50,10 +50,10 @@ export function decodeEntry(bytes: Buffer): Entry {
   return { state: entryState(bytes), ended: readOrdinal(bytes, 1), id, profile, requester, createdAt, names };
 }
 
-/** When the record's life was or will be over, as in its entry. */
+/** End of the record's life, past or future, as in its catalogue entry. */
 export function endOf(record: RequestRecord): number {
   switch (record.state) {
-    // The last second of notAfter still counts (RFC 5280 4.1.2.5).
+    // notAfter is inclusive, to the end of its second (RFC 5280 4.1.2.5).
     case 'issued': return (record.notAfter ?? 0) * 1000 + 999;
     case 'denied':
     case 'failed': return record.updatedAt;

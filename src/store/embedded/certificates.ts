@@ -11,7 +11,7 @@ import { NOTHING, digestKey } from './keys.ts';
 import { encode, isBlocked, listRecords, readStored, rewriteRecord } from './requests.ts';
 import type { Stored } from './requests.ts';
 
-/** Issued certificates: the same records, seen from their end. */
+/** Issued certificates: a view of the same records. */
 export function certificateStore(environment: Environment, batches: Batches, hints: Hints): CertificateStore {
   return {
     get: (serial) => environment.read((tables) => issued(readStored(tables, serial))?.record),

@@ -18,11 +18,11 @@ export interface Credential {
 export interface Kind<T> {
   readonly table: 'tokens' | 'apiKeys';
   readonly claims: ClaimKind;
-  /** When it ends by itself (milliseconds), if it does; its record leaves after that. */
+  /** When it expires (milliseconds), if it does; its record is removed some time after. */
   readonly endOf?: (record: T) => number;
 }
 
-/** A credential as it is stored; `used` counts the certificates that a token has yielded. */
+/** A credential as stored; `used` counts the certificates that a token has yielded. */
 export interface StoredCredential<T> {
   readonly place: number;
   readonly used: number;
@@ -50,7 +50,7 @@ export function decodeCredential<T>(bytes: Buffer): StoredCredential<T> {
   return { place: readOrdinal(bytes), used: bytes.readUInt32BE(ORDINAL_BYTES), record: JSON.parse(bytes.toString('utf8', PREFIX)) as T };
 }
 
-/** One that comes with call after call has the same octets as the last time, mostly, and is not decoded again. */
+/** A credential used in call after call mostly has the same octets as the last time, and is not decoded again. */
 function decodingOnce<T>(): (bytes: Buffer) => StoredCredential<T> {
   let last: { readonly bytes: Buffer; readonly stored: StoredCredential<T> } | undefined;
   return (bytes) => {
@@ -82,12 +82,12 @@ function rewrite<T extends Credential>(transaction: Transaction, kind: Kind<T>, 
   transaction.put('ends', endKey(ENDS.token, kind.endOf(stored.record), id), NOTHING);
 }
 
-/** Takes in a credential from elsewhere, new or in place of the one that is there. */
+/** Loads a credential from elsewhere, as a new one or replacing the present one. */
 export const loadCredential = <T extends Credential>(
   transaction: Transaction, kind: Kind<T>, loaded: Omit<StoredCredential<T>, 'place'>, before: StoredCredential<T> | undefined,
 ): void => (before === undefined ? writeNew(transaction, kind, loaded) : rewrite(transaction, kind, { ...loaded, place: before.place }, before));
 
-/** Credentials of one kind. `shown` makes the record that callers see. */
+/** Credentials of one kind. `shown` produces the record that callers see. */
 export function credentials<T extends Credential>(
   environment: Environment, batches: Batches, kind: Kind<T>, shown: (stored: StoredCredential<T>) => T = ({ record }) => record,
 ): Credentials<T> {
@@ -126,7 +126,7 @@ export function credentials<T extends Credential>(
     revoke: (id, at, audit) => batches.submit((transaction) => {
       const stored = read(transaction.tables, id);
       if (stored === undefined) return undefined;
-      // The time of the first revocation stays, and only that one is an event.
+      // The time of the first revocation is kept, and only the first is audited.
       if (stored.record.revokedAt !== undefined) return shown(stored);
       const revoked = { ...stored, record: { ...stored.record, revokedAt: at } };
       rewrite(transaction, kind, revoked, stored);

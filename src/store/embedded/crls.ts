@@ -15,16 +15,16 @@ import { putChange, putStanding, readChange, readChanges, readStanding, removeCh
 import type { Hints } from './hints.ts';
 import { CRL_PARTS, behind, crlKey, idKey, ordinal } from './keys.ts';
 
-/** Pieces written, read or removed in one go (1 MiB); then the event loop serves others. */
+/** Pieces written, read or removed at a time (1 MiB), after which the event loop serves others. */
 const SLICE = 16;
-/** Serials dropped in one go. */
+/** Serials dropped at a time. */
 const DROP_SLICE = 500;
-/** Changes on one page of the files, about. */
+/** Approximate number of changes per page of the file. */
 const CHANGES_A_PAGE = 50;
-/** Readings of a document's bytes that a new publication may spoil. */
+/** Attempts to read a document's bytes while new publications interfere. */
 const TRIES = 20;
 
-/** Revocations and their documents, by authority. */
+/** Revocations and their documents, per authority. */
 export function crlStore(environment: Environment, batches: Batches, hints: Hints): CrlStore {
   return {
     standing: (authority) => environment.read((tables) => {
@@ -101,7 +101,7 @@ export function crlStore(environment: Environment, batches: Batches, hints: Hint
 
 const decodeGeneration = (value: Buffer): ShardGeneration => JSON.parse(value.toString()) as ShardGeneration;
 
-/** A document with its bytes, read in slices: again from the start where it was replaced meanwhile. */
+/** A document with its bytes, read in slices; starts over if the document is replaced meanwhile. */
 async function current(environment: Environment, authority: string, document: CrlDocument): Promise<PublishedCrl | undefined> {
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {
     const stored = await environment.read((tables) => readStored(tables, authority, document));
@@ -131,7 +131,7 @@ async function readDer(environment: Environment, pieces: Pieces, { size }: Store
   return der;
 }
 
-/** Large documents are written ahead, in slices; the step itself makes them count. */
+/** Large documents are written ahead, in slices; the final step makes them current. */
 async function publish(
   environment: Environment, batches: Batches, authority: string, documents: ReadonlyMap<CrlDocument, PublishedCrl>, audit: readonly AuditDraft[],
 ): Promise<'stored' | 'superseded'> {
@@ -158,14 +158,14 @@ async function publish(
   return stored ? 'stored' : 'superseded';
 }
 
-/** Removes the bytes of the document that stands where they are few, as part of the step that replaces it. */
+/** Removes the bytes of a small current document, as part of the step that replaces it. */
 function removePieces(transaction: Transaction, authority: string, document: CrlDocument): void {
   const before = readStored(transaction.tables, authority, document);
   if (before === undefined || before.size > SLICE * PIECE) return;
   for (let at = 0; at * PIECE < before.size; at += 1) transaction.remove('crls', pieceKey(piecesOf(authority, before), at));
 }
 
-/** Removes the bytes of documents that are no longer the current ones, also those that a publisher left when it died. */
+/** Removes the bytes of documents that are not current any more, including those left behind by a publisher that died. */
 async function removeStale(environment: Environment, batches: Batches, authority: string, document: CrlDocument): Promise<void> {
   for (;;) {
     const keys = await environment.read((tables) => stalePieces(tables, authority, document, SLICE));
@@ -185,7 +185,7 @@ function countPublication(transaction: Transaction, authority: string): void {
 function drop(transaction: Transaction, authority: string, serials: readonly string[]): number {
   const { tables } = transaction;
   const stored = readAllStored(tables, authority);
-  // A delta has what it has beside a full CRL: it is its base alone that needs anything.
+  // A delta depends on nothing but its base, so only the bases count.
   const heads = stored.filter(({ document }) => document !== 'delta').map(({ head }) => head);
   const bases = stored.flatMap(({ head }) => head.bases ?? []);
   if (heads.length === 0) return 0;

@@ -6,12 +6,12 @@ import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
 import { CRL_PARTS, behind, crlKey } from './keys.ts';
 
-/** Octets of a CRL in one value: LMDB needs that much in one piece of the file. */
+/** Octets of a CRL in one value, for which LMDB needs contiguous space in the file. */
 export const PIECE = 65_536;
 
 const GENERATION_BYTES = 16;
 
-/** A document's bytes as they lie in the files: its number and random octets keep those of two publishers apart. */
+/** Identifies a document's bytes in the files: its number and random octets separate those of concurrent publishers. */
 export interface Pieces {
   readonly authority: string;
   readonly document: CrlDocument;
@@ -24,7 +24,7 @@ export const newPieces = (authority: string, document: CrlDocument, number: bigi
   return { authority, document, generation };
 };
 
-/** Where the bytes are that a head names. */
+/** The pieces that a head refers to. */
 export const piecesOf = (authority: string, { document, generation }: StoredHead): Pieces => ({ authority, document, generation: Buffer.from(generation, 'hex') });
 
 const piecesKey = ({ authority, document, generation }: Pieces, ...rest: readonly Buffer[]): Buffer => crlKey(authority, CRL_PARTS.pieces, name(document), generation, ...rest);
@@ -42,7 +42,7 @@ export const putPieces = (transaction: Transaction, pieces: Pieces, der: Uint8Ar
   }
 };
 
-/** Keys of pieces that no head names and no publisher is writing: of other generations, up to the number that stands. */
+/** Keys of pieces that no head refers to and no publisher is writing: of other generations, up to the current number. */
 export function stalePieces(tables: Reads, authority: string, document: CrlDocument, most: number): Buffer[] {
   const prefix = crlKey(authority, CRL_PARTS.pieces, name(document));
   const next = Buffer.alloc(8);
@@ -78,7 +78,7 @@ export const readSequence = (tables: Reads, authority: string, document: CrlDocu
 export const putSequence = (transaction: Transaction, authority: string, document: CrlDocument, sequence: Sequence): void =>
   transaction.put('crls', sequenceKey(authority, document), Buffer.from(encodeSequence(document, sequence)));
 
-/** Where every sequence stands, by the document that it is named for. */
+/** The state of every sequence, with the document that names it. */
 export function readAllSequences(tables: Reads, authority: string): ({ readonly document: CrlDocument } & Sequence)[] {
   const start = crlKey(authority, CRL_PARTS.sequence);
   return Array.from(tables.crls.getRange({ start, end: behind(start) }), ({ value }) => decodeNamedSequence(value.toString()));

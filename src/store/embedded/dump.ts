@@ -17,10 +17,10 @@ interface Found {
   readonly item: PortableItem | undefined;
 }
 
-/** The items behind a key of their table, in its order. */
+/** Yields the items after a key of their table, in key order. */
 type Walk = (tables: Reads, after: Buffer | undefined, limit: number) => Iterable<Found>;
 
-/** The first key behind this one. */
+/** The smallest key greater than this one. */
 const next = (key: Buffer): Buffer => Buffer.concat([key, Buffer.of(0)]);
 const from = (after: Buffer | undefined): { start?: Buffer } => (after === undefined ? {} : { start: next(after) });
 
@@ -48,7 +48,7 @@ const WALKS: Readonly<Record<DumpedKind, Walk>> = {
   },
 };
 
-/** A page of one kind. A cursor is the last key, in hex. */
+/** A page of one kind. The cursor is the last key, in hex. */
 export function readPage(tables: Reads, kind: DumpedKind, after: string | undefined, limit: number): DumpPage {
   const items: PortableItem[] = [];
   let last: Buffer | undefined;
@@ -68,7 +68,7 @@ function* credentials(tables: Reads, table: 'tokens' | 'apiKeys', after: Buffer 
 
 function requestAt(tables: Reads, value: Buffer): PortableItem {
   const entry = tables.catalogue.getBinary(ordinal(readOrdinal(value)));
-  // The view's memory is the file's: what is given away must be its own.
+  // A value from a read transaction refers to mapped memory, so what is handed out must be a copy.
   return { kind: 'request', record: decodeRecord(Buffer.from(value), ORDINAL_BYTES), marks: entry === undefined ? [] : marksOf(entry) };
 }
 
@@ -92,10 +92,10 @@ export function standingOf(tables: Reads, authority: string): PortableAuthority 
   return { kind: 'authority', authority, revision, floor, sequences: readAllSequences(tables, authority), shards: shardsOf(tables, authority) };
 }
 
-/** The actor of a line is a token where its use is counted. */
+/** Lines about a token's use have the token as actor. */
 const TOKEN_ACTOR = 'enrolment-token:';
 
-/** Everything that lines of the log speak of, whatever their subject is: a serial, a token, an API key, a public key, an authority. */
+/** Everything that log lines concern, whatever kind their subject is: a serial, a token, an API key, a public key, an authority. */
 export function thingsOf(tables: Reads, entries: readonly AuditEntry[], authorities: readonly string[]): PortableItem[] {
   const items: PortableItem[] = [];
   const add = (item: PortableItem | undefined): void => void (item !== undefined && items.push(item));

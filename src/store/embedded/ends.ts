@@ -1,6 +1,6 @@
 import { ENDS, ORDINAL_BYTES, endKey, ordinal, readOrdinal } from './keys.ts';
 
-/** Requests in one entry, so that removing them is no long work. */
+/** Requests per entry, so that removing them is quick. */
 const RUN_MOST = 64;
 
 interface Run {
@@ -10,8 +10,8 @@ interface Run {
 }
 
 /**
- * When requests end, as entries of `ends`: one entry for a run of neighbours that end at the same time, as those of one batch mostly do.
- * Its key has the time and the first one's place, its value how many there are.
+ * When requests end, as entries of `ends`: one entry per run of adjacent requests with the same end, as those of a batch mostly have.
+ * The key holds the time and the first request's place, the value the length of the run.
  */
 export class EndRuns {
   readonly #runs: Run[] = [];
@@ -27,7 +27,7 @@ export class EndRuns {
   }
 }
 
-/** The places of the requests that an entry stands for. */
+/** The places of the requests covered by an entry. */
 export function placesOf(key: Buffer, value: Buffer): number[] {
   const first = readOrdinal(key, 1 + ORDINAL_BYTES);
   return Array.from({ length: value[0] ?? 0 }, (_, n) => first + n);

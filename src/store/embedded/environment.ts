@@ -8,39 +8,39 @@ import { alone } from './turnstile.ts';
 
 type Table = Database<Buffer, Buffer>;
 export type Tables = Readonly<Record<TableName, Table>>;
-/** The tables for those who only look. */
+/** The tables, for readers. */
 export type Reads = Readonly<Record<TableName, Pick<Table, 'getBinary' | 'getRange' | 'getKeys' | 'doesExist' | 'getStats'>>>;
 
-/** Honoured by the binding, missing in its types. Reads here are of single records: what lies beside them would only fill memory. */
+/** Options that the binding honours but its types lack. Single records are read here: read-ahead would only fill memory. */
 const UNTYPED = { permissionsMode: 0o600, noReadAhead: true };
 /**
- * Addresses set aside for the files' map: no memory, no disk. A map that has to grow leaves the old one behind, with all its pages in
- * this process's memory; so it is large from the start.
+ * Address space reserved for the memory map; takes neither memory nor disk. A map that has to grow leaves the old one behind, with all its
+ * pages in this process's memory, so it is large from the start.
  */
 const MAP_BYTES = 2 ** 40;
-/** Resident pages of mapped files that may gather before the map is laid anew. The kernel counts them as this process's memory. */
+/** Resident pages of mapped files that may accumulate before the files are remapped. The kernel counts them as this process's memory. */
 const TRIM_PAGES = (8 * 2 ** 20) / 4096;
-/** Touches of the files, single reads or writes, between two looks at that. */
+/** Accesses to the files, single reads or writes, between two checks of that. */
 const TRIM_EVERY = 500;
 
-/** A look whether the files are still the same costs microseconds, and is not made more often than this, milliseconds. */
+/** Milliseconds between checks that the files are still the same; each costs microseconds. */
 const LOOK_EVERY = 100;
 
-/** Milliseconds that an opening or closing waits for those of other processes; then the other one has died in a way that LMDB knows of. */
+/** Milliseconds to wait for another process to finish opening or closing; by then it has died in a way that LMDB can handle. */
 const PATIENCE = 5000;
 
-/** Folders open in this process: LMDB's locks on a file hold for a process, not for a handle. */
+/** Folders open in this process: LMDB's file locks are per process, not per handle. */
 const openHere = new Set<string>();
 
-/** LMDB's files, open, with their tables: laid anew after a failed commit and when too much of them stays in memory. */
+/** LMDB's files, opened, with their tables. They are remapped after a failed commit, and when too much of them stays resident. */
 export class Environment {
   readonly #path: string;
-  /** The folder, in whatever way it is reached. */
+  /** Identifies the folder independently of the path used to reach it. */
   readonly #name: string;
   #root: RootDatabase<Buffer, Buffer> | undefined;
   #tables: Tables | undefined;
   #reopening: Promise<void> | undefined;
-  /** Which files they are. */
+  /** Identity of the files opened. */
   #files: string | undefined;
   #lookedAt = -Infinity;
   #basePages = 0;
@@ -49,12 +49,12 @@ export class Environment {
   readonly #viewAges = (): void => {
     this.#isNewView = false;
   };
-  /** Called when so much was read that `trim` should be called, as soon as nothing is being written. */
+  /** Called after many reads: `trim` should be called as soon as nothing is being written. */
   onWorn: () => void = () => undefined;
 
   /**
-   * Opens the files, and makes them where they are not, readable for this user only.
-   * @throws StoreUnavailable; Error where this process has the folder open already, or the file in it is another program's
+   * Opens the files, creating them if absent, accessible to this user only.
+   * @throws StoreUnavailable; Error if this process already has the folder open, or its file is not an LMDB file
    */
   static async open(path: string): Promise<Environment> {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -80,7 +80,10 @@ export class Environment {
     this.#name = `chancery-store-${dev}-${ino}`;
   }
 
-  /** What `look` finds, in one consistent view that has every acknowledged write. `look` must be synchronous; `touches`: single reads in it. */
+  /**
+   * Returns what `look` finds in a consistent view that includes every acknowledged write. `look` must be synchronous; `touches` is its
+   * number of reads.
+   */
   async read<T>(look: (tables: Reads) => T, touches = 1): Promise<T> {
     while (this.#reopening !== undefined) await this.#reopening;
     const { root, tables } = this.#opened();
@@ -92,22 +95,23 @@ export class Environment {
   }
 
   /**
-   * LMDB's binding keeps a view for up to a millisecond, in which another process may have answered for a newer one. So each turn of the
-   * event loop begins with a new view. Within a turn no call comes in: what was acknowledged before any call that is worked on is in it.
+   * LMDB's binding keeps a read transaction for up to a millisecond, during which another process may have acknowledged a newer write. So each
+   * turn of the event loop starts a new one. No call arrives within a turn, so the view includes all that was acknowledged before any call
+   * being handled.
    */
   #lookAnew(root: RootDatabase<Buffer, Buffer>): void {
     if (this.#isNewView) return;
     root.resetReadTxn();
     this.#isNewView = true;
-    // After what is already due, and before the event loop turns.
+    // Runs after what is already due, and before the event loop turns.
     process.nextTick(this.#viewAges);
   }
 
   /**
-   * Runs `work` (synchronous) in one write transaction and resolves when that is on the disk: LMDB writes the pages, calls fdatasync, and
-   * then writes the page that makes them count through a descriptor with O_DSYNC. Waiting for the lock, writing and syncing are done on
-   * another thread, `work` on this one.
-   * @throws StoreUnavailable: nothing of it is there, or (if the last write failed half way) all of it; nothing else may be done before `reopen`
+   * Runs `work` (synchronous) in one write transaction and resolves once it is on disk: LMDB writes the pages, calls fdatasync, and then
+   * writes the meta page that makes them current through a descriptor with O_DSYNC. Another thread waits for the lock, writes and syncs;
+   * `work` runs on this one.
+   * @throws StoreUnavailable: nothing of it was written, or (if the last write failed halfway) all of it; only `reopen` may follow
    */
   async write(work: (tables: Tables) => void): Promise<void> {
     const { root, tables } = this.#opened();
@@ -119,7 +123,7 @@ export class Environment {
     if (performance.now() - this.#lookedAt > LOOK_EVERY) this.#refuseOthers();
   }
 
-  /** Lays the map anew. Reads wait for it; no write may be under way. @throws StoreUnavailable */
+  /** Remaps the files. Reads wait; no write may be in progress. @throws StoreUnavailable */
   async reopen(): Promise<void> {
     await this.#passing(() => this.#reopen());
   }
@@ -128,11 +132,11 @@ export class Environment {
     this.#touches += times;
   }
 
-  /** Lays the map anew where too much of it has gathered in memory. No write may be under way. @throws StoreUnavailable */
+  /** Remaps the files if too much of them has become resident. No write may be in progress. @throws StoreUnavailable */
   async trim(): Promise<void> {
     if (this.#touches < TRIM_EVERY) return;
     this.#touches = 0;
-    // Not now, where another process is at it.
+    // Skipped if another process is doing so right now.
     if (residentFilePages() - this.#basePages > TRIM_PAGES) await alone(this.#name, 0, () => this.#reopen());
   }
 
@@ -147,7 +151,7 @@ export class Environment {
 
   async #reopen(): Promise<void> {
     const reopened = this.#close().then(() => this.#open());
-    // A reader that waited finds out by itself whether it went well.
+    // Readers that waited find out by themselves whether it succeeded.
     this.#reopening = reopened.catch(() => undefined);
     try {
       await reopened;
@@ -162,8 +166,8 @@ export class Environment {
   }
 
   /**
-   * Files that somebody has removed, or put others in the place of, still take writes from those who have them open; and with them all that was
-   * acknowledged would be gone. What is in memory here is of these, so no other ones can be gone on with.
+   * Files that were deleted or replaced still accept writes from processes that have them open, and everything acknowledged would be lost
+   * with them. State cached in memory belongs to the opened files, so the process cannot continue with others.
    * @throws StoreUnavailable
    */
   #refuseOthers(): void {
@@ -177,22 +181,22 @@ export class Environment {
     guard(() => {
       const root = open<Buffer, Buffer>({
         path: this.#path,
-        // A folder, whatever its name looks like.
+        // The path is a folder, whatever its name looks like.
         noSubdir: false,
-        // The binding's own way resolves before the disk has it.
+        // By default the binding resolves before the data is on disk.
         overlappingSync: false,
-        // The batches are made here. The binding's would add a promise that nobody sees, whose rejection ends the process.
+        // Batches are made here. The binding's own batching would add an unobserved promise whose rejection ends the process.
         eventTurnBatching: false,
         encoding: 'binary',
         keyEncoding: 'binary',
         maxDbs: TABLES.length,
         mapSize: MAP_BYTES,
-        // Two or three records fit on a page of 4096 octets, with much left over; on this one six.
+        // A page of 4096 octets holds only two or three records and wastes the rest; this one holds six.
         pageSize: 8192,
         ...UNTYPED,
       });
       this.#root = root;
-      // One transaction for all, so that the lock is waited for once.
+      // One transaction for all tables, so that the lock is taken once.
       this.#tables = root.transactionSync(() =>
         Object.fromEntries(TABLES.map((name) => [name, root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' })]))) as Tables;
     });
@@ -210,7 +214,7 @@ export class Environment {
 
 const FILES = ['data.mdb', 'lock.mdb'] as const;
 
-/** Another text for other files of the same names. */
+/** Differs if the files are not the same ones, even under the same names. */
 function identityOf(path: string): string {
   return FILES.map((file) => {
     const { dev, ino } = statSync(`${path}/${file}`, { throwIfNoEntry: false }) ?? {};
@@ -218,10 +222,10 @@ function identityOf(path: string): string {
   }).join();
 }
 
-/** Where LMDB's first page has its magic number and the version of its format, as octets (`MDB_MAGIC`, `MDB_DATA_VERSION` of `mdb.c`). */
+/** Position and octets of the magic number and format version on LMDB's first page (`MDB_MAGIC`, `MDB_DATA_VERSION` of `mdb.c`). */
 const MAGIC = { at: 24, octets: Buffer.from('dec0efbe02000000', 'hex') } as const;
 
-/** The binding ends the process over a file that is none of LMDB's: so it is told before. @throws Error */
+/** Checks the file first, since the binding ends the process if it is not an LMDB file. @throws Error */
 function assertOurs(file: string): void {
   if (!existsSync(file)) return;
   const descriptor = openSync(file, 'r');
@@ -234,7 +238,7 @@ function assertOurs(file: string): void {
   }
 }
 
-/** Resident pages of 4096 octets of all mapped files, as the kernel counts them; 0 where it does not tell. */
+/** Resident pages (4096 octets) of all mapped files, according to the kernel; 0 if it does not say. */
 function residentFilePages(): number {
   try {
     return Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[2]);
@@ -243,7 +247,7 @@ function residentFilePages(): number {
   }
 }
 
-/** LMDB's errors carry a number; all other ones are faults of the program and go on as they are. */
+/** Turns LMDB's errors, which carry a number, and system errors into StoreUnavailable; all others are programming errors and pass through. */
 function guard<T>(work: () => T): T {
   try {
     return work();
@@ -255,7 +259,7 @@ function guard<T>(work: () => T): T {
 const isFromStore = (error: unknown): error is Error =>
   error instanceof Error && (typeof (error as { code?: unknown }).code === 'number' || (error as { syscall?: unknown }).syscall !== undefined);
 
-/** The binding hides why a commit failed behind a promise in the error, which nobody else would catch. */
+/** The binding hides why a commit failed in a promise within the error, which must be caught here. */
 async function cause(error: unknown): Promise<StoreUnavailable> {
   const hidden = (error as { commitError?: Promise<never> }).commitError;
   const reason: unknown = hidden === undefined ? error : await hidden.catch((inner: unknown) => inner);

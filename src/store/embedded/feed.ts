@@ -6,7 +6,7 @@ import type { Transaction } from './batch-transaction.ts';
 import type { Reads } from './environment.ts';
 import { CRL_PARTS, NAME_BYTES, ORDINAL_BYTES, behind, crlKey, feedKey, idKey, ordinal, readOrdinal, revokedKey } from './keys.ts';
 
-/** Where an authority's feed and documents stand; `floor`: the highest revision of a release that has left the feed. */
+/** State of an authority's feed and documents; `floor`: the highest revision of a release that was dropped from the feed. */
 export interface Standing {
   readonly revision: number;
   readonly publications: number;
@@ -27,9 +27,9 @@ export const putStanding = (transaction: Transaction, authority: string, { revis
  *
  *     octets 0..5    at, seconds since the epoch
  *     octets 6..11   notAfter
- *     octet 12       reason's code
+ *     octet 12       reason code
  *     octet 13       length of the serial
- *     then           serial, and to the end the CRL entry
+ *     then           serial, and up to the end the CRL entry
  */
 const REASON_AT = 2 * ORDINAL_BYTES;
 const SERIAL_AT = REASON_AT + 2;
@@ -49,7 +49,7 @@ function decodeChange(revision: number, bytes: Buffer): RevocationChange {
   };
 }
 
-/** Makes this the latest change of a certificate, at the end of the authority's feed. */
+/** Records the latest change of a certificate, at the end of the authority's feed. */
 export function putChange(transaction: Transaction, authority: string, id: Buffer, change: Omit<RevocationChange, 'revision' | 'serial'>): RevocationChange {
   const before = transaction.tables.revoked.getBinary(revokedKey(authority, id));
   if (before !== undefined) transaction.remove('feed', feedKey(authority, readOrdinal(before)));
@@ -61,23 +61,23 @@ export function putChange(transaction: Transaction, authority: string, id: Buffe
   return { revision, serial: id.toString('hex'), ...change };
 }
 
-/** Puts a change from another store where it stood there. `before`: the certificate's place until now. */
+/** Inserts a change from another store at the position it had there. `before`: the certificate's present position. */
 export function putChangeAt(transaction: Transaction, authority: string, id: Buffer, revision: number, change: Omit<RevocationChange, 'revision' | 'serial'>, before: number | undefined): void {
   if (before !== undefined) transaction.remove('feed', feedKey(authority, before));
   transaction.put('feed', feedKey(authority, revision), encodeChange(id, change));
   transaction.put('revoked', revokedKey(authority, id), ordinal(revision));
 }
 
-/** Whether a change stands at this place of the feed. */
+/** Whether there is a change at this position of the feed. */
 export const changeAt = (tables: Reads, authority: string, revision: number): boolean => tables.feed.doesExist(feedKey(authority, revision));
 
-/** Takes a change out of the feed. */
+/** Removes a change from the feed. */
 export function removeChange(transaction: Transaction, authority: string, id: Buffer, revision: number): void {
   transaction.remove('feed', feedKey(authority, revision));
   transaction.remove('revoked', revokedKey(authority, id));
 }
 
-/** Whether the feed has something of the certificate. */
+/** Whether the feed contains the certificate. */
 export const isInFeed = (tables: Reads, authority: string, id: Buffer): boolean => tables.revoked.doesExist(revokedKey(authority, id));
 
 export function readChange(tables: Reads, authority: string, serial: string): RevocationChange | undefined {
