@@ -37,4 +37,4 @@ const MOST_TIME = 8.64e15;
 export const withExamples = (command: Command, examples: readonly (readonly [what: string, line: string])[]): Command =>
   command.addHelpText('after', `\nExamples:\n${examples.map(([what, line]) => `  # ${what}\n  ${line}\n`).join('')}`);
 
-export const JSON_OPTION = ['--json', 'write JSON to standard output, and nothing else'] as const;
+export const JSON_OPTION = ['--json', 'write only JSON to standard output'] as const;

@@ -14,11 +14,11 @@ export interface AttestArguments {
 }
 
 export const addAttestOptions = (command: Command): Command => command
-  .addOption(new Option('--attest <kind>', 'in place of a token: prove what this machine is').choices(ATTEST_KINDS))
-  .option('--ca <file>', 'with --attest, and with a token of an OpenID Connect issuer: the root certificate of the service, which an enrolment token names')
-  .option('--attest-cert <file>', 'of x509, x509pop: its certificate of another CA, with the chain; of ssh: its host certificate, where it has one')
-  .option('--attest-key <file>', 'the key of that; of ssh: the host key (/etc/ssh/ssh_host_ed25519_key)')
-  .option('--attest-document <file>', 'of aws, gcp, azure: a proof as JSON, in place of asking the metadata service');
+  .addOption(new Option('--attest <kind>', 'instead of a token: prove what this machine is').choices(ATTEST_KINDS))
+  .option('--ca <file>', 'with --attest or an OpenID Connect token: the service\'s root certificate, which an enrolment token would name')
+  .option('--attest-cert <file>', 'for x509, x509pop: the machine\'s certificate of another CA, with the chain; for ssh: its host certificate, if it has one')
+  .option('--attest-key <file>', 'the key of that certificate; for ssh: the host key (default: /etc/ssh/ssh_host_ed25519_key)')
+  .option('--attest-document <file>', 'for aws, gcp, azure: a proof as JSON, instead of asking the metadata service');
 
 /** How the token is earned; undefined where one is given. */
 export function attestedToken(url: URL, { attest, ca, attestCert, attestKey, attestDocument }: AttestArguments): EarnedToken | undefined {

@@ -34,11 +34,11 @@ interface Options {
   readonly json?: boolean;
 }
 
-const ABOUT = `An authorization plugin for Docker Engine: refuses clients whose certificate, or its authority, is revoked, has ended, or
-is of an authority that is not known; Docker itself looks at no CRL. With --rules it also says who may make which calls.
-CRLs are polled, and looked for at each event of the service; a revocation that an event tells counts at once. The last good ones are
-kept on disk. A CRL that is missing refuses everybody, one that has ended too (--stale). Runs until it is stopped; SIGHUP reads
-the rules anew. The Engine is started with --authorization-plugin=chancery, and refuses everything while the plugin is away.`;
+const ABOUT = `An authorization plugin for Docker Engine, which itself checks no CRL: refuses clients whose certificate has expired, whose certificate
+or authority is revoked, or whose authority is unknown. With --rules it also controls who may make which calls.
+CRLs are fetched periodically and at each event from the service; a revocation announced by an event counts at once. The last good CRLs
+are kept on disk. If a CRL is missing, or has expired (--stale), everybody is refused. Runs until stopped; SIGHUP rereads the rules.
+Start the Engine with --authorization-plugin=chancery; it refuses everything while the plugin is not running.`;
 
 const DEFAULT_SOCKET = join(PLUGIN_FOLDER, 'chancery.sock');
 const SECOND = 1000;
@@ -49,28 +49,28 @@ export function addDockerAuthz(parent: Command, context: Context): void {
   const command = parent.command('docker-authz')
     .summary('let Docker Engine refuse revoked clients')
     .description(ABOUT)
-    .option('--enrolled <folder>', 'where \'chancery enroll\' wrote: the service and its root are known from there')
-    .option('--url <address>', 'the service (CHANCERY_URL)')
-    .option('--ca <file>', 'the root certificate that the service is trusted by')
-    .option('--authority <name>', 'whose CRL; may be repeated (all that publish one)', several, [])
-    .option('--from <address>', 'a CRL that is fetched from this http(s) address, beside or in place of a service\'s; may be repeated, each with an --issuer', several, [])
-    .option('--issuer <file>', 'with --from: the certificate whose signature the CRL must have', several, [])
-    .option('--state <folder>', 'where the last good CRLs are kept', '/var/lib/chancery-docker-authz')
+    .option('--enrolled <folder>', 'the folder \'chancery enroll\' wrote, which names the service and its root')
+    .option('--url <address>', 'the service (default: CHANCERY_URL)')
+    .option('--ca <file>', 'the root certificate to trust the service by')
+    .option('--authority <name>', 'whose CRL; may be repeated (default: all that publish one)', several, [])
+    .option('--from <address>', 'fetch a CRL from this http(s) address, in addition to or instead of the service\'s; may be repeated, each with an --issuer', several, [])
+    .option('--issuer <file>', 'with --from: the certificate that must have signed the CRL', several, [])
+    .option('--state <folder>', 'where to keep the last good CRLs', '/var/lib/chancery-docker-authz')
     .option('--socket <path>', 'the socket; its name is the plugin\'s', DEFAULT_SOCKET)
-    .option('--spec <file>', `write this file, for Docker to find a socket outside of ${PLUGIN_FOLDER}: /etc/docker/plugins/<name>.spec`)
-    .option('--rules <file>', 'YAML: which clients may make which calls')
-    .option('--check-rules', 'only read the rules, and tell every fault')
-    .addOption(new Option('--stale <mode>', 'where a CRL has ended: deny everybody, or allow whom it does not list').choices(['deny', 'allow']).default('deny'))
-    .option('--most-silence <span>', 'a CRL counts as ended also when none could be looked for during this time, such as 15m', durationArgument)
-    .addOption(new Option('--local <mode>', 'clients without a certificate: those of the unix socket').choices(['allow', 'deny']).default('allow'))
-    .option('--poll <span>', 'how often to look where no event calls', durationArgument, '30s')
-    .option('--no-events', 'only look now and then')
+    .option('--spec <file>', `write this file, by which Docker finds a socket outside ${PLUGIN_FOLDER}: /etc/docker/plugins/<name>.spec`)
+    .option('--rules <file>', 'a YAML file that says which clients may make which calls')
+    .option('--check-rules', 'only check the rules, and report every fault')
+    .addOption(new Option('--stale <mode>', 'when a CRL has expired: deny everybody, or allow clients it does not list').choices(['deny', 'allow']).default('deny'))
+    .option('--most-silence <span>', 'a CRL also counts as expired after this long without contact, such as 15m', durationArgument)
+    .addOption(new Option('--local <mode>', 'clients without a certificate, that is on the unix socket').choices(['allow', 'deny']).default('allow'))
+    .option('--poll <span>', 'how often to poll when there are no events', durationArgument, '30s')
+    .option('--no-events', 'only poll')
     .option(...JSON_OPTION)
     .action((options: Options) => dockerAuthz(context, options));
   withExamples(command, [
-    ['on a machine that was enrolled with layout docker', 'chancery docker-authz --enrolled /etc/docker/tls'],
+    ['on a machine enrolled with layout docker', 'chancery docker-authz --enrolled /etc/docker/tls'],
     ['with rules', 'chancery docker-authz --url https://ca.example.com:8443 --ca /etc/docker/tls/ca.pem --rules /etc/docker/rules.yaml'],
-    ['are the rules good?', 'chancery docker-authz --rules /etc/docker/rules.yaml --check-rules'],
+    ['check the rules', 'chancery docker-authz --rules /etc/docker/rules.yaml --check-rules'],
   ]);
 }
 

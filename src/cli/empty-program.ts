@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 
 /** The command line without its commands: how it tells help and faults. */
 export const emptyProgram = (context: Context): Command => new Command('chancery')
-  .description('A certificate authority: a CSR in, a certificate out, revocation for everyone')
+  .description('A certificate authority: CSR in, certificate out, revocation for everyone')
   .version(VERSION, '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .helpCommand('help [command]', 'print the help of a command')

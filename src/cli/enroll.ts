@@ -37,19 +37,19 @@ interface Options extends AttestArguments {
   readonly json?: boolean;
 }
 
-const ABOUT = `Get this machine its first certificate: make a key, ask with a token, write key, certificate and root.
+const ABOUT = `Get this machine its first certificate: generate a key, send a CSR with a token, write key, certificate and root.
 The key never leaves the machine. The token is sent only to the service whose root certificate it names.
-Run again after an interruption, the same command goes on where it was: same key, same certificate.`;
+After an interruption, run the same command again to resume: same key, same certificate.`;
 
 const LAYOUT_HELP = `
-Layouts (the certificate files hold the issuers too; ca.pem is the root):
+Layouts (certificate files include the issuers; ca.pem is the root):
   plain   key.pem  cert.pem  ca.pem
-  docker  what dockerd --tlsverify and DOCKER_CERT_PATH take; keys 0400, certificates 0444. By what the token is for:
+  docker  what dockerd --tlsverify and DOCKER_CERT_PATH expect; keys 0400, certificates 0444. Depending on the token:
           profile server          server-key.pem  server-cert.pem  ca.pem
           profile client          key.pem  cert.pem  ca.pem
-          profiles server client  both pairs, each with a key of its own: the daemon's certificate is no client's, and no client's is the daemon's
+          profiles server client  both pairs, each with its own key: neither certificate can be used in place of the other
           profile node            both pairs, with the same key and certificate
-  bundle  for a client of Docker: key.pem  cert.pem  ca.pem, and env.sh, env.ps1, env.cmd, which set DOCKER_HOST,
+  bundle  for a Docker client: key.pem  cert.pem  ca.pem, and env.sh, env.ps1, env.cmd, which set DOCKER_HOST,
           DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
 `;
 
@@ -58,22 +58,22 @@ export function addEnroll(parent: Command, context: Context): void {
   const command = parent.command('enroll')
     .summary('get this machine its first certificate, with a token')
     .description(ABOUT)
-    .option('--url <address>', 'the service (CHANCERY_URL)')
-    .option('--token <token>', 'the enrolment token, or one of an OpenID Connect issuer with --ca (CHANCERY_TOKEN, which other users of the machine cannot see)')
-    .option('--token-file <file>', 'a file that holds the token; - for standard input')
-    .requiredOption('--name <name...>', 'a name of the certificate: host name, address, e-mail, URI')
-    .option('--profile <profile>', 'what kind of certificate (the token\'s)')
-    .option('--out <folder>', 'where to write', '.')
-    .addOption(new Option('--layout <layout>', 'how the files are named').choices(LAYOUTS).default('plain'))
-    .option('--docker-host <address>', 'of layout bundle: the Engine that it is for (tcp://<host of the service>:2376)')
-    .addOption(new Option('--key-type <type>', 'what key to make').choices(KEY_ALGORITHMS).default('P-256'))
-    .option('--validity <duration>', 'how long the certificate shall live (the profile\'s)', durationArgument)
+    .option('--url <address>', 'the service (default: CHANCERY_URL)')
+    .option('--token <token>', 'the enrolment token, or with --ca an OpenID Connect token (default: CHANCERY_TOKEN, which other users of the machine cannot see)')
+    .option('--token-file <file>', 'a file that contains the token; - for standard input')
+    .requiredOption('--name <name...>', 'a name for the certificate: host name, address, e-mail, URI')
+    .option('--profile <profile>', 'the certificate\'s profile (default: the token\'s)')
+    .option('--out <folder>', 'the folder to write to', '.')
+    .addOption(new Option('--layout <layout>', 'the names of the files').choices(LAYOUTS).default('plain'))
+    .option('--docker-host <address>', 'with layout bundle: the Engine to use (default: tcp://<host of the service>:2376)')
+    .addOption(new Option('--key-type <type>', 'the type of key to generate').choices(KEY_ALGORITHMS).default('P-256'))
+    .option('--validity <duration>', 'the certificate\'s lifetime (default: the profile\'s)', durationArgument)
     .option('--wait <seconds>', 'how long to wait for an operator\'s approval', integerArgument(0, 604_800), 300)
-    .option('--reuse-key', 'use the key that is there, in place of a new one')
-    .option('--force', 'replace files that are there')
+    .option('--reuse-key', 'use the existing key instead of a new one')
+    .option('--force', 'replace existing files')
     .addOption(new Option('--install [kind]', 'write a systemd unit that keeps the certificate renewed: a daemon, or a timer').choices(UNIT_KINDS).preset('daemon'))
-    .option('--exec <command>', 'with --install: what to run in the shell after each renewal')
-    .option('--dry-run', 'with --install: print the unit, and do nothing')
+    .option('--exec <command>', 'with --install: a shell command to run after each renewal')
+    .option('--dry-run', 'with --install: print the unit and do nothing else')
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
       if (options.install === undefined && (options.exec !== undefined || options.dryRun === true)) {
@@ -118,11 +118,11 @@ export function addEnroll(parent: Command, context: Context): void {
   withExamples(command, [
     ['a web server', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --name example.com --out /etc/tls'],
     ['a Docker daemon and its own client, with a token for the profiles server and client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name docker1.example.com --name 10.0.0.7 --layout docker --out /etc/docker/tls'],
-    ['somebody who uses that daemon, with a token for profile client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name "Alice Smith" --layout bundle --docker-host docker1.example.com --out ~/docker1'],
-    ['a web server, and the systemd service that renews its certificate', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --out /etc/tls --install --exec "systemctl reload nginx"'],
-    ['an RSA key, a short life, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
-    ['a pipeline, with the token that its platform signed', 'chancery enroll --url https://ca:8443 --ca root.pem --token "$CA_TOKEN" --name octo-org.ci.example.com'],
-    ['a machine of AWS, without a token', 'chancery enroll --url https://ca:8443 --attest aws --ca root.pem --name i-0123456789abcdef0.nodes.example.com --out /etc/tls'],
+    ['a user of that daemon, with a token for profile client', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name "Alice Smith" --layout bundle --docker-host docker1.example.com --out ~/docker1'],
+    ['a web server, and a systemd service that renews its certificate', 'chancery enroll --url https://ca:8443 --token CHYTKN-1-... --name www.example.com --out /etc/tls --install --exec "systemctl reload nginx"'],
+    ['an RSA key, a short lifetime, the token from standard input', 'chancery enroll --url https://ca:8443 --token-file - --name node1.example.com --key-type RSA-3072 --validity 12h'],
+    ['a pipeline, with the token its platform signed', 'chancery enroll --url https://ca:8443 --ca root.pem --token "$CA_TOKEN" --name octo-org.ci.example.com'],
+    ['an AWS instance, without a token', 'chancery enroll --url https://ca:8443 --attest aws --ca root.pem --name i-0123456789abcdef0.nodes.example.com --out /etc/tls'],
   ]).addHelpText('after', LAYOUT_HELP);
 }
 

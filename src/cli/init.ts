@@ -36,8 +36,8 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-const ABOUT = `Make the authorities, the first operator's certificate and a commented configuration file. Never overwrites.
-Keys are PKCS#8 files that only their owner can read, encrypted where CHANCERY_AUTHORITY__PASSPHRASE or
+const ABOUT = `Create the authorities, the first operator's certificate and a commented configuration file. Never overwrites.
+Keys are PKCS#8 files that only their owner can read, encrypted if CHANCERY_AUTHORITY__PASSPHRASE or
 CHANCERY_AUTHORITY__PASSPHRASE_FILE gives a passphrase.`;
 
 const MODES_HELP = `
@@ -45,31 +45,31 @@ Modes:
   internal     a root, and an issuing authority under it (the default)
   self-signed  one authority that signs certificates itself
   external     an issuing key and its CSR, for another CA to sign (a public one, Microsoft AD CS, OpenSSL);
-               what it sends back is checked and taken with --import
+               its reply is checked and installed with --import
 `;
 
 /** `init`: the authorities of a deployment. */
 export function addInit(parent: Command, context: Context): void {
   const command = parent.command('init')
-    .summary('make the authorities of a deployment')
+    .summary('create the authorities of a deployment')
     .description(ABOUT)
-    .addOption(new Option('--mode <mode>', 'which authorities (internal)').choices(['internal', 'self-signed', 'external']))
-    .addOption(new Option('--algorithm <algorithm>', 'their keys (P-256)').choices(AUTHORITY_ALGORITHMS))
+    .addOption(new Option('--mode <mode>', 'which authorities to create (default: internal)').choices(['internal', 'self-signed', 'external']))
+    .addOption(new Option('--algorithm <algorithm>', 'the type of their keys (default: P-256)').choices(AUTHORITY_ALGORITHMS))
     .option('--root-subject <name>', 'the root\'s name: "CN=Example Root,O=Example"')
     .option('--issuing-subject <name>', 'the issuing authority\'s name')
-    .option('--root-lifetime <duration>', 'the root\'s life (10y)', durationArgument)
-    .option('--issuing-lifetime <duration>', 'the issuing authority\'s life (5y)', durationArgument)
-    .option('--path-length <n>', 'how many authorities may follow below the issuing one (0)', integerArgument(0, 10))
+    .option('--root-lifetime <duration>', 'the root\'s lifetime (default: 10y)', durationArgument)
+    .option('--issuing-lifetime <duration>', 'the issuing authority\'s lifetime (default: 5y)', durationArgument)
+    .option('--path-length <n>', 'how many authorities may follow below the issuing one (default: 0)', integerArgument(0, 10))
     .option('--permit <name...>', 'name constraints: only names under this one: example.com, 10.0.0.0/8, email:example.com')
     .option('--exclude <name...>', 'name constraints: no names under this one')
-    .option('--public-url <address>', 'the http address under which the CRLs are published, with the port where that is not 80: http://ca.example.com:8080')
-    .option('--crl-url <address...>', 'where the root\'s CRL is, in place of <public-url>/crl/root.crl')
-    .option('--issuer-url <address...>', 'where the root\'s certificate is, in place of <public-url>/ca/root.crt')
-    .option('--ocsp-url <address...>', 'where the root\'s OCSP responder is')
+    .option('--public-url <address>', 'the http address at which CRLs are published, with the port unless it is 80: http://ca.example.com:8080')
+    .option('--crl-url <address...>', 'the address of the root\'s CRL (default: <public-url>/crl/root.crl)')
+    .option('--issuer-url <address...>', 'the address of the root\'s certificate (default: <public-url>/ca/root.crt)')
+    .option('--ocsp-url <address...>', 'the address of the root\'s OCSP responder')
     .option('--import <file>', 'mode external: the signed certificate and its chain (PEM, or PKCS#7 as .p7b)')
-    .option('--root <file>', 'with --import: the root, where the file does not hold it')
-    .option('--operator [name]', 'another operator\'s certificate alone (CN=operator): where the last has ended, or init was cut short')
-    .option('--if-missing', 'do nothing where authorities are there already, but finish an init that was cut short: for scripts that run at each start')
+    .option('--root <file>', 'with --import: the root, if the file does not contain it')
+    .option('--operator [name]', 'only create another operator certificate (default name: operator), when the last one has expired or init was interrupted')
+    .option('--if-missing', 'do nothing if there are authorities already, but finish an interrupted init: for scripts that run at each start')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
@@ -93,10 +93,10 @@ export function addInit(parent: Command, context: Context): void {
     });
   withExamples(command, [
     ['a root and an issuing authority in ./chancery-data', 'chancery init --root-subject "CN=Example Root,O=Example" --public-url http://ca.example.com:8080'],
-    ['only for names of ours', 'chancery init --permit example.com --permit 10.0.0.0/8 --data /var/lib/chancery'],
+    ['restricted to your own names', 'chancery init --permit example.com --permit 10.0.0.0/8 --data /var/lib/chancery'],
     ['under another CA: the CSR for it', 'chancery init --mode external --issuing-subject "CN=Example Issuing,O=Example"'],
-    ['and what came back', 'chancery init --import issuing-chain.p7b'],
-    ['an operator, when the last one\'s certificate has ended', 'chancery init --operator alice'],
+    ['then install its reply', 'chancery init --import issuing-chain.p7b'],
+    ['an operator, when the last one\'s certificate has expired', 'chancery init --operator alice'],
   ]).addHelpText('after', MODES_HELP);
 }
 

@@ -16,9 +16,9 @@ export interface PagingOptions {
 
 /** Adds the options of a listing. */
 export const withPaging = (command: Command): Command => command
-  .option('--limit <n>', 'how many to list', integerArgument(1, 1_000_000), 50)
-  .option('--cursor <cursor>', 'go on where an earlier listing ended')
-  .option('--all', 'list all there are');
+  .option('--limit <n>', 'number of entries to list', integerArgument(1, 1_000_000), 50)
+  .option('--cursor <cursor>', 'continue where an earlier listing ended')
+  .option('--all', 'list everything');
 
 /** As many items as the options ask for, in as many calls as that takes; `next` where there are more. */
 export async function collect<T>(context: Context, options: PagingOptions, fetchPage: (query: Query) => Promise<PageReply<T>>): Promise<PageReply<T>> {

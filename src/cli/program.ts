@@ -52,25 +52,25 @@ type Add = (parent: Command, context: Context) => void;
 const ALONE: readonly Add[] = [addInit, addServe, addEnroll, addRenew];
 
 const GROUPS: readonly { readonly name: string; readonly about: string; readonly commands: readonly Add[] }[] = [
-  { name: 'token', about: 'enrolment tokens: what lets a node ask for a certificate', commands: [addTokenCreate, addTokenList, addTokenRevoke] },
-  { name: 'attestations', about: 'nodes that have proved what they are: list, release', commands: [addAttestationsList, addAttestationsRelease] },
+  { name: 'token', about: 'enrolment tokens, which let a node request a certificate', commands: [addTokenCreate, addTokenList, addTokenRevoke] },
+  { name: 'attestations', about: 'nodes that proved what they are: list, release', commands: [addAttestationsList, addAttestationsRelease] },
   { name: 'key', about: 'API keys of operators and their programs', commands: [addKeyCreate, addKeyList, addKeyRevoke] },
-  { name: 'eab', about: 'keys for external account binding: what lets an ACME client make its account', commands: [addEabCreate, addEabList, addEabRevoke] },
+  { name: 'eab', about: 'external account binding keys, which let an ACME client create its account', commands: [addEabCreate, addEabList, addEabRevoke] },
   { name: 'acme', about: 'ACME accounts and orders: list, show, revoke', commands: [addAcmeAccounts, addAcmeOrders, addAcmeOrder, addAcmeRevokeAccount] },
-  { name: 'swarm', about: 'Docker swarms whose nodes have their certificates from here: register, unregister, list, grace', commands: [addSwarmRegister, addSwarmUnregister, addSwarmList, addSwarmGrace] },
+  { name: 'swarm', about: 'Docker swarms whose nodes get their certificates here: register, unregister, list, grace', commands: [addSwarmRegister, addSwarmUnregister, addSwarmList, addSwarmGrace] },
   {
     name: 'requests',
-    about: 'requests for certificates: list, show, approve, deny',
+    about: 'certificate requests: list, show, approve, deny',
     commands: [addRequestsList, addRequestsShow, (parent, context) => addRequestsDecide(parent, context, 'approve'), (parent, context) => addRequestsDecide(parent, context, 'deny')],
   },
-  { name: 'certificates', about: 'issued certificates: list, show, revoke, release, have renewed early', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease, addCertificatesRenewSoon, addCertificatesCampaigns] },
-  { name: 'names', about: 'whose a name or key is: show, release', commands: [addNamesShow, addNamesRelease] },
+  { name: 'certificates', about: 'issued certificates: list, show, revoke, release, renew early', commands: [addCertificatesList, addCertificatesShow, addCertificatesRevoke, addCertificatesRelease, addCertificatesRenewSoon, addCertificatesCampaigns] },
+  { name: 'names', about: 'ownership of names and keys: show, release', commands: [addNamesShow, addNamesRelease] },
   { name: 'authority', about: 'the authorities: list, roll, import, revoke', commands: [addAuthorityList, addAuthorityRoll, addAuthorityImport, addAuthorityRevoke] },
   { name: 'crl', about: 'certificate revocation lists: show, publish now, keep a local copy fresh', commands: [addCrlShow, addCrlPublish, addCrlWatch] },
   { name: 'audit', about: 'the audit log: show, verify', commands: [addAuditShow, addAuditVerify] },
 ];
 
-// `chancery revoke SERIAL`: the short form of what is wanted in a hurry.
+// `chancery revoke SERIAL`: the short form, for emergencies.
 const LAST: readonly Add[] = [addDockerAuthz, addCertificatesRevoke, addBackup, addRestore, addDoctor];
 
 /** The whole command line. Nothing runs and nothing is read until it is parsed. */
@@ -82,6 +82,6 @@ export function buildProgram(context: Context): Command {
     for (const add of commands) add(group, context);
   }
   for (const add of LAST) add(program, context);
-  program.addHelpText('after', '\n\'chancery <command> --help\' explains a command, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.\n');
+  program.addHelpText('after', '\n\'chancery <command> --help\' explains a command, with examples. Exit status: 0 success, 1 failure, 2 wrong usage.\n');
   return program;
 }

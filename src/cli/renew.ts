@@ -32,21 +32,21 @@ interface Options {
   readonly json?: boolean;
 }
 
-const ABOUT = `Renew what 'chancery enroll' wrote, once two thirds of its life are over, or sooner where the service wants that; before, say when
-that is. The certificate itself proves who asks: no token is needed. The files are replaced one at a time, whole, with mode and owner kept.
+const ABOUT = `Renew what 'chancery enroll' wrote, once two thirds of its lifetime have passed, or sooner if the service asks for it; before that, say
+when it is due. The certificate itself authenticates the request: no token is needed. Each file is replaced atomically, keeping mode and owner.
 
-Without --daemon it looks once: for cron or a timer, hourly or daily. With --daemon it stays, and renews each certificate at a moment of
-its own before two thirds of its life, tries again where the service is away, and reads the list of --file again on SIGHUP.`;
+Without --daemon it checks once: run it from cron or a timer, hourly or daily. With --daemon it keeps running, renews each certificate at
+its own moment before two thirds of its lifetime, retries while the service is unavailable, and rereads the list given by --file on SIGHUP.`;
 
 const FILE_HELP = `
-The list of --file (YAML or JSON; paths are relative to it):
+The list for --file (YAML or JSON; paths are relative to it):
   url: https://ca.example.com:8443
   certificates:
     - folder: /etc/nginx/tls
       exec: systemctl reload nginx
     - folder: /etc/postgresql/tls
       profile: server
-      names: [db1.example.com]               # with tokenFile: enrolled where it is not there yet
+      names: [db1.example.com]               # with tokenFile: enrolled if it does not exist yet
       tokenFile: /run/secrets/chancery-token
       exec: systemctl reload postgresql
   Also: url, layout, keyType, validity, reuseKey.
@@ -55,27 +55,27 @@ The list of --file (YAML or JSON; paths are relative to it):
 /** `renew`: the next certificate of a node. */
 export function addRenew(parent: Command, context: Context): void {
   const command = parent.command('renew')
-    .summary('renew what enroll wrote, once or for ever')
+    .summary('renew what enroll wrote, once or continuously')
     .description(ABOUT)
     .option('--out <folder>', 'where \'chancery enroll\' wrote', '.')
-    .option('--file <file>', 'a list of several folders, in place of --out')
-    .option('--url <address>', 'the service, where it moved (the address that was enrolled with)')
-    .option('--force', 'renew although it is not due')
-    .option('--reuse-key', 'keep the key, in place of a new one')
+    .option('--file <file>', 'a list of several folders, instead of --out')
+    .option('--url <address>', 'the service, if it moved (default: the address used to enroll)')
+    .option('--force', 'renew even if it is not due')
+    .option('--reuse-key', 'keep the key instead of generating a new one')
     .option('--wait <seconds>', 'how long to wait for an operator\'s approval', integerArgument(0, 604_800), 300)
-    .option('--exec <command>', 'run this in the shell after a renewal; where it fails, it is run again')
-    .option('--exec-limit <seconds>', 'how long it may run', integerArgument(1, 3600), 120)
-    .option('--daemon', 'stay and keep the certificates renewed')
+    .option('--exec <command>', 'a shell command to run after a renewal; if it fails, it is run again')
+    .option('--exec-limit <seconds>', 'how long that command may run', integerArgument(1, 3600), 120)
+    .option('--daemon', 'keep running, and keep the certificates renewed')
     .option('--metrics-file <file>', 'with --daemon: metrics for Prometheus\' node exporter (textfile)')
     .addOption(new Option('--install [kind]', 'write a systemd unit that does this: a daemon, or a timer').choices(UNIT_KINDS).preset('daemon'))
     .option('--dry-run', 'with --install: print the unit')
     .option(...JSON_OPTION)
     .action((options: Options, self: Command) => act(context, options, self));
   withExamples(command, [
-    ['for ever, as a systemd unit', 'chancery renew --install --out /etc/tls --exec "systemctl reload nginx"'],
-    ['for ever, in a container', 'chancery renew --daemon --json --file /etc/chancery/certificates.yaml'],
+    ['continuously, as a systemd unit', 'chancery renew --install --out /etc/tls --exec "systemctl reload nginx"'],
+    ['continuously, in a container', 'chancery renew --daemon --json --file /etc/chancery/certificates.yaml'],
     ['from cron', '17 * * * *  root  chancery renew --out /etc/tls --exec "systemctl reload nginx"'],
-    ['now, whatever the date', 'chancery renew --out /etc/tls --force'],
+    ['now, even if it is not due', 'chancery renew --out /etc/tls --force'],
   ]).addHelpText('after', FILE_HELP);
 }
 

@@ -16,20 +16,20 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-const ABOUT = `Take a backup, or all that another store holds, into the store that the configuration names. No service may run on it.
-What is there goes forward only: no revocation, use of a token or decision is taken back. CRL numbers begin beyond every one
-that can have been published since the backup was made. The audit log goes on where that of the backup ends; a store that
-has a log of its own is refused. What is interrupted goes on where it stopped, when the same command is given again.`;
+const ABOUT = `Load a backup, or the contents of another store, into the store named by the configuration. No service may be running on it.
+Existing contents only move forward: no revocation, use of a token or decision is undone. CRL numbers continue beyond any
+that can have been published since the backup was made. The audit log continues where the backup's ends; a store with
+a different log is refused. After an interruption, run the same command again to resume.`;
 
 /** `restore FILE`, or `restore --from STORE`. */
 export function addRestore(parent: Command, context: Context): void {
   const command = parent.command('restore')
-    .summary('take a backup, or another store, into the store')
+    .summary('load a backup, or another store, into the store')
     .description(ABOUT)
     .argument('[file]', 'the backup; it is checked first')
-    .option('--from <store>', 'another store in place of a file: embedded:/var/lib/chancery/store, redis://…')
-    .option('--more', 'not the last time: a later backup of the same store will follow')
-    .option('--config <file>', 'the configuration, which names the store (<data>/chancery.yaml)')
+    .option('--from <store>', 'another store, instead of a file: embedded:/var/lib/chancery/store, redis://…')
+    .option('--more', 'this is not the last run: a later backup of the same store will follow')
+    .option('--config <file>', 'the configuration, which names the store (default: <data>/chancery.yaml)')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (file: string | undefined, options: Options) => {
@@ -47,8 +47,8 @@ export function addRestore(parent: Command, context: Context): void {
       ], paint)}${older ? '\nThe store had all of it before.\n' : options.more === true ? '\nRestore the last backup without --more before a service starts.\n' : ''}`);
     });
   withExamples(command, [
-    ['a lost store, from last night', 'chancery restore /var/backups/chancery-2026-08-01.backup'],
-    ['to Redis: while the service still runs on the old store, then once more when it is stopped',
+    ['a lost store, from last night\'s backup', 'chancery restore /var/backups/chancery-2026-08-01.backup'],
+    ['move to Redis: once while the service still runs on the old store, again after stopping it',
       'CHANCERY_STORE__URL=redis://… chancery restore --from embedded:/var/lib/chancery/store --more\n  CHANCERY_STORE__URL=redis://… chancery restore --from embedded:/var/lib/chancery/store'],
   ]);
 }

@@ -11,7 +11,7 @@ export interface PlaceOptions {
   readonly workers?: number;
 }
 
-export const DATA_OPTION = ['--data <folder>', 'the data folder (CHANCERY_DATA; ./chancery-data)'] as const;
+export const DATA_OPTION = ['--data <folder>', 'the data folder (default: CHANCERY_DATA, or ./chancery-data)'] as const;
 
 /** The data folder that a command is about: from the option, the environment, or the default. Absolute. */
 export const dataFolder = (context: Context, { data }: PlaceOptions): string =>

@@ -28,8 +28,8 @@ export function addAcmeAccounts(parent: Command, context: Context): void {
 /** `acme revoke-account`: the account can do nothing any more. */
 export function addAcmeRevokeAccount(parent: Command, context: Context): void {
   const command = parent.command('revoke-account')
-    .summary('take away the rights of an ACME account')
-    .description('Take away the rights of an ACME account: it can do nothing any more, nor be made anew with its key. Its certificates stay')
+    .summary('revoke an ACME account')
+    .description('Revoke an ACME account: it can do nothing any more, and cannot be created again with its key. Its certificates stay valid')
     .argument('<id>', 'the account\'s id, as \'chancery acme accounts\' shows it')
     .action(async (id: string, options: ConnectionOptions) => {
       const account = await withClient(context, options, (client) => client.revokeAcmeAccount(id));

@@ -11,7 +11,7 @@ export function addAcmeOrders(parent: Command, context: Context): void {
   const command = parent.command('orders')
     .summary('list ACME orders')
     .description('List ACME orders, newest first')
-    .option('--account <id>', 'those of one account')
+    .option('--account <id>', 'only those of this account')
     .action(async (options: ConnectionOptions & PagingOptions & { readonly account?: string }) => {
       const { account } = options;
       const page = await withClient(context, options, (client) => collect(context, options, (query) => client.listAcmeOrders({ ...query, account })));

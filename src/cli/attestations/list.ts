@@ -9,8 +9,8 @@ import { showTime } from '../text.ts';
 /** `attestations list`: nodes that may prove themselves once, and have. */
 export function addAttestationsList(parent: Command, context: Context): void {
   const command = parent.command('list')
-    .summary('list nodes that have proved themselves')
-    .description('List the nodes that may prove what they are once, and have')
+    .summary('list nodes that proved what they are')
+    .description('List the nodes that proved what they are, of those that may do so only once')
     .action(async (options: ConnectionOptions & PagingOptions) => {
       const page = await withClient(context, options, (client) => collect(context, options, (query) => client.listAttestations(query)));
       writePage(context, options.json, page, [

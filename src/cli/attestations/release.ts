@@ -9,7 +9,7 @@ import { printable } from '../text.ts';
 export function addAttestationsRelease(parent: Command, context: Context): void {
   const command = parent.command('release')
     .summary('let a node prove itself again')
-    .description('Let a node prove itself again, with another key: after its disk was lost, or if somebody else was faster. Its certificates stay: revoke those')
+    .description('Let a node prove itself again with another key, after its disk was lost or if somebody else was faster. Its certificates stay valid: revoke them separately')
     .argument('<id>', 'as \'chancery attestations list\' shows it')
     .action(async (id: string, options: ConnectionOptions) => {
       const node = await withClient(context, options, (client) => client.releaseAttestation(id));

@@ -15,10 +15,10 @@ interface Options extends ConnectionOptions {
 /** `audit show`: lines of the audit log, oldest first; the last ones where no place is given. */
 export function addAuditShow(parent: Command, context: Context): void {
   const command = parent.command('show')
-    .summary('show lines of the log')
-    .description('Show the audit log: who did what to what, oldest first; without --after, its last lines')
-    .option('--after <sequence>', 'begin after this line', integerArgument(0, Number.MAX_SAFE_INTEGER))
-    .option('--limit <n>', 'how many lines', integerArgument(1, 1_000_000), 50)
+    .summary('show entries of the audit log')
+    .description('Show the audit log, who did what to what, oldest first; without --after, its last lines')
+    .option('--after <sequence>', 'start after this line', integerArgument(0, Number.MAX_SAFE_INTEGER))
+    .option('--limit <n>', 'number of lines to show', integerArgument(1, 1_000_000), 50)
     .action(async (options: Options) => {
       const { items, head } = await withClient(context, options, async (client) => {
         const { head } = await client.listAudit({ limit: 1 });
@@ -35,7 +35,7 @@ export function addAuditShow(parent: Command, context: Context): void {
     });
   withExamples(withConnection(command), [
     ['the last twenty lines', 'chancery audit show --limit 20'],
-    ['all of it, for another system', 'chancery audit show --after 0 --limit 1000000 --json > audit.json'],
+    ['everything, for another system', 'chancery audit show --after 0 --limit 1000000 --json > audit.json'],
   ]);
 }
 

@@ -17,14 +17,14 @@ interface Options extends ConnectionOptions {
 /** Faults told; of a log that was cut up there are as many as lines. */
 const MOST_FAULTS = 20;
 
-const ABOUT = `Verify the audit log's chain of hashes on this machine: no line was changed, removed or put in.
-Who can rewrite the whole store can also write a new chain. Note the head that this prints somewhere else;
---anchor later proves that the log still holds it.`;
+const ABOUT = `Verify the audit log's chain of hashes on this machine: no line was changed, removed or inserted.
+Anyone who can rewrite the whole store can also write a new chain. So note the head that this prints somewhere else;
+--anchor later proves that the log still contains it.`;
 
 /** `audit verify`: the chain, checked here and not by the service. */
 export function addAuditVerify(parent: Command, context: Context): void {
   const command = parent.command('verify')
-    .summary('verify its chain of hashes')
+    .summary('verify the log\'s chain of hashes')
     .description(ABOUT)
     .option('--anchor <sequence:hash>', 'a head noted earlier, which must still be in the chain', anchorArgument)
     .action(async (options: Options) => {
@@ -40,7 +40,7 @@ export function addAuditVerify(parent: Command, context: Context): void {
     });
   withExamples(withConnection(command), [
     ['verify, and keep the head elsewhere', 'chancery audit verify --json | jq -r \'"\\(.head.sequence):\\(.head.hash)"\' >> heads.txt'],
-    ['with the head of last time', 'chancery audit verify --anchor "$(tail -n 1 heads.txt)"'],
+    ['verify against the last head noted', 'chancery audit verify --anchor "$(tail -n 1 heads.txt)"'],
   ]);
 }
 

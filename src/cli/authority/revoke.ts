@@ -8,17 +8,17 @@ import { writeResult } from '../result.ts';
 import { fields, showTime } from '../text.ts';
 
 const ABOUT = `Revoke an authority: its certificate goes on the CRL of the authority above it, whose key must be here. It issues nothing any more,
-every certificate that it signed is refused by whoever checks the whole chain, and this cannot be taken back.
-Where the key above is elsewhere, you are told what to ask of whom.`;
+anyone who checks the whole chain refuses every certificate it signed, and this cannot be undone.
+If the key above is elsewhere, you are told what to request from whom.`;
 
 /** `authority revoke`. */
 export function addAuthorityRevoke(parent: Command, context: Context): void {
   const command = parent.command('revoke')
     .summary('revoke an authority')
     .description(ABOUT)
-    .argument('<name>', 'its name')
+    .argument('<name>', 'the authority\'s name')
     .addOption(new Option('--reason <reason>', 'why, by its RFC 5280 name').choices(PERMANENT_REASONS).makeOptionMandatory())
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask for confirmation')
     .action(async (name: string, options: ConnectionOptions & { readonly reason: string; readonly yes?: boolean }) => {
       if (options.yes !== true) await confirm(context, name);
       const authority = await withClient(context, options, (client) => client.revokeAuthority(name, options.reason));

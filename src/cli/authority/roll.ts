@@ -21,22 +21,22 @@ interface RollOptions extends PlaceOptions {
   readonly json?: boolean;
 }
 
-const ABOUT = `Put another authority in the place of the one that issues: a new key, and a certificate for it signed by the root, with the same rights.
-From the stated moment on it signs what is issued; the present one keeps its CRL and OCSP until its own certificate ends. Processes that
-serve from this data folder find it by themselves; give each other replica the new folder before that moment.`;
+const ABOUT = `Replace the issuing authority by one with a new key, and a certificate for it signed by the root, with the same rights.
+From the stated moment on it signs what is issued; the present one keeps its CRL and OCSP until its own certificate expires. Processes
+serving from this data folder pick it up by themselves; give the new folder to every other replica before that moment.`;
 
 /** `authority roll`. */
 export function addAuthorityRoll(parent: Command, context: Context): void {
   const command = parent.command('roll')
-    .summary('put another authority in the place of the one that issues')
+    .summary('replace the issuing authority by one with a new key')
     .description(ABOUT)
     .argument('<name>', 'the authority that issues now')
     .addOption(at(context))
-    .addOption(new Option('--algorithm <algorithm>', 'the new key (as the present one)').choices(AUTHORITY_ALGORITHMS))
-    .option('--subject <name>', 'the new authority\'s name (the present one\'s, with G2 after it)')
-    .option('--lifetime <duration>', 'its life (as long as the present one\'s, and no longer than the root\'s)', durationArgument)
+    .addOption(new Option('--algorithm <algorithm>', 'the type of the new key (default: as the present one)').choices(AUTHORITY_ALGORITHMS))
+    .option('--subject <name>', 'the new authority\'s name (default: the present one\'s, with G2 after it)')
+    .option('--lifetime <duration>', 'its lifetime (default: as long as the present one\'s, but no longer than the root\'s)', durationArgument)
     .option('--request', 'make a CSR for whoever holds the root\'s key; authority import takes what comes back, and says when')
-    .option('--force', 'mode self-signed: a new trust anchor is meant')
+    .option('--force', 'mode self-signed: confirm that this makes a new trust anchor')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (name: string, options: RollOptions, self: Command) => {
@@ -53,8 +53,8 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
       writeResult(context, options.json, rolled, (paint) => show(rolled, context.now(), paint));
     });
   withExamples(command, [
-    ['another key in an hour', 'chancery authority roll issuing'],
-    ['by another algorithm, at night', 'chancery authority roll issuing --algorithm P-384 --at 2027-01-01T02:00:00Z'],
+    ['a new key in an hour', 'chancery authority roll issuing'],
+    ['with another algorithm, at night', 'chancery authority roll issuing --algorithm P-384 --at 2027-01-01T02:00:00Z'],
     ['the root\'s key is elsewhere', 'chancery authority roll issuing --request'],
   ]);
 }
@@ -68,12 +68,12 @@ interface ImportOptions extends PlaceOptions {
 /** `authority import`. */
 export function addAuthorityImport(parent: Command, context: Context): void {
   const command = parent.command('import')
-    .summary('take the certificate that another CA made of a rolled authority\'s CSR')
-    .description('Check and install what another CA made of the CSR of authority roll --request; from the stated moment on that authority issues.')
+    .summary('install the certificate that another CA issued for a rolled authority\'s CSR')
+    .description('Check and install the certificate that another CA issued for the CSR made by authority roll --request; from the stated moment on that authority issues.')
     .argument('<name>', 'the authority that waits: issuing-2')
     .argument('<file>', 'the signed certificate and its chain (PEM, or PKCS#7 as .p7b)')
     .addOption(at(context))
-    .option('--root <file>', 'the root, where the file does not hold it')
+    .option('--root <file>', 'the root, if the file does not contain it')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (name: string, file: string, options: ImportOptions) => {
@@ -85,7 +85,7 @@ export function addAuthorityImport(parent: Command, context: Context): void {
   withExamples(command, [['what the other CA sent back', 'chancery authority import issuing-2 issuing-2.p7b --at 1d']]);
 }
 
-const at = (context: Context): Option => new Option('--at <time>', 'when it begins to issue: a time, or a span from now')
+const at = (context: Context): Option => new Option('--at <time>', 'when it starts to issue: a time, or a span from now')
   .argParser((text) => {
     const time = timeArgument(context.now, 'future')(text);
     // What was now when it was read has passed by a moment.

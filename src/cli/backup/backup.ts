@@ -15,18 +15,18 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-const ABOUT = `Write all that the store holds into a file: requests, certificates, tokens, API keys, revocations, CRLs, the audit log.
-The service may run meanwhile: the file has the store as it was at one head of its audit log, which is printed.
-What is interrupted goes on where it stopped, when the same command is given again.
-Keys and certificates of the authorities are files of the data folder, not of the store: keep a copy of those once.`;
+const ABOUT = `Write the contents of the store to a file: requests, certificates, tokens, API keys, revocations, CRLs, the audit log.
+The service may be running: the file contains the store as of one head of its audit log, which is printed.
+After an interruption, run the same command again to resume.
+The authorities' keys and certificates are files in the data folder, not in the store: back those up separately, once.`;
 
 /** `backup FILE`, and `backup verify FILE`. */
 export function addBackup(parent: Command, context: Context): void {
   const command = parent.command('backup')
-    .summary('write the whole store into a file')
+    .summary('write the whole store to a file')
     .description(ABOUT)
-    .argument('<file>', 'where it goes; nothing may be there')
-    .option('--config <file>', 'the configuration, which names the store (<data>/chancery.yaml)')
+    .argument('<file>', 'the file to write, which must not exist')
+    .option('--config <file>', 'the configuration, which names the store (default: <data>/chancery.yaml)')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (name: string, options: Options) => {
@@ -47,8 +47,8 @@ export function addBackup(parent: Command, context: Context): void {
     });
   addBackupVerify(command, context);
   withExamples(command, [
-    ['each night', 'chancery backup /var/backups/chancery-$(date +%F).backup'],
+    ['every night', 'chancery backup /var/backups/chancery-$(date +%F).backup'],
     ['check it', 'chancery backup verify /var/backups/chancery-2026-08-01.backup'],
-    ['bring it back, with the service stopped', 'chancery restore /var/backups/chancery-2026-08-01.backup'],
+    ['restore it, with the service stopped', 'chancery restore /var/backups/chancery-2026-08-01.backup'],
   ]);
 }

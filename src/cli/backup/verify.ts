@@ -12,8 +12,8 @@ interface Options {
 }
 
 const ABOUT = `Read a whole backup and check it: every octet by its digests, the chain of the audit log, every certificate and CRL, every count.
-That shows accidents. Whoever can write the file can also write another one: compare the head that is printed
-with one that was noted elsewhere.`;
+This reveals accidents, not forgery: anyone who can write the file can also write another one. So compare the head that is printed
+with one noted elsewhere.`;
 
 /** `backup verify FILE`: needs no store and no configuration. */
 export function addBackupVerify(parent: Command, context: Context): void {

@@ -13,9 +13,9 @@ interface Options extends ConnectionOptions {
 /** `certificates campaigns`: what `renew-soon` began. */
 export function addCertificatesCampaigns(parent: Command, context: Context): void {
   const command = parent.command('campaigns')
-    .summary('list what renew-soon began, or end one')
-    .description('List the campaigns that have certificates renewed early, newest first. Each stands for 30 days after its time')
-    .option('--end <id>', 'end this one: what was not renewed yet is renewed at its age')
+    .summary('list campaigns started by renew-soon, or end one')
+    .description('List the campaigns that have certificates renewed early, newest first. Each remains for 30 days after its time')
+    .option('--end <id>', 'end this one: certificates not renewed yet are renewed at their usual time')
     .action(async (options: Options) => {
       const { end } = options;
       if (end !== undefined) {

@@ -22,7 +22,7 @@ export function addCertificatesList(parent: Command, context: Context): void {
     .option('--name <name>', 'only those for this name; *.example.com for all names below')
     .option('--profile <profile>', 'only those of this profile')
     .addOption(new Option('--status <status>', 'only those with this status').choices(['valid', 'revoked', 'expired']))
-    .option('--expires-before <time>', 'only those that end before: a date, an ISO 8601 time, or a span such as 7d', timeArgument(context.now, 'future'))
+    .option('--expires-before <time>', 'only those that expire before: a date, an ISO 8601 time, or a span such as 7d', timeArgument(context.now, 'future'))
     .option('--requester <name>', 'only those of this requester')
     .action(async (options: Options) => {
       const { name, profile, status, expiresBefore, requester } = options;
@@ -37,7 +37,7 @@ export function addCertificatesList(parent: Command, context: Context): void {
       ], 'There are no such certificates.');
     });
   withExamples(withPaging(withConnection(command)), [
-    ['what ends within a week', 'chancery certificates list --status valid --expires-before 7d'],
+    ['those that expire within a week', 'chancery certificates list --status valid --expires-before 7d'],
     ['every certificate of a host', 'chancery certificates list --name node1.example.com --all'],
     ['their serials, for a script', 'chancery certificates list --name "*.old.example.com" --json --all | jq -r ".items[].serial"'],
   ]);

@@ -18,22 +18,22 @@ interface Options extends ConnectionOptions {
   readonly reason: string;
 }
 
-const ABOUT = `Have certificates renewed before their time: after a compromise, before an authority goes, or for a rehearsal.
-Nothing is revoked. Nodes that run 'chancery renew --daemon', and ACME clients that know renewal information, hear of it when they ask
-next, within six hours; each renews at a moment of its own within the time given. Whoever comes later renews at once, for 30 days.`;
+const ABOUT = `Have certificates renewed early: after a compromise, before an authority is retired, or as a rehearsal.
+Nothing is revoked. Nodes that run 'chancery renew --daemon', and ACME clients that support renewal information, learn of it when they next
+ask, within six hours; each renews at its own moment within the given time. For 30 days after that, any that come later renew at once.`;
 
 /** `certificates renew-soon`: begins a campaign. */
 export function addCertificatesRenewSoon(parent: Command, context: Context): void {
   const command = parent.command('renew-soon')
     .summary('have certificates renewed early')
     .description(ABOUT)
-    .option('--authority <name>', 'those of this authority')
+    .option('--authority <name>', 'those issued by this authority')
     .option('--profile <profile>', 'those of this profile')
     .option('--requester <name>', 'those of this requester')
-    .option('--all', 'all of them')
-    .requiredOption('--within <span>', 'how long it may take: they are spread over it', durationArgument)
-    .option('--from <time>', 'when it begins: a date, an ISO 8601 time, or a span such as 2d (now)', timeArgument(context.now, 'future'))
-    .requiredOption('--reason <text>', 'why, as whoever renews is told')
+    .option('--all', 'all certificates')
+    .requiredOption('--within <span>', 'how long it may take: renewals are spread over this time', durationArgument)
+    .option('--from <time>', 'when it starts: a date, an ISO 8601 time, or a span such as 2d (default: now)', timeArgument(context.now, 'future'))
+    .requiredOption('--reason <text>', 'the reason, which is shown to those who renew')
     .action(async (options: Options) => {
       const { authority, profile, requester, all, within, from, reason } = options;
       const chosen = given({ authority, profile, requester });

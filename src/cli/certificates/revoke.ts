@@ -19,10 +19,10 @@ interface Options extends ConnectionOptions, Selection {
   readonly concurrency: number;
 }
 
-const ABOUT = `Revoke one certificate by its serial, or all that are chosen by --requester, --profile, --name and the like.
-Within a second it is on the CRL. Only certificateHold can be taken back (release).
-Of several the count is shown first, and you are asked. What was cut short goes on when it is run again: only what is
-still valid is chosen. Certificates on hold stay as they are; the one that you ask with, and the service's own, are left out.`;
+const ABOUT = `Revoke one certificate by its serial, or all those selected by --requester, --profile, --name and similar options.
+They are on the CRL within a second. Only certificateHold can be undone (release).
+In bulk, the count is shown first, and you are asked to confirm. To resume an interrupted run, repeat it: only certificates
+that are still valid are selected. Certificates on hold stay as they are; your own and the service's own are left out.`;
 
 /** `certificates revoke`, and its short form `revoke`. */
 export function addCertificatesRevoke(parent: Command, context: Context): void {
@@ -30,17 +30,17 @@ export function addCertificatesRevoke(parent: Command, context: Context): void {
     .summary('revoke a certificate, or many')
     .description(ABOUT)
     .argument('[serial]', 'its serial number: hex, with or without colons', serialArgument)
-    .addOption(new Option('--reason <reason>', 'why, by its RFC 5280 name; keyCompromise also bars the key from all later certificates').choices(ASKABLE_REASONS))
-    .option('--proof-key <file>', 'the certificate\'s own private key, as proof that it is compromised: no credentials are needed')
-    .option('--proof <file>', 'the same by a CSR that was made with that key, its common name \'chancery revoke <serial>\'')
+    .addOption(new Option('--reason <reason>', 'the reason, by its RFC 5280 name; keyCompromise also bars the key from all later certificates').choices(ASKABLE_REASONS))
+    .option('--proof-key <file>', 'the certificate\'s private key, which proves that it is compromised; no credentials are needed')
+    .option('--proof <file>', 'the same with a CSR made with that key and the common name \'chancery revoke <serial>\'')
     .option('--requester <name>', 'all of this requester')
     .option('--profile <profile>', 'all of this profile')
     .option('--name <name>', 'all for this name; *.example.com for all names below')
     .option('--issued-before <time>', 'all issued before: a date, an ISO 8601 time, or a span such as 7d', timeArgument(context.now, 'past'))
     .option('--issued-after <time>', 'all issued at or after', timeArgument(context.now, 'past'))
     .option('--dry-run', 'show what would be revoked, and revoke nothing')
-    .option('--yes', 'do not ask')
-    .option('--concurrency <n>', 'how many at once', integerArgument(1, 64), 8)
+    .option('--yes', 'do not ask for confirmation')
+    .option('--concurrency <n>', 'number of revocations in parallel', integerArgument(1, 64), 8)
     .action(async (serial: string | undefined, options: Options) => {
       if (serial === undefined) return revokeMany(context, checked(options));
       if (!isEmpty(options)) throw new Failure('usage', 'a serial and a choice of several are given both', { advice: 'give one of them' });

@@ -18,15 +18,15 @@ export function addCertificatesShow(parent: Command, context: Context): void {
     .summary('show a certificate')
     .description('Show an issued certificate')
     .argument('<serial>', 'its serial number: hex, with or without colons', serialArgument)
-    .option('--pem', 'write the certificate itself (PEM)')
-    .option('--chain', 'with --pem: its issuers after it')
+    .option('--pem', 'print the certificate itself (PEM)')
+    .option('--chain', 'with --pem: followed by its issuers')
     .action(async (serial: string, options: Options) => {
       const certificate = await withClient(context, options, (client) => client.getCertificate(serial));
       if (options.pem === true) context.stdout.write(pemOf(certificate, options.chain === true));
       else writeResult(context, options.json, certificate, (paint) => showCertificate(certificate, context.now(), paint));
     });
   withExamples(withConnection(command), [
-    ['what it is and whether it is valid', 'chancery certificates show 06:9B:3F:1D:5F:0C:0A:7E'],
+    ['its contents and status', 'chancery certificates show 06:9B:3F:1D:5F:0C:0A:7E'],
     ['look at it with OpenSSL', 'chancery certificates show 069b3f1d5f0c0a7e --pem | openssl x509 -noout -text'],
   ]);
 }

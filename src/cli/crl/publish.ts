@@ -10,8 +10,8 @@ import { fields, showTime, showTimeFrom } from '../text.ts';
 export function addCrlPublish(parent: Command, context: Context): void {
   const command = parent.command('publish')
     .summary('publish a new CRL now')
-    .description('Publish a new CRL now. Revocations are published by themselves within a second; this is for after a repair')
-    .option('--authority <name>', 'whose CRL (of the one that issues now)')
+    .description('Publish a new CRL now. Revocations are published automatically within a second; this is for use after a repair')
+    .option('--authority <name>', 'whose CRL (default: the authority that issues now)')
     .action(async (options: ConnectionOptions & { readonly authority?: string }) => {
       const { authority, crl } = await withClient(context, options, async (client) => {
         const name = options.authority ?? await issuingThere(client);

@@ -55,10 +55,10 @@ export function addCrlShow(parent: Command, context: Context): void {
     .summary('show a CRL')
     .description('Show a CRL: a file, an address, or the one that the service publishes')
     .argument('[source]', 'a file (DER or PEM) or an http(s) address')
-    .option('--authority <name>', 'without a source: whose CRL (of the one that issues now)')
+    .option('--authority <name>', 'without a source: whose CRL (default: the authority that issues now)')
     .option('--document <name>', 'without a source: full, delta, or a shard such as 128-5', 'full')
-    .option('--issuer <file>', 'check the signature by this certificate; of several in the file, by the one that signed')
-    .option('--limit <n>', 'how many entries to show', integerArgument(0, 10_000_000), 20)
+    .option('--issuer <file>', 'check the signature with this certificate; if the file has several, with the one that signed')
+    .option('--limit <n>', 'number of entries to show', integerArgument(0, 10_000_000), 20)
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (source: string | undefined, options: Options) => {

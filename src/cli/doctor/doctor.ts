@@ -26,12 +26,12 @@ interface Options extends PlaceOptions {
 /** `doctor`: looks at everything that must be right, and says what to do where it is not. */
 export function addDoctor(parent: Command, context: Context): void {
   const command = parent.command('doctor')
-    .summary('look for what is wrong, and say what to do')
-    .description('Check files, rights, authorities, the store, the addresses, the running service, its CRL and the clock. Changes nothing, unless told to.\nEach line is ok, warn or fail, with what to do; what could not be looked at because of a failure is named behind it. Exit status 1 where one fails.')
-    .option('--url <address>', 'the service (CHANCERY_URL; the https listener of <data>/chancery.yaml)')
-    .option('--ca <file>', 'the root certificate that the service is trusted by (<data>/root.pem)')
-    .option('--config <file>', 'the configuration (<data>/chancery.yaml)')
-    .option('--rebuild-indexes', 'check nothing, but make the indexes of the store (Redis) anew from its records; services may run')
+    .summary('find out what is wrong, and what to do about it')
+    .description('Check files, permissions, authorities, the store, the addresses, the running service, its CRL and the clock. Changes nothing, unless told to.\nEach line is ok, warn or fail, with what to do; checks that a failure made impossible are named after it. Exit status 1 if one fails.')
+    .option('--url <address>', 'the service (default: CHANCERY_URL, or the https listener in <data>/chancery.yaml)')
+    .option('--ca <file>', 'the root certificate to trust the service by (default: <data>/root.pem)')
+    .option('--config <file>', 'the configuration (default: <data>/chancery.yaml)')
+    .option('--rebuild-indexes', 'check nothing, but rebuild the store\'s indexes (Redis) from its records; services may be running')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: Options) => {
@@ -48,10 +48,10 @@ export function addDoctor(parent: Command, context: Context): void {
       throw new Failure('check-failed', `${failed} of ${results.length} checks failed${skipped === 0 ? '' : `, and ${skipped} could not be made`}`, { advice: 'what to do stands below each' });
     });
   withExamples(command, [
-    ['on the machine of the service', 'chancery doctor --data /var/lib/chancery'],
+    ['on the service\'s machine', 'chancery doctor --data /var/lib/chancery'],
     ['from elsewhere', 'chancery doctor --url https://ca.example.com:8443 --ca root.pem'],
     ['in a health check', 'chancery doctor --json | jq -e .healthy'],
-    ['when listings miss what is there', 'chancery doctor --rebuild-indexes'],
+    ['when listings are incomplete', 'chancery doctor --rebuild-indexes'],
   ]);
 }
 

@@ -16,12 +16,12 @@ interface Options extends ConnectionOptions {
 /** `eab create`: a new key for external account binding; its secret is shown this once. */
 export function addEabCreate(parent: Command, context: Context): void {
   const command = parent.command('create')
-    .summary('make a key for external account binding')
-    .description('Make a key with which an ACME client binds its new account (--eab-kid and --eab-hmac-key of certbot and others).\nThe secret is shown once; it is kept sealed.')
-    .option('--authority <name>', 'the only authority whose accounts it may bind')
-    .option('--name <pattern...>', 'preauthorized: names for which its accounts need no challenge, as *.lab.internal')
-    .option('--uses <n>', 'how many accounts it may bind (1)', integerArgument(1, 10_000))
-    .option('--ttl <duration>', 'how long it can be used (7d)', durationArgument)
+    .summary('create a key for external account binding')
+    .description('Create a key with which an ACME client binds its new account (--eab-kid and --eab-hmac-key of certbot and others).\nThe secret is shown once, and stored sealed.')
+    .option('--authority <name>', 'bind only accounts of this authority')
+    .option('--name <pattern...>', 'preauthorized: names for which its accounts need no challenge, such as *.lab.internal')
+    .option('--uses <n>', 'how many accounts it may bind (default: 1)', integerArgument(1, 10_000))
+    .option('--ttl <duration>', 'how long it can be used (default: 7d)', durationArgument)
     .option('--note <text>', 'what it is for')
     .action(async (options: Options) => {
       const { authority, name, uses, ttl, note } = options;

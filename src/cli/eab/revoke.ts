@@ -9,7 +9,7 @@ import { printable } from '../text.ts';
 export function addEabRevoke(parent: Command, context: Context): void {
   const command = parent.command('revoke')
     .summary('revoke a key for external account binding')
-    .description('Revoke a key for external account binding. The accounts that it has bound stay; \'chancery acme revoke-account\' ends one')
+    .description('Revoke a key for external account binding. The accounts it has bound stay valid; \'chancery acme revoke-account\' revokes one')
     .argument('<kid>', 'the key id, as \'chancery eab list\' shows it')
     .action(async (kid: string, options: ConnectionOptions) => {
       const key = await withClient(context, options, (client) => client.revokeEabKey(kid));

@@ -14,11 +14,11 @@ interface Options extends ConnectionOptions {
 /** `key create`: a new API key; its text is shown this once. */
 export function addKeyCreate(parent: Command, context: Context): void {
   const command = parent.command('create')
-    .summary('make an API key')
-    .description('Make an API key for an operator\'s program. Its text is shown once; only a hash of it is kept.')
-    .argument('<name>', 'who or what holds it; stands in the audit log')
+    .summary('create an API key')
+    .description('Create an API key for an operator\'s program. The key is shown once; only its hash is stored.')
+    .argument('<name>', 'who or what holds it; appears in the audit log')
     .addOption(new Option('--scope <scope...>', 'what it may do').choices(SCOPES).makeOptionMandatory())
-    .option('--ttl <duration>', 'how long it can be used (until it is revoked)', durationArgument)
+    .option('--ttl <duration>', 'how long it can be used (default: until it is revoked)', durationArgument)
     .action(async (name: string, options: Options) => {
       const question = { name, scopes: options.scope, ...(options.ttl === undefined ? {} : { ttl: options.ttl }) };
       const key = await withClient(context, options, (client) => client.createApiKey(question));
@@ -30,8 +30,8 @@ export function addKeyCreate(parent: Command, context: Context): void {
       ], paint)}`);
     });
   withExamples(withConnection(command), [
-    ['a pipeline that makes enrolment tokens', 'chancery key create pipeline --scope token --ttl 90d'],
-    ['a dashboard that only looks', 'chancery key create dashboard --scope read'],
+    ['a pipeline that creates enrolment tokens', 'chancery key create pipeline --scope token --ttl 90d'],
+    ['a read-only dashboard', 'chancery key create dashboard --scope read'],
     ['use it', 'CHANCERY_API_KEY=CHYKEY-1-... chancery token create --name node1.example.com'],
   ]);
 }

@@ -9,14 +9,14 @@ import { type ThingOptions, thingFrom, withKey } from './thing.ts';
 /** `names release`: a name is nobody's any more. */
 export function addNamesRelease(parent: Command, context: Context): void {
   const command = parent.command('release')
-    .summary('let a name or key go')
-    .description('Let a name, or a key, go: whoever asks next may have it. Certificates for it stay good; revoke them if they must not')
-    .argument('[name]', 'a name of certificates')
-    .requiredOption('--reason <text>', 'why; stands in the audit log')
+    .summary('release a name or key')
+    .description('Release a name or key: the next one to ask may have it. Certificates for it stay valid: revoke them if they must not')
+    .argument('[name]', 'a name in certificates')
+    .requiredOption('--reason <text>', 'why; recorded in the audit log')
     .action(async (name: string | undefined, options: ConnectionOptions & ThingOptions & { readonly reason: string }) => {
       const thing = thingFrom(name, options);
       const holding = await withClient(context, options, (client) => client.releaseHolding(thing, options.reason));
       writeResult(context, options.json, holding, () => `${printable('name' in thing ? thing.name : thing.key)} is released; it was held by ${printable(holding.owner ?? 'nobody')}.\n`);
     });
-  withExamples(withConnection(withKey(command)), [['a host that was set up anew', 'chancery names release node1.example.com --reason "new hardware, ticket 4711"']]);
+  withExamples(withConnection(withKey(command)), [['a host that was set up again', 'chancery names release node1.example.com --reason "new hardware, ticket 4711"']]);
 }

@@ -10,9 +10,9 @@ import { type ThingOptions, thingFrom, withKey } from './thing.ts';
 /** `names show`: whose a name is. */
 export function addNamesShow(parent: Command, context: Context): void {
   const command = parent.command('show')
-    .summary('show who holds a name or key')
-    .description('Show who holds a name, or a key, and by which certificates: where eligibility has name-ownership or known-key')
-    .argument('[name]', 'a name of certificates')
+    .summary('show who owns a name or key')
+    .description('Show who owns a name or key, and by which certificates, if eligibility includes name-ownership or known-key')
+    .argument('[name]', 'a name in certificates')
     .action(async (name: string | undefined, options: ConnectionOptions & ThingOptions) => {
       const holding = await withClient(context, options, (client) => client.getHolding(thingFrom(name, options)));
       writeResult(context, options.json, holding, (paint) => showHolding(holding, context.now(), paint));

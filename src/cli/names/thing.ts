@@ -6,7 +6,7 @@ export interface ThingOptions {
 }
 
 /** Adds the option that names a key in the place of a name. */
-export const withKey = (command: Command): Command => command.option('--key-digest <sha256>', 'a key in place of a name: SHA-256 of its SubjectPublicKeyInfo, hex');
+export const withKey = (command: Command): Command => command.option('--key-digest <sha256>', 'a key instead of a name: SHA-256 of its SubjectPublicKeyInfo, hex');
 
 /** The name, or the key. Throws Failure `usage` unless it is one of the two. */
 export function thingFrom(name: string | undefined, { keyDigest }: ThingOptions): { readonly name: string } | { readonly key: string } {

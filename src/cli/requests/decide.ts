@@ -12,8 +12,8 @@ interface Words {
 }
 
 const WORDS: Readonly<Record<'approve' | 'deny', Words>> = {
-  approve: { about: 'Approve a waiting request: with the last approval that it needs it goes on, and its certificate is issued', done: 'approved', reason: 'asked for by ticket 4711' },
-  deny: { about: 'Deny a waiting request, for good', done: 'denied', reason: 'not one of our hosts' },
+  approve: { about: 'Approve a waiting request; the last approval it needs issues its certificate', done: 'approved', reason: 'asked for by ticket 4711' },
+  deny: { about: 'Deny a waiting request, permanently', done: 'denied', reason: 'not one of our hosts' },
 };
 
 /** `requests approve` and `requests deny`. */
@@ -23,7 +23,7 @@ export function addRequestsDecide(parent: Command, context: Context, decision: '
     .summary(`${decision} a waiting request`)
     .description(about)
     .argument('<id>', 'the request\'s id, as \'chancery requests list --state pending\' shows it', serialArgument)
-    .requiredOption('--reason <text>', 'why; stands in the request and in the audit log')
+    .requiredOption('--reason <text>', 'why; recorded in the request and in the audit log')
     .action(async (id: string, options: ConnectionOptions & { readonly reason: string }) => {
       const request = await withClient(context, options, (client) => client.decideRequest(id, decision, options.reason));
       writeResult(context, options.json, request, (paint) => `Request ${id} ${request.state === 'pending' && request.approvals !== undefined ? `has ${request.approvals.given} of ${request.approvals.needed} approvals` : `is ${done}`}.\n\n${showRequest(request, context.now(), paint)}`);

@@ -19,12 +19,12 @@ interface Options extends ConnectionOptions, PagingOptions {
 export function addRequestsList(parent: Command, context: Context): void {
   const command = parent.command('list')
     .summary('list requests')
-    .description('List requests for certificates, newest first')
+    .description('List certificate requests, newest first')
     .addOption(new Option('--state <state>', 'only those in this state').choices(Object.keys(TRANSITIONS)))
     .option('--profile <profile>', 'only those of this profile')
     .option('--name <name>', 'only those for this name; *.example.com for all names below')
     .option('--requester <name>', 'only those of this requester')
-    .option('--since <time>', 'only those made since: a date, an ISO 8601 time, or a span such as 7d', timeArgument(context.now, 'past'))
+    .option('--since <time>', 'only those made since then: a date, an ISO 8601 time, or a span such as 7d', timeArgument(context.now, 'past'))
     .action(async (options: Options) => {
       const { state, profile, name, requester, since } = options;
       const page = await withClient(context, options, (client) =>
@@ -39,7 +39,7 @@ export function addRequestsList(parent: Command, context: Context): void {
       ], 'There are no such requests.');
     });
   withExamples(withPaging(withConnection(command)), [
-    ['what waits for a decision', 'chancery requests list --state pending'],
-    ['what was refused since yesterday', 'chancery requests list --state denied --since 1d'],
+    ['those that wait for a decision', 'chancery requests list --state pending'],
+    ['those refused since yesterday', 'chancery requests list --state denied --since 1d'],
   ]);
 }

@@ -11,7 +11,7 @@ import { type Style, fields, printable, showTime, showTimeFrom } from '../text.t
 export function addRequestsShow(parent: Command, context: Context): void {
   const command = parent.command('show')
     .summary('show a request and its steps')
-    .description('Show a request: who asked for what, each check and how it ended')
+    .description('Show a request: who asked for what, and each check with its outcome')
     .argument('<id>', 'the request\'s id, which is also its certificate\'s serial', serialArgument)
     .action(async (id: string, options: ConnectionOptions) => {
       const request = await withClient(context, options, (client) => client.getRequest(id));

@@ -15,14 +15,14 @@ interface Options extends ConnectionOptions {
 /** `swarm grace`: lets managers in whose certificate has ended, for a time. */
 export function addSwarmGrace(parent: Command, context: Context): void {
   const command = withClusterId(parent.command('grace'))
-    .summary('let in managers whose certificate has ended, for a time')
-    .description('Let in managers of one swarm whose certificate has ended, for a time: without a valid one a swarm cannot ask for another.\nRevoked ones stay out. The window closes by itself, and is in the audit log.')
-    .option('--for <duration>', 'how long (1h), 7d at the most', durationArgument)
+    .summary('admit managers with expired certificates, for a limited time')
+    .description('Admit managers of one swarm whose certificates have expired, for a limited time: without a valid one, a swarm cannot request another.\nRevoked certificates are not admitted. The window closes by itself, and is recorded in the audit log.')
+    .option('--for <duration>', 'how long, at most 7d (default: 1h)', durationArgument)
     .option('--close', 'close the window now')
     .action(async (options: Options) => {
       const { clusterId } = options;
       const swarm = await withClient(context, options, (client) => (options.close === true ? client.closeSwarmGrace(clusterId) : client.openSwarmGrace(clusterId, options.for)));
       writeResult(context, options.json, swarm, (paint) => describeSwarm(swarm, context, paint));
     });
-  withExamples(withConnection(command), [['for as long as the managers need to renew', 'chancery swarm grace --cluster-id x4qzgifqmyjdiqlo5qb7t7a9g --for 30m']]);
+  withExamples(withConnection(command), [['long enough for the managers to renew', 'chancery swarm grace --cluster-id x4qzgifqmyjdiqlo5qb7t7a9g --for 30m']]);
 }

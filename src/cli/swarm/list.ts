@@ -9,8 +9,8 @@ import { showTime } from '../text.ts';
 /** `swarm list`: what is registered of which swarm. */
 export function addSwarmList(parent: Command, context: Context): void {
   const command = parent.command('list')
-    .summary('list the swarms of which something is registered')
-    .description('List the swarms of which a root is registered, or a grace window open. A swarm whose root was unregistered is not in it')
+    .summary('list the registered swarms')
+    .description('List the swarms with a registered root or an open grace window. A swarm whose root was unregistered is not listed')
     .action(async (options: ConnectionOptions & PagingOptions) => {
       const page = await withClient(context, options, (client) => collect(context, options, (query) => client.listSwarms(query)));
       writePage(context, options.json, page, [

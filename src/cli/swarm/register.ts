@@ -16,8 +16,8 @@ interface Options extends ConnectionOptions {
 /** `swarm register`: lets the managers of one swarm in by certificates of its own root. */
 export function addSwarmRegister(parent: Command, context: Context): void {
   const command = withClusterId(parent.command('register'))
-    .summary('register the own root of a swarm')
-    .description('Register the own root of a Docker swarm, before the swarm is told to have its certificates from here.\nFrom then on its managers, and those of no other swarm, may ask for certificates of its nodes.')
+    .summary('register a swarm\'s own root')
+    .description('Register a Docker swarm\'s own root, before telling the swarm to get its certificates here.\nFrom then on its managers, and those of no other swarm, may request certificates for its nodes.')
     .requiredOption('--root <file>', 'the root, PEM, as docker swarm ca prints it')
     .action(async (options: Options) => {
       const { clusterId } = options;

@@ -17,14 +17,14 @@ interface Options extends ConnectionOptions {
 /** `swarm unregister`: the swarm's own root vouches for nobody any more. */
 export function addSwarmUnregister(parent: Command, context: Context): void {
   const command = withClusterId(parent.command('unregister'))
-    .summary('unregister the own root of a swarm')
-    .description('Unregister the own root of a Docker swarm, once all of its nodes have certificates from here. It counts at once, also on open\nconnections. Managers with a certificate from here stay in; \'chancery certificates revoke\' ends that.')
-    .option('--root <file>', 'only this root, PEM, or its SHA-256 as \'chancery swarm list\' shows it; all of the swarm\'s where absent')
+    .summary('unregister a swarm\'s own root')
+    .description('Unregister a Docker swarm\'s own root, once all of its nodes have certificates from here. It takes effect at once, also on open connections.\nManagers with a certificate from here keep access, until \'chancery certificates revoke\' ends that.')
+    .option('--root <file>', 'only this root, PEM, or its SHA-256 as \'chancery swarm list\' shows it (default: all of the swarm\'s)')
     .action(async (options: Options) => {
       const swarm = await withClient(context, options, (client) => client.unregisterSwarm(options.clusterId, options.root === undefined ? undefined : digestOf(options.root)));
       writeResult(context, options.json, swarm, (paint) => describeSwarm(swarm, context, paint));
     });
-  withExamples(withConnection(command), [['when docker swarm ca --rotate has ended', 'chancery swarm unregister --cluster-id x4qzgifqmyjdiqlo5qb7t7a9g']]);
+  withExamples(withConnection(command), [['after docker swarm ca --rotate is done', 'chancery swarm unregister --cluster-id x4qzgifqmyjdiqlo5qb7t7a9g']]);
 }
 
 function digestOf(root: string): string {

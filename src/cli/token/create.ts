@@ -18,13 +18,13 @@ interface Options extends ConnectionOptions {
 /** `token create`: a new enrolment token; its text is shown this once. */
 export function addTokenCreate(parent: Command, context: Context): void {
   const command = parent.command('create')
-    .summary('make an enrolment token')
-    .description('Make an enrolment token: who holds it may ask for certificates of a profile, for the names it allows.\nIts text is shown once; only a hash of it is kept.')
-    .requiredOption('--name <pattern...>', 'a name that its certificates may have: node1.example.com, *.example.com (one label), 10.0.0.0/8')
-    .option('--profile <profile...>', 'the profile of its certificates; of several, its holder says which with each request', ['server'])
-    .option('--uses <n>', 'how many certificates it may yield (one for each profile)', integerArgument(1, 1_000_000))
-    .option('--ttl <duration>', 'how long it can be used (24h)', durationArgument)
-    .option('--max-validity <duration>', 'the longest life of its certificates (the profile\'s)', durationArgument)
+    .summary('create an enrolment token')
+    .description('Create an enrolment token: its holder may request certificates of a profile, for the names it allows.\nThe token is shown once; only its hash is stored.')
+    .requiredOption('--name <pattern...>', 'a name its certificates may have: node1.example.com, *.example.com (one label), 10.0.0.0/8')
+    .option('--profile <profile...>', 'the profile of its certificates; if several, its holder names one with each request', ['server'])
+    .option('--uses <n>', 'how many certificates it may yield (default: one for each profile)', integerArgument(1, 1_000_000))
+    .option('--ttl <duration>', 'how long it can be used (default: 24h)', durationArgument)
+    .option('--max-validity <duration>', 'the longest lifetime of its certificates (default: the profile\'s)', durationArgument)
     .option('--note <text>', 'what it is for')
     .action(async (options: Options) => {
       const { name, profile, uses, ttl, maxValidity, note } = options;
@@ -43,7 +43,7 @@ export function addTokenCreate(parent: Command, context: Context): void {
   withExamples(withConnection(command), [
     ['one node, one certificate, usable for a day', 'chancery token create --name node1.example.com'],
     ['fifty workers of a cluster, within an hour', 'chancery token create --profile node --name "*.swarm.example.com" --uses 50 --ttl 1h'],
-    ['a Docker Engine: a certificate for the daemon, and one for clients of it', 'chancery token create --profile server client --name docker1.example.com 10.0.0.7'],
+    ['a Docker Engine: a certificate for the daemon and one for its clients', 'chancery token create --profile server client --name docker1.example.com 10.0.0.7'],
     ['just the token, for a script', 'chancery token create --name node1.example.com --json | jq -r .token'],
   ]);
 }

@@ -9,7 +9,7 @@ import { printable } from '../text.ts';
 export function addTokenRevoke(parent: Command, context: Context): void {
   const command = parent.command('revoke')
     .summary('revoke an enrolment token')
-    .description('Revoke an enrolment token. The certificates that it yielded stay valid')
+    .description('Revoke an enrolment token. The certificates it yielded stay valid')
     .argument('<id>', 'the token\'s id, as \'chancery token list\' shows it')
     .action(async (id: string, options: ConnectionOptions) => {
       const token = await withClient(context, options, (client) => client.revokeToken(id));
