@@ -9,12 +9,12 @@ import { turnedOff } from './turned-off.ts';
 import { parseStrictJson } from '../strict-json.ts';
 
 export interface AppLimits {
-  /** Bytes of a body. */
+  /** Bytes. */
   readonly body: number;
   readonly connections: number;
-  /** A whole request must have arrived in this time, seconds. */
+  /** Seconds within which a request must have arrived completely. */
   readonly requestTime: number;
-  /** Calls a minute for each address; 0 for no limit. */
+  /** Calls per minute and address; 0 for no limit. */
   readonly perAddress: number;
 }
 
@@ -25,9 +25,9 @@ export interface AppOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly tls?: TlsOptions;
-  /** In place of one by `limits.perAddress`. */
+  /** Overrides the limiter derived from `limits.perAddress`. */
   readonly perAddress?: RateLimit;
-  /** Told the status of every reply. */
+  /** Called with the status of every response. */
   readonly replied?: (status: number) => void;
 }
 
@@ -37,15 +37,14 @@ const KEEP_ALIVE = 72_000;
 const MOST_HEADER_BYTES = 16_384;
 
 /**
- * A listener's Fastify with the house's limits and refusals, and no routes. Everything that a stranger chooses is bounded:
- * body, headers, parameters, time, connections. Fastify's own defaults would let a body stall for ever, drop unknown members
- * and coerce types.
+ * Creates a Fastify instance with the service's limits and error responses, and no routes. Everything that clients control is bounded: body,
+ * headers, parameters, time, connections. Fastify's defaults would let a body stall for ever, drop unknown members and coerce types.
  */
 export function buildApp({ limits, logger, logRequests, clock, tls, perAddress = rateLimit(limits.perAddress), replied }: AppOptions): App {
   const options: FastifyServerOptions = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: !logRequests }),
-    // A logger for each call costs as much as parsing a CSR: only where calls are logged.
+    // A child logger per call costs as much as parsing a CSR, so it is created only if calls are logged.
     ...(logRequests ? {} : { childLoggerFactory: (parent) => parent }),
     bodyLimit: limits.body,
     requestTimeout: limits.requestTime * 1000,
@@ -58,7 +57,7 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
     clientErrorHandler: refuseBrokenRequest,
     frameworkErrors: (error, request, reply) => errorHandler(error, request, reply),
   };
-  // A connection that never speaks TLS ends when one that never speaks HTTP does.
+  // A connection that never completes TLS is closed like one that never sends a request.
   const secured = { ...tls, handshakeTimeout: limits.requestTime * 1000 };
   const server = { headersTimeout: limits.requestTime * 1000, maxHeaderSize: MOST_HEADER_BYTES, connectionsCheckingInterval: 2000 };
   const app = (tls === undefined ? fastify({ ...options, http: server }) : fastify<Server>({ ...options, https: { ...secured, ...server } } as unknown as FastifyHttpsOptions<Server>)) as unknown as App;
@@ -79,7 +78,7 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
       const off = turnedOff(pathOf(request.url), (method, url) => app.findRoute({ method, url }) !== null);
       return sendProblem(reply, new Refused('not-found', off ?? 'There is nothing at this path.'));
     }
-    // RFC 9110 15.5.6: a 405 says what is allowed.
+    // RFC 9110 15.5.6: a 405 response lists the allowed methods.
     return sendProblem(reply.header('allow', others.join(', ')), new Refused('method-not-allowed', `${request.method} is not allowed here; expected ${others.join(' or ')}.`));
   });
   app.addHook('onRequest', (request, reply, done) => {
@@ -98,14 +97,14 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'] as const;
 
-/** The methods by which something would be found at the path. */
+/** Other methods for which the path has a route. */
 function otherMethods(app: App, method: string, url: string): readonly string[] {
   return METHODS.filter((other) => other !== method && app.findRoute({ method: other, url: pathOf(url) }) !== null);
 }
 
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? '/';
 
-/** RFC 9110 10.1.1: of expectations, 100-continue alone is understood. */
+/** RFC 9110 10.1.1: 100-continue is the only expectation supported. */
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const problem = problemOf(new Refused('header-invalid', 'The Expect header says something other than 100-continue.'));
   response.writeHead(problem.status, { 'content-type': PROBLEM_TYPE, connection: 'close' }).end(JSON.stringify(problem));
@@ -116,9 +115,9 @@ const BROKEN: Readonly<Record<string, Refused>> = {
   HPE_HEADER_OVERFLOW: new Refused('headers-too-large', 'The headers are larger than 16 KiB.'),
 };
 
-/** Answers, on the bare socket, what never became a request. */
+/** Responds on the bare socket to input that never became a request. */
 const refuseBrokenRequest: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
-  // Without TLS nothing can be said: the handshake failed, or did not end in time.
+  // Without a completed handshake there is no way to respond.
   if (error.code === 'ECONNRESET' || /^ERR_(TLS|SSL)_/.test(error.code) || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;

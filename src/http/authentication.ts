@@ -11,45 +11,46 @@ import { type RateLimit, rateLimit } from './rate-limit.ts';
 
 export interface AuthenticationOptions {
   readonly store: CredentialSource;
-  /** Whether each look into the store is a round trip to another machine. */
+  /** Whether every store lookup is a network round trip. */
   readonly looksAreDear: boolean;
-  /** Kinds of bearer credentials that are taken. */
+  /** The kinds of bearer credentials accepted. */
   readonly bearers: readonly BearerReader[];
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Calls a minute; 0 for no limit. */
+  /** Calls per minute; 0 for no limit. */
   readonly perIdentity: number;
   readonly failuresPerAddress: number;
 }
 
-/** The holder of a client certificate with its record. */
+/** The holder of a client certificate, with its record. */
 export interface Holder {
   readonly identity: Identity;
   readonly record: RequestRecord;
 }
 
-/** Who asks, proved by what the call carries. Each throws Refused `unauthenticated`, `forbidden` or `rate-limited`. */
+/** Authenticates calls. Every method throws Refused `unauthenticated`, `forbidden` or `rate-limited`. */
 export interface Authentication {
-  /** By the Authorization header where there is one, else by client certificate. */
+  /** By the Authorization header if present, otherwise by client certificate. */
   readonly identify: (request: FastifyRequest) => Promise<Identity>;
-  /** The same, undefined where the call carries no credentials. Wrong ones are still refused. */
+  /** The same; undefined if the call carries no credentials. Invalid ones are still refused. */
   readonly identifyIfAny: (request: FastifyRequest) => Promise<Identity | undefined>;
   /**
-   * `issue` for who asks, in one round trip where looks are dear: by a record that this process has read a little while ago, to which the issuance
-   * is then held (`kept`). Nothing is refused by such a record: before that it is read afresh.
+   * Runs `issue` for the requester, with a single round trip where store lookups are remote: the identity then comes from a credential record
+   * cached by this process, on whose being unchanged the issuance is conditional (`kept`). A cached record never leads to a refusal: the record
+   * is read afresh first.
    */
   readonly issuing: <T>(request: FastifyRequest, issue: (identity: Identity, kept?: Kept) => Promise<T>) => Promise<T>;
-  /** The same for a holder. */
+  /** The same for the holder of a client certificate. */
   readonly renewing: <T>(request: FastifyRequest, renew: (holder: Holder, kept?: Kept) => Promise<T>) => Promise<T>;
-  /** By client certificate alone. */
+  /** By client certificate only. */
   readonly holder: (request: FastifyRequest) => Promise<Holder>;
-  /** An identity that may act with the scope. */
+  /** An identity that may act within the scope. */
   readonly operator: (request: FastifyRequest, scope: Scope) => Promise<Identity>;
-  /** Work for a caller without credentials, who proves something by the body: its refusals count as refused credentials do. */
+  /** For callers without credentials who prove something in the body: refusals count like refused credentials. */
   readonly attempt: <T>(request: FastifyRequest, work: () => Promise<T>) => Promise<T>;
 }
 
-/** RFC 6750 2.1. A token of an issuer that lists a person's groups has a few thousand characters. */
+/** RFC 6750 2.1. An issuer's token that lists a person's groups has a few thousand characters. */
 const BEARER = /^Bearer +([!-~]{1,12288})$/i;
 
 export function authentication({ store, looksAreDear, bearers, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
@@ -78,7 +79,7 @@ export function authentication({ store, looksAreDear, bearers, clock, perIdentit
     return authorization === undefined ? (await byCertificate(source, request, now))?.identity : byHeader(source, authorization, now);
   };
 
-  /** Counts refused credentials for each address. */
+  /** Counts refused credentials per address. */
   const proving = async <T>(request: FastifyRequest, now: number, attempt: (now: number) => Promise<T>): Promise<T> => {
     const locked = failures.wait(request.ip, now);
     if (locked > 0) throw tooMany('Too many refused credentials from this address.', locked);
@@ -90,7 +91,7 @@ export function authentication({ store, looksAreDear, bearers, clock, perIdentit
     }
   };
 
-  /** Counts good calls for each identity, too. */
+  /** Also counts successful calls per identity. */
   const limited = async <T extends Identity | Holder | undefined>(request: FastifyRequest, attempt: (now: number) => Promise<T>): Promise<T> => {
     const now = clock();
     const found = await proving(request, now, attempt);
@@ -103,11 +104,11 @@ export function authentication({ store, looksAreDear, bearers, clock, perIdentit
 
   const identify = async (request: FastifyRequest): Promise<Identity> => given(await identifyIfAny(request));
 
-  /** Whether one record tells who asks. */
+  /** Whether a single record identifies the requester. */
   const byRecord = ({ headers: { authorization } }: FastifyRequest): boolean =>
     authorization === undefined || readerOf(bearers, credentialIn(authorization) ?? '')?.byRecord === true;
 
-  /** Work by who asks, as a record says that is kept where there is one. */
+  /** Runs `work` for the requester as identified by the cached record, if there is one. */
   const perhapsKept = async <T extends Identity | Holder, R>(
     request: FastifyRequest, prove: (source: CredentialSource, now: number) => Promise<T>, work: (found: T, kept?: Kept) => Promise<R>,
   ): Promise<R> => {

@@ -3,20 +3,20 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { App } from './app.ts';
 import type { RateLimit } from './rate-limit.ts';
 
-/** A reply, whole. */
+/** A complete response. */
 export interface EarlyReply {
   readonly status: number;
   /** Name, value, name, value. */
   readonly headers: readonly string[];
-  /** Absent with 304. */
+  /** Absent for 304. */
   readonly body?: Buffer;
 }
 
 /**
- * What is asked for thousands of times a second, and answered from memory, is answered before Fastify, which would take longer than all
- * the rest. An early route takes only what it can answer with 200 or 304; whatever else there is to be said (refusals, faults, other
- * methods) is said by the routes of the same path, so each early route has one beside it that could do the same.
- * @returns undefined, having touched nothing, where the routes shall answer; else what makes the reply, and never rejects
+ * A route for responses that are requested thousands of times per second and served from memory: it is tried before Fastify, which alone would
+ * take longer than all the rest. An early route handles only what it can answer with 200 or 304; everything else (refusals, errors, other
+ * methods) is left to the regular routes of the same path, which must be able to give the same responses.
+ * @returns undefined, without side effects, to leave the request to the routes; otherwise a function that produces the response and never rejects
  */
 export type EarlyRoute = (request: IncomingMessage) => (() => EarlyReply | Promise<EarlyReply>) | undefined;
 
@@ -27,7 +27,7 @@ export interface EarlyOptions {
   readonly replied?: ((status: number) => void) | undefined;
 }
 
-/** Puts early routes before an app's own, under the same limits, with the same headers. Not where each call is logged: that is Fastify's. */
+/** Installs early routes before an app's own, with the same limits and headers. Not used if calls are logged, which Fastify does. */
 export function answerEarly(app: App, routes: readonly EarlyRoute[], { perAddress, clock, replied }: EarlyOptions): void {
   let closing = false;
   app.addHook('preClose', (done) => {
@@ -35,7 +35,7 @@ export function answerEarly(app: App, routes: readonly EarlyRoute[], { perAddres
     done();
   });
   const send = (response: ServerResponse, { status, headers, body }: EarlyReply): void => {
-    // A client may have gone while its answer was signed.
+    // The client may have gone while its response was being signed.
     if (response.destroyed) return;
     response.writeHead(status, ['x-content-type-options', 'nosniff', 'x-request-id', randomUUID(), ...headers, ...(body === undefined ? [] : ['content-length', String(body.length)])]);
     response.end(body);
@@ -43,7 +43,7 @@ export function answerEarly(app: App, routes: readonly EarlyRoute[], { perAddres
   };
   const early: RequestListener = (request, response) => {
     const make = closing ? undefined : madeBy(routes, request);
-    // Who calls too often is refused by the hook that all calls go through.
+    // Rate-limited callers are refused by the hook that all calls pass.
     if (make === undefined || perAddress.take(request.socket.remoteAddress ?? '', clock()) > 0) {
       for (const late of listeners) late.call(app.server, request, response);
       return;

@@ -2,12 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refused } from '../errors.ts';
 
 export interface StreamLimits {
-  /** Streams of this process. */
+  /** Streams per process. */
   readonly streams: number;
   readonly perAddress: number;
 }
 
-/** Why a stream ended. */
+/** Why a stream was closed. */
 export type StreamEnd = 'client' | 'slow' | 'stopped' | 'failed';
 
 export interface StreamOptions {
@@ -16,37 +16,37 @@ export interface StreamOptions {
   readonly ended: (why: StreamEnd) => void;
 }
 
-/** One client's stream of server-sent events. */
+/** A client's stream of server-sent events. */
 export interface EventStream {
-  /** Writes text at once; a client that has let too much pile up is dropped. */
+  /** Writes text at once; a client with too much pending data is dropped. */
   readonly push: (text: string) => void;
-  /** Writes text, and resolves when there is room for more; false when the stream has ended. */
+  /** Writes text, and resolves when there is room for more; false if the stream has been closed. */
   readonly write: (text: string) => Promise<boolean>;
   readonly ended: () => boolean;
   readonly end: (why: StreamEnd) => void;
-  /** Called when it has ended, by whomever. */
+  /** Called when the stream has been closed by either side. */
   readonly onEnd: (listener: () => void) => void;
 }
 
 export interface EventStreams {
-  /** Answers the call with a stream. Throws Refused `rate-limited`, `unavailable`. */
+  /** Responds to the call with a stream. Throws Refused `rate-limited`, `unavailable`. */
   readonly open: (request: FastifyRequest, reply: FastifyReply) => EventStream;
-  /** Ends all, politely. */
+  /** Closes all streams, telling clients when to reconnect. */
   readonly stop: () => void;
 }
 
-/** Bytes that may wait for a client beside what the kernel keeps. */
+/** Bytes that may be pending for a client, besides what the kernel buffers. */
 const MOST_WAITING = 262_144;
-/** With more than this waiting, who has a choice waits. */
+/** Pending bytes above which `write` waits. */
 const ENOUGH_WAITING = 32_768;
-/** A client that takes nothing for so long is dropped, milliseconds. */
+/** Milliseconds after which a client that reads nothing is dropped. */
 const MOST_STALL = 30_000;
-/** Proxies commonly end what is silent for a minute. */
+/** Milliseconds. Proxies commonly close connections that are silent for a minute. */
 const HEARTBEAT = 15_000;
-/** Clients of a stopped service come back within this time, each by chance, milliseconds. */
+/** Milliseconds. Clients of a stopped service reconnect at a random time within this range. */
 const COME_BACK = { least: 500, most: 5000 };
 
-/** Streams of server-sent events, bounded in number and in what each may hold. */
+/** Server-sent event streams, bounded in number and in pending data. */
 export function eventStreams({ limits, opened, ended }: StreamOptions): EventStreams {
   const streams = new Set<EventStream>();
   const addresses = new Map<string, number>();
@@ -86,7 +86,7 @@ export function eventStreams({ limits, opened, ended }: StreamOptions): EventStr
   };
 
   function streamOf(reply: FastifyReply): EventStream {
-    // From here on the answer is ours: Fastify would wait for its end.
+    // From here on we write the response: Fastify would wait for its end.
     reply.hijack();
     const { raw } = reply;
     const listeners: (() => void)[] = [];
@@ -118,7 +118,7 @@ export function eventStreams({ limits, opened, ended }: StreamOptions): EventStr
       ...(reply.getHeaders() as Record<string, string>),
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
-      // nginx would gather the events otherwise.
+      // Keeps nginx from buffering the events.
       'x-accel-buffering': 'no',
     });
     put(':\n\n');

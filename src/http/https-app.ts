@@ -21,7 +21,7 @@ import type { AuditStore } from '../store/store.ts';
 import type { Authentication } from './authentication.ts';
 import type { Authority } from '../authority/authority.ts';
 
-/** What everybody may read, on both listeners. */
+/** Public resources, served by both listeners. */
 export interface PublishedOptions {
   readonly crls: CrlRoutes;
   readonly authorities: readonly Authority[];
@@ -39,17 +39,17 @@ export interface RestOptions {
   readonly authorities: AuthorityRoutes;
   readonly events: RevocationEventRoutes;
   readonly audit: { readonly store: AuditStore; readonly authentication: Authentication };
-  /** Other protocols, each in a scope of its own. */
+  /** Routes of other protocols, each in a scope of its own. */
   readonly doors: readonly ((app: App) => void)[];
 }
 
-/** The https listener: everything. */
+/** The app of the https listener: everything. */
 export async function buildHttpsApp(options: AppOptions, published: PublishedOptions, rest: RestOptions): Promise<App> {
   const perAddress = rateLimit(options.limits.perAddress);
   const app = buildApp({ ...options, perAddress });
   await openApi(app);
   for (const schema of [Problem, RequestView, OutlookView, CertificateView, TokenView, ApiKeyView, AuthorityView, CrlView, ...auditSchemas]) app.addSchema(schema);
-  // Scopes of their own, since each may take other bodies.
+  // Separate scopes, since they accept other content types.
   app.register((scope, _options, done) => { requestRoutes(scope, rest.requests); done(); });
   app.register((scope, _options, done) => { renewalRoutes(scope, rest.renewals); done(); });
   certificateRoutes(app, rest.certificates);
@@ -64,7 +64,7 @@ export async function buildHttpsApp(options: AppOptions, published: PublishedOpt
   return app;
 }
 
-/** The http listener: only what must be reachable without TLS. `httpsUrl` is asked when needed: a free port is known late. */
+/** The app of the http listener: only what must be reachable without TLS. `httpsUrl` is a function because a free port is only known later. */
 export async function buildHttpApp(options: AppOptions, published: PublishedOptions, httpsUrl: () => string): Promise<App> {
   const perAddress = rateLimit(options.limits.perAddress);
   const app = buildApp({ ...options, perAddress });

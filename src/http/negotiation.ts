@@ -1,4 +1,4 @@
-/** RFC 9110 12.5.1, for the few types that we offer. */
+/** A media range of RFC 9110 12.5.1, as far as our few types need it. */
 interface Range {
   readonly type: string;
   readonly quality: number;
@@ -7,8 +7,8 @@ interface Range {
 const RANGES_MOST = 32;
 
 /**
- * The offered media type that the Accept header likes best; the first offer where there is no header.
- * @returns undefined when none is acceptable
+ * The offered media type that the Accept header prefers; the first offer if there is no header.
+ * @returns undefined if none is acceptable
  */
 export function negotiate<T extends string>(accept: string | undefined, offers: readonly T[]): T | undefined {
   if (accept === undefined || accept === '' || accept === '*/*') return offers[0];
@@ -32,7 +32,7 @@ function parseRange(text: string): Range {
   return { type, quality: Number.isFinite(value) ? Math.min(Math.max(value, 0), 1) : 0 };
 }
 
-/** The most specific range that fits decides. */
+/** The most specific matching range determines the quality. */
 function qualityOf(offer: string, ranges: readonly Range[]): number {
   const family = `${offer.slice(0, offer.indexOf('/'))}/*`;
   for (const wanted of [offer, family, '*/*']) {

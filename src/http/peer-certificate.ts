@@ -1,17 +1,17 @@
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 
-/** The certificate that a client presented in the handshake; that it has the key, TLS has proved. Whose it is, nobody has looked at yet. */
+/** The certificate presented in the TLS handshake, which proves possession of its key. Nothing else about it has been checked. */
 export interface PeerCertificate {
   readonly der: Uint8Array;
   /** Lower-case hex. */
   readonly serial: string;
 }
 
-/** Of a connection, not of a call: TLS asks once. Whether it still counts is asked at each call. */
+/** Cached per connection, since TLS asks only once. Whether the certificate is still valid is checked with each call. */
 const presentedBySocket = new WeakMap<object, PeerCertificate | 'none'>();
 
-/** What was presented on the call's connection; undefined where nothing was. */
+/** The certificate presented on the call's connection; undefined if there is none. */
 export function peerCertificate(request: FastifyRequest): PeerCertificate | undefined {
   const socket = request.raw.socket as Partial<TLSSocket> & object;
   const known = presentedBySocket.get(socket);

@@ -22,7 +22,7 @@ interface Document {
 
 const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
 
-/** `/ca/…`: the authorities' certificates, alone and as chain and roots. */
+/** `/ca/…`: the authorities' certificates, individually, as a chain, and the roots. */
 export function authorityCertificateRoutes(app: App, { authorities, issuing }: { readonly authorities: readonly Authority[]; readonly issuing: Authority }): void {
   const latest = Math.max(...authorities.map(({ certificate }) => certificate.notBefore));
   const named = (of: (authority: Authority) => Document): ReadonlyMap<string, Document> => new Map(authorities.map((authority) => [authority.name, of(authority)]));
@@ -41,7 +41,7 @@ export function authorityCertificateRoutes(app: App, { authorities, issuing }: {
   }
   const roots = document(PEM, pem(...unique(authorities.map(({ root }) => root))), latest);
   app.get('/ca/roots.pem', { schema: { operationId: 'getRoots', summary: 'The roots, PEM', tags: ['published'], security: [], response: responses(PEM) } }, (request, reply) => send(request, reply, roots));
-  // In mode self-signed nothing is above the issuing authority: the chain is the authority itself.
+  // In self-signed mode nothing is above the issuing authority: the chain is the authority itself.
   const chain = document(CHAIN, pem(...(issuing.leafChain.length > 0 ? issuing.leafChain : [issuing.der])), latest);
   app.get('/ca/chain.pem', { schema: { operationId: 'getChain', summary: 'What goes beside a certificate, PEM, the root left out', tags: ['published'], security: [], response: responses(CHAIN) } }, (request, reply) => send(request, reply, chain));
 }

@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
 import type { App } from '../app.ts';
 
-/** One thing that must hold for the service to be of use. */
+/** A condition for the service to be useful. */
 export interface Readiness {
   readonly name: string;
-  /** Undefined when it holds; else what does not, in words. */
+  /** Undefined if it holds; otherwise what is wrong, in words. */
   readonly check: () => Promise<string | undefined>;
-  /** What to know although it holds. */
+  /** Something an operator should know although the condition holds. */
   readonly note?: () => Promise<string | undefined>;
 }
 
@@ -15,7 +15,7 @@ const Health = Type.Object({ status: Type.String(), checks: Type.Array(Check) })
 
 const CHECK_TIME = 2000;
 
-/** `/healthz`: the process answers. `/readyz`: listeners, store, key and CRL are good, so that it is worth sending traffic. */
+/** `/healthz`: the process responds. `/readyz`: listeners, store, key and CRL are in order, so that it should receive traffic. */
 export function healthRoutes(app: App, readiness: readonly Readiness[]): void {
   app.get('/healthz', { schema: { operationId: 'getHealth', summary: 'The process answers', tags: ['published'], security: [], response: { 200: Type.Object({ status: Type.String() }) } } }, (_request, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'ok' }));

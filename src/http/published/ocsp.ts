@@ -11,7 +11,7 @@ import type { EarlyReply, EarlyRoute } from '../early.ts';
 import { isUnchanged, setHeaders } from './conditional.ts';
 
 export interface OcspRoutes {
-  /** By the authority's name. */
+  /** Keyed by authority name. */
   readonly responders: ReadonlyMap<string, OcspResponder>;
   /** Seconds. */
   readonly maxAge: number;
@@ -22,7 +22,7 @@ export interface OcspRoutes {
 const REQUEST = 'application/ocsp-request';
 const RESPONSE = 'application/ocsp-response';
 
-/** Characters of a request in a path. RFC 5019 5: those by GET have at most 255; whoever needs more uses POST. */
+/** Characters of a request in a path. RFC 5019 5 limits GET requests to 255; clients that need more use POST. */
 const MAX_GET = 4096;
 
 const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
@@ -31,8 +31,8 @@ const GetParameters = Type.Object(
 const response = { 200: { description: 'The OCSPResponse (RFC 6960), also where it only says why there is no answer', content: { [RESPONSE]: { schema: {} } } } };
 
 /**
- * `/ocsp/{authority}`: RFC 6960 by POST (A.1.1), and by GET for caches (RFC 5019 5). Faults of HTTP get their status and a problem; what
- * the OCSP request itself lacks is said by an OCSPResponse with status 200.
+ * `/ocsp/{authority}`: RFC 6960 by POST (A.1.1), and by GET for caches (RFC 5019 5). HTTP-level errors get their status and a problem document;
+ * errors in the OCSP request itself get an OCSPResponse with status 200.
  */
 export function ocspRoutes(app: App, options: OcspRoutes): void {
   app.removeAllContentTypeParsers();
@@ -62,11 +62,11 @@ export function ocspRoutes(app: App, options: OcspRoutes): void {
       response: { ...response, 304: { description: 'The answer is the one that the caller has' } },
     },
   }, get);
-  // The same, however long it is and with whatever slashes: those of base64 that no one has encoded, and more.
+  // The same for any length and any number of slashes: unencoded ones from base64, and surplus ones.
   app.get('/ocsp/:authority/*', { schema: { hide: true } }, get);
 }
 
-/** The same for whatever an OCSP responder answers by itself. */
+/** The same as an early route, for whatever a responder can answer by itself. */
 export function earlyOcsp(options: OcspRoutes): EarlyRoute {
   return (request) => {
     const { method, url = '', headers } = request;
@@ -97,21 +97,21 @@ function replyToGet(answer: OcspAnswer, request: { readonly headers: IncomingHtt
   const { der, validity } = answer;
   if (validity === undefined) return replyToPost(answer);
   const { etag, thisUpdate, nextUpdate, secondIsShared, expires, lastModified } = validity;
-  // RFC 5019 6.2. A cache that knows Cache-Control asks again after max-age; only older ones go by Expires.
+  // RFC 5019 6.2. A cache that supports Cache-Control revalidates after max-age; only older ones use Expires.
   const age = Math.max(0, Math.min(maxAge, nextUpdate - Math.floor(clock() / 1000)));
   const headers = ['content-type', RESPONSE, 'cache-control', `max-age=${age}, public, no-transform, must-revalidate`, 'expires', expires, 'etag', etag, 'last-modified', lastModified];
   return isUnchanged(request, { etag, lastModified: thisUpdate, secondIsShared }) ? { status: 304, headers } : { status: 200, headers, body: der };
 }
 
-/** What is kept is answered at once, without a turn of the event loop. */
+/** Cached answers are sent at once, without a turn of the event loop. */
 const then = <T>(answer: OcspAnswer | Promise<OcspAnswer>, send: (answer: OcspAnswer) => T): T | Promise<T> => (answer instanceof Promise ? answer.then(send) : send(answer));
 
-/** What no OCSPRequest is. */
+/** Stands for input that cannot be an OCSPRequest. */
 const NOTHING = new Uint8Array(0);
 
 /**
- * The request in `/ocsp/<authority>/<base64>`, as clients really send it: percent-encoded or not, with more slashes before it than one
- * (RFC 6960 A.1.1 joins it to an address that may end in one), with its `+` made a space on the way, with or without `=` at its end.
+ * The request in `/ocsp/<authority>/<base64>`, as clients send it in practice: percent-encoded or not, preceded by several slashes (RFC 6960
+ * A.1.1 appends it to an address that may end in one), with `+` turned into a space on the way, with or without trailing `=`.
  * @throws Refused `uri-too-long`
  */
 function requestInPath(url: string): Uint8Array {

@@ -21,7 +21,7 @@ export interface ApiKeyRoutes {
   readonly clock: () => number;
 }
 
-/** How long the Idempotency-Key of an API key without an end stands for it, seconds. */
+/** Seconds for which an Idempotency-Key identifies an API key that never expires. */
 const ENDLESS = 10 * 366 * 86_400;
 
 const Scopes = Type.Array(oneOf(SCOPES), { minItems: 1, maxItems: SCOPES.length, uniqueItems: true });
@@ -43,7 +43,7 @@ export const ApiKeyView = Type.Object({
   revokedAt: Type.Optional(Time),
 }, { ...closed, $id: 'ApiKey' });
 
-/** `/v1/api-keys`: what operators' programs authenticate with. */
+/** `/v1/api-keys`: credentials for operators' programs. */
 export function apiKeyRoutes(app: App, { store, authentication, random, master, clock }: ApiKeyRoutes): void {
   const reply = { description: 'The API key', content: { 'application/json': { schema: { $ref: 'ApiKey#' } } } };
 

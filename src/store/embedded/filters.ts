@@ -3,13 +3,13 @@ import type { CertificateFilter, RequestFilter } from '../store.ts';
 import type { Entry } from './catalogue.ts';
 import { STATES } from './keys.ts';
 
-/** A filter as two questions about a catalogue entry: a cheap one about its octets, which may say yes too often, and the exact one. */
+/** A filter as two predicates on a catalogue entry: a cheap one on its octets, which may have false positives, and the exact one. */
 export interface Test {
   readonly may: (bytes: Buffer) => boolean;
   readonly is: (entry: Entry) => boolean;
-  /** Where set, only requests in this state are of interest, and they have an index. */
+  /** If set, only requests in this state match, and the index of states is used. */
   readonly state?: number;
-  /** Where set, nothing created before this time (milliseconds) is of interest. */
+  /** If set, nothing created before this time (milliseconds) matches. */
   readonly since?: number;
 }
 
@@ -27,7 +27,7 @@ export function requestTest(filter: RequestFilter): Test {
   };
 }
 
-/** `now` in seconds since the epoch. A revoked certificate is `revoked` also when its time is over. */
+/** `now` in seconds since the epoch. A revoked certificate counts as `revoked` even after it has expired. */
 export function certificateTest(filter: CertificateFilter, now: number): Test {
   const { status, expiresBefore } = filter;
   const questions = [stateQuestion('issued'), ...commonQuestions(filter)];
@@ -42,7 +42,7 @@ export function certificateTest(filter: CertificateFilter, now: number): Test {
 const stateQuestion = (wanted: RequestState): Question => ({ state }) =>
   state === STATES[wanted] || (wanted === 'issued' && state === STATES.revoked);
 
-/** A name is asked for as it is, or with a leading `*.` for all below it; a requester as `kind:name`, or by the name alone. */
+/** A name matches exactly, or with a leading `*.` everything below it; a requester is `kind:name`, or the name alone. */
 function commonQuestions({ name, profile, requester }: CertificateFilter): Question[] {
   const questions: Question[] = [];
   const below = name?.startsWith('*.') === true ? name.slice(1) : undefined;
@@ -52,13 +52,13 @@ function commonQuestions({ name, profile, requester }: CertificateFilter): Quest
   return questions;
 }
 
-/** A kind has no colon; a name may. */
+/** A kind contains no colon; a name may. */
 const nameOf = (requester: string): string => requester.slice(requester.indexOf(':') + 1);
 
 function test({ name, requester, profile }: CertificateFilter, questions: readonly Question[]): Test {
   const needles = [name?.replace(/^\*\./, '.'), requester, profile]
     .filter((text) => text !== undefined)
-    // As it stands within a JSON string.
+    // Escaped as within a JSON string.
     .map((text) => Buffer.from(JSON.stringify(text).slice(1, -1)));
   return {
     may: (bytes) => needles.every((needle) => bytes.includes(needle)),

@@ -1,4 +1,4 @@
-/** Tells within this process of which authority something is new. */
+/** Notifies listeners within this process that an authority may have news. */
 export class Hints {
   readonly #listeners = new Set<(authority: string) => void>();
 
@@ -6,7 +6,7 @@ export class Hints {
     for (const listener of this.#listeners) listener(authority);
   }
 
-  /** Returns what ends it. */
+  /** Returns the function that unsubscribes. */
   listen(listener: (authority: string) => void): () => void {
     const own = (authority: string): void => listener(authority);
     this.#listeners.add(own);

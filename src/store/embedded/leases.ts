@@ -2,7 +2,7 @@ import { CLOCKS_APART, type LeaseStore } from '../store.ts';
 import type { Batches } from './batch.ts';
 import { name } from '../name.ts';
 
-/** A lease as it is stored. It stays when it is released, for its fence must rise. */
+/** A lease as stored. It is kept after its release, since its fence must never decrease. */
 interface Held {
   readonly holder: string | null;
   readonly fence: number;
@@ -21,7 +21,7 @@ export function leaseStore(batches: Batches): LeaseStore {
       const held = bytes === undefined ? FREE : JSON.parse(bytes.toString()) as Held;
       const stands = held.holder !== null && held.until > now && held.until <= now + ttl + CLOCKS_APART;
       if (stands && held.holder !== holder) return undefined;
-      // One that has ended is taken anew also by its last holder: in between it was nobody's.
+      // An expired lease gets a new fence even for its last holder: in the meantime it belonged to no one.
       const fence = stands ? held.fence : held.fence + 1;
       transaction.put('leases', key, Buffer.from(JSON.stringify({ holder, fence, until: now + ttl } satisfies Held)));
       return { name: lease, fence };

@@ -5,25 +5,25 @@ import type { Page, PageQuery } from '../store.ts';
 import type { Environment, Reads } from './environment.ts';
 import { LAST_PLACE, META } from './keys.ts';
 
-/** Items on a page, whatever was asked for. */
+/** Upper bound of items on a page, whatever was requested. */
 const MOST_ITEMS = 1000;
-/** Entries looked at for one page; then the page ends, short, with a cursor. */
+/** Entries examined for one page; after that the page ends early, with a cursor. */
 const MOST_LOOKED_AT = 20_000;
-/** Entries looked at in one go; then the event loop serves others. A few milliseconds. */
+/** Entries examined at a time, which takes a few milliseconds, before the event loop serves others. */
 const SLICE = 1000;
-/** Entries on one page of the files, about. */
+/** Approximate number of entries per page of the file. */
 const ENTRIES_A_PAGE = 20;
 
-/** One entry of a listing as it is walked: `item` is undefined where the filter refuses it. */
+/** One entry examined for a listing: `item` is undefined if the filter rejects it. */
 export interface Step<T> {
   readonly place: number;
   readonly item: T | undefined;
-  /** Nothing behind this entry can be of interest. */
+  /** Nothing after this entry can match. */
   readonly last?: boolean;
 }
 
 /**
- * A page of a listing in the order of places, newest first. `walk` yields at most `limit` entries below a place, in descending order.
+ * A page of a listing ordered by place, newest first. `walk` yields at most `limit` entries below a place, in descending order.
  * @throws BadCursor, StoreUnavailable
  */
 export async function listPage<T>(
@@ -43,7 +43,7 @@ export async function listPage<T>(
     const ended = await environment.read((tables) => {
       let seen = 0;
       for (const { place, item, last } of walk(tables, below, SLICE)) {
-        // One entry more than wanted: only then is there a next page.
+        // One entry more than wanted tells whether there is a next page.
         if (items.length === most) return false;
         seen += 1;
         below = place;

@@ -12,8 +12,8 @@ import { encode, readStored, rewriteRecord } from './requests.ts';
 type Outcome = keyof LoadCounts;
 
 /**
- * The change takes its place in the feed, unless a later one of the same serial has it. The record follows it, so that a hold released
- * since another copy was made is released here too.
+ * Loads a change at its place in the feed, unless a later one of the same serial is already there. The record follows the change, so that a
+ * hold released since another copy was made is released here too.
  */
 export function loadRevocation(transaction: Transaction, { authority, change }: Extract<PortableItem, { readonly kind: 'revocation' }>): Outcome {
   const { tables } = transaction;
@@ -40,7 +40,7 @@ function following(record: RequestRecord, { reason, at }: { readonly reason: Non
   return revocation?.reason === reason && revocation.at === at ? undefined : { ...rest, revocation: { at, reason } };
 }
 
-/** The document, unless one with a higher number stands. */
+/** Loads a document, unless one with the same or a higher number is there. */
 export function loadDocument(transaction: Transaction, { authority, document, crl }: Extract<PortableItem, { readonly kind: 'crl' }>): Outcome {
   const { tables } = transaction;
   const before = readDocument(tables, authority, document)?.head;

@@ -19,7 +19,7 @@ import { loadApiKey, loadToken, readApiKey, readToken, showToken } from './token
 type Outcome = keyof LoadCounts;
 type Item<K extends PortableKind> = Extract<PortableItem, { readonly kind: K }>;
 
-/** How each kind goes forward; see `TransferStore.load`. */
+/** How to merge each kind of item; see `TransferStore.load`. */
 const LOADERS: { readonly [K in PortableKind]: (transaction: Transaction, item: Item<K>) => Outcome } = {
   request: loadRequest,
   token: (transaction, { token }) => {
@@ -62,7 +62,7 @@ const LOADERS: { readonly [K in PortableKind]: (transaction: Transaction, item: 
   object: loadObject,
 };
 
-/** Takes one item in. */
+/** Loads one item. */
 export const loadItem = (transaction: Transaction, item: PortableItem): Outcome =>
   (LOADERS[item.kind] as (transaction: Transaction, item: PortableItem) => Outcome)(transaction, item);
 
@@ -92,7 +92,7 @@ function write(transaction: Transaction, record: RequestRecord, marks: readonly 
   transaction.mark(marks, place);
 }
 
-/** Appends lines of another log as they are. How many were not here. @throws BrokenLog */
+/** Appends lines of another log unchanged. @returns how many were not here yet @throws BrokenLog */
 export function loadEntries(transaction: Transaction, entries: readonly AuditEntry[]): number {
   const { head, tables } = transaction;
   const [first] = entries;
@@ -110,7 +110,7 @@ export function loadEntries(transaction: Transaction, entries: readonly AuditEnt
     }
     last = entry;
   }
-  // The same content behind the same line gives the same line again.
+  // The same content after the same line results in the same line again.
   transaction.audit(more);
   return more.length;
 }

@@ -6,31 +6,31 @@ import { decodeMarks } from './marks.ts';
 import { readTail } from './tail.ts';
 
 const LEAST_SLOTS = 1024;
-/** Share of the slots that may be taken before their number doubles. */
+/** Load factor of the hash table at which it doubles. */
 const FULLEST = 0.6;
-/** Entries followed in one go; then the event loop serves others. */
+/** Entries followed at a time, before the event loop serves others. */
 const SLICE = 1000;
-/** Entries on one page of the files, about. */
+/** Approximate number of entries per page of the file. */
 const ENTRIES_A_PAGE = 20;
 
 /**
- * Where the marks are: in memory, 20 to 40 octets for each. An index on the disk would touch a page at a random position for each request,
- * and so cost more than all its other writes together.
+ * An in-memory index of the marks, 20 to 40 octets each. An index on disk would touch a page at a random position for each request, and so
+ * cost more than all its other writes together.
  *
- * This index only hints. Whoever looks up a mark reads the catalogue entry of each place named here, so a place too many is harmless (of
- * a write that failed, of a request since swept). A place too few is not: before each use the index follows the catalogue, to which
- * other processes add too.
+ * The index is only a hint. A lookup reads the catalogue entry of each place it returns, so a place too many is harmless (from a write that
+ * failed, or a request since swept). A place too few is not: before each use the index catches up with the catalogue, to which other
+ * processes add as well.
  */
 export class MarkIndex {
   #tags = new Uint32Array(LEAST_SLOTS);
-  /** 0: the slot is free. */
+  /** 0 marks a free slot. */
   #places = new Float64Array(LEAST_SLOTS);
   #taken = 0;
   #followed = 0;
   #generation = 0;
   #outgrown = false;
 
-  /** Places of the entries that may bear the mark of this name; most often none. */
+  /** Places of the entries that may bear the mark with this name; usually none. */
   find(name: Buffer): number[] {
     const tag = name.readUInt32BE(0);
     const found: number[] = [];
@@ -45,7 +45,7 @@ export class MarkIndex {
     if (this.#taken > this.#places.length * FULLEST) this.#double();
   }
 
-  /** Takes in the marks of at most `limit` entries that were not seen yet; true when all are seen. */
+  /** Adds the marks of at most `limit` entries not seen yet; returns true once all have been seen. */
   follow(tables: Reads, newest = readTail(tables).place, limit = Infinity): boolean {
     if (newest <= this.#followed) return true;
     let seen = 0;
@@ -57,27 +57,27 @@ export class MarkIndex {
       seen += 1;
     }
     if (seen === limit) return false;
-    // The newest may have been swept.
+    // The newest entry may have been swept.
     this.#followed = newest;
     return true;
   }
 
-  /** Says which marks are in, so that a batch can tell later that its own, added one by one, have become durable. */
+  /** Identifies the index's contents, so that a batch can state later for which of them its own marks have become durable. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** All marks up to this place were added to the index of this generation. */
+  /** Records that all marks up to this place were added to the index of this generation. */
   followed(place: number, generation: number): void {
     if (generation === this.#generation) this.#followed = Math.max(this.#followed, place);
   }
 
-  /** Whether it has doubled since it was made: then it may hold much that was swept. */
+  /** Whether it has doubled since it was built, and may therefore contain many swept entries. */
   get outgrown(): boolean {
     return this.#outgrown;
   }
 
-  /** Makes it anew from the catalogue, as large as it must be, unless most of it is still there. It serves meanwhile. */
+  /** Rebuilds the index from the catalogue at the size needed, unless most of it is still current. It remains usable meanwhile. */
   async renew(environment: Environment): Promise<void> {
     this.#outgrown = false;
     const entries = await environment.read(({ catalogue }) => (catalogue.getStats() as { entryCount: number }).entryCount);
@@ -92,7 +92,7 @@ export class MarkIndex {
     this.#places = fresh.#places;
     this.#taken = fresh.#taken;
     this.#followed = fresh.#followed;
-    // What a batch that is under way has added is not in it.
+    // Marks added by a batch in progress are not in it.
     this.#generation += 1;
     return true;
   }

@@ -3,12 +3,12 @@ import type { Acceptance, Claim } from '../store.ts';
 import { LAST_PLACE, NAME_BYTES, ORDINAL_BYTES, readOrdinal } from './keys.ts';
 
 /**
- * A mark on a request: a key under which the same thing asked again finds it. Claims are marks, and so are the uses of tokens.
- * They are written into the request's catalogue entry, one after another:
+ * A mark on a request: a key by which a repetition of the same request finds it. Claims and uses of tokens are both marks.
+ * They are stored in the request's catalogue entry, one after another:
  *
  *     octets 0..31   name of the key
- *     octets 32..37  seconds since the epoch when it no longer stands
- *     octet 38       1 where it falls with its request
+ *     octets 32..37  expiry, seconds since the epoch
+ *     octet 38       1 if it lapses with its request
  *     octets 39..40  length of the fingerprint
  *     then           fingerprint
  */
@@ -25,7 +25,7 @@ export const claimMark = ({ key, fingerprint, expires, livesWithRequest }: Claim
 
 type TokenUse = NonNullable<Acceptance['token']>;
 
-/** It stands for as long as the token's record does. */
+/** A token use lasts as long as the token's record. */
 export const useMark = (use: TokenUse): Mark => ({ name: useName(use), fingerprint: use.csrDigest, expires: LAST_PLACE, livesWithRequest: false });
 
 export function encodeMarks(marks: readonly Mark[]): Buffer {

@@ -12,23 +12,23 @@ import type { Environment, Reads } from './environment.ts';
 import { ENDS, META, NAME_BYTES, NOTHING, ORDINAL_BYTES, behind, endKey, endedKey, ordinal, readOrdinal } from './keys.ts';
 import type { TableName } from './keys.ts';
 
-/** Items on a page, whatever was asked for. */
+/** Upper bound of items on a page, whatever was requested. */
 const MOST_ITEMS = 1000;
 const PREFIX = 3 * ORDINAL_BYTES;
 
-/** Where an object is listed: the index's name (`name.ts`) in hex. */
+/** An index entry of an object: the index's name (`name.ts`) in hex. */
 interface Listed {
   readonly name: string;
   readonly order: number;
 }
 
-/** An object as it is stored: version, end, number of its latest change (0: momentary, in no feed), and the rest as JSON. */
+/** An object as stored: version, expiry, number of its latest change (0: momentary, in no feed), and the rest as JSON. */
 type Stored = (StoredObject | RemovedObject) & {
   readonly change: number;
   readonly indexes: readonly Listed[];
 };
 
-/** Without a value where it was removed. */
+/** No value if the object was removed. */
 type Told = [kind: string, id: string, indexes: readonly (readonly [name: string, order: number])[], value?: Json];
 
 function encode({ version, expires, change, kind, id, indexes, value }: Stored): Buffer {
@@ -46,18 +46,18 @@ function decode(bytes: Buffer): Stored {
   return value === undefined ? rest : { ...rest, value };
 }
 
-/** As it is seen: not at all where it was removed. */
+/** The object as callers see it; undefined if it was removed. */
 function shown(found: Stored | undefined): StoredObject | undefined {
   if (found === undefined || isRemoved(found)) return undefined;
   const { kind, id, version, value, expires } = found;
   return { kind, id, version, value, expires };
 }
 
-/** Objects that were read lately, by their key: most are read a few times before they change, and some with every call. */
+/** Recently read objects by key: most are read a few times before they change, and some with every call. */
 const KEPT_MOST = 512;
 const kept = new Map<string, { readonly bytes: Buffer; readonly stored: Stored }>();
 
-/** Looks into the store each time, and spares only the decoding of octets that are still the same. */
+/** Always reads the store, and only saves decoding octets that have not changed. */
 function read(tables: Reads, key: Buffer): Stored | undefined {
   const bytes = tables.objects.getBinary(key);
   if (bytes === undefined) return undefined;
@@ -72,7 +72,7 @@ function read(tables: Reads, key: Buffer): Stored | undefined {
 
 const indexKey = ({ name: of, order }: Listed, key: Buffer): Buffer => Buffer.concat([Buffer.from(of, 'hex'), ordinal(order), key]);
 
-/** Small versioned objects, each in `objects`, with an entry in `objectIndex` for each index that it is in, one in `objectFeed` and one in `ends`. */
+/** Small versioned objects: each in `objects`, with an entry in `objectIndex` per index, one in `objectFeed` and one in `ends`. */
 export function objectStore(environment: Environment, batches: Batches): ObjectStore {
   return {
     get: (kind, id) => environment.read((tables) => shown(read(tables, objectKey(kind, id)))),
@@ -94,7 +94,7 @@ export function objectStore(environment: Environment, batches: Batches): ObjectS
       const own = name(index);
       const first = cursor === undefined ? undefined : positionOf(openCursor(key, listing, cursor), own);
       const [low, high] = [own, upTo === undefined || upTo >= NEVER ? behind(own) : Buffer.concat([own, ordinal(upTo + 1)])];
-      // One more than wanted: only then is there a next page.
+      // One more than wanted tells whether there is a next page.
       const range = newestFirst
         ? { start: first ?? high, end: low, reverse: true, limit: most + 2 }
         : { start: first ?? low, end: high, limit: most + 2 };
@@ -110,7 +110,7 @@ export function objectStore(environment: Environment, batches: Batches): ObjectS
   };
 }
 
-/** Changes all of the objects, or none: then the first is told that has another version than was expected. */
+/** Applies all changes or none; in that case returns the first object whose version is not the expected one. */
 export function changeObjects(transaction: Transaction, changes: readonly ObjectChange[]): ObjectKey | undefined {
   if (changes.length === 0) return undefined;
   const before = changes.map(({ kind, id }) => read(transaction.tables, objectKey(kind, id)));
@@ -139,7 +139,7 @@ function positionOf(position: string, own: Buffer): Buffer {
 
 const lastChange = (tables: Reads): number => readOrdinal(tables.meta.getBinary(META.objectChange) ?? ordinal(0));
 
-/** What other tables have of an object. */
+/** The entries of an object in other tables. */
 function entriesOf(object: Stored | undefined, key: Buffer): { readonly table: TableName; readonly key: Buffer; readonly value: Buffer }[] {
   if (object === undefined) return [];
   const { change, expires, indexes } = object;
@@ -159,7 +159,7 @@ function store(transaction: Transaction, given: Stored, before: Stored | undefin
   transaction.put('objects', key, encode(after));
 }
 
-/** What is of the moment is in no other store: of that nothing is left. */
+/** Leaves a tombstone, unless the object is momentary: that exists in no other store, so nothing needs to be left. */
 function remove(transaction: Transaction, before: Stored, nextChange: () => number): void {
   const { kind, id, version, expires, change } = before;
   if (change !== 0) return store(transaction, { kind, id, version: version + 1, expires, change: nextChange(), indexes: [] }, before);
@@ -168,7 +168,7 @@ function remove(transaction: Transaction, before: Stored, nextChange: () => numb
   transaction.remove('objects', key);
 }
 
-/** Removes an object that has ended, with all that the other tables have of it. @param end its key in `ends` */
+/** Removes an expired object with its entries in other tables. @param end its key in `ends` */
 export function removeEndedObject(transaction: Transaction, end: Buffer): number {
   const key = endedKey(end);
   for (const entry of entriesOf(read(transaction.tables, key), key)) transaction.remove(entry.table, entry.key);
@@ -177,7 +177,7 @@ export function removeEndedObject(transaction: Transaction, end: Buffer): number
   return 1;
 }
 
-/** Objects whose latest change is behind a number, in the order of those changes, and how far that is. */
+/** Objects whose latest change comes after a number, in order of those changes, and how far that reaches. */
 export function objectsBehind(tables: Reads, after: number, limit: number): { readonly items: readonly PortableObject[]; readonly last: number; readonly more: boolean } {
   const found = Array.from(tables.objectFeed.getRange({ start: ordinal(after + 1), limit }), ({ key, value }) => ({ number: readOrdinal(key), object: read(tables, value) }));
   const items = found.flatMap(({ object: stored }): PortableObject[] => {
@@ -188,7 +188,7 @@ export function objectsBehind(tables: Reads, after: number, limit: number): { re
   return { items, last: found.at(-1)?.number ?? after, more: found.length === limit };
 }
 
-/** Takes an object of another store in; see `TransferStore.load`. */
+/** Loads an object of another store; see `TransferStore.load`. */
 export function loadObject(transaction: Transaction, { object, indexes }: PortableObject): keyof LoadCounts {
   const before = read(transaction.tables, objectKey(object.kind, object.id));
   const change = lastChange(transaction.tables) + 1;

@@ -5,17 +5,17 @@ import { quotaKey } from './keys.ts';
 
 type Window = Pick<QuotaClaim, 'key' | 'window'>;
 
-/** Milliseconds since the epoch: the end of the fixed window that `now` lies in. */
+/** End of the fixed window that contains `now`, milliseconds since the epoch. */
 const windowEnd = (window: number, now: number): number => (Math.floor(now / (window * 1000)) + 1) * window * 1000;
 
 const keyAt = ({ key, window }: Window, now: number): Buffer => quotaKey(windowEnd(window, now), window, key);
 
-/** How many of the current window are taken. `now` in milliseconds. */
+/** Number of uses taken in the current window. `now` in milliseconds. */
 export function quotaTaken(tables: Reads, quota: Window, now: number): number {
   return tables.quotas.getBinary(keyAt(quota, now))?.readUInt32BE(0) ?? 0;
 }
 
-/** Seconds until the window ends, where its quota is used up; undefined where there is room. */
+/** Seconds until the window ends if its quota is used up; undefined otherwise. */
 export function quotaExceeded(tables: Reads, quota: QuotaClaim, now: number): number | undefined {
   if (quotaTaken(tables, quota, now) < quota.limit) return undefined;
   return Math.max(1, Math.ceil((windowEnd(quota.window, now) - now) / 1000));

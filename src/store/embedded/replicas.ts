@@ -8,7 +8,7 @@ const keyOf = (id: string): Buffer => Buffer.concat([REPLICA, Buffer.from(id)]);
 const all = (tables: Reads): { readonly key: Buffer; readonly replica: Replica }[] =>
   Array.from(tables.meta.getRange({ start: REPLICA, end: behind(REPLICA) }), ({ key, value }) => ({ key, replica: JSON.parse(value.toString()) as Replica }));
 
-/** The processes that serve from these files. */
+/** The processes serving from these files. */
 export function replicaStore(environment: Environment, batches: Batches): ReplicaStore {
   return {
     announce: (replica, forget) => batches.submit((transaction) => {

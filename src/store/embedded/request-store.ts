@@ -10,7 +10,7 @@ import { changeObjects } from './objects.ts';
 import { countQuota, quotaExceeded, quotaTaken } from './quotas.ts';
 import { encode, isBlocked, isStored, listRecords, readStored, rewriteRecord } from './requests.ts';
 
-/** Requests: their acceptance, their way through the states, and their listing. */
+/** Requests: acceptance, state transitions, and listing. */
 export function requestStore(environment: Environment, batches: Batches, marks: MarkIndex): RequestStore {
   return {
     async accept(acceptance) {

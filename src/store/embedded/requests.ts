@@ -9,7 +9,7 @@ import { NOTHING, ORDINAL_BYTES, STATES, digestKey, idKey, ordinal, placeOfState
 import { listPage } from './listing.ts';
 import type { Step } from './listing.ts';
 
-/** A record with its place in the order of arrival. */
+/** A record with its place in order of arrival. */
 export interface Stored {
   readonly place: number;
   readonly record: RequestRecord;
@@ -21,10 +21,10 @@ export function readStored(tables: Reads, id: string): Stored | undefined {
   return bytes === undefined ? undefined : { place: readOrdinal(bytes), record: decodeRecord(bytes, ORDINAL_BYTES) };
 }
 
-/** The record of a catalogue entry. */
+/** The record that a catalogue entry belongs to. */
 export const readAt = (tables: Reads, entry: Buffer): RequestRecord | undefined => readStored(tables, decodeEntry(entry).id)?.record;
 
-/** A record's key and value, made outside the transaction: only its place is still missing in the value. */
+/** A record's key and value, encoded outside the transaction; only the place within the value is still missing. */
 export interface Encoded {
   readonly key: Buffer;
   readonly value: Buffer;
@@ -32,7 +32,7 @@ export interface Encoded {
   readonly end: number;
 }
 
-/** @throws TypeError for an id that is no serial */
+/** @throws TypeError if the id is not a serial */
 export function encode(record: RequestRecord): Encoded {
   const key = idKey(record.id);
   if (key === undefined) throw new TypeError('a request\'s id is its serial: lower-case hex of at most 20 octets');
@@ -43,26 +43,26 @@ type Before = Pick<Encoded, 'state' | 'end'>;
 
 const NEW: Before = { state: STATES.issued, end: 0 };
 
-/** Writes a record at its place, with its catalogue entry and indexes; `before`: its state and end, where it was there. */
+/** Writes a record at its place, with its catalogue entry and indexes. `before`: its previous state and end, if it existed. */
 export function writeRecord(transaction: Transaction, { key, value, state, end }: Encoded, entry: Buffer, place: number, before = NEW): void {
   value.writeUIntBE(place, 0, ORDINAL_BYTES);
   transaction.put('requests', key, value);
   transaction.put('catalogue', ordinal(place), entry);
-  // No request that has ended lives again (TRANSITIONS), so an end is only ever added.
+  // A request that has ended never becomes live again (TRANSITIONS), so ends are only ever added.
   if (before.end === 0 && end !== 0) transaction.ends(end, place);
   if (state === before.state) return;
   if (before.state !== STATES.issued) transaction.remove('states', stateKey(before.state, place));
   if (state !== STATES.issued) transaction.put('states', stateKey(state, place), NOTHING);
 }
 
-/** Writes a record that is there already, in its new form. Its marks stay. */
+/** Replaces an existing record. Its marks are kept. */
 export function rewriteRecord(transaction: Transaction, record: RequestRecord, encoded: Encoded, { place, record: before }: Stored): void {
   const entry = transaction.tables.catalogue.getBinary(ordinal(place));
   const marks = entry === undefined ? Buffer.alloc(0) : entryMarks(entry);
   writeRecord(transaction, encoded, encodeEntry(record, marks), place, { state: stateOf(before), end: endOf(before) });
 }
 
-/** Whether a record is stored exactly in this form; its place is not part of it. */
+/** Whether a record is stored in exactly this form, regardless of its place. */
 export function isStored(tables: Reads, { key, value }: Encoded): boolean {
   const bytes = tables.requests.getBinary(key);
   return bytes !== undefined && value.subarray(ORDINAL_BYTES).equals(bytes.subarray(ORDINAL_BYTES));
@@ -70,10 +70,10 @@ export function isStored(tables: Reads, { key, value }: Encoded): boolean {
 
 export const isBlocked = (tables: Reads, keyHash: string): boolean => tables.blocked.doesExist(digestKey(keyHash));
 
-/** How far the service's clock may have been set back without `since` missing a record: milliseconds. */
+/** Milliseconds by which the clock may have been set back without `since` missing a record. */
 const CLOCK_SLACK = 86_400_000;
 
-/** A page of the records that pass the test, newest first. */
+/** A page of the records that match, newest first. */
 export function listRecords(environment: Environment, listing: string, test: Test, page: PageQuery): Promise<Page<RequestRecord>> {
   return listPage(environment, listing, page, (tables, below, limit) =>
     test.state === undefined ? walkCatalogue(tables, test, below, limit) : walkState(tables, test, test.state, below, limit));

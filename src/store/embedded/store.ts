@@ -17,22 +17,22 @@ import { sweeper } from './sweep.ts';
 import { apiKeyStore, tokenStore } from './tokens.ts';
 import { transferStore } from './transfer.ts';
 
-/** The version of the files' layout (`keys.ts`) and of the values in them. */
+/** Version of the layout (`keys.ts`) and of the values. */
 const FORMAT = '2';
 const CURSOR_KEY_BYTES = 32;
-/** Milliseconds since the last durable write in which another one need not be tried. */
+/** Milliseconds after a durable write during which `ping` need not write again. */
 const KNOWN_GOOD = 1000;
 
 export interface EmbeddedOptions {
-  /** The folder; made where it is not. No other handle in this process, any number of other processes on this machine. */
+  /** The folder, created if absent. It may be open once in this process, and in any number of other processes on this machine. */
   readonly path: string;
-  /** Milliseconds after which a write that has not ended is given up as StoreUnavailable, its outcome unknown. 10 s where absent. */
+  /** Milliseconds after which an incomplete write is given up as StoreUnavailable, its outcome unknown. Default: 10 s. */
   readonly patience?: number;
 }
 
 /**
- * The embedded store: LMDB's files in one folder, shared by the processes of one machine, with nothing to install or to run.
- * @throws StoreUnavailable; Error where the folder holds another version's files, or is open in this process already
+ * Opens the embedded store: LMDB files in one folder, shared by the processes of one machine, with nothing to install or run.
+ * @throws StoreUnavailable; Error if the files are of another version, or the folder is already open in this process
  */
 export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Promise<WholeStore> {
   const environment = await Environment.open(path);
@@ -73,13 +73,13 @@ export async function openEmbeddedStore({ path, patience }: EmbeddedOptions): Pr
     },
     sweep: (now, { retainEnded, most }) => sweep({ now, retainEnded }, most),
     close: async () => {
-      // A batch that does not end holds LMDB's lock, for which closing would wait: then the end of the process does it.
+      // A batch that does not complete holds LMDB's lock, on which closing would block: the end of the process releases it.
       if (await batches.close()) await environment.close();
     },
   };
 }
 
-/** Marks new files with their version and gives them a key for their cursors. */
+/** Records the version in new files, and creates the key for their cursors. */
 async function prepareFiles(environment: Environment, batches: Batches): Promise<void> {
   const format = await environment.read((tables) => tables.meta.getBinary(META.format)?.toString());
   if (format === undefined) {

@@ -11,24 +11,24 @@ import type { TableName } from './keys.ts';
 import { removeEndedObject } from './objects.ts';
 import { readStored } from './requests.ts';
 
-/** Removals in one step: a few milliseconds. */
+/** Removals per step, which takes a few milliseconds. */
 const SLICE = 500;
-/** Milliseconds after which what had to stay is looked at again. */
+/** Milliseconds after which requests that had to be kept are examined again. */
 const LOOK_AGAIN = 3_600_000;
 
 interface SweepTime {
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Milliseconds that a request or token stays after it has ended. */
+  /** Milliseconds for which a request or token is kept after its end. */
   readonly retainEnded: number;
 }
 
-/** One table in which things end in the order of its keys. */
+/** A table whose key order is the order of expiry. */
 interface Phase {
   readonly table: TableName;
-  /** The keys of what has ended lie between these two. */
+  /** The range of keys that have expired. */
   readonly range: (time: SweepTime) => { readonly start: Buffer; readonly end: Buffer };
-  /** Removes what an entry stands for, and says how much that was. */
+  /** Removes what an entry stands for, and returns how many things that were. */
   readonly remove: (transaction: Transaction, key: Buffer, value: Buffer, time: SweepTime) => number;
 }
 
@@ -44,7 +44,7 @@ const PHASES: readonly Phase[] = [
   { table: 'quotas', range: ({ now }) => ({ start: ordinal(0), end: ordinal(now + 1) }), remove: removeQuota },
 ];
 
-/** A sweep removes about `most` things of those that have ended, and resolves with true when there may be more. */
+/** A sweep removes about `most` expired things, and resolves with true if there may be more. */
 export function sweeper(environment: Environment, batches: Batches): (time: SweepTime, most: number) => Promise<boolean> {
   return async (time, most) => {
     let left = most;
@@ -61,13 +61,13 @@ export function sweeper(environment: Environment, batches: Batches): (time: Swee
   };
 }
 
-/** How many things were removed. */
+/** Returns the number of things removed. */
 function removeSome(transaction: Transaction, { table, remove }: Phase, keys: readonly Buffer[], most: number, time: SweepTime): number {
   let removed = 0;
   for (const key of keys) {
     if (removed >= most) break;
     const value = transaction.tables[table].getBinary(key);
-    // Another process may sweep too.
+    // Another process may have swept it.
     removed += value === undefined ? 1 : remove(transaction, key, value, time);
   }
   return removed;
@@ -80,7 +80,7 @@ function removeRequests(transaction: Transaction, key: Buffer, value: Buffer, { 
   return places.length;
 }
 
-/** False where it must stay: a revoked certificate's record, as long as its CRL entry does. */
+/** Returns false if the request must be kept: a revoked certificate's record stays as long as its CRL entry. */
 function removeRequest(transaction: Transaction, place: number): boolean {
   const { tables } = transaction;
   const entry = tables.catalogue.getBinary(ordinal(place));

@@ -3,13 +3,13 @@ import type { ChainHead } from '../../audit/chain.ts';
 import type { Reads } from './environment.ts';
 import { META, ORDINAL_BYTES, ordinal, readOrdinal } from './keys.ts';
 
-/** Where the store's two orders stand: the last place given out, and the head of the audit log. */
+/** The ends of the store's two sequences: the last place assigned, and the head of the audit log. */
 export interface Tail {
   readonly place: number;
   readonly head: ChainHead;
 }
 
-/** The tail as the transaction or view sees it. */
+/** The tail as of the given transaction or view. */
 export function readTail(tables: Reads): Tail {
   const bytes = tables.meta.getBinary(META.tail);
   if (bytes === undefined) return { place: 0, head: EMPTY_CHAIN };

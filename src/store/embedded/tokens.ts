@@ -5,7 +5,7 @@ import { credentials, loadCredential, readCredential, writeCredential } from './
 import type { Kind, StoredCredential } from './credentials.ts';
 import type { Environment, Reads } from './environment.ts';
 
-/** A token is over when its time is, or when it is revoked before that. */
+/** A token ends when it expires, or earlier when it is revoked. */
 const tokenEnd = ({ expiresAt, revokedAt = expiresAt }: TokenRecord): number => Math.min(expiresAt, revokedAt);
 
 const TOKENS: Kind<TokenRecord> = { table: 'tokens', claims: 'token', endOf: tokenEnd };
@@ -13,10 +13,10 @@ const API_KEYS: Kind<ApiKeyRecord> = { table: 'apiKeys', claims: 'api-key' };
 
 type StoredToken = StoredCredential<TokenRecord>;
 
-/** The record as others see it. */
+/** The record as callers see it. */
 export const showToken = ({ record, used }: StoredToken): TokenRecord => ({ ...record, used });
 
-/** Enrolment tokens. Their count of uses is kept beside the record. */
+/** Enrolment tokens. The number of uses is stored beside the record. */
 export function tokenStore(environment: Environment, batches: Batches): TokenStore {
   const { create, ...rest } = credentials<TokenRecord>(environment, batches, TOKENS, showToken);
   return {
@@ -44,7 +44,7 @@ export const readToken = (tables: Reads, id: string): StoredToken | undefined =>
 
 export const readApiKey = (tables: Reads, id: string): StoredCredential<ApiKeyRecord> | undefined => readCredential<ApiKeyRecord>(tables, API_KEYS, id);
 
-/** Takes in a token from elsewhere: as it is, or in place of what is there. */
+/** Loads a token from elsewhere, replacing the present one if there is one. */
 export const loadToken = (transaction: Transaction, token: TokenRecord, before: StoredToken | undefined): void =>
   loadCredential(transaction, TOKENS, { record: token, used: token.used }, before);
 
@@ -52,7 +52,7 @@ export const loadToken = (transaction: Transaction, token: TokenRecord, before: 
 export const loadApiKey = (transaction: Transaction, key: ApiKeyRecord, before: StoredCredential<ApiKeyRecord> | undefined): void =>
   loadCredential(transaction, API_KEYS, { record: key, used: 0 }, before);
 
-/** Whether the token may yield one more certificate. `now` in milliseconds. */
+/** Whether the token can yield another certificate. `now` in milliseconds. */
 export const mayUse = ({ used, record }: StoredToken, now: number): boolean =>
   record.revokedAt === undefined && record.expiresAt > now && used < record.uses;
 

@@ -9,10 +9,10 @@ import { loadEntries, loadItem } from './load.ts';
 import { objectsBehind } from './objects.ts';
 import { readTail } from './tail.ts';
 
-/** Things on one page of the files, about. */
+/** Approximate number of items per page of the file. */
 const THINGS_A_PAGE = 4;
 
-/** The whole content of these files, on its way to another store or from one. */
+/** Dumps and loads the complete content of the store. */
 export function transferStore(environment: Environment, batches: Batches): TransferStore {
   const putMark = (mark: string | undefined): Promise<void> => batches.submit((transaction) => {
     if (mark === undefined) transaction.remove('meta', META.loading);
@@ -26,7 +26,7 @@ export function transferStore(environment: Environment, batches: Batches): Trans
 
     load: async (items, mark) => {
       const done = { added: 0, advanced: 0, kept: 0 };
-      // What large documents have is written in steps of their own, so all is submitted in order and waited for together.
+      // Items are separate operations, as large documents take steps of their own: submitted in order, awaited together.
       const outcomes = items.map((item) => batches.submit((transaction) => loadItem(transaction, item)));
       for (const outcome of await Promise.all([...outcomes, putMark(mark)])) if (outcome !== undefined) done[outcome] += 1;
       return done;

@@ -6,12 +6,12 @@ import { setTimeout } from 'node:timers/promises';
 const PAUSE = 3;
 
 /**
- * Runs `work` while no other process of this machine does so under the same name, and resolves with true; with false, and nothing done,
- * where that could not be had for `patience` milliseconds.
+ * Runs `work` while no other process of this machine does so under the same name, and resolves with true; or with false, having done nothing,
+ * if that was impossible for `patience` milliseconds.
  *
- * LMDB needs it: the last process that closes a store destroys its mutexes, and one that opens it at the same moment takes them for good
- * ones. The name is held as an abstract socket, which the kernel takes back from a process that dies. Where there are none (all but
- * Linux) everybody passes.
+ * LMDB needs this: the last process to close a store destroys its mutexes, and a process opening it at the same moment would take them for
+ * valid. The name is held as an abstract socket, which the kernel releases if a process dies. On systems without them (all but Linux), `work`
+ * runs unguarded.
  */
 export async function alone(name: string, patience: number, work: () => Promise<void> | void): Promise<boolean> {
   if (process.platform !== 'linux') {
@@ -33,7 +33,7 @@ export async function alone(name: string, patience: number, work: () => Promise<
   return true;
 }
 
-/** A server that nobody is meant to call, or undefined where another process has the name. */
+/** A server that no one is meant to connect to, or undefined if another process holds the name. */
 const hold = (name: string): Promise<Server | undefined> => new Promise((resolve) => {
   const server = createServer((caller) => caller.destroy());
   server.once('error', () => resolve(undefined));
