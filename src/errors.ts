@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'swarm-root-taken'
   | 'too-many-campaigns'
   | 'not-revocable'
+  | 'precondition-failed'
   | 'body-too-large'
   | 'headers-too-large'
   | 'uri-too-long'

@@ -3,7 +3,7 @@ import { type ErrorCode, type Fault, Refused } from '../errors.ts';
 import { BadCursor, StoreUnavailable } from '../store/store.ts';
 import { JsonError } from '../strict-json.ts';
 
-/** RFC 9457, with every fault that was found. */
+/** A problem document (RFC 9457), with every fault that was found. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -15,7 +15,7 @@ export interface Problem {
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-/** How each code looks over HTTP: the only place where statuses are chosen. */
+/** Status and title for each code: HTTP statuses are chosen nowhere else. */
 const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'csr-malformed': [400, 'The CSR is malformed'],
   'csr-possession': [400, 'The CSR does not prove possession of its key'],
@@ -40,6 +40,7 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   'swarm-root-taken': [409, 'The root is registered for another swarm'],
   'too-many-campaigns': [409, 'Too many campaigns'],
   'not-revocable': [409, 'Cannot be revoked here'],
+  'precondition-failed': [412, 'Precondition failed'],
   'body-too-large': [413, 'The body is too large'],
   'uri-too-long': [414, 'The path is too long'],
   'media-type-unsupported': [415, 'Unsupported media type'],
@@ -50,10 +51,10 @@ const STATUS: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   internal: [503, 'Internal fault'],
 };
 
-/** Seconds after which a 503 may be tried again, where nothing better is known. */
+/** Default number of seconds after which a 503 may be retried. */
 const RETRY_AFTER = 5;
 
-/** @param occurrence the instance, where the refusal has none of its own */
+/** @param occurrence the instance to state if the refusal has none of its own */
 export function problemOf({ code, message, faults, instance }: Refused, occurrence?: string): Problem {
   const [status, title] = STATUS[code];
   const which = instance ?? occurrence;
@@ -64,18 +65,18 @@ export function problemOf({ code, message, faults, instance }: Refused, occurren
   };
 }
 
-/** Sends the refusal with the headers that go with it. */
+/** Sends a refusal with the headers that belong to it. */
 export function sendProblem(reply: FastifyReply, refused: Refused): FastifyReply {
-  // RFC 9457 3.1.5: this very occurrence, unless a request that is kept has it; the log and `x-request-id` have the same.
+  // RFC 9457 3.1.5: identifies this occurrence, unless a stored request does; the log and `x-request-id` have the same id.
   const problem = problemOf(refused, `urn:uuid:${reply.request.id}`);
   if (refused.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="chancery"');
   const retryAfter = refused.retryAfter ?? (problem.status === 503 ? RETRY_AFTER : undefined);
   if (retryAfter !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
-  // As bytes: to text Fastify would add a charset, which JSON types do not have (RFC 8259 11).
+  // Sent as bytes: to text Fastify would add a charset parameter, which JSON types do not have (RFC 8259 11).
   return reply.code(problem.status).header('content-type', PROBLEM_TYPE).header('cache-control', 'no-store').send(Buffer.from(JSON.stringify(problem)));
 }
 
-/** Fastify's own refusals, by its code. */
+/** Fastify's own errors, by its code. */
 const FASTIFY_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'The body is larger than this call takes.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unsupported', 'The Content-Type is not one that this call takes.'],
@@ -87,7 +88,7 @@ const FASTIFY_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'There is nothing here.'],
 };
 
-/** Every error that reaches the edge, as a refusal; what is not known is `internal`, and its message stays inside. */
+/** Converts every error that reaches the edge to a refusal; unknown errors become `internal`, without revealing their message. */
 export function refusedOf(error: unknown): Refused {
   if (error instanceof Refused) return error;
   if (error instanceof StoreUnavailable) return new Refused('unavailable', 'The store does not answer now; the outcome is settled by asking again.', { cause: error, retryAfter: 2 });
@@ -102,7 +103,7 @@ export function refusedOf(error: unknown): Refused {
   return new Refused('internal', 'Something went wrong here; it has been logged.', { cause: error });
 }
 
-/** For Fastify's `setErrorHandler`. */
+/** Error handler for Fastify. */
 export function errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const refused = refusedOf(error);
   if (refused.code === 'internal') request.log.error({ err: refused.cause, requestId: request.id }, 'internal fault');

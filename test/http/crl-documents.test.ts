@@ -130,6 +130,18 @@ t.test('each document has its own validators; ranges and HEAD are answered right
       t.equal(unchanged.headers.etag, etag);
     }
     t.equal((await chancery.plain('GET', path, { headers: { 'if-none-match': '"other"', 'if-modified-since': String(reply.headers['last-modified']) } })).status, 200, 'the tag decides');
+    const modified = String(reply.headers['last-modified']);
+    const before = new Date(Date.parse(modified) - 1000).toUTCString();
+    const preconditions: readonly (readonly [number, Readonly<Record<string, string>>])[] = [
+      [200, { 'if-match': `"x", ${etag}` }], [200, { 'if-match': '*' }], [200, { 'if-match': etag, 'if-unmodified-since': before }], [304, { 'if-match': etag, 'if-none-match': etag }],
+      [200, { 'if-unmodified-since': modified }], [200, { 'if-unmodified-since': 'yesterday' }],
+      [412, { 'if-match': '"x"' }], [412, { 'if-match': `W/${etag}` }], [412, { 'if-match': '"x"', 'if-none-match': etag }], [412, { 'if-unmodified-since': before }],
+    ];
+    for (const [status, headers] of preconditions) {
+      const answer = await chancery.plain('GET', path, { headers });
+      t.equal(answer.status, status, `${path} ${JSON.stringify(headers)}`);
+      if (status === 412) t.equal(answer.json.type, 'urn:chancery:error:precondition-failed');
+    }
     const ranged = await chancery.plain('GET', path, { headers: { range: 'bytes=0-9', 'accept-encoding': 'gzip' } });
     t.equal(ranged.status, 200, 'ranges are not offered: the whole comes');
     t.ok(ranged.bytes.equals(reply.bytes));

@@ -31,6 +31,8 @@ t.test('what is answered early has the status, the headers and the body that the
     ['GET', '/crl/issuing.crl'],
     ['GET', '/crl/issuing.crl', { headers: { 'if-none-match': '*' } }],
     ['GET', '/crl/issuing.crl', { headers: { 'if-modified-since': new Date(Date.now() + 60_000).toUTCString() } }],
+    ['GET', '/crl/issuing.crl', { headers: { 'if-match': '*' } }],
+    ['GET', '/crl/issuing.crl', { headers: { 'if-match': '"other"' } }],
     ['GET', '/crl/issuing.pem'],
     ['GET', '/crl/issuing/full.crl'],
     ['GET', '/crl/issuing/delta.crl'],

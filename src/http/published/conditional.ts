@@ -1,25 +1,28 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refused } from '../../errors.ts';
 
 export interface Validators {
   /** Strong, quotes included. */
   readonly etag: string;
   /** Seconds since the epoch. */
   readonly lastModified: number;
-  /** True where something else may have been given out in that same second: then the time tells nothing. */
+  /** True if something else may have been served within the same second: the time then proves nothing. */
   readonly secondIsShared?: boolean;
 }
 
 /**
  * Sets the validators, and tells whether the caller has this very representation (RFC 9110 13.2.2: If-None-Match decides
  * where it is there, If-Modified-Since only without it).
+ * @throws Refused `precondition-failed`
  */
 export function isNotModified(request: FastifyRequest, reply: FastifyReply, validators: Validators): boolean {
+  refuseUnmet(request, validators);
   reply.header('etag', validators.etag).header('last-modified', new Date(validators.lastModified * 1000).toUTCString());
   return isUnchanged(request, validators);
 }
 
-/** The same for who sets the validators by themselves. */
+/** The same for callers that set the headers themselves. */
 export function isUnchanged(request: { readonly headers: IncomingHttpHeaders }, { etag, lastModified, secondIsShared = false }: Validators): boolean {
   const noneMatch = request.headers['if-none-match'];
   if (noneMatch !== undefined) return noneMatch.trim() === '*' || noneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
@@ -29,7 +32,25 @@ export function isUnchanged(request: { readonly headers: IncomingHttpHeaders }, 
   return !Number.isNaN(time) && lastModified * 1000 <= time;
 }
 
-/** Sets headers that are listed as name, value, name, value. */
+/** Whether the caller wants an answer only if something still is as it was. */
+export const hasPrecondition = ({ 'if-match': match, 'if-unmodified-since': since }: IncomingHttpHeaders): boolean => match !== undefined || since !== undefined;
+
+/**
+ * Evaluates If-Match, or without it If-Unmodified-Since, before anything else (RFC 9110 13.2.2). A tag is compared strongly: a weak one
+ * matches nothing (13.1.1).
+ * @throws Refused `precondition-failed`
+ */
+export function refuseUnmet({ headers }: { readonly headers: IncomingHttpHeaders }, { etag, lastModified }: Validators): void {
+  const { 'if-match': match, 'if-unmodified-since': since } = headers;
+  if (match !== undefined) {
+    if (match.trim() === '*' || match.split(',').some((tag) => tag.trim() === etag)) return;
+    throw new Refused('precondition-failed', `The document is not the one that If-Match names: its tag is ${etag}.`);
+  }
+  // What is no date is ignored (13.1.4).
+  if (since !== undefined && lastModified * 1000 > Date.parse(since)) throw new Refused('precondition-failed', 'The document is newer than If-Unmodified-Since.');
+}
+
+/** Sets headers listed as name, value, name, value. */
 export function setHeaders(reply: FastifyReply, headers: readonly string[]): FastifyReply {
   for (let at = 0; at + 1 < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
   return reply;

@@ -8,21 +8,21 @@ import { shardIn } from '../../revocation/revocation-view.ts';
 import type { CrlDocument, CrlHead } from '../../store/crl-store.ts';
 import type { App } from '../app.ts';
 import type { EarlyRoute } from '../early.ts';
-import { isUnchanged, setHeaders, type Validators } from './conditional.ts';
+import { hasPrecondition, isUnchanged, refuseUnmet, setHeaders, type Validators } from './conditional.ts';
 
 export interface CrlRoutes {
   readonly authorities: readonly Pick<Authority, 'name' | 'canSign'>[];
   readonly shelf: Pick<CrlShelf, 'get' | 'bytes' | 'pem'>;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Told who asked for which authority's CRL. */
+  /** Called with each requester of an authority's CRL. */
   readonly polled?: (authority: string, address: string) => void;
 }
 
 const DER = 'application/pkix-crl';
 const PEM = 'application/x-pem-file';
 
-/** Octets from which a document is sent in pieces: TLS would encrypt all of it in one go. */
+/** Octets above which a document is sent in pieces: TLS would otherwise encrypt all of it at once. */
 const LARGE = 2 ** 20;
 const PIECE = 2 ** 17;
 
@@ -30,9 +30,9 @@ const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 
 const DocumentParameter = Type.Object({ authority: Type.String({ maxLength: 64 }), document: Type.String({ maxLength: 16 }) }, { additionalProperties: false });
 
 /**
- * `/crl/{authority}.crl` and `.pem`, `/crl/{authority}/delta.crl`, `/crl/{authority}/{shard}.crl`, from memory. A document is served for
- * as long as it is in the store, also when the key that signed it has been taken away. Ranges are not offered: whoever asks for one is
- * sent the whole (RFC 9110 14.2), which tells at its end by the signature whether it is whole.
+ * `/crl/{authority}.crl` and `.pem`, `/crl/{authority}/delta.crl`, `/crl/{authority}/{shard}.crl`, from memory. A document is served as long as
+ * it is in the store, even after the key that signed it has been removed. Range requests get the whole document (RFC 9110 14.2), whose
+ * signature tells whether it is complete.
  */
 export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRoutes): void {
   const signing = new Map(authorities.map(({ name, canSign }) => [name, canSign]));
@@ -48,9 +48,10 @@ export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRo
     throw new Refused('not-found', `No CRL of authority ${authority} was published here, and its key is not here.`);
   };
 
-  /** True where the caller has it: then 304 says all. */
+  /** True if the caller already has it, so that 304 suffices. */
   const isKnown = (request: FastifyRequest, reply: FastifyReply, head: CrlHead, pem: boolean): boolean => {
     const validators = validatorsOf(head, pem);
+    refuseUnmet(request, validators);
     setHeaders(reply, [...caching(head), 'etag', validators.etag]);
     return isUnchanged(request, validators);
   };
@@ -58,7 +59,7 @@ export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRo
   const send = async (request: FastifyRequest, reply: FastifyReply, authority: string, document: CrlDocument, pem: boolean): Promise<FastifyReply> => {
     const found = await (pem ? shelf.pem(authority, document) : shelf.bytes(authority, document));
     const head = found?.head ?? standing(authority, document);
-    // It may be another one by now.
+    // It may have been replaced meanwhile.
     isKnown(request, reply, head, pem);
     const body = found === undefined ? Buffer.alloc(0) : 'pem' in found ? found.pem : found.der;
     reply.header('content-type', pem ? PEM : DER).header('content-length', body.length);
@@ -97,13 +98,13 @@ function* pieces(body: Buffer): Generator<Buffer> {
 
 const validatorsOf = ({ etag, thisUpdate }: CrlHead, pem: boolean): Validators => ({ etag: pem ? etag.replace(/"$/, '-pem"') : etag, lastModified: thisUpdate });
 
-/** The same for the DER that is in memory, if it is not so large that it must be sent in pieces. */
+/** The same for DER in memory, unless it is so large that it must be sent in pieces. */
 export function earlyCrls({ shelf, clock, polled }: CrlRoutes): EarlyRoute {
   const caching = cacheHeaders(clock);
   return (request) => {
     const [, authority, document = 'full'] = request.method === 'GET' ? DER_PATH.exec(request.url ?? '') ?? [] : [];
     const shelved = authority === undefined ? undefined : shelf.get(authority, document as CrlDocument);
-    if (authority === undefined || shelved === undefined) return undefined;
+    if (authority === undefined || shelved === undefined || hasPrecondition(request.headers)) return undefined;
     const { head, der } = shelved;
     const isKnown = isUnchanged(request, validatorsOf(head, false));
     if (!isKnown && (der === undefined || der.length > LARGE)) return undefined;
@@ -118,8 +119,8 @@ export function earlyCrls({ shelf, clock, polled }: CrlRoutes): EarlyRoute {
 const DER_PATH = /^\/crl\/([a-z0-9-]{1,64})(?:\/(?!full\.)([a-z0-9-]{1,16}))?\.crl$/;
 
 /**
- * What caches are told: a new CRL may come at any time, so they ask again at once, and get 304; only when nobody answers may they go on
- * until the end. Made once a second for each document, of which there are few.
+ * Caching headers. A new CRL may appear at any time, so caches must revalidate every time, and get 304; only if the service is unreachable may
+ * they use the CRL until its end. Computed once per second for each of the few documents.
  */
 function cacheHeaders(clock: () => number): (head: CrlHead) => readonly string[] {
   let second = 0;
