@@ -13,10 +13,10 @@ export interface HoldingContext {
   readonly clock: () => number;
 }
 
-/** A name as people write it, or the digest of a key (SHA-256 of its SubjectPublicKeyInfo, hex). */
+/** A name in text form, or the digest of a key (SHA-256 of its SubjectPublicKeyInfo, hex). */
 export type HeldThing = { readonly name: string } | { readonly key: string };
 
-/** Who holds something, by certificates that still stand; nobody, where there is none. */
+/** Who owns something, with the certificates that are still valid; empty if no one does. */
 export interface Held {
   readonly owner?: string;
   readonly by: Holding['by'];
@@ -24,7 +24,7 @@ export interface Held {
 
 const MOST_TRIES = 10;
 
-/** Who holds a name or key. @throws Refused `query-invalid` */
+/** Looks up the owner of a name or key. @throws Refused `query-invalid` */
 export async function heldNow(context: HoldingContext, thing: HeldThing): Promise<Held> {
   const found = await firstOf(context, thing);
   const holding = holdingOf(found[0]);
@@ -35,8 +35,8 @@ export async function heldNow(context: HoldingContext, thing: HeldThing): Promis
 }
 
 /**
- * An operator says that a name or key belongs to nobody any more: whoever asks next may have it. Certificates for it stay good; who held it
- * has it anew with the next certificate, if nobody else has it by then.
+ * Releases a name or key as an operator, so that the next requester may have it. Existing certificates remain valid; their owner acquires it
+ * again with the next certificate, unless someone else has by then.
  * @throws Refused `query-invalid`, `not-found`
  */
 export async function releaseHolding(context: HoldingContext, thing: HeldThing, { operator, reason }: { readonly operator: Identity; readonly reason: string }): Promise<Held> {
@@ -62,7 +62,7 @@ function keyOf(thing: HeldThing): ReturnType<typeof holdingKey> {
     const { kind, value } = textToName(thing.name);
     return holdingKey('name', `${kind}:${value}`);
   } catch (error) {
-    // A common name that is no host name is held as what it is.
+    // A common name that is not a host name is looked up as free text.
     if (!(error instanceof X509Error)) throw error;
     return holdingKey('name', `text:${thing.name}`);
   }

@@ -9,9 +9,9 @@ import type { ObjectStore, StoredObject } from '../store/objects.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { parseCertificationRequest } from '../x509/csr.ts';
 
-/** Milliseconds for which a request belongs to the process that looks at it. All that a step may do in that time is bounded by less. */
+/** Milliseconds for which a request is leased to the process that checks it. Everything a step may do takes less. */
 const LEASE = 300_000;
-/** Milliseconds after which it is tried again when nobody could tell. */
+/** Milliseconds until the next attempt if a check was inconclusive. */
 const PAUSE = 30_000;
 const MOST_AT_ONCE = 16;
 
@@ -20,7 +20,7 @@ export interface LookAgainOptions {
   readonly objects: Pick<ObjectStore, 'list' | 'write'>;
 }
 
-/** Looks at requests again whose steps said when: one process at a time, also after a restart. */
+/** Repeats the checks of waiting requests when they are due: in one process at a time, and across restarts. */
 export interface LookAgain {
   readonly look: () => Promise<void>;
 }
@@ -40,7 +40,7 @@ export function lookAgain({ context, objects }: LookAgainOptions): LookAgain {
 type Steps = ReadonlyMap<string, EligibilityStep>;
 
 async function oneAgain(context: IssuanceContext, objects: LookAgainOptions['objects'], steps: Steps, { id, version }: StoredObject, now: number): Promise<void> {
-  // The lease is the very time by which it was found: whoever moves it on first has it.
+  // The due time doubles as the lease: the process that moves it forward first has the request.
   const leased = await objects.write([againAt(id, now + LEASE, version)], []);
   if (leased.outcome !== 'stored') return;
   let due: number | undefined;
@@ -53,7 +53,7 @@ async function oneAgain(context: IssuanceContext, objects: LookAgainOptions['obj
   await objects.write([due === undefined ? notAgain(id, version + 1) : againAt(id, due, version + 1)], []);
 }
 
-/** When it is to be looked at again; undefined where nothing is left to look at. */
+/** When to check the request again; undefined if nothing is left to check. */
 async function judge(context: IssuanceContext, steps: Steps, id: string): Promise<number | undefined> {
   const record = await context.store.get(id);
   if (record === undefined || record.state !== 'pending') return undefined;
@@ -70,12 +70,12 @@ async function judge(context: IssuanceContext, steps: Steps, id: string): Promis
   }
   if (looked.length === 0) return due;
   const after = await lookedAgain(context, record, looked);
-  // Somebody else changed it meanwhile: what the steps said is not in it yet.
+  // Someone else changed the request meanwhile, so these verdicts are not recorded yet.
   if (after === record && looked.some(({ outcome }) => outcome !== 'waiting')) return context.clock();
   return after.state === 'pending' ? due : undefined;
 }
 
-/** A step's verdict; undefined where it cannot tell now. */
+/** A step's verdict; undefined if it is inconclusive now. */
 async function perhaps(name: string, context: IssuanceContext, look: () => ReturnType<NonNullable<EligibilityStep['again']>>): Promise<Awaited<ReturnType<typeof look>> | undefined> {
   try {
     return await judged(name, look, context);

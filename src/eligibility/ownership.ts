@@ -6,14 +6,14 @@ import type { RequestStore } from '../store/store.ts';
 
 export type HoldingKind = 'name' | 'key';
 
-/** Who holds a name or key: by these certificates, each with its serial and its last second. Nobody, where there is none. */
+/** Who owns a name or key: through these certificates, each with its serial and last second. Without any, no one does. */
 export interface Holding {
   readonly owner: string;
   readonly by: readonly (readonly [serial: string, until: number])[];
 }
 
 const KIND = 'holding';
-/** Certificates by which one holds something: those that end last. Who renews has two; a name on many nodes has one for each. */
+/** Certificates remembered per owner, those that expire last. A renewal makes two; a name on many nodes has one for each. */
 const MOST_BY = 64;
 
 export const holdingKey = (kind: HoldingKind, what: string): ObjectKey => ({ kind: KIND, id: `${kind}/${what}` });
@@ -21,9 +21,9 @@ export const holdingKey = (kind: HoldingKind, what: string): ObjectKey => ({ kin
 export const holdingOf = (object: StoredObject | undefined): Holding | undefined => object?.value as Holding | undefined;
 
 /**
- * Names and keys belong to one owner while a certificate for them stands. Who holds what is a small object, written in the same atomic step as
- * the certificate's record, if it is as it was when the step looked: so of two who ask at once, one gets it, whatever the process. Whether a
- * certificate still stands its record says: what is revoked, or was never signed, holds nothing.
+ * Exclusive ownership of names and keys while a certificate for them is valid. Ownership is a small object, written in the same atomic step as
+ * the certificate's record, and only if it is as the eligibility step saw it: of two simultaneous requesters one succeeds, in whatever processes.
+ * Whether a certificate is still valid is determined from its record: one that was revoked or never signed confers no ownership.
  */
 export function ownershipIn(objects: Pick<ObjectStore, 'getAll'>, requests: Pick<RequestStore, 'get'>, kindsOf: Ownership['kindsOf']): Ownership {
   return { kindsOf, ask: (owner) => inquiry(objects, requests, owner) };
@@ -52,19 +52,19 @@ function inquiry(objects: Pick<ObjectStore, 'getAll'>, requests: Pick<RequestSto
   };
 }
 
-/** The certificate by which it is still held; undefined where by none. */
+/** The certificate that still confers ownership; undefined if none does. */
 export async function standingBy(requests: Pick<RequestStore, 'get'>, { by }: Holding, now: number): Promise<readonly [serial: string, until: number] | undefined> {
   for (const one of by) {
     if (one[1] * 1000 + 999 < now) continue;
     const record = await requests.get(one[0]);
-    // One on hold may come back; the bytes of an approved one are settled.
+    // A hold may be released; and the bytes of an approved certificate are settled.
     const revoked = record?.revocation !== undefined && record.revocation.reason !== 'certificateHold';
     if (record !== undefined && !revoked && (record.state === 'issued' || record.state === 'approved')) return one;
   }
   return undefined;
 }
 
-/** What belongs to who has it, by the steps of the configuration; undefined where nothing does. */
+/** What is owned exclusively according to the configured steps; undefined if nothing is. */
 export function heldKinds(settings: readonly StepSetting[]): Ownership['kindsOf'] | undefined {
   const kinds = settings.flatMap((setting): { readonly kind: HoldingKind; readonly profiles: readonly string[] | undefined }[] => {
     if (setting.step === 'name-ownership') return [{ kind: 'name', profiles: setting.profiles }];

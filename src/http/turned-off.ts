@@ -1,4 +1,4 @@
-/** A part of the service that the configuration turns on: the paths under which it is, one call that is there when it is on, and the setting. */
+/** An optional feature: its path prefixes, a route that exists if it is enabled, and the setting that enables it. */
 interface Part {
   readonly paths: readonly string[];
   readonly call: readonly [method: 'GET' | 'POST', path: string];
@@ -13,8 +13,8 @@ const PARTS: readonly Part[] = [
 ];
 
 /**
- * What to say of a path at which there is nothing, where it belongs to a part that is turned off.
- * @param serves whether there is such a call
+ * Explains a path without a route, if it belongs to a feature that is disabled.
+ * @param serves whether a route exists
  */
 export function turnedOff(path: string, serves: (method: 'GET' | 'POST', path: string) => boolean): string | undefined {
   return PARTS.find(({ paths, call }) => paths.some((start) => path.startsWith(start)) && !serves(...call))?.words;

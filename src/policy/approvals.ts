@@ -1,25 +1,25 @@
-/** Approval by n of m operators: who counts, and what is still missing. */
+/** Approval by n of m operators: whose approvals count, and how many are missing. */
 
 export interface Approvals {
   readonly needed: number;
-  /** Names of the operators who count; all with scope approve where absent. */
+  /** Names of the operators whose approval counts; if absent, everyone with scope approve. */
   readonly operators?: readonly string[];
-  /** Who made it possible to ask, as `kind:name`: they count as the requester. */
+  /** Those who made the request possible, as `kind:name`: they count as the requester. */
   readonly askers: readonly string[];
-  /** Who has approved, as `kind:name`. */
+  /** Those who have approved, as `kind:name`. */
   readonly given: readonly string[];
 }
 
 /**
- * The person behind an identity, as far as it tells: of operators the name in their certificate or of their API key, so that a renewed
- * certificate, or a second key of the same name, is no second person. Of others, the identity itself.
+ * The person behind an identity, as far as can be told. For operators this is the name in the certificate or of the API key, so that a renewed
+ * certificate or a second key with the same name is not a second person. For everyone else, it is the identity itself.
  */
 export function personOf(identity: string): string {
   const [, name] = /^(?:client-certificate|api-key):(.*)#[^#]*$/s.exec(identity) ?? [];
   return name ?? identity;
 }
 
-/** Why an operator's approval would not count, in words; undefined where it does. `already`: it was given before. */
+/** Explains why an operator's approval would not count; undefined if it does. */
 export function approvalFault(approvals: Approvals, operator: string): { readonly code: 'approval-own' | 'approval-not-listed' | 'approval-already'; readonly detail: string } | undefined {
   const { operators, askers, given } = approvals;
   const person = personOf(operator);
@@ -34,7 +34,7 @@ export function approvalFault(approvals: Approvals, operator: string): { readonl
   return undefined;
 }
 
-/** Whose approvals would count, and how many are missing. */
+/** Whose approvals would count, and how many are missing, in words. */
 function whoMay({ needed, operators, askers, given }: Approvals): string {
   const excluded = new Set([...askers, ...given].map(personOf));
   const left = operators?.filter((name) => !excluded.has(name));
@@ -43,7 +43,7 @@ function whoMay({ needed, operators, askers, given }: Approvals): string {
   return `expected ${left === undefined ? 'another operator' : `one of ${left.join(', ')}`}${missing}`;
 }
 
-/** What is still missing, in words. */
+/** The approvals that are still missing, in words. */
 export function approvalsMissing({ needed, given, operators }: { readonly needed: number; readonly given: number; readonly operators?: readonly string[] | undefined }): string {
   const left = needed - given;
   const of = operators === undefined ? '' : ` among ${operators.join(', ')}`;

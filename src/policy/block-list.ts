@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { PublicKey } from '../x509/public-key.ts';
 
-/** A list of keys that must never be certified. None is shipped: whoever runs the service brings it. */
+/** A list of keys that must never be certified. None is included: the operator provides them. */
 export interface BlockList {
-  /** Told to whoever asks for a certificate for such a key. */
+  /** Shown to requesters of a certificate for such a key. */
   readonly name: string;
   has(key: PublicKey): boolean;
 }
 
 /**
- * RSA keys by the last 10 octets of the SHA-1 of `Modulus=<upper-case hex>\n`: the form of Debian's `openssl-blacklist`
- * packages, which list the keys of CVE-2008-0166.
+ * RSA keys identified by the last 10 octets of the SHA-1 of `Modulus=<upper-case hex>\n`, as in Debian's `openssl-blacklist` packages, which
+ * list the keys of CVE-2008-0166.
  * @param fingerprints 20 lower-case hex digits each
  */
 export function debianBlockList(fingerprints: ReadonlySet<string>): BlockList {
@@ -20,7 +20,7 @@ export function debianBlockList(fingerprints: ReadonlySet<string>): BlockList {
   };
 }
 
-/** Fingerprints from the text of such a list: one on a line, comments after `#`. */
+/** Parses such a list: one fingerprint per line, comments after `#`. */
 export function readDebianBlockList(text: string): Set<string> {
   return new Set(text.split('\n').map((line) => line.trim()).filter((line) => /^[0-9a-f]{20}$/.test(line)));
 }

@@ -1,4 +1,4 @@
-/** Squares modulo 2^8 and modulo 3*3*5*7*11: together they let 1 number in 70 through that is no square. */
+/** Squares modulo 2^8 and modulo 3*3*5*7*11: together they let only 1 in 70 non-squares pass. */
 const BINARY_SQUARES = squaresModulo(256);
 const ODD_MODULUS = 3465;
 const ODD_SQUARES = squaresModulo(ODD_MODULUS);
@@ -9,11 +9,11 @@ function squaresModulo(modulus: number): Uint8Array {
   return squares;
 }
 
-/** The largest integer whose square is at most `n`; `n` is not negative. Newton's method, from a root of the upper half of the bits. */
+/** The largest integer whose square is at most `n`, for non-negative `n`. Newton's method, starting from the root of the upper half of the bits. */
 export function integerSquareRoot(n: bigint): bigint {
   if (n < 1n << 52n) return BigInt(Math.floor(Math.sqrt(Number(n))));
   const quarter = BigInt(n.toString(16).length);
-  // Never below the root, so the sequence falls until it is reached.
+  // The start is never below the root, so the sequence decreases until it reaches it.
   let root = (integerSquareRoot(n >> (2n * quarter)) + 1n) << quarter;
   for (;;) {
     const next = (root + n / root) >> 1n;
@@ -30,9 +30,9 @@ function isSquare(n: bigint): boolean {
 }
 
 /**
- * Whether Fermat's method finds the factors of an odd number in so many rounds: they are then so close to each other
- * that anyone can find them (CVE-2022-26320; Baseline Requirements 6.1.1.3 asks for 100 rounds).
- * @param root `integerSquareRoot(n)`; a square itself is the caller's to find, and answers false
+ * Whether Fermat's method factors an odd number within the given number of rounds: its factors are then so close to each other that anyone can
+ * find them (CVE-2022-26320; Baseline Requirements 6.1.1.3 require 100 rounds).
+ * @param root `integerSquareRoot(n)`; returns false for a perfect square, which the caller must detect
  */
 export function hasClosePrimes(n: bigint, root: bigint, rounds: number): boolean {
   if (root * root === n) return false;

@@ -9,7 +9,7 @@ import { profileStep } from './steps/profile.ts';
 import { type Quota, quotaStep } from './steps/quota.ts';
 import { type TimeWindowSetting, timeWindowStep } from './steps/time-window.ts';
 
-/** A step as the configuration names it. `profiles`, where absent: all. */
+/** A step as configured. If `profiles` is absent, it applies to all. */
 export type StepSetting =
   | { readonly step: 'key' | 'names' | 'profile' }
   | ({ readonly step: 'quota' } & Quota)
@@ -19,7 +19,7 @@ export type StepSetting =
   | { readonly step: 'known-key'; readonly profiles?: readonly string[] }
   | WebhookSetting;
 
-/** `webhook` is its name, `giveUp` seconds for which a request may wait for it. */
+/** `webhook` is the name of the endpoint, `giveUp` the number of seconds for which a request may wait for it. */
 export interface WebhookSetting {
   readonly step: 'webhook';
   readonly webhook: string;
@@ -29,14 +29,14 @@ export interface WebhookSetting {
 
 export interface CompiledSteps {
   readonly steps: readonly EligibilityStep[];
-  /** Counted with each record. */
+  /** Counted in the same write as the record. */
   readonly quota: Quota | undefined;
   readonly approval: ApprovalSetting;
 }
 
 const PLAIN_APPROVAL: ApprovalSetting = { profiles: [], approvals: 1 };
 
-/** The steps in the order of the configuration. @param webhookStep makes the one kind that is not pure */
+/** Compiles the steps in configured order. @param webhookStep creates the only kind of step that is not pure */
 export function compileSteps(settings: readonly StepSetting[], blockLists: readonly BlockList[], webhookStep: (setting: WebhookSetting) => EligibilityStep): CompiledSteps {
   const compile = (setting: StepSetting): EligibilityStep => {
     switch (setting.step) {

@@ -4,21 +4,21 @@ import type { Grant } from './grant.ts';
 import type { Name } from './name-pattern.ts';
 import type { Profile } from './profile.ts';
 
-/** What somebody wants certified: checked bytes on the one side, what they may have on the other. */
+/** What is to be certified: parsed input on one side, permissions on the other. */
 export interface Candidate {
   readonly profile: Profile;
   readonly publicKey: PublicKey;
-  /** The names that the certificate would carry, and what is wrong with how they were asked for. */
+  /** The names that the certificate would contain, and faults in how they were requested. */
   readonly names: readonly Name[];
   readonly nameFaults: readonly string[];
-  /** Asked for in the CSR, beside the subject alternative name. */
+  /** Extensions requested in the CSR, other than the subject alternative name. */
   readonly extensions: readonly Extension[];
-  /** Seconds asked for. */
+  /** Requested validity in seconds. */
   readonly validity: number | undefined;
   readonly grant: Grant;
 }
 
-/** What is asked, in plain facts: for steps that look at more than the certificate, and may have to look again later. */
+/** The facts of a request, for steps that consider more than the certificate, and may have to repeat their check later. */
 export interface Question {
   readonly requester: { readonly kind: string; readonly name: string };
   /** Whether the requester is an operator with scope admin. */
@@ -26,35 +26,35 @@ export interface Question {
   readonly profile: string;
   readonly names: readonly Name[];
   readonly key: { readonly type: string; readonly bits: number; /** SHA-256 of the SubjectPublicKeyInfo, hex. */ readonly hash: string };
-  /** Seconds asked for. */
+  /** Requested validity in seconds. */
   readonly validity?: number;
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Milliseconds since the epoch: now. */
+  /** The present time, milliseconds since the epoch. */
   readonly time: number;
   readonly dryRun: boolean;
-  /** Of a request that waits: its id, and since when, milliseconds since the epoch. */
+  /** Only for a waiting request: its id, and since when it has been waiting, milliseconds since the epoch. */
   readonly waiting?: { readonly id: string; readonly since: number };
 }
 
-/** What others hold of what is asked for. */
+/** A requested name or key that someone else owns. */
 export interface HeldByOther {
-  /** The name, or the key's digest. */
+  /** The name, or the digest of the key. */
   readonly what: string;
-  /** Serial of a certificate by which it is held, and its last second. */
+  /** The serial of a certificate that confers ownership, and its last second. */
   readonly serial: string;
   readonly until: number;
 }
 
-/** Facts that only the store or the call knows, asked for when a step needs them. */
+/** Facts known only to the store or the call, fetched when a step needs them. */
 export interface Facts {
-  /** Uses taken of the requester's quota in the current window of `window` seconds; absent where the write alone is to find out. */
+  /** Uses taken of the requester's quota in the current window of `window` seconds; absent if only the write is to find out. */
   readonly quotaUsed?: (window: number) => Promise<number>;
   readonly question: () => Question;
-  /** What of the names, or of the keys, somebody else holds. What was asked about becomes the requester's with the certificate. */
+  /** Which of these names or keys others own. Everything looked up becomes the requester's when the certificate is issued. */
   readonly heldByOthers: (kind: 'name' | 'key', what: readonly string[]) => Promise<readonly HeldByOther[]>;
 }
 
-/** How a step before ended. */
+/** The outcome of an earlier step. */
 export interface Passage {
   readonly name: string;
   readonly outcome: Verdict['outcome'];
@@ -63,20 +63,20 @@ export interface Passage {
 
 export interface Verdict {
   readonly outcome: 'passed' | 'failed' | 'waiting';
-  /** What was checked against what, in words; for a failure, what would have to change. */
+  /** What was compared with what, in words; for a failure, what would have to change. */
   readonly reason: string;
   readonly faults?: readonly { readonly code: string; readonly detail: string }[];
-  /** Of a step that waits and looks again by itself: when, milliseconds since the epoch. */
+  /** For a step that waits and can check again by itself: when, milliseconds since the epoch. */
   readonly again?: number;
 }
 
-/** One check of the way to a certificate. Pure but for the facts it asks for. */
+/** One eligibility check. Pure, apart from the facts it fetches. */
 export interface EligibilityStep {
   readonly name: string;
   readonly check: (candidate: Candidate, facts: Facts, before: readonly Passage[]) => Verdict | Promise<Verdict>;
-  /** Asks somebody outside: after all others, and only about what none of them refuses. */
+  /** Consults an external party: runs after all others, and only if none of them refuses. */
   readonly outside?: true;
-  /** Looks again at a request that waits for it. */
+  /** Repeats the check for a request that waits for it. */
   readonly again?: (question: Question, before: readonly Passage[]) => Verdict | Promise<Verdict>;
 }
 
@@ -90,9 +90,9 @@ export const failed = (faults: readonly { readonly code: string; readonly detail
   faults,
 });
 
-/** Whether a step that may be for some profiles only is for this one. */
+/** Whether a step that may be limited to some profiles applies to this one. */
 export const concerns = (profiles: readonly string[] | undefined, profile: string): boolean => profiles === undefined || profiles.includes(profile);
 
-/** What the service asks for its own listener and OCSP answers waits for nobody's hours or decision: without it the service would not be there. */
+/** Certificates for the service's own listener and OCSP responders are exempt from time windows and approval, without which it could not run. */
 export const isOwn = ({ requester }: Pick<Question, 'requester'>): boolean => requester.kind === 'service';
 export const OWN = 'the service itself asks, for a certificate of its own';

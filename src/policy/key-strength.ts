@@ -9,41 +9,41 @@ export type KeyFaultCode =
   | 'rsa-even' | 'rsa-small-factor' | 'rsa-pattern' | 'rsa-biased' | 'rsa-square' | 'rsa-close-primes' | 'rsa-roca'
   | 'key-blocked';
 
-/** One reason why a public key must not be certified. */
+/** A reason why a public key must not be certified. */
 export interface KeyFault {
   readonly code: KeyFaultCode;
   readonly detail: string;
 }
 
-/** What a profile says about keys. */
+/** A profile's requirements for keys. */
 export interface KeyPolicy {
   /** `P-256`, `P-384`, `P-521`, `Ed25519`, `RSA-2048`, `RSA-3072`, `RSA-4096`, or `RSA` for any size from 2048 to 4096. */
   readonly keyTypes: readonly string[];
   readonly blockLists?: readonly BlockList[];
 }
 
-/** Baseline Requirements 6.1.5 sets the least size; the greatest bounds what a verifier must compute. */
+/** Baseline Requirements 6.1.5 define the minimum; the maximum bounds the work of verifiers. */
 export const LEAST_RSA_BITS = 2048;
 export const MOST_RSA_BITS = 4096;
 
-/** NIST SP 800-89 5.3.3 and Baseline Requirements 6.1.6 allow more; everybody uses this one. */
+/** NIST SP 800-89 5.3.3 and Baseline Requirements 6.1.6 allow others, but practically everyone uses this one. */
 export const RSA_EXPONENT = 65537;
 
-/** Rounds of Fermat's method. The Baseline Requirements 6.1.1.3 ask for 100. */
+/** Rounds of Fermat's method. Baseline Requirements 6.1.1.3 require 100. */
 const FERMAT_ROUNDS = 110;
 
-/** A run of equal octets this long comes from chance once in 2^100 keys: half a prime was left as it was filled in. */
+/** A run of this many equal octets occurs by chance in one of 2^100 keys: part of a prime kept its initial filling. */
 const LONGEST_RUN = 15;
 
-/** The share of set bits in a random 2048-bit modulus is outside these bounds once in 2^60 keys. */
+/** In a random 2048-bit modulus, the share of set bits lies outside these bounds once in 2^60 keys. */
 const LEAST_SET_BITS = 0.4;
 const MOST_SET_BITS = 0.6;
 
-/** An RSA modulus of acceptable size, with what several checks need of it worked out once. */
+/** An RSA modulus of acceptable size, with precomputed values that several checks need. */
 interface Modulus {
   readonly octets: Uint8Array;
   readonly value: bigint;
-  /** By each of `SMALL_PRIMES`. */
+  /** Residues modulo each of `SMALL_PRIMES`. */
   readonly residues: readonly number[];
   readonly root: bigint;
 }
@@ -51,7 +51,7 @@ interface Modulus {
 interface ModulusCheck {
   readonly code: KeyFaultCode;
   readonly citation: string;
-  /** What is wrong, or undefined. */
+  /** Returns what is wrong, or undefined. */
   readonly fault: (modulus: Modulus) => string | undefined;
 }
 
@@ -100,8 +100,8 @@ const MODULUS_CHECKS: readonly ModulusCheck[] = [
 ];
 
 /**
- * The faults of a public key that need no arithmetic on it: kind, size, exponent. To be asked before a signature by the
- * key is verified, so that a huge key costs nothing.
+ * Faults of a public key that can be found without arithmetic: type, size, exponent. To be checked before a signature made with the key is
+ * verified, so that a huge key costs nothing.
  */
 export function cheapKeyFaults(key: PublicKey, policy: KeyPolicy): readonly KeyFault[] {
   if (key.type !== 'RSA') return policy.keyTypes.includes(key.type) ? NONE : [notAllowed(key.type, policy)];
@@ -115,7 +115,7 @@ export function cheapKeyFaults(key: PublicKey, policy: KeyPolicy): readonly KeyF
   return faults;
 }
 
-/** Every fault of a public key; where the cheap checks find one, only those. Takes under 2 ms for RSA, next to nothing for others. */
+/** All faults of a public key; if the cheap checks find any, only those. Takes under 2 ms for RSA, next to nothing for other types. */
 export function keyFaults(key: PublicKey, policy: KeyPolicy): readonly KeyFault[] {
   const cheap = cheapKeyFaults(key, policy);
   if (cheap.length > 0) return cheap;

@@ -13,8 +13,8 @@ import { readIssuer, readValues } from './lints/read-values.ts';
 let accept: (bytes: Uint8Array) => LintedTbs;
 
 /**
- * Bytes that passed their lints. Nothing else can be signed, and nothing outside this file can make one: a signing key
- * takes this type and no plain bytes.
+ * Bytes that passed their lints. Nothing else can be signed: signing keys accept this type rather than plain bytes, and only this file can
+ * create it.
  */
 export class LintedTbs {
   static {
@@ -32,10 +32,10 @@ export class LintedTbs {
   }
 }
 
-/** Whatever a signing key may sign. */
+/** Everything that a signing key may sign. */
 export type Linted = LintedTbs;
 
-/** Bytes that must not be signed: every lint that failed, with its citation. */
+/** Bytes that must not be signed: names every failed lint, with its citation. */
 export class LintError extends Error {
   override readonly name = 'LintError';
   readonly failures: readonly Failure[];
@@ -46,11 +46,11 @@ export class LintError extends Error {
   }
 }
 
-/** Every rule for certificates. */
+/** All lints for certificates. */
 export const CERTIFICATE_LINTS: readonly Lint<CertificateSubject>[] = [...FIELD_LINTS, ...EXTENSION_LINTS, ...NAME_LINTS];
 
 /**
- * Passes the TBSCertificate of a certificate that `context.issuer` is to sign.
+ * Lints the TBSCertificate of a certificate to be signed by `context.issuer`.
  * @throws LintError naming every failed lint
  */
 export function lint(tbs: Uint8Array, context: CertificateContext): LintedTbs {
@@ -61,7 +61,7 @@ export function lint(tbs: Uint8Array, context: CertificateContext): LintedTbs {
 }
 
 /**
- * Passes the TBSCertificate of a CA certificate that its own key is to sign.
+ * Lints the TBSCertificate of a self-signed CA certificate.
  * @throws LintError naming every failed lint
  */
 export function lintSelfSigned(tbs: Uint8Array): LintedTbs {
@@ -72,7 +72,7 @@ export function lintSelfSigned(tbs: Uint8Array): LintedTbs {
 }
 
 /**
- * Passes the TBSCertList of a CRL that `context.issuer` is to sign.
+ * Lints the TBSCertList of a CRL to be signed by `context.issuer`.
  * @throws LintError naming every failed lint
  */
 export function lintCrl(tbs: Uint8Array, context: { readonly issuer: Certificate }): LintedTbs {
@@ -80,23 +80,23 @@ export function lintCrl(tbs: Uint8Array, context: { readonly issuer: Certificate
 }
 
 /**
- * Passes the ResponseData of an OCSP answer that `context.responder` is to sign for `context.authority`.
+ * Lints the ResponseData of an OCSP response to be signed by `context.responder` on behalf of `context.authority`.
  * @throws LintError naming every failed lint
  */
 export function lintOcspResponse(data: Uint8Array, context: OcspContext): LintedTbs {
   return pass(data, 'the OCSP answer', OCSP_LINTS, () => readOcsp(data, context));
 }
 
-/** A CRL that is laid out and may be signed; `seal` makes it whole. */
+/** A CRL laid out and ready to be signed; `seal` completes it. */
 export interface LaidCrl {
   readonly tbs: LintedTbs;
   readonly seal: (signature: Uint8Array) => Uint8Array;
 }
 
 /**
- * Lays a CRL out around entries that were checked one by one when they came in, and passes it. The lints judge the very frame that is
- * written; the entries are not read again: there may be a million of them, twice a minute.
- * @param breathe called between two copies of at most a mebibyte
+ * Lays out and lints a CRL around entries that were checked one by one when they were added. The lints judge the exact frame that is written;
+ * the entries are not read again, since there may be a million of them, twice a minute.
+ * @param breathe called between copies of at most one mebibyte
  * @throws LintError naming every failed lint
  */
 export async function layCrl(
@@ -104,7 +104,7 @@ export async function layCrl(
   { issuer, signatureOctets, breathe }: { readonly issuer: Certificate; readonly signatureOctets: number; readonly breathe: () => Promise<void> | void },
 ): Promise<LaidCrl> {
   const [before, behind] = frameTbsCrl(fields, entries.octets);
-  // Without entries the same fields make the same frame but for two lengths.
+  // Without entries the same fields yield the same frame, except for two lengths.
   const failed = failures(CRL_LINTS, readable('the CRL', () => {
     const subject = readCrl(encodeTbsCrl({ ...fields, entries: [] }), readIssuer(issuer));
     return { ...subject, tbs: { ...subject.tbs, summary: entries } };
@@ -125,10 +125,10 @@ export async function layCrl(
   return { tbs: accept(tbs), seal: (signature) => sheet.seal(signature) };
 }
 
-/** Octets copied in one go: a fifth of a millisecond. */
+/** Octets copied at a time, which takes a fifth of a millisecond. */
 const COPY_MOST = 2 ** 20;
 
-/** The lints judge what our own strict reader makes of the bytes; what it refuses is a failed lint by itself. */
+/** The lints judge what our own strict parser makes of the bytes; bytes that it refuses fail as such. */
 function pass<Subject>(tbs: Uint8Array, what: string, lints: readonly Lint<Subject>[], read: () => Subject): LintedTbs {
   const failed = failures(lints, readable(what, read));
   if (failed.length > 0) throw new LintError(`${what} must not be signed`, failed);

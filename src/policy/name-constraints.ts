@@ -3,8 +3,8 @@ import { parseCidr, parseIpAddress } from '../x509/ip-address.ts';
 import type { NameConstraints, NameSubtree } from '../x509/name-constraints.ts';
 
 /**
- * Why names are outside a CA's name constraints (RFC 5280 4.2.1.10), one sentence for each that is. A name must be in one of
- * the permitted subtrees of its kind, if there are any, and in none of the excluded ones.
+ * Explains which names violate a CA's name constraints (RFC 5280 4.2.1.10), one sentence for each. A name must be within one of the permitted
+ * subtrees of its kind, if there are any, and in none of the excluded ones.
  */
 export function constraintViolations({ permitted, excluded }: NameConstraints, names: readonly GeneralName[]): string[] {
   const violations: string[] = [];
@@ -21,7 +21,7 @@ export function constraintViolations({ permitted, excluded }: NameConstraints, n
 
 type Rule = (name: string, subtree: string) => boolean;
 
-/** Whether all that a name stands for is in a subtree, both in lower case. */
+/** Whether everything a name stands for lies within a subtree; both in lower case. */
 const WITHIN: Readonly<Record<NameKind, Rule>> = {
   dns: isHostWithin,
   ip: isAddressWithin,
@@ -33,7 +33,7 @@ function isWithin({ kind, value }: GeneralName, subtree: NameSubtree): boolean {
   return WITHIN[kind](comparable(kind, value), comparable(kind, subtree.value));
 }
 
-/** Whether a name stands for anything in a subtree: for a wildcard that is more than to be within it. */
+/** Whether anything a name stands for lies within a subtree: for a wildcard this is a weaker condition. */
 function mayTouch(name: GeneralName, subtree: NameSubtree): boolean {
   if (isWithin(name, subtree)) return true;
   if (name.kind === 'uri') return uriHost(name.value) === '';
@@ -41,22 +41,22 @@ function mayTouch(name: GeneralName, subtree: NameSubtree): boolean {
   return name.kind === 'dns' && name.value.startsWith('*.') && value.slice(value.indexOf('.') + 1) === name.value.slice(2);
 }
 
-/** The local part of a mail address keeps its case (RFC 5280 7.5); its host and all else do not count it. */
+/** The local part of a mail address is case-sensitive (RFC 5280 7.5); its host and all other names are not. */
 function comparable(kind: NameKind, value: string): string {
   const at = kind === 'email' ? value.lastIndexOf('@') : -1;
   return value.slice(0, at + 1) + value.slice(at + 1).toLowerCase();
 }
 
-/** DNS: the host and all below it; with a leading dot, as OpenSSL has it, only what is below. Empty stands for all. */
+/** DNS: the host and everything below it; with a leading dot, as in OpenSSL, only what is below. The empty subtree contains everything. */
 function isHostWithin(host: string, subtree: string): boolean {
   if (subtree === '') return true;
   return subtree.startsWith('.') ? host.endsWith(subtree) : host === subtree || host.endsWith(`.${subtree}`);
 }
 
-/** Mail and URI: that host alone; with a leading dot, only what is below it. */
+/** Mail and URI: exactly that host; with a leading dot, only what is below it. */
 const isHostOf: Rule = (host, subtree) => (subtree.startsWith('.') ? host.endsWith(subtree) : host === subtree);
 
-/** Empty for a URN and for an address, which no constraint on URIs can permit. */
+/** Empty for URNs and IP addresses, which no URI constraint can permit. */
 function uriHost(uri: string): string {
   const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#:]+)/i.exec(uri)?.[1]?.toLowerCase() ?? '';
   return parseIpAddress(host) === undefined && !host.startsWith('[') ? host : '';

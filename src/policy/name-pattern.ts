@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { GeneralName } from '../x509/general-name.ts';
 import { isSpiffe, spiffeFault } from '../x509/spiffe-id.ts';
 
-/** A name that somebody wants certified: one of the SAN's kinds, or a plain text that is only a common name. */
+/** A name to be certified: one of the SAN kinds, or free text that can only be a common name. */
 export type Name = GeneralName | { readonly kind: 'text'; readonly value: string };
 
 export type NameKind = Name['kind'];
@@ -12,7 +12,7 @@ export interface NamePattern {
   readonly matches: (name: Name) => boolean;
 }
 
-/** A pattern that says nothing sensible. `message` names the pattern and what was expected. */
+/** An invalid pattern. `message` quotes the pattern and says what was expected. */
 export class PatternError extends Error {
   override readonly name = 'PatternError';
 }
@@ -22,19 +22,19 @@ const DOMAIN = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
 const PATTERN_MOST = 1024;
 
 /**
- * Compiles a pattern for names.
+ * Compiles a name pattern.
  *
  * | pattern | matches |
  * |---|---|
  * | `node1.example.com` | that name |
- * | `*.example.com` | one label more, no deeper (RFC 6125 6.4.3) |
- * | `**.example.com` | one label more, or several |
+ * | `*.example.com` | one more label, no deeper (RFC 6125 6.4.3) |
+ * | `**.example.com` | one or more additional labels |
  * | `10.0.0.7`, `10.0.0.0/8`, `2001:db8::/32` | that address, addresses of that network |
  * | `ops@example.com`, `*@example.com` | that mailbox, every mailbox of that host |
- * | `*@*.example.com`, `*@**.example.com` | every mailbox of hosts one label below, of hosts any labels below |
- * | `spiffe://example.com/ci`, `…/*`, `…/**` | that URI, one path segment more, every URI below |
- * | `spiffe://example.com/ns/*` + `/sa/web` | any one segment in the place of the `*` |
- * | `spiffe://*.example.com/ci` | that path in trust domains one label below; `**.` for any labels below |
+ * | `*@*.example.com`, `*@**.example.com` | every mailbox of hosts one label below, of hosts any number of labels below |
+ * | `spiffe://example.com/ci`, `…/*`, `…/**` | that URI, one more path segment, every URI below |
+ * | `spiffe://example.com/ns/*` + `/sa/web` | any single segment in place of the `*` |
+ * | `spiffe://*.example.com/ci` | that path in trust domains one label below; `**.` for any number of labels |
  * | `*` | every name |
  *
  * @throws PatternError
@@ -49,7 +49,7 @@ export function compileNamePattern(text: string): NamePattern {
   return { text, matches };
 }
 
-/** What is wrong with a pattern, in words; undefined where nothing is. */
+/** Explains what is wrong with a pattern; undefined if nothing is. */
 export function patternFault(text: string): string | undefined {
   try {
     compileNamePattern(text);
@@ -77,7 +77,7 @@ const FORMS: readonly Form[] = [
 
 function compileExact(text: string): (name: Name) => boolean {
   const wanted = text.toLowerCase();
-  // The local part of a mailbox is case-sensitive (RFC 5321 2.4), a plain text too.
+  // The local part of a mailbox is case-sensitive (RFC 5321 2.4), and so is free text.
   return (name) => (name.kind === 'dns' || name.kind === 'ip' ? name.value === wanted : name.value === text);
 }
 
@@ -97,7 +97,7 @@ function compileMailHost(text: string): (name: Name) => boolean {
   return (name) => {
     if (name.kind !== 'email') return false;
     const at = name.value.indexOf('@');
-    // The host behind the only @: an address has no other one outside of quotes, which are not taken.
+    // The host follows the only @: others could occur only within quotes, which are not accepted.
     const host = name.value.slice(at + 1).toLowerCase();
     return at > 0 && !host.includes('@') && (below === undefined ? host === exact : below({ kind: 'dns', value: host }));
   };
@@ -106,8 +106,8 @@ function compileMailHost(text: string): (name: Name) => boolean {
 const TRUST_DOMAIN_BELOW = /^spiffe:\/\/(\*\*?\.[^/]+)\//;
 
 /**
- * A URI: `*` stands for one whole segment of the path, `**` at the end for one or more. Of a SPIFFE ID, whose trust domain has no port
- * and no user to hide behind, the trust domain may begin with `*.` or `**.` too.
+ * Compiles a URI pattern: `*` stands for one whole path segment, a final `**` for one or more. In a SPIFFE ID, whose trust domain has neither
+ * port nor user, the trust domain may begin with `*.` or `**.` as well.
  */
 function compileUri(text: string): (name: Name) => boolean {
   const below = TRUST_DOMAIN_BELOW.exec(text)?.[1];
@@ -131,13 +131,13 @@ function compileUri(text: string): (name: Name) => boolean {
     if (matchesHost === undefined ? host !== start : !host.startsWith('spiffe://') || !matchesHost({ kind: 'dns', value: host.slice('spiffe://'.length) })) return false;
     const given = at < 0 ? [] : name.value.slice(at + 1).split('/');
     if (deep ? given.length <= fixed.length : given.length !== fixed.length) return false;
-    // A query or fragment belongs to no segment; dot segments would climb out in whoever resolves them (RFC 3986 5.2.4).
+    // Queries and fragments belong to no segment; dot segments could escape upwards when resolved (RFC 3986 5.2.4).
     const plain = given.every((segment, index) => segment === fixed[index] || !(segment === '.' || segment === '..' || /[?#]/.test(segment)));
     return plain && given.at(-1) !== '' && fixed.every((segment, index) => (segment === '*' ? given[index] !== '' : given[index] === segment));
   };
 }
 
-/** @param sample the pattern, with something in the place of each `*` */
+/** @param sample the pattern with each `*` replaced by some text */
 function refuseBadSpiffe(text: string, sample: string): void {
   const fault = spiffeFault(sample);
   if (fault !== undefined) throw new PatternError(`"${text}" ${fault} (a SPIFFE ID)`);
@@ -162,7 +162,7 @@ function compileNetwork(text: string): (name: Name) => boolean {
   };
 }
 
-/** The address as a number. Its text must be one that `net.isIP` takes. */
+/** The address as a number. The text must satisfy `net.isIP`. */
 function addressBits(text: string): { readonly width: 32 | 128; readonly value: bigint } {
   if (isIP(text) === 4) return { width: 32, value: BigInt(ipv4Number(text)) };
   const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);

@@ -5,7 +5,7 @@ import { compileNamePattern, type NameKind, type NamePattern, PatternError } fro
 
 export type CommonNameRule = 'none' | 'first-name' | 'from-csr';
 
-/** A profile as the configuration writes it; durations in seconds. */
+/** A profile as configured; durations in seconds. */
 export interface RawProfile {
   readonly lifetime?: number;
   readonly maxLifetime?: number;
@@ -35,7 +35,7 @@ export interface RawProfile {
   readonly issuer?: string;
 }
 
-/** What a certificate may contain and how long it lives: checked once, at start; inside, nothing of it can be wrong. */
+/** What a certificate may contain and how long it lives. Checked once, at start, so that every value is valid afterwards. */
 export interface Profile {
   readonly name: string;
   /** Seconds. */
@@ -46,19 +46,19 @@ export interface Profile {
   /** Dotted OIDs. */
   readonly extendedKeyUsage: readonly string[];
   readonly subject: { readonly commonName: CommonNameRule; readonly organization?: string; readonly organizationalUnit?: string };
-  /** True where a common name may be any text, and a certificate may go without a SAN. */
+  /** Whether the common name may be arbitrary text, and the SAN may be missing. */
   readonly commonNameOnly: boolean;
   readonly nameKinds: ReadonlySet<NameKind>;
-  /** Undefined: every name of the kinds above. */
+  /** If undefined, every name of the allowed kinds. */
   readonly allow: readonly NamePattern[] | undefined;
   readonly deny: readonly NamePattern[];
   readonly wildcards: boolean;
-  /** Domains, in normal form, for which a wildcard is allowed though the Public Suffix List has them, or what is above them. */
+  /** Normalised domains for which wildcards are allowed even though they, or their parents, are on the Public Suffix List. */
   readonly privateZones: readonly string[];
   readonly mostNames: number;
   readonly policies: readonly string[];
   readonly crlDistributionPoint: boolean;
-  /** True where certificates name the delta CRL (RFC 5280 4.2.1.15). */
+  /** Whether certificates name the delta CRL (RFC 5280 4.2.1.15). */
   readonly freshestCrl: boolean;
   readonly authorityInformationAccess: boolean;
   readonly operatorsOnly: boolean;
@@ -67,17 +67,17 @@ export interface Profile {
   readonly pathLength: number | undefined;
   readonly ocspNoCheck: boolean;
   readonly renewable: boolean;
-  /** The authority that signs; undefined for the deployment's issuing one. */
+  /** The signing authority; undefined for the deployment's issuing authority. */
   readonly issuer: string | undefined;
 }
 
 const DAY = 86_400;
 
-/** RFC 5280 4.2.1.12, by the names that OpenSSL uses. */
+/** RFC 5280 4.2.1.12, under OpenSSL's names. */
 const { serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning } = OID;
 const EXTENDED_KEY_USAGES: Readonly<Record<string, string>> = { serverAuth, clientAuth, codeSigning, emailProtection, timeStamping, OCSPSigning };
 
-/** What every profile says that says nothing else. */
+/** Defaults for all profiles. */
 export const COMMON_PROFILE = {
   lifetime: 30 * DAY,
   maxLifetime: 397 * DAY,
@@ -89,14 +89,14 @@ export const COMMON_PROFILE = {
   renewable: true,
 } satisfies RawProfile;
 
-/** The profiles that are there without a line of configuration. */
+/** Profiles that exist without any configuration. */
 export const BUILT_IN_PROFILES: Readonly<Record<string, RawProfile>> = {
   server: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'] } },
-  // For names that were shown to be controlled, one by one.
+  // For names whose control was proved one by one.
   acme: { extendedKeyUsage: ['serverAuth'], names: { kinds: ['dns', 'ip'], wildcards: true } },
   client: { extendedKeyUsage: ['clientAuth'], commonNameOnly: true, names: { kinds: ['dns', 'ip', 'email', 'uri', 'text'] } },
   node: { extendedKeyUsage: ['serverAuth', 'clientAuth'], names: { kinds: ['dns', 'ip', 'uri'] } },
-  // Nodes of a Docker swarm: role and node id, and swarm-ca of a manager.
+  // Docker swarm nodes: role, node id, and swarm-ca for managers.
   swarm: { extendedKeyUsage: ['serverAuth', 'clientAuth'], lifetime: 90 * DAY, maxLifetime: 90 * DAY, renewable: false, names: { kinds: ['dns'], most: 3 } },
   operator: {
     extendedKeyUsage: ['clientAuth'], commonNameOnly: true, operatorsOnly: true, lifetime: 365 * DAY,
@@ -106,7 +106,7 @@ export const BUILT_IN_PROFILES: Readonly<Record<string, RawProfile>> = {
     extendedKeyUsage: ['OCSPSigning'], commonNameOnly: true, operatorsOnly: true, ocspNoCheck: true, crlDistributionPoint: false, renewable: false,
     names: { kinds: ['dns', 'text'] },
   },
-  // What the service itself asks for, for its own https listener.
+  // Used by the service for its own https listener.
   service: { extendedKeyUsage: ['serverAuth'], operatorsOnly: true, renewable: false, keyTypes: ['P-256'], names: { kinds: ['dns', 'ip'] } },
   subordinate: {
     authority: true, pathLength: 0, commonNameOnly: true, operatorsOnly: true, lifetime: 5 * 365 * DAY, maxLifetime: 10 * 365 * DAY, renewable: false,
@@ -114,7 +114,7 @@ export const BUILT_IN_PROFILES: Readonly<Record<string, RawProfile>> = {
   },
 };
 
-/** Faults of the configured profiles, all of them. */
+/** All faults of the configured profiles. */
 export class ProfileError extends Error {
   override readonly name = 'ProfileError';
   readonly faults: readonly string[];
@@ -126,7 +126,7 @@ export class ProfileError extends Error {
 }
 
 /**
- * The built-in profiles with the configured ones laid over them; a configured member replaces the built-in one.
+ * Merges the configured profiles over the built-in ones, member by member.
  * @throws ProfileError naming every fault
  */
 export function compileProfiles(configured: Readonly<Record<string, RawProfile>>): ReadonlyMap<string, Profile> {

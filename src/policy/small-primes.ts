@@ -1,4 +1,4 @@
-/** The primes below 752: what the Baseline Requirements 6.1.6 say a modulus must not be divisible by. */
+/** The primes below 752, by which a modulus must not be divisible according to Baseline Requirements 6.1.6. */
 export const SMALL_PRIMES: readonly number[] = primesBelow(752);
 
 function primesBelow(limit: number): number[] {
@@ -12,7 +12,7 @@ interface Group {
   readonly primes: readonly number[];
 }
 
-/** Primes grouped so that each product is an exact double: one division of the long number then serves several primes. */
+/** Primes grouped such that each product is an exact double: a single big division then serves several primes. */
 const GROUPS: readonly Group[] = grouped(SMALL_PRIMES);
 
 function grouped(primes: readonly number[]): Group[] {
@@ -35,7 +35,7 @@ function grouped(primes: readonly number[]): Group[] {
   return groups;
 }
 
-/** The remainders of a positive number by each of `SMALL_PRIMES`, in their order. */
+/** The residues of a positive number modulo each of `SMALL_PRIMES`, in order. */
 export function smallResidues(n: bigint): readonly number[] {
   const residues: number[] = [];
   for (const group of GROUPS) {

@@ -4,13 +4,13 @@ const DECISIONS = ['allow', 'deny', 'wait'] as const;
 
 export interface Answer {
   readonly decision: (typeof DECISIONS)[number];
-  /** For the requester, one line; empty where an `allow` has none. */
+  /** One line for the requester; may be empty for `allow`. */
   readonly reason: string;
-  /** With `wait`: seconds after which it may be asked again. */
+  /** Only for `wait`: seconds after which to ask again. */
   readonly retryAfter?: number;
 }
 
-/** The other side did not answer, or not as it must: nothing was decided. `message` is for the log. */
+/** The webhook did not respond, or not as required: no decision was made. `message` is for the log. */
 export class WebhookFailed extends Error {
   override readonly name = 'WebhookFailed';
 }
@@ -20,7 +20,7 @@ const MOST_REASON = 512;
 const MOST_RETRY = 86_400;
 
 /**
- * Reads an answer. There is one form, and whatever differs from it is none: an answer that may mean two things must not issue certificates.
+ * Parses an answer. Only the exact form is accepted: an ambiguous answer must not issue certificates.
  * @throws WebhookFailed
  */
 export function readAnswer(body: Uint8Array): Answer {
@@ -42,7 +42,7 @@ export function readAnswer(body: Uint8Array): Answer {
 function readReason(reason: unknown, decision: Answer['decision']): string {
   if (reason === undefined && decision === 'allow') return '';
   if (typeof reason !== 'string' || reason === '' || reason.length > MOST_REASON) throw new WebhookFailed(`the answer's reason is no text of 1 to ${MOST_REASON} characters`);
-  // It goes into the request, the audit log and onto terminals.
+  // The reason ends up in the request, in the audit log and on terminals.
   if (/\p{Cc}/u.test(reason)) throw new WebhookFailed('the answer\'s reason has control characters');
   return reason;
 }

@@ -7,21 +7,21 @@ import { questionBody } from './question.ts';
 import type { WebhookEndpoint } from './settings.ts';
 import { SIGNATURE_HEADER, signatureOf, TIMESTAMP_HEADER } from './signature.ts';
 
-/** Calls at once of one process to one webhook; who comes beyond that is told to come again. */
+/** Concurrent calls per process and webhook; further requesters are told to come back. */
 const MOST_AT_ONCE = 64;
-/** Seconds after which a requester may ask again when the webhook gave no answer. */
+/** Seconds after which a requester may retry when the webhook did not answer. */
 const RETRY_AFTER = 10;
 
 export interface WebhookOptions {
   readonly endpoint: WebhookEndpoint;
-  /** Told what came of each call, and how long it took, milliseconds. */
+  /** Called with the outcome of each call and its duration in milliseconds. */
   readonly told: (webhook: string, outcome: Answer['decision'] | 'failed', milliseconds: number) => void;
-  /** Told why there was no answer: for the log. */
+  /** Reports why there was no answer, for the log. */
   readonly report: (what: string, error: unknown) => void;
   readonly post?: Post;
 }
 
-/** Asks the webhook. Throws Refused `unavailable` when it gives no answer: an outage must not become a refusal that stays. */
+/** Asks the webhook. Throws Refused `unavailable` if there is no answer: an outage must not become a permanent refusal. */
 export type Ask = (question: Question, before: readonly Passage[]) => Promise<Answer>;
 
 export function webhook({ endpoint, told, report, post = poster(endpoint) }: WebhookOptions): Ask {

@@ -6,19 +6,19 @@ import { VERSION } from '../../version.ts';
 import { WebhookFailed } from './answer.ts';
 import type { WebhookEndpoint } from './settings.ts';
 
-/** Bytes of an answer, and of its head. */
+/** Upper bound in bytes of an answer's body, and of its head. */
 const MOST_BODY = 16_384;
 const MOST_HEAD = 16_384;
 const MOST_INTERIM = 4;
-/** Milliseconds for which certificates and key are used as they were read. */
+/** Milliseconds for which certificates and key are used before they are read again. */
 const FRESH = 60_000;
 
 export type Post = (headers: Readonly<Record<string, string>>, body: Uint8Array, signal: AbortSignal) => Promise<Buffer>;
 
 /**
- * Sends one question over a connection of its own, and gives the body of an answer of status 200 and type application/json. Nobody is
- * followed to another address. The address is the operator's, so it may be one of a private network.
- * Throws WebhookFailed, and what `signal` says when it fires.
+ * Sends one question over a connection of its own, and returns the body of an answer with status 200 and type application/json. Redirects are
+ * not followed. The address is set by the operator, so private networks are allowed.
+ * Throws WebhookFailed, and the reason of `signal` if that fires.
  */
 export function poster({ url, ca, cert, key }: WebhookEndpoint): Post {
   const context = fresh(() => createSecureContext({
@@ -74,7 +74,7 @@ function headFault({ statusCode, headers }: IncomingMessage): string | undefined
   return undefined;
 }
 
-/** What was made is made anew after a while: certificates are renewed in their files. One that cannot be read leaves the one before. */
+/** Recreates the context after a while, since certificates are renewed in their files. If a file cannot be read, the previous context stays. */
 function fresh(make: () => SecureContext): () => SecureContext {
   let made = make();
   let until = performance.now() + FRESH;
@@ -84,7 +84,7 @@ function fresh(make: () => SecureContext): () => SecureContext {
       try {
         made = make();
       } catch {
-        // Half written: the next look finds it whole.
+        // Probably half-written: the next attempt will find it complete.
       }
     }
     return made;

@@ -1,9 +1,9 @@
 import type { Passage, Question } from '../../policy/eligibility.ts';
 
-/** The form of what is asked; a webhook refuses one that it does not know. */
+/** Version of the question's form; a webhook refuses versions it does not know. */
 const VERSION = 1;
 
-/** What is sent: JSON. docs/eligibility.md tells each member. */
+/** The JSON that is sent; docs/eligibility.md describes each member. */
 export function questionBody(webhook: string, { time, dryRun, waiting, requester, operator, profile, names, key, validity, metadata }: Question, before: readonly Passage[]): Buffer {
   return Buffer.from(JSON.stringify({
     version: VERSION, webhook, time: iso(time), dryRun,

@@ -1,15 +1,15 @@
-/** Somebody outside who is asked about requests. Files, absolute. */
+/** An external service that is consulted about requests. File names are absolute. */
 export interface WebhookEndpoint {
   readonly name: string;
-  /** Begins with https. */
+  /** An https URL. */
   readonly url: string;
-  /** Signs what is asked. */
+  /** Key of the HMAC over the question. */
   readonly secret: string;
-  /** Seconds for the whole call. */
+  /** Seconds allowed for the whole call. */
   readonly timeout: number;
-  /** CAs of its certificate, PEM; those of the system where absent. */
+  /** CAs that issue its certificate, PEM; the system's if absent. */
   readonly ca?: string;
-  /** Our own certificate for it with its chain, and the key, PEM. */
+  /** Our client certificate with its chain, and the key, PEM. */
   readonly cert?: string;
   readonly key?: string;
 }

@@ -2,11 +2,11 @@ import type { WebhookSetting } from '../../policy/compile-steps.ts';
 import { concerns, type EligibilityStep, failed, isOwn, OWN, passed, type Passage, type Question, type Verdict, waiting } from '../../policy/eligibility.ts';
 import type { Ask } from './ask.ts';
 
-/** Seconds until a webhook that says `wait`, and no more, is asked again; twice as many each time, as long as that is below the second. */
+/** Seconds until a webhook that answers `wait` without `retryAfter` is asked again; doubled each time up to the second value. */
 const FIRST_PAUSE = 30;
 const LONGEST_PAUSE = 3600;
 
-/** Somebody outside decides. Its answer is for this request alone, and asked for when nothing else refuses it. */
+/** Consults an external service. Its answer applies to this request only, and it is asked only if nothing else refuses the request. */
 export const webhookStep = ({ webhook, profiles, giveUp }: WebhookSetting, ask: Ask): EligibilityStep => {
   const endOf = ({ waiting: before, time }: Question): number => (before?.since ?? time) + giveUp * 1000;
   const undecided = (said: string): Verdict => failed([{ code: 'webhook-undecided', detail: `${webhook} did not decide within ${giveUp} s; ${said}` }]);

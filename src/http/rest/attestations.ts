@@ -63,7 +63,7 @@ const AttestationView = Type.Object({
   expiresAt: Time,
 }, closed);
 
-/** A node that may prove itself once, and has. */
+/** A node that may attest only once, and has done so. */
 export const AttestedNodeView = Type.Object({
   id: Type.String(),
   kind: Type.String(),
@@ -74,7 +74,7 @@ export const AttestedNodeView = Type.Object({
   token: Type.String({ description: 'Id of the token that it earned' }),
 }, { ...closed, $id: 'AttestedNode' });
 
-/** `/v1/attestations`: nodes prove what they are, and earn an enrolment token by it. */
+/** `/v1/attestations`: nodes prove what they are, and receive an enrolment token. */
 export function attestationRoutes(app: App, { attestation, authentication }: AttestationRoutes): void {
   app.addSchema(AttestedNodeView);
   const json = (description: string, schema: object) => ({ description, content: { 'application/json': { schema } } });

@@ -7,7 +7,7 @@ import { bearer, closed, pageOf, pageQuery, problems } from './schemas.ts';
 
 const AuditView = Type.Object({
   sequence: Type.Integer(),
-  /** As it was hashed: a number, not a date's text. */
+  /** As hashed: a number, not the text of a date. */
   time: Type.Integer({ description: 'Milliseconds since the epoch' }),
   event: Type.String(),
   actor: Type.String(),
@@ -19,7 +19,7 @@ const AuditView = Type.Object({
 
 export const auditSchemas = [AuditView];
 
-/** `/v1/audit`: the chained log, oldest first, as it was hashed. */
+/** `/v1/audit`: the chained log, oldest first, exactly as hashed. */
 export function auditRoutes(app: App, { store, authentication }: { readonly store: AuditStore; readonly authentication: Authentication }): void {
   app.get('/v1/audit', {
     schema: {
@@ -37,7 +37,7 @@ export function auditRoutes(app: App, { store, authentication }: { readonly stor
         ...problems(400, 401, 403),
       },
     },
-    // The entries are given out as they were hashed: no serializer may reorder or drop a member.
+    // Entries are returned exactly as hashed: no serializer may reorder or drop a member.
     serializerCompiler: () => (page) => JSON.stringify(page),
   }, async (request) => {
     await authentication.operator(request, 'read');

@@ -53,7 +53,7 @@ const RevokeBody = Type.Object({ reason: Type.Optional(oneOf(PERMANENT_REASONS, 
 
 const NameParameter = Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
 
-/** `/v1/authorities`: who signs here. */
+/** `/v1/authorities`: the authorities of this service. */
 export function authorityRoutes(app: App, { authorities, succession, issuing, publishedAt, chainOf, publish, authentication, revocation }: AuthorityRoutes): void {
   const named = (name: string): Authority => {
     const authority = authorities.find((candidate) => candidate.name === name);

@@ -3,7 +3,7 @@ import { Refused } from '../../errors.ts';
 import { encodePem } from '../../x509/pem.ts';
 import { negotiate } from '../negotiation.ts';
 
-/** How a certificate may be asked for, the default first. */
+/** Media types in which a certificate can be requested, the default first. */
 export const CERTIFICATE_TYPES = ['application/json', 'application/pem-certificate-chain', 'application/x-pem-file', 'application/pkix-cert'] as const;
 export type CertificateType = (typeof CERTIFICATE_TYPES)[number];
 
@@ -14,22 +14,22 @@ export function certificateType(request: FastifyRequest): CertificateType {
   return type;
 }
 
-/** The OpenAPI of a reply that is `schema` in JSON, and the certificate alone in the other types. */
+/** OpenAPI of a response that is `schema` in JSON, and the bare certificate in the other types. */
 export const certificateReply = (description: string, schema: string): object => ({
   description: `${description}; by \`Accept\` just the certificate: PEM with its chain, PEM, DER`,
   content: { 'application/json': { schema: { $ref: schema } }, ...Object.fromEntries(CERTIFICATE_TYPES.slice(1).map((type) => [type, { schema: {} }])) },
 });
 
-/** That of 202: there is no certificate yet. */
+/** The same for 202, when there is no certificate yet. */
 export const waitingReply = (schema: string): object => ({
   description: 'A step waits. `Location` is where to ask again, `Retry-After` when. No body where `Accept` leaves JSON out, so that none comes into a file for a certificate',
   content: { 'application/json': { schema: { $ref: schema } } },
 });
 
-/** Whether JSON may be sent where there is no certificate to send. */
+/** Whether the caller accepts JSON if there is no certificate to send. */
 export const takesJson = (request: FastifyRequest): boolean => negotiate(request.headers.accept, ['application/json']) !== undefined;
 
-/** Sends the certificate itself in the type asked for: PEM with its chain, PEM alone, or DER. */
+/** Sends the certificate in the requested type: PEM with its chain, PEM alone, or DER. */
 export function sendCertificate(reply: FastifyReply, type: Exclude<CertificateType, 'application/json'>, certificate: Uint8Array, chain: readonly string[]): FastifyReply {
   reply.header('content-type', type);
   switch (type) {

@@ -4,16 +4,16 @@ import { X509Error } from '../../x509/errors.ts';
 import { pemOrDerOrBase64 } from '../../x509/pem.ts';
 import type { App } from '../app.ts';
 
-/** Media types under which the body is the CSR itself. */
+/** Media types for which the body is the CSR itself. */
 export const CSR_TYPES = ['application/pkcs10', 'application/x-pem-file'] as const;
 
-/** Lets the calls of this scope take a CSR as their body. */
+/** Enables this scope's routes to accept a CSR as their body. */
 export function acceptCsrBodies(app: App): void {
   for (const type of CSR_TYPES) app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
 
 /**
- * DER of a CSR in any of the forms that the API takes.
+ * DER of a CSR in any of the forms that the API accepts.
  * @throws Refused `csr-malformed`
  */
 export function csrBytes(body: Uint8Array | string): Uint8Array {
@@ -26,7 +26,7 @@ export function csrBytes(body: Uint8Array | string): Uint8Array {
 }
 
 /**
- * Seconds of a `validity`, whose form the schema has checked.
+ * A `validity` in seconds, after the schema has checked its form.
  * @throws Refused `query-invalid`
  */
 export function validitySeconds(text: string | undefined): number | undefined {

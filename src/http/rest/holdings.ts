@@ -24,7 +24,7 @@ const HoldingView = Type.Object({
   certificates: Type.Array(Type.Object({ serial: Type.String(), until: Time }, closed), { description: 'By which it is held' }),
 }, { ...closed, $id: 'Holding', description: 'Whose a name or key is, where `eligibility` has `name-ownership` or `known-key`' });
 
-/** `/v1/holdings`: whose a name or a key is, and that it is nobody's any more. */
+/** `/v1/holdings`: who owns a name or key, and how an operator releases it. */
 export function holdingRoutes(app: App, { holdings, authentication }: HoldingRoutes): void {
   app.addSchema(HoldingView);
   const reply = { description: 'Who holds it', content: { 'application/json': { schema: { $ref: 'Holding#' } } } };

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { Refused } from '../../errors.ts';
 
 /**
- * The Idempotency-Key of a creating call, where it has one.
+ * The Idempotency-Key of a creating call, if present.
  * @throws Refused `header-invalid`
  */
 export function idempotencyKey(request: FastifyRequest): string | undefined {

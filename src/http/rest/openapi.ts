@@ -14,10 +14,10 @@ const TAGS: Readonly<Record<string, string>> = {
   published: 'What everybody may read, also without TLS',
 };
 
-/** All of the page comes from here; only its small pictures are in it (`data:`). */
+/** Content Security Policy: everything on the page comes from this service; only small images are inlined (`data:`). */
 const POLICY = "default-src 'self'; base-uri 'self'; font-src 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; script-src 'self'; script-src-attr 'none'; style-src 'self'";
 
-/** OpenAPI 3.1 at `/openapi.json`, made from the routes that follow, and pages at `/docs`. */
+/** OpenAPI 3.1 at `/openapi.json`, generated from the routes that follow, and documentation pages at `/docs`. */
 export async function openApi(app: App): Promise<void> {
   await app.register(fastifySwagger, {
     openapi: {
@@ -31,7 +31,7 @@ export async function openApi(app: App): Promise<void> {
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'An enrolment token (CHYTKN-1-…), an API key (CHYKEY-1-…), or a token of a configured OpenID Connect issuer (a JWT)' },
-          // The types of @fastify/swagger know OpenAPI 3.0's kinds only.
+          // The types of @fastify/swagger only cover OpenAPI 3.0.
           clientCertificate: { type: 'mutualTLS', description: 'A certificate that was issued here' } as never,
         },
       },

@@ -18,17 +18,17 @@ export interface RenewalInfoRoutes {
   readonly store: Pick<CertificateStore, 'get'>;
   readonly adviceOn: (record: RequestRecord) => Promise<RenewalAdvice>;
   readonly campaigns: Campaigns;
-  /** Names of authorities and profiles that there are. */
+  /** Names of existing authorities and profiles. */
   readonly known: { readonly authority: ReadonlySet<string>; readonly profile: ReadonlySet<string> };
   readonly authentication: Authentication;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
 
-/** How long a cache may hold an answer, seconds: short beside the time after which a node asks again. */
+/** Seconds for which a cache may keep the response: short compared with the interval at which nodes ask again. */
 const FRESH = 60;
 
-/** How much later than said a call may come, milliseconds. */
+/** Milliseconds by which a call may be late. */
 const LATE = 60_000;
 
 const RenewalInfo = Type.Object({
@@ -56,7 +56,7 @@ const CampaignView = Type.Object({
   createdBy: Type.String(),
 }, { ...closed, $id: 'RenewalCampaign' });
 
-/** When to renew: `/v1/certificates/{serial}/renewal-info` for everybody, and `/v1/renewal-campaigns` for those who make the fleet renew early. */
+/** When to renew: `/v1/certificates/{serial}/renewal-info`, public, and `/v1/renewal-campaigns`, for operators who want a fleet renewed early. */
 export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known, authentication, clock }: RenewalInfoRoutes): void {
   for (const schema of [RenewalInfo, CampaignView]) app.addSchema(schema);
   const reply = { description: 'The campaign', content: { 'application/json': { schema: { $ref: 'RenewalCampaign#' } } } };
@@ -114,7 +114,7 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
   });
 }
 
-/** What the schema cannot say; `within` in seconds, `from` in milliseconds since the epoch. @throws Refused `body-invalid` */
+/** Checks what the schema cannot express; `within` in seconds, `from` in milliseconds since the epoch. @throws Refused `body-invalid` */
 function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['known'], now: number): Omit<Static<typeof CampaignBody>, 'within' | 'from'> & { readonly within: number; readonly from: number | undefined } {
   const faults: Fault[] = [];
   for (const part of ['authority', 'profile'] as const) {
@@ -124,12 +124,12 @@ function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['kn
     }
   }
   const chooses = [body.authority, body.profile, body.requester].some((part) => part !== undefined);
-  // All certificates of a deployment must be meant, not left over where a member was forgotten.
+  // Selecting all certificates must be deliberate, not the result of an omitted member.
   if (chooses === (body.all === true)) faults.push({ code: 'scope', at: '/', detail: 'expected authority, profile or requester, or else all to be true' });
   const within = parseDuration(body.within) ?? 0;
   if (within < WITHIN.least || within > WITHIN.most) faults.push({ code: 'within', at: '/within', detail: `expected ${WITHIN.least} s to ${WITHIN.most / 86_400} d` });
   const from = body.from === undefined ? undefined : Date.parse(body.from);
-  // A campaign in the past would not mean what was issued since.
+  // A campaign in the past would exclude certificates issued since.
   if (from !== undefined && !(from >= now - LATE && from <= now + WITHIN.most * 1000)) {
     faults.push({ code: 'from', at: '/from', detail: `expected a time from now to ${WITHIN.most / 86_400} days ahead, such as 2030-01-31T00:00:00Z` });
   }

@@ -16,7 +16,7 @@ export interface RenewalRoutes {
   readonly chainOf: ChainOf;
 }
 
-/** `/v1/renewals`: the holder of a certificate gets the next one for the same names. */
+/** `/v1/renewals`: the holder of a certificate receives the next one for the same names. */
 export function renewalRoutes(app: App, { issuance, authentication, chainOf }: RenewalRoutes): void {
   acceptCsrBodies(app);
   app.post('/v1/renewals', {

@@ -3,7 +3,7 @@ import { closed, DurationText, NameList, oneOf, pageQuery, Requester, Step, Time
 
 export const REQUEST_STATES = ['pending', 'approved', 'issued', 'denied', 'failed'] as const;
 
-/** Bodies of `POST /v1/requests`, JSON form. */
+/** JSON body of `POST /v1/requests`. */
 export const RequestBody = Type.Object({
   csr: Type.String({ minLength: 1, description: 'PKCS#10: PEM, or base64 of DER with or without line breaks' }),
   profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
@@ -16,7 +16,7 @@ export const RequestBody = Type.Object({
 
 export type RequestBody = Static<typeof RequestBody>;
 
-/** Bodies that are the CSR itself: whatever the bytes are, the parser of CSRs judges them. */
+/** Body that is the CSR itself: whatever the bytes are, the CSR parser decides. */
 export const CsrBody = Type.Unsafe<Uint8Array>({ description: 'The CSR itself, DER, PEM or base64' });
 
 export const RequestQuery = Type.Object({

@@ -4,7 +4,7 @@ import type { RequestRecord, Step } from '../../issuance/request.ts';
 import { encodePem } from '../../x509/pem.ts';
 import { type Problem, problemOf } from '../problem.ts';
 
-/** A request as the API shows it. */
+/** A request as the API presents it. */
 export interface RequestJson {
   readonly id: string;
   readonly state: RequestRecord['state'];
@@ -29,10 +29,10 @@ export interface StepJson extends Omit<Step, 'time'> {
   readonly time: string;
 }
 
-/** The authorities' chains as PEM, encoded once. */
+/** The authorities' chains in PEM, encoded once. */
 export type ChainOf = (authority: string) => readonly string[];
 
-/** @returns the chain of each authority's certificates, from the issuer up, the root left out */
+/** @returns the chain of each authority's certificates, issuer first, without the root */
 export function chainsOf(authorities: Iterable<Pick<Authority, 'name' | 'leafChain'>>): ChainOf {
   const chains = new Map<string, readonly string[]>();
   for (const { name, leafChain } of authorities) chains.set(name, leafChain.map((certificate) => encodePem('CERTIFICATE', certificate)));
@@ -41,7 +41,7 @@ export function chainsOf(authorities: Iterable<Pick<Authority, 'name' | 'leafCha
 
 export const secondsToIso = (seconds: number): string => millisecondsToIso(seconds * 1000);
 
-/** Replies of one moment have the same few times in them: their texts are kept. */
+/** Formatted times are cached, since responses of the same moment share a few. */
 const KEPT_TIMES = 64;
 const timeTexts = new Map<number, string>();
 

@@ -23,13 +23,13 @@ export interface RequestRoutes {
   readonly store: RequestStore;
   readonly authentication: Authentication;
   readonly chainOf: ChainOf;
-  /** Longest `Prefer: wait`, seconds. */
+  /** Upper bound of `Prefer: wait`, seconds. */
   readonly longestWait: number;
 }
 
 const RETRY_AFTER_PENDING = 5;
 
-/** `/v1/requests`: a CSR in, and what becomes of it. */
+/** `/v1/requests`: submits CSRs, and reports what becomes of them. */
 export function requestRoutes(app: App, { issuance, store, authentication, chainOf, longestWait }: RequestRoutes): void {
   acceptCsrBodies(app);
   const { identify, issuing, operator } = authentication;
@@ -37,7 +37,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   const decided = { description: 'The request', content: { 'application/json': { schema: { $ref: 'Request#' } } } };
 
   app.post('/v1/requests', {
-    // What is told is made member by member anyway, and V8 writes it faster, with less left for it to collect, than what is compiled of the schema.
+    // The views are built member by member anyway, and V8 serializes them faster, with less garbage, than code compiled from the schema.
     serializerCompiler: () => JSON.stringify,
     schema: {
       operationId: 'createRequest', summary: 'Ask for a certificate', tags: ['requests'], security: bearer, querystring: RequestQuery,
@@ -70,7 +70,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
     const identity = await identify(request);
     const id = idOf(request);
     const seen = await store.get(id);
-    // Whether a request of somebody else exists is not told.
+    // Do not reveal whether someone else's request exists.
     if (seen === undefined || !maySee(identity, seen, 'read')) throw new Refused('not-found', `There is no request ${JSON.stringify(id)} that you may see.`);
     const type = certificateType(request);
     const seconds = Math.min(waitPreference(request.headers['prefer']) ?? 0, longestWait);
@@ -127,14 +127,14 @@ function issueInput(request: FastifyRequest, identity: Identity, query: { profil
   };
 }
 
-/** 201 with the certificate, 202 where a step waits; in the type asked for. */
+/** 201 with the certificate, or 202 if a step waits, in the requested type. */
 export function sendRequest(reply: FastifyReply, record: RequestRecord, type: ReturnType<typeof certificateType>, chainOf: ChainOf): FastifyReply {
-  // The first request of a retry, which an operator has refused since.
+  // A retry may find its first request denied by an operator since.
   if (record.state === 'denied' || record.state === 'failed') throw refusal(record);
   reply.header('location', `/v1/requests/${record.id}`).header('cache-control', 'no-store');
   if (record.certificate === undefined) {
     reply.code(202).header('retry-after', String(RETRY_AFTER_PENDING));
-    // To curl this is success: what it writes to a certificate's file is nothing, not JSON.
+    // To curl, 202 is success: an empty body is better than JSON written to the certificate's file.
     return takesJson(reply.request) ? reply.send(requestView(record, chainOf)) : reply.send();
   }
   reply.code(201);
@@ -144,7 +144,7 @@ export function sendRequest(reply: FastifyReply, record: RequestRecord, type: Re
 const maySee = (identity: Identity, record: RequestRecord, scope: Scope): boolean =>
   mayAct(identity, scope) || requesterKey(identity) === requesterKey(record.requester);
 
-/** A request's id is a serial, and taken as people write one. */
+/** The id of a request is its serial, accepted in any common notation. */
 function idOf(request: FastifyRequest): string {
   const { id } = request.params as { id: string };
   return normaliseSerial(id) ?? id;

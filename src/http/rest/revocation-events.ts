@@ -12,7 +12,7 @@ export interface RevocationEventRoutes extends StreamOptions {
 }
 
 const TYPE = 'text/event-stream';
-/** As long as any id that was given out. */
+/** Characters of an event id: longer than any that was issued. */
 const MOST_ID = 8192;
 
 const ABOUT = `Server-sent events (WHATWG HTML 9.2), one for each new revocation or release, and one for each new CRL.
@@ -27,7 +27,7 @@ const Query = Type.Object({
   lastEventId: Type.Optional(Type.String({ minLength: 1, maxLength: MOST_ID, description: 'For clients that cannot set the header, which counts more' })),
 }, closed);
 
-/** `/v1/revocations/events`: what is revoked and published, as it happens. */
+/** `/v1/revocations/events`: revocations and publications as they happen. */
 export function revocationEventRoutes(app: App, { feed, failed, ...options }: RevocationEventRoutes): void {
   const streams = eventStreams(options);
   app.addHook('preClose', (done) => {
@@ -36,7 +36,7 @@ export function revocationEventRoutes(app: App, { feed, failed, ...options }: Re
   });
 
   app.get('/v1/revocations/events', {
-    // A HEAD would never end.
+    // A HEAD request would never end.
     exposeHeadRoute: false,
     schema: {
       operationId: 'followRevocations', summary: 'Revocations and CRLs as they come', description: ABOUT, tags: ['published'], security: nobody, querystring: Query,

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 
-/** Parts of the schemas that several resources share. Everything is closed: an unknown member is refused, never dropped. */
+/** Shared parts of schemas. All objects are closed: unknown members are refused, never dropped. */
 export const closed = { additionalProperties: false } as const;
 
 export const SerialParameter = Type.Object({
@@ -9,7 +9,7 @@ export const SerialParameter = Type.Object({
 
 export const IdParameter = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
 
-/** One of these texts. As `enum`: a union of constants would be tried branch by branch each time a reply is written. */
+/** One of these texts, as `enum`: a union of constants would be tried branch by branch whenever a response is serialized. */
 export const oneOf = <const T extends string>(values: readonly T[], description?: string) =>
   Type.Unsafe<T>({ type: 'string', enum: [...values], ...(description === undefined ? {} : { description }) });
 
@@ -19,7 +19,7 @@ export const DurationText = Type.String({ pattern: '^[0-9]{1,9}[smhdwy]?$', desc
 
 export const NameList = Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 1000 });
 
-/** Query members of every listing. Values of a query are strings: the service coerces nothing. */
+/** Query parameters of every listing. Query values are strings: the service does not coerce types. */
 export const pageQuery = {
   limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'Items on a page, 1 to 999; 100 where absent' })),
   cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: '`next` of the page before' })),
@@ -43,7 +43,7 @@ export const Problem = Type.Object({
 
 const problemContent = { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: Type.Ref('Problem#') } } };
 
-/** The refusals of a call, for its `response` schema. */
+/** Error responses of a route, for its `response` schema. */
 export const problems = <S extends number>(...statuses: readonly S[]): Record<S | 429 | 503, typeof problemContent> =>
   Object.fromEntries([...statuses, 429, 503].map((status) => [status, problemContent])) as Record<S | 429 | 503, typeof problemContent>;
 
@@ -56,18 +56,18 @@ export const Step = Type.Object({
 
 export const Requester = Type.Object({ kind: Type.String(), name: Type.String() }, closed);
 
-/** How each kind of credential is called in the OpenAPI document. */
+/** Names of the credential kinds in the OpenAPI document. */
 export const bearer = [{ bearer: [] }, { clientCertificate: [] }];
 export const clientCertificateOnly = [{ clientCertificate: [] }];
 export const nobody = [];
 
-/** A page of a listing, its items described elsewhere. */
+/** A page of a listing, whose items have a schema of their own. */
 export const PageView = (item: string) => ({
   description: 'A page; `next` is there while more may follow',
   content: { 'application/json': { schema: { type: 'object', additionalProperties: false, required: ['items'], properties: { items: { type: 'array', items: { $ref: item } }, next: { type: 'string' } } } } },
 });
 
-/** For calls whose body may be left out altogether. */
+/** For routes whose body is optional. */
 export const bodyMayBeAbsent = (request: { body: unknown }, _reply: unknown, done: () => void): void => {
   request.body ??= {};
   done();

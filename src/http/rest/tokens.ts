@@ -126,7 +126,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   });
 }
 
-/** What the schema cannot say. Every fault is told. */
+/** Checks what the schema cannot express, and collects every fault. */
 function checkedToken(
   { profile: asked, names, ttl: ttlText, maxValidity: maxText }: TokenBody, profiles: TokenRoutes['profiles'],
 ): { readonly wanted: readonly [string, ...string[]]; readonly ttl: number; readonly maxValidity: number | undefined } {

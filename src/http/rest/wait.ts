@@ -1,16 +1,16 @@
 import type { FastifyRequest } from 'fastify';
 import type { RequestRecord } from '../../issuance/request.ts';
 
-/** How often a waiting call looks: the change may come through another process, so the store is asked. */
+/** Milliseconds between two looks into the store, since another process may change the request. */
 const LOOK_EVERY = 200;
 
-/** Seconds of `Prefer: wait=n` (RFC 7240 4.3). */
+/** The seconds of `Prefer: wait=n` (RFC 7240 4.3). */
 export function waitPreference(prefer: string | string[] | undefined): number | undefined {
   const [, seconds] = /(?:^|,)\s*wait\s*=\s*"?([0-9]{1,5})"?\s*(?:$|[,;])/i.exec(String(prefer ?? '')) ?? [];
   return seconds === undefined ? undefined : Number(seconds);
 }
 
-/** The record once it is in another state than `seen`, or as it is when the time is over or the caller has gone. */
+/** Resolves with the record once its state differs from `seen`, or as it is when time is up or the caller has disconnected. */
 export async function waitWhile(get: () => Promise<RequestRecord | undefined>, seen: RequestRecord, seconds: number, request: FastifyRequest): Promise<RequestRecord> {
   const until = performance.now() + seconds * 1000;
   let record = seen;

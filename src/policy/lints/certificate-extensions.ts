@@ -6,18 +6,18 @@ import { authorityKeyIdentifierFault, urlFault } from './signing.ts';
 
 interface ExtensionRule {
   readonly citation: string;
-  /** Undefined where both are right, or another lint says which. */
+  /** Undefined if either is allowed, or if another lint decides. */
   readonly critical?: boolean;
 }
 
-/** Every extension that Chancery writes. Any other is a mistake, or somebody's. */
+/** Every extension that Chancery issues. Any other indicates an error, or tampering. */
 const KNOWN: ReadonlyMap<string, ExtensionRule> = new Map<string, ExtensionRule>([
   [OID.authorityKeyIdentifier, { citation: 'RFC 5280 4.2.1.1', critical: false }],
   [OID.subjectKeyIdentifier, { citation: 'RFC 5280 4.2.1.2', critical: false }],
   [OID.keyUsage, { citation: 'RFC 5280 4.2.1.3, BR 7.1.2.7.11', critical: true }],
   [OID.certificatePolicies, { citation: 'BR 7.1.2.7.9', critical: false }],
   [OID.subjectAltName, { citation: 'RFC 5280 4.2.1.6' }],
-  // Critical in CA certificates by RFC 5280 4.2.1.9, elsewhere by BR 7.1.2.7.8.
+  // Critical in CA certificates by RFC 5280 4.2.1.9, in others by BR 7.1.2.7.8.
   [OID.basicConstraints, { citation: 'RFC 5280 4.2.1.9, BR 7.1.2.7.8', critical: true }],
   [OID.nameConstraints, { citation: 'RFC 5280 4.2.1.10', critical: true }],
   [OID.extendedKeyUsage, { citation: 'RFC 5280 4.2.1.12' }],
@@ -27,7 +27,7 @@ const KNOWN: ReadonlyMap<string, ExtensionRule> = new Map<string, ExtensionRule>
   [OID.ocspNoCheck, { citation: 'RFC 6960 4.2.2.2.1', critical: false }],
 ]);
 
-/** Which key usages only some keys can serve. */
+/** Key usages that only some key types support. */
 const USAGES_OF_KEYS: readonly (readonly [KeyUsage, readonly KeyType[], string])[] = [
   ['keyEncipherment', ['RSA'], 'RFC 3279 2.3.1, RFC 8813 3'],
   ['dataEncipherment', ['RSA'], 'RFC 3279 2.3.1, RFC 8813 3'],
@@ -36,7 +36,7 @@ const USAGES_OF_KEYS: readonly (readonly [KeyUsage, readonly KeyType[], string])
 
 const isAuthority = ({ values }: CertificateSubject): boolean => values.basicConstraints?.ca === true;
 
-/** Rules about extensions: which there must be, which there may be, and that they agree with each other. */
+/** Lints for extensions: which are required, which are allowed, and that they are consistent. */
 export const EXTENSION_LINTS: readonly Lint<CertificateSubject>[] = [
   {
     name: 'extensions-known',
@@ -57,7 +57,7 @@ export const EXTENSION_LINTS: readonly Lint<CertificateSubject>[] = [
   {
     name: 'authority-key-identifier',
     citation: 'RFC 5280 4.2.1.1',
-    // A self-signed one may do without.
+    // A self-signed certificate may omit it.
     fault: ({ values, issuer, isSelfSigned }) =>
       isSelfSigned && values.authorityKeyIdentifier === undefined ? undefined : authorityKeyIdentifierFault(values.authorityKeyIdentifier, issuer),
   },

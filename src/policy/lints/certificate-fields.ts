@@ -3,13 +3,13 @@ import { cheapKeyFaults } from '../key-strength.ts';
 import type { CertificateSubject, Lint } from './lint.ts';
 import { algorithmFault, issuerNameFault } from './signing.ts';
 
-/** BR 7.1: a serial number has at least 64 bits from a random generator. */
+/** BR 7.1: serial numbers contain at least 64 bits from a CSPRNG. */
 const LEAST_SERIAL_BITS = 64;
 
-/** Which types an authority certifies is the profile's to say; what no key may be is asked here once more. */
+/** Which types an authority certifies is decided by the profile; this repeats the checks that apply to any key. */
 const ANY_KEY = { keyTypes: ['P-256', 'P-384', 'P-521', 'Ed25519', 'RSA'] };
 
-/** Rules about serial number, algorithm, validity, names and key, beyond what the strict reader has seen to. */
+/** Lints for serial number, algorithm, validity, names and key, beyond what the strict parser has checked. */
 export const FIELD_LINTS: readonly Lint<CertificateSubject>[] = [
   {
     name: 'serial-positive',

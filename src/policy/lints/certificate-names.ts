@@ -5,7 +5,7 @@ import type { CertificateSubject, Lint } from './lint.ts';
 
 const isServer = ({ values }: CertificateSubject): boolean => values.extendedKeyUsage?.includes(OID.serverAuth) === true;
 
-/** Rules about the subject and its alternative names. What a name of each kind looks like, the strict reader has seen to. */
+/** Lints for the subject and its alternative names. The syntax of each kind of name has been checked by the strict parser. */
 export const NAME_LINTS: readonly Lint<CertificateSubject>[] = [
   {
     name: 'subject-or-names',
@@ -29,7 +29,7 @@ export const NAME_LINTS: readonly Lint<CertificateSubject>[] = [
   {
     name: 'server-names',
     citation: 'RFC 6125 6.4.4, BR 7.1.2.7.12',
-    // The Baseline Requirements know DNS names and addresses; programs that trust a private CA also know each other by URI (SPIFFE).
+    // The Baseline Requirements only know DNS names and addresses, but programs under a private CA also identify each other by URI (SPIFFE).
     fault: (subject) => isServer(subject) && subject.values.subjectAltName?.some(({ kind }) => kind !== 'email') !== true
       ? 'a server certificate has a DNS name, an IP address or a URI as subject alternative name' : undefined,
   },

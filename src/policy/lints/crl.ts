@@ -7,19 +7,19 @@ import type { Lint } from './lint.ts';
 import type { ReadCertificate } from './read-values.ts';
 import { algorithmFault, authorityKeyIdentifierFault, issuerNameFault, urlFault } from './signing.ts';
 
-/** A CRL to be, its extensions decoded, beside the certificate of who is to sign it. */
+/** A CRL about to be signed, with its extensions decoded, and its issuer's certificate. */
 export interface CrlSubject {
   readonly tbs: TbsCrl;
   readonly issuer: ReadCertificate;
   readonly number: bigint | undefined;
-  /** Of a delta CRL: the number of its base. */
+  /** Delta CRLs only: the number of the base. */
   readonly base: bigint | undefined;
   readonly authorityKeyIdentifier: Uint8Array | undefined;
   readonly scope: IssuingDistributionPoint | undefined;
   readonly freshest: readonly string[] | undefined;
 }
 
-/** Reads the bytes of a CRL. Throws an `X509Error`. */
+/** Parses the bytes of a CRL. Throws an `X509Error`. */
 export function readCrl(bytes: Uint8Array, issuer: ReadCertificate): CrlSubject {
   const tbs = parseTbsCrl(bytes);
   return {
@@ -32,7 +32,7 @@ export function readCrl(bytes: Uint8Array, issuer: ReadCertificate): CrlSubject 
   };
 }
 
-/** Every CRL extension that Chancery writes, whether it is critical, and where that stands. */
+/** Every CRL extension that Chancery issues, whether it is critical, and the citation. */
 const KNOWN: ReadonlyMap<string, readonly [boolean, string]> = new Map<string, readonly [boolean, string]>([
   [OID.authorityKeyIdentifier, [false, 'RFC 5280 5.2.1']],
   [OID.cRLNumber, [false, 'RFC 5280 5.2.3']],
@@ -41,7 +41,7 @@ const KNOWN: ReadonlyMap<string, readonly [boolean, string]> = new Map<string, r
   [OID.freshestCRL, [false, 'RFC 5280 5.2.6']],
 ]);
 
-/** Rules about CRLs, beyond what the strict reader has seen to. */
+/** Lints for CRLs, beyond what the strict parser has checked. */
 export const CRL_LINTS: readonly Lint<CrlSubject>[] = [
   {
     name: 'crl-signature-algorithm',

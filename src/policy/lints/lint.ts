@@ -2,25 +2,25 @@ import type { GeneralName } from '../../x509/general-name.ts';
 import type { Certificate } from '../../x509/certificate.ts';
 import type { ReadCertificate } from './read-values.ts';
 
-/** One rule about the exact bytes that are to be signed. */
+/** A rule about the exact bytes to be signed. */
 export interface Lint<Subject> {
-  /** Stable: tests and logs rely on it. */
+  /** Stable, as tests and logs rely on it. */
   readonly name: string;
-  /** Where the rule stands; BR: the CA/Browser Forum's Baseline Requirements for TLS certificates, version 2.0.0 and later. */
+  /** Where the rule is stated. BR: the CA/Browser Forum's Baseline Requirements for TLS certificates, version 2.0.0 and later. */
   readonly citation: string;
-  /** What is wrong, in words, or undefined. */
+  /** Returns what is wrong, in words, or undefined. */
   readonly fault: (subject: Subject) => string | undefined;
 }
 
 export interface CertificateContext {
   readonly issuer: Certificate;
-  /** The SubjectPublicKeyInfo that was asked for; where it is given, the certificate must have it. */
+  /** The requested SubjectPublicKeyInfo; if given, the certificate must contain it. */
   readonly publicKey?: Uint8Array;
-  /** The names that were granted; where they are given, the subject alternative name must have these and no others. */
+  /** The granted names; if given, the subject alternative name must contain exactly these. */
   readonly names?: readonly GeneralName[];
 }
 
-/** A certificate to be, beside the one that is to sign it: itself, for a self-signed one. */
+/** A certificate about to be signed, and its issuer's: itself, if self-signed. */
 export interface CertificateSubject extends ReadCertificate {
   readonly issuer: ReadCertificate;
   readonly isSelfSigned: boolean;
@@ -33,7 +33,7 @@ export interface Failure {
   readonly detail: string;
 }
 
-/** Runs all lints of a table; none ends the run. */
+/** Runs all lints of a table, whether or not some fail. */
 export function failures<Subject>(lints: readonly Lint<Subject>[], subject: Subject): Failure[] {
   const failed: Failure[] = [];
   for (const { name, citation, fault } of lints) {

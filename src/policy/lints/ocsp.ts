@@ -8,32 +8,32 @@ import { type ReadCertificate, readIssuer, readValues } from './read-values.ts';
 import { authorityKeyIdentifierFault, issuerNameFault } from './signing.ts';
 
 export interface OcspContext {
-  /** Of who signs the answer: a responder that the authority has delegated to. */
+  /** Certificate of the responder, to which the authority has delegated. */
   readonly responder: Certificate;
   readonly authority: Certificate;
-  /** The CertIDs of the request, DER: the answer must be about these, in this order. */
+  /** CertIDs of the request, DER: the response must cover these, in this order. */
   readonly asked: readonly Uint8Array[];
-  /** The request's; the answer must have it, or none where it had none. */
+  /** Nonce of the request; the response must contain the same one, or none if there was none. */
   readonly nonce: Uint8Array | undefined;
 }
 
-/** An OCSP answer to be, beside who signs it and what was asked. */
+/** An OCSP response about to be signed, its signer, and what was requested. */
 export interface OcspSubject extends Pick<OcspContext, 'asked' | 'nonce'>, Delegation {
   readonly tbs: ResponseData;
 }
 
-/** What does not change from answer to answer. */
+/** What stays the same from response to response. */
 interface Delegation {
   readonly responder: ReadCertificate;
   readonly authority: ReadCertificate;
   readonly keyHash: Uint8Array;
-  /** Every form of a CertID's issuer that names the authority. */
+  /** All encodings by which a CertID may identify the authority. */
   readonly issuers: readonly Uint8Array[];
 }
 
 const DELEGATIONS = new WeakMap<Certificate, Delegation>();
 
-/** Reads the bytes of an answer. Throws an `X509Error`. */
+/** Parses the bytes of a response. Throws an `X509Error`. */
 export function readOcsp(bytes: Uint8Array, { responder, authority, asked, nonce }: OcspContext): OcspSubject {
   let delegation = DELEGATIONS.get(responder);
   if (delegation === undefined || delegation.authority.tbs !== authority) {
@@ -43,7 +43,7 @@ export function readOcsp(bytes: Uint8Array, { responder, authority, asked, nonce
   return { ...delegation, tbs: parseResponseData(bytes), asked, nonce };
 }
 
-/** Rules about OCSP answers, beyond what the strict reader has seen to. */
+/** Lints for OCSP responses, beyond what the strict parser has checked. */
 export const OCSP_LINTS: readonly Lint<OcspSubject>[] = [
   {
     name: 'ocsp-responder-delegated',

@@ -9,14 +9,14 @@ import type { GeneralName } from '../../x509/general-name.ts';
 import { decodeNameConstraints, type NameConstraints } from '../../x509/name-constraints.ts';
 import { OID } from '../../x509/oids.ts';
 
-/** The values of a certificate's extensions, decoded. What is absent is undefined. */
+/** The decoded extension values of a certificate; undefined if absent. */
 export interface ExtensionValues {
   basicConstraints?: BasicConstraints;
   keyUsage?: readonly KeyUsage[];
   /** Dotted OIDs. */
   extendedKeyUsage?: readonly string[];
   subjectKeyIdentifier?: Uint8Array;
-  /** Also undefined where the issuer is named in another way than by its key. */
+  /** Also undefined if the issuer is identified by other means than its key. */
   authorityKeyIdentifier?: Uint8Array | undefined;
   subjectAltName?: readonly GeneralName[];
   /** URLs. */
@@ -27,7 +27,7 @@ export interface ExtensionValues {
   nameConstraints?: NameConstraints;
 }
 
-/** A certificate, or one to be, whose extension values could be read. */
+/** A certificate, issued or not, with its extension values decoded. */
 export interface ReadCertificate {
   readonly tbs: TbsCertificate;
   readonly values: ExtensionValues;
@@ -36,8 +36,8 @@ export interface ReadCertificate {
 type Decoder = (into: ExtensionValues, value: Uint8Array) => void;
 
 /**
- * Decodes a value that is mostly the same from one certificate to the next, as all are that come from the profile: octets that are those
- * of the last one are not decoded again.
+ * Caches the last decoded value, for extensions that are mostly the same from one certificate to the next, as are all that come from the
+ * profile.
  */
 function mostlySame<Name extends keyof ExtensionValues>(name: Name, decode: (value: Uint8Array) => ExtensionValues[Name]): Decoder {
   let last: { readonly octets: Uint8Array; readonly decoded: ExtensionValues[Name] } | undefined;
@@ -50,7 +50,7 @@ function mostlySame<Name extends keyof ExtensionValues>(name: Name, decode: (val
   };
 }
 
-/** What says what a CA may do. */
+/** Extensions that define what a CA may do. */
 const OF_AUTHORITIES: readonly (readonly [string, Decoder])[] = [
   [OID.basicConstraints, mostlySame('basicConstraints', decodeBasicConstraints)],
   [OID.keyUsage, mostlySame('keyUsage', decodeKeyUsage)],
@@ -72,14 +72,14 @@ const OF_ALL: readonly (readonly [string, Decoder])[] = [
 const AUTHORITY_DECODERS: ReadonlyMap<string, Decoder> = new Map(OF_AUTHORITIES);
 const DECODERS: ReadonlyMap<string, Decoder> = new Map(OF_ALL);
 
-/** Reads the extensions of bytes that are ours. Throws an `X509Error` where a value is not what its OID says. */
+/** Decodes the extensions of bytes that we produced. Throws an `X509Error` if a value does not match its OID. */
 export const readValues = (tbs: TbsCertificate): ReadCertificate => ({ tbs, values: decodeAll(tbs, DECODERS) });
 
 const KNOWN_ISSUERS = new WeakMap<Certificate, ReadCertificate>();
 
 /**
- * Reads of an issuer what is needed to judge what it signs, once. Other extensions, which somebody else's CA may have
- * put there, are left alone. Throws an `X509Error`.
+ * Decodes, once, what is needed of an issuer to judge what it signs. Other extensions, which an external CA may have added, are ignored. Throws
+ * an `X509Error`.
  */
 export function readIssuer(certificate: Certificate): ReadCertificate {
   let read = KNOWN_ISSUERS.get(certificate);

@@ -4,7 +4,7 @@ import { equalBytes } from '../../x509/der/writer.ts';
 import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import type { ReadCertificate } from './read-values.ts';
 
-/** BR 7.1.3.2: what each key of a CA signs with. SHA-1 is not among it, nor is a hash that does not go with the curve. */
+/** BR 7.1.3.2: the algorithms with which each type of CA key signs. Excludes SHA-1, and hashes that do not match the curve. */
 const ALLOWED: Readonly<Record<KeyType, readonly string[]>> = {
   'P-256': ['ecdsa-with-SHA256'],
   'P-384': ['ecdsa-with-SHA384'],
@@ -15,7 +15,7 @@ const ALLOWED: Readonly<Record<KeyType, readonly string[]>> = {
   ],
 };
 
-/** What certificates and CRLs have in common: by whom they are signed, and how. */
+/** What certificates and CRLs have in common: the signer and the algorithm. */
 interface SignedFields {
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
   readonly issuer: Uint8Array;
@@ -42,7 +42,7 @@ export function authorityKeyIdentifierFault(found: Uint8Array | undefined, { val
   return "the authority key identifier is not the issuer's subject key identifier";
 }
 
-/** RFC 5280 8: a URL of https would ask for the very certificates that are being checked. */
+/** RFC 5280 8: fetching an https URL could depend on the very certificate being checked. */
 export function urlFault(urls: readonly string[] = []): string | undefined {
   const wrong = urls.find((url) => !/^http:\/\/([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?\/[\x21-\x7e]*$/i.test(url));
   return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is not of the form http://host/path`;

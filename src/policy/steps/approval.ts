@@ -2,15 +2,15 @@ import { approvalsMissing } from '../approvals.ts';
 import { type EligibilityStep, passed, waiting } from '../eligibility.ts';
 
 export interface ApprovalSetting {
-  /** Profiles whose requests wait for approval beside those that say so themselves. */
+  /** Profiles whose requests need approval, besides those that require it themselves. */
   readonly profiles: readonly string[];
-  /** How many operators must approve. */
+  /** Number of operators that must approve. */
   readonly approvals: number;
-  /** Names of the operators who count; all with scope approve where absent. */
+  /** Names of the operators whose approval counts; if absent, everyone with scope approve. */
   readonly operators?: readonly string[];
 }
 
-/** Approval by operators, for profiles that demand it (their own setting, or the step's list). */
+/** Approval by operators, for profiles that require it by their own setting or the step's list. */
 export const approvalStep = ({ profiles, approvals, operators }: ApprovalSetting): EligibilityStep => ({
   name: 'approval',
   check: ({ profile }) =>

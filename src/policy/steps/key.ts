@@ -2,7 +2,7 @@ import type { BlockList } from '../block-list.ts';
 import { type EligibilityStep, failed, passed } from '../eligibility.ts';
 import { keyFaults } from '../key-strength.ts';
 
-/** The key: of an allowed type, none of the known weak ones, and on no list of them. */
+/** Checks the key: of an allowed type, none of the known weak ones, and on no block list. */
 export const keyStep = (blockLists: readonly BlockList[]): EligibilityStep => ({
   name: 'key',
   check: ({ publicKey, profile }) => {

@@ -1,6 +1,6 @@
 import { type EligibilityStep, concerns, failed, passed } from '../eligibility.ts';
 
-/** A key that is certified for somebody is certified for nobody else while that certificate stands: it was copied, or is no secret. */
+/** Refuses a key that is certified for someone else while that certificate is valid: it was copied, or is not secret. */
 export const knownKeyStep = (profiles: readonly string[] | undefined): EligibilityStep => ({
   name: 'known-key',
   check: async ({ profile, grant }, facts) => {

@@ -1,14 +1,14 @@
 import { type EligibilityStep, concerns, failed, type HeldByOther, passed, waiting } from '../eligibility.ts';
 
 export interface NameOwnershipSetting {
-  /** What becomes of a request for a name that somebody else holds. */
+  /** How to treat a request for a name that someone else owns. */
   readonly otherwise: 'refuse' | 'wait';
   readonly profiles?: readonly string[];
 }
 
 /**
- * A name once issued to somebody is issued to nobody else while a certificate for it stands. Operators with scope admin take it over, and so
- * does, where that is configured, whoever's request one of them approves.
+ * Refuses a name issued to someone else while a certificate for it is valid. Operators with scope admin may take it over, and, if so configured,
+ * so may anyone whose request an operator approves.
  */
 export const nameOwnershipStep = ({ otherwise, profiles }: NameOwnershipSetting): EligibilityStep => ({
   name: 'name-ownership',
@@ -24,6 +24,6 @@ export const nameOwnershipStep = ({ otherwise, profiles }: NameOwnershipSetting)
   },
 });
 
-/** The kind of a name shows in its text. Whose certificate it is, is not told. */
+/** Describes a name by its text, which shows its kind; the owner is not revealed. */
 const shown = ({ what, serial, until }: HeldByOther): string =>
   `${JSON.stringify(what.slice(what.indexOf(':') + 1))} is held by another requester by certificate ${serial} until ${new Date(until * 1000).toISOString()}`;

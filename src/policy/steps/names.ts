@@ -9,7 +9,7 @@ interface NameFault {
   readonly detail: string;
 }
 
-/** The names: all of them allowed to the requester, and of the profile's kinds and patterns. Every fault is told. */
+/** Checks the names: each must be granted to the requester, and match the profile's kinds and patterns. Collects every fault. */
 export const namesStep: EligibilityStep = {
   name: 'names',
   check: (candidate) => {
@@ -48,14 +48,14 @@ function nameFaults(name: Name, candidate: Candidate, faults: NameFault[]): void
 
 const MOST_LISTED = 10;
 
-/** The first of a list's members, as many as a reader reads. */
+/** The first members of a list, as many as are readable. */
 function listed(texts: readonly string[]): string {
   if (texts.length === 0) return 'none';
   const more = texts.length - MOST_LISTED;
   return `${texts.slice(0, MOST_LISTED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** @param domain what is behind the asterisk */
+/** @param domain what follows the asterisk */
 function wildcardFault(domain: string, { profile }: Candidate, faults: NameFault[]): void {
   const shown = JSON.stringify(`*.${domain}`);
   if (!profile.wildcards) {
@@ -65,7 +65,7 @@ function wildcardFault(domain: string, { profile }: Candidate, faults: NameFault
   }
 }
 
-/** X509-SVID 2: a SPIFFE ID is the only URI of its certificate. X509-SVID 3.1: that of a leaf has a path. */
+/** X509-SVID 2: a SPIFFE ID is the only URI in its certificate. X509-SVID 3.1: the SPIFFE ID of a leaf has a path. */
 function spiffeFaults(names: readonly Name[], faults: NameFault[]): void {
   const uris = names.filter(({ kind }) => kind === 'uri');
   const ids = uris.filter(({ value }) => isSpiffe(value));

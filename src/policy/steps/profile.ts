@@ -5,7 +5,7 @@ import { type Candidate, type EligibilityStep, failed, passed } from '../eligibi
 import type { Grant } from '../grant.ts';
 import type { Profile } from '../profile.ts';
 
-/** The profile: allowed to the requester, its life long enough, and the CSR asks for nothing that it does not grant. */
+/** Checks the profile: granted to the requester, the requested validity within limits, and no CSR extensions that it would not grant. */
 export const profileStep: EligibilityStep = {
   name: 'profile',
   check: (candidate) => {
@@ -28,17 +28,17 @@ export const profileStep: EligibilityStep = {
   },
 };
 
-/** The longest life that profile and grant allow, seconds. */
+/** The longest lifetime that profile and grant allow, seconds. */
 export const mostValidity = ({ profile, grant }: { readonly profile: Profile; readonly grant: Pick<Grant, 'maxValidity'> }): number =>
   Math.min(profile.maxLifetime, grant.maxValidity ?? profile.maxLifetime);
 
-/** What TLS peers commonly name in a CSR. They ask for no power: the certificate's own key usage comes from the profile. */
+/** Usages that TLS peers commonly request in a CSR. They confer nothing: the certificate's key usage is set by the profile. */
 const COMMON_KEY_USAGES: readonly string[] = ['digitalSignature', 'keyEncipherment', 'keyAgreement'];
 const AUTHORITY_KEY_USAGES: readonly string[] = ['digitalSignature', 'keyCertSign', 'cRLSign'];
 
 /**
- * Extensions that a CSR may name, with the fault in what it says. A CSR's extensions never reach the certificate; they pass
- * when the profile grants the same, and anything else is refused in place of being dropped unseen.
+ * Extensions that a CSR may contain, with a check of their values. They are never copied to the certificate: a request passes if the profile
+ * grants the same, and anything else is refused rather than dropped silently.
  */
 const NAMED_EXTENSIONS: Readonly<Record<string, (value: Uint8Array, candidate: Candidate) => string | undefined>> = {
   [OID.basicConstraints]: (value, { profile }) => {
@@ -58,7 +58,7 @@ const NAMED_EXTENSIONS: Readonly<Record<string, (value: Uint8Array, candidate: C
     const extra = decodeExtendedKeyUsage(value).filter((usage) => !profile.extendedKeyUsage.includes(usage));
     return extra.length > 0 ? `the CSR asks for extended key usage ${extra.join(', ')}, which profile ${profile.name} does not grant` : undefined;
   },
-  // Ours is computed from the key; whatever the CSR proposes has no effect.
+  // Ours is computed from the key; a value proposed by the CSR has no effect.
   [OID.subjectKeyIdentifier]: () => undefined,
 };
 

@@ -4,11 +4,11 @@ export interface Quota {
   readonly limit: number;
   /** Seconds. */
   readonly window: number;
-  /** What is counted: the requests of each requester, of each requester for each profile, or for each profile of all requesters together. */
+  /** What is counted: requests per requester, per requester and profile, or per profile across all requesters. */
   readonly of: 'requester' | 'requester-and-profile' | 'profile';
 }
 
-/** Seconds until the window ends that `now` (milliseconds) lies in: windows are counted from the epoch. */
+/** Seconds until the end of the window that contains `now` (milliseconds); windows are aligned to the epoch. */
 export const secondsLeft = ({ window }: Quota, now: number): number => window - Math.floor(now / 1000) % window;
 
 /** The key under which a request is counted. @param requester `kind:name` */
@@ -26,7 +26,7 @@ const WORDS: Readonly<Record<Quota['of'], (profile: string) => string>> = {
   profile: (profile) => ` of all requesters for profile ${profile}`,
 };
 
-/** Requests within a window. Told here, and counted with the record in one atomic step. Operators have no quota. */
+/** Limits requests per window. Checked here, and counted with the record in one atomic step. Operators have no quota. */
 export const quotaStep = (quota: Quota): EligibilityStep => ({
   name: 'quota',
   check: ({ grant, profile }, facts) => {

@@ -4,15 +4,15 @@ export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 export type Weekday = (typeof WEEKDAYS)[number];
 
 export interface Window {
-  /** Days on which it opens; every day where absent. */
+  /** Days on which the window opens; every day if absent. */
   readonly days?: readonly Weekday[];
-  /** `HH:MM` by the clock of the zone. `to` does not belong to it, and may be on the next day: `22:00` to `06:00`. */
+  /** `HH:MM` in local time of the zone. `to` is exclusive, and may be on the next day: `22:00` to `06:00`. */
   readonly from: string;
   readonly to: string;
 }
 
 export interface TimeWindowSetting {
-  /** An IANA name: `Europe/Berlin`. */
+  /** An IANA time zone name such as `Europe/Berlin`. */
   readonly zone: string;
   readonly windows: readonly Window[];
   readonly outside: 'refuse' | 'wait';
@@ -23,7 +23,7 @@ const DAY = 1440;
 const MINUTE = 60_000;
 const WEEK = 7;
 
-/** Certificates are issued at certain hours only. Outside of them a request is refused, or waits until they begin. */
+/** Restricts issuance to certain hours. Outside them a request is refused, or waits until they begin. */
 export const timeWindowStep = ({ zone, windows, outside, profiles }: TimeWindowSetting): EligibilityStep => {
   const clock = zoneClock(zone);
   const judge = (profile: string, time: number): Verdict => {
@@ -47,20 +47,20 @@ export const timeWindowStep = ({ zone, windows, outside, profiles }: TimeWindowS
   };
 };
 
-/** What a clock on the wall shows. */
+/** Local time. */
 interface WallTime {
   readonly day: Weekday;
-  /** Since midnight. */
+  /** Minutes since midnight. */
   readonly minutes: number;
 }
 
 type ZoneClock = (time: number) => WallTime;
 
-/** True for a name that the time zone database has. */
+/** Whether the time zone database contains the name. */
 export function isZone(zone: string): boolean {
   try {
     zoneClock(zone)(0);
-    // Offsets such as +02:00 would not follow the season.
+    // Offsets such as +02:00 would not follow daylight saving time.
     return !/^[+-]/.test(zone);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -85,12 +85,12 @@ function isOpen({ days = WEEKDAYS, from, to }: Window, { day, minutes }: WallTim
   return (days.includes(day) && minutes >= begin) || (days.includes(before) && minutes < end);
 }
 
-/** Minutes by which the clocks of a zone may be put forward or back on the way to an opening. */
+/** Minutes by which daylight saving time may shift clocks before an opening. */
 const SHIFT = 120;
 
 /**
- * The first whole minute after `time` at which a window is open, milliseconds; undefined where none is for a week. The last two hours are
- * gone through by the minute: clocks may be put forward or back in them, and an opening may be left out.
+ * The first whole minute after `time` at which a window is open, milliseconds; undefined if there is none within a week. The last two hours are
+ * searched minute by minute, since clocks may be changed within them, and an opening may be skipped.
  */
 function nextOpening(windows: readonly Window[], clock: ZoneClock, time: number): number | undefined {
   const first = Math.floor(time / MINUTE) * MINUTE + MINUTE;
@@ -103,7 +103,7 @@ function nextOpening(windows: readonly Window[], clock: ZoneClock, time: number)
   return undefined;
 }
 
-/** Minutes until the window begins, by the wall. */
+/** Minutes of local time until the window begins. */
 function untilBegin({ days = WEEKDAYS, from }: Window, { day, minutes }: WallTime): number {
   const today = WEEKDAYS.indexOf(day);
   const inDays = [0, 1, 2, 3, 4, 5, 6, 7].filter((offset) => days.includes(WEEKDAYS[(today + offset) % WEEK] ?? day));
