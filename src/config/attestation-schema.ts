@@ -6,27 +6,27 @@ const METHODS = ['tls', 'signature'] as const;
 
 const Rules = (what: string, example: WrittenRule) => Type.Unsafe<WrittenRule[]>({
   type: 'array', items: RuleSchema(what), examples: [[example]],
-  description: 'Who may have what: the first rule whose attributes all match decides; without one there is no certificate',
+  description: 'Who may have what: the first rule whose attributes all match decides; if none matches, there is no certificate',
 });
 const Files = (description: string, example: string) => Texts(description, { default: [], examples: [[example]] });
 const Roots = (description: string, example: string) => Texts(description, { minItems: 1, examples: [[example]] });
-const Once = Flag('Whether a machine may prove itself only once: with another key, or later, not before an operator has released it', { default: true });
+const Once = Flag('Whether a machine may prove itself only once; with another key, or later, an operator must release it first', { default: true });
 
 /** `attestation`: nodes prove what they are. Each part turns a kind of proof on. */
 export const AttestationSchema = Type.Object(
   {
-    challengeLifetime: Duration('How long a challenge is good', '5m'),
-    tokenLifetime: Duration('How long the enrolment token is good that a proof earns; a request that waits for approval longer than that cannot be followed', '1h'),
-    claimLifetime: Duration('How long it is remembered that a machine has proved itself, where it may only once', '1y'),
+    challengeLifetime: Duration('How long a challenge is valid', '5m'),
+    tokenLifetime: Duration('How long the enrolment token given for a proof is valid; a request that waits for approval longer than that cannot be followed', '1h'),
+    claimLifetime: Duration('How long a machine\'s proof is remembered, if it may prove itself only once', '1y'),
     x509: optional(Type.Object(
       {
         roots: Roots('Trust anchors: certificates of other CAs, PEM', '/etc/chancery/attestation/old-ca.pem'),
-        intermediates: Files('CA certificates between the roots and the nodes\' own that nodes need not send, PEM', '/etc/chancery/attestation/old-intermediates.pem'),
+        intermediates: Files('CA certificates between the roots and the nodes\' certificates, so that nodes need not send them, PEM', '/etc/chancery/attestation/old-intermediates.pem'),
         crls: Files(
-          'Full CRLs, PEM or DER, read again when they change. Where set, every certificate on the way needs a CRL of its issuer that has not ended', '/etc/chancery/attestation/old-ca.crl'),
+          'Full CRLs, PEM or DER, reread when they change. If set, every certificate on the path needs a current CRL of its issuer', '/etc/chancery/attestation/old-ca.crl'),
         methods: Type.Unsafe<(typeof METHODS)[number][]>({
           type: 'array', minItems: 1, items: Choice(METHODS), default: METHODS,
-          description: 'How the key is proved: as client certificate in TLS, or by a signature over the challenge (where a proxy ends TLS)',
+          description: 'How possession of the key is proved: as client certificate in TLS, or by a signature over the challenge (if a proxy terminates TLS)',
         }),
         rules: Rules('Attributes (commonName, organization, organizationalUnit, dns, ip, email, uri, serial, issuer, fingerprint, anchor)', {
           when: { organization: 'Example' }, profile: 'node', names: ['{{dns}}'],
@@ -35,10 +35,10 @@ export const AttestationSchema = Type.Object(
     aws: optional(Type.Object(
       {
         certificates: Type.Unsafe<Record<string, string>>(Type.Record(Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), Type.String({ minLength: 1, description: 'The file of a region' }), {
-          ...closed, description: 'By region, the file with the certificates that AWS publishes for its identity documents, PEM; any for regions that are not named',
+          ...closed, description: 'By region, the file with the certificates that AWS publishes for its identity documents, PEM; any applies to regions not named',
           examples: [{ 'eu-west-1': '/etc/chancery/attestation/aws-eu-west-1.pem' }],
         })),
-        maxAge: Duration('How long after its start an instance may prove itself; 0 for ever', '1h'),
+        maxAge: Duration('How long after its start an instance may prove itself; 0 for no limit', '1h'),
         once: Once,
         rules: Rules('Attributes (accountId, region, availabilityZone, instanceId, instanceType, imageId, architecture, privateIp, privateDnsName)', {
           when: { accountId: '123456789012', region: 'eu-*' }, profile: 'node', names: ['{{instanceId}}.nodes.example.com'],
@@ -46,9 +46,9 @@ export const AttestationSchema = Type.Object(
       }, { ...closed, description: 'Proof by the instance identity document of AWS EC2' })),
     gcp: optional(Type.Object(
       {
-        audience: Type.String({ minLength: 1, maxLength: 512, description: 'What the audience of identity tokens begins with; the challenge follows', examples: ['https://ca.example.com'] }),
-        keys: optional(File('File with Google\'s keys, a JWK set, read again when it changes; they are fetched from Google where absent', '/etc/chancery/attestation/google.jwks.json')),
-        maxAge: Duration('How long after its creation a machine may prove itself; 0 for ever', '0s'),
+        audience: Type.String({ minLength: 1, maxLength: 512, description: 'Beginning of the audience of identity tokens; the challenge follows it', examples: ['https://ca.example.com'] }),
+        keys: optional(File('File with Google\'s keys, a JWK set, reread when it changes. Default: they are fetched from Google', '/etc/chancery/attestation/google.jwks.json')),
+        maxAge: Duration('How long after its creation a machine may prove itself; 0 for no limit', '0s'),
         once: Once,
         rules: Rules('Attributes (project, projectNumber, zone, region, instanceId, instanceName, serviceAccount)', {
           when: { project: 'my-project' }, profile: 'node', names: ['{{instanceName}}.{{zone}}.nodes.example.com'],
@@ -56,9 +56,9 @@ export const AttestationSchema = Type.Object(
       }, { ...closed, description: 'Proof by the instance identity token of Google Compute Engine' })),
     azure: optional(Type.Object(
       {
-        roots: Roots('Roots of the certificates by which Azure signs attested data, PEM (DigiCert Global Root G2 and others)', '/etc/chancery/attestation/azure-roots.pem'),
-        intermediates: Files('CA certificates below the roots, PEM: attested data often comes without', '/etc/chancery/attestation/azure-intermediates.pem'),
-        signers: Texts('Name patterns, one of which a name of the signing certificate must match', { minItems: 1, default: ['metadata.azure.com', '*.metadata.azure.com'] }),
+        roots: Roots('Roots of the certificates with which Azure signs attested data, PEM (DigiCert Global Root G2 and others)', '/etc/chancery/attestation/azure-roots.pem'),
+        intermediates: Files('CA certificates below the roots, PEM: attested data often comes without them', '/etc/chancery/attestation/azure-intermediates.pem'),
+        signers: Texts('Name patterns, one of which must match a name of the signing certificate', { minItems: 1, default: ['metadata.azure.com', '*.metadata.azure.com'] }),
         once: Once,
         rules: Rules('Attributes (vmId, subscriptionId, sku, licenseType, planName, planProduct, planPublisher)', {
           when: { subscriptionId: '8d10da13-8125-4ba9-a717-bf7490507b3d' }, profile: 'node', names: ['{{vmId}}.nodes.example.com'],
@@ -66,7 +66,7 @@ export const AttestationSchema = Type.Object(
       }, { ...closed, description: 'Proof by the attested data of an Azure virtual machine' })),
     ssh: optional(Type.Object(
       {
-        knownHosts: File('Host keys and host CAs as in known_hosts, read again when it changes', '/etc/ssh/ssh_known_hosts'),
+        knownHosts: File('File with host keys and host CAs, in the format of known_hosts; reread when it changes', '/etc/ssh/ssh_known_hosts'),
         rules: Rules('Attributes (hosts, keyType, fingerprint, keyId, authority)', { when: { hosts: '*.example.com' }, profile: 'server', names: ['{{hosts}}'] }),
       }, { ...closed, description: 'Proof by an SSH host key' })),
   }, { ...closed, description: 'Certificates for nodes that prove what they are (docs/attestation.md)' });

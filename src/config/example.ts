@@ -5,9 +5,9 @@ import { kindOf, leavesOf, type NodeKind, type SchemaNode, tableOf } from './sch
 
 const HEAD = [
   '# Configuration of Chancery.',
-  '# Remove the # before a value to set it; what stands there is its default, or an example where it says what holds without it.',
-  '# The environment variable named with a value sets it too, and wins over this file.',
-  '# A file with a fault is refused at start, with every fault, its line and what was expected.',
+  '# Remove the # before a value to set it. The value shown is its default, or an example if the text states the default.',
+  '# The environment variable named with a value sets it too, and takes precedence over this file.',
+  '# A faulty file is refused at start, listing every fault with its line and what was expected.',
 ];
 
 const WIDTH = 110;
@@ -49,7 +49,7 @@ const WRITERS: Readonly<Record<NodeKind, Writer>> = {
   group: (name, node, path, given) => [...comment(node.description ?? name), `${name}:`, ...indented(members(node, path, given).flat())],
   table: (name, node, path, given) => [
     ...comment(node.description ?? name),
-    ...comment('Each may say:'),
+    ...comment('Each may have:'),
     ...[...leavesOf(tableOf(node).member)].flatMap((member) => comment(`  ${member.path.join('.')}: ${member.node.description ?? ''}`, '    ')),
     ...comment(`(${variableName([...path, '<name>', 'lifetime'])}, and so on)`),
     `${name}:`,

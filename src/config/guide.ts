@@ -10,21 +10,21 @@ const HEAD = `<!-- Written by 'npm run schemas' from the descriptions in src/con
 
 # Configuration
 
-Every setting: what it is called in the file and in the environment, what may stand there, what holds where nothing does, and what it is for.
-What to look at first is in [operations](operations.md#configuration).
+Every setting with its name in the file and in the environment, its type, its default, and what it is for.
+[Operations](operations.md#configuration) lists those to look at first.
 
 **The file** is \`chancery.yaml\` in the data folder, or the one named by \`--config\` or \`CHANCERY_CONFIG\`. \`chancery init\` writes it with every setting in it, commented out. It is read
-at start only. \`chancery doctor\` reads it without a start; a file with a fault is refused, with every fault, its line and what was expected.
+at start only; \`chancery doctor\` checks it without starting the service. A faulty file is refused, listing every fault with its line and what was expected.
 
-**The environment** wins over the file, and the command line over both. Where a name of your choice is part of the setting (\`<name>\`), it stands in capitals in the variable, with \`_\` for \`-\`:
-\`profiles.docker-node.lifetime\` is \`CHANCERY_PROFILES__DOCKER_NODE__LIFETIME\`. An empty variable counts as not set, an unknown one that begins with \`CHANCERY_\` is a fault. A list is written
-\`a, b\`, or as in YAML: \`CHANCERY_ELIGIBILITY='[key, names, profile, {step: quota, limit: 100}]'\`. What is marked as a secret may also come from a file, which the variable with \`_FILE\` behind its name
-names: \`CHANCERY_AUTHORITY__PASSPHRASE_FILE=/run/secrets/passphrase\`; in a configuration file that others may read it is refused.
+**Environment variables** take precedence over the file, and the command line over both. If a name of your choice is part of the setting (\`<name>\`), the variable has it in capitals, with \`_\` for \`-\`:
+\`profiles.docker-node.lifetime\` is \`CHANCERY_PROFILES__DOCKER_NODE__LIFETIME\`. An empty variable counts as not set; an unknown one that begins with \`CHANCERY_\` is a fault. A list is written
+\`a, b\`, or as in YAML: \`CHANCERY_ELIGIBILITY='[key, names, profile, {step: quota, limit: 100}]'\`. A secret can also come from a file, named by the variable with \`_FILE\`
+appended: \`CHANCERY_AUTHORITY__PASSPHRASE_FILE=/run/secrets/passphrase\`. A secret in a configuration file that others may read is refused.
 
-**Durations** are written \`90s\`, \`15m\`, \`12h\`, \`30d\`, \`2w\` or \`1y\` (365 days); a plain number is seconds. **Files and folders** that are not absolute begin at the folder in which the program was started.
+**Durations** are written \`90s\`, \`15m\`, \`12h\`, \`30d\`, \`2w\` or \`1y\` (365 days); a plain number is seconds. **Files and folders** that are not absolute are relative to the folder in which the program was started.
 **Patterns** of names are those of [the guide to the checks](eligibility.md#names-by-rule).
 
-Variables that are no settings: \`CHANCERY_CONFIG\`, and for the commands that speak to a service \`CHANCERY_URL\`, \`CHANCERY_API_KEY\` and \`CHANCERY_TOKEN\`.`;
+Variables that are not settings: \`CHANCERY_CONFIG\`, and for commands that call a service \`CHANCERY_URL\`, \`CHANCERY_API_KEY\` and \`CHANCERY_TOKEN\`.`;
 
 type Named = readonly [name: string, node: SchemaNode, required: boolean];
 
@@ -69,7 +69,7 @@ const untagged = (variant: SchemaNode): Named[] => membersOf(variant).filter(([,
 
 /** @param path of what the settings belong to, or undefined within a list, where nothing has a variable of its own */
 const table = (settings: readonly Named[], path: readonly string[] | undefined): string =>
-  ['| setting | may be | default | |', '|---|---|---|---|', ...settings.flatMap((setting) => rows(setting, path ?? [], path !== undefined))].join('\n');
+  ['| setting | type | default | |', '|---|---|---|---|', ...settings.flatMap((setting) => rows(setting, path ?? [], path !== undefined))].join('\n');
 
 /** A group has a row, which says what it is about, and one for each member; so has a list of groups. */
 function rows([name, node, required]: Named, above: readonly string[], variable: boolean): string[] {
@@ -83,7 +83,7 @@ function rows([name, node, required]: Named, above: readonly string[], variable:
     const shown = kind === 'table' && !variable ? [] : parts;
     return [row(`\`${dotted}\``, '', '', about(node)), ...shown.flatMap((part) => rows(part, inside, variable))];
   }
-  const byDefault = node.default === undefined ? (required ? 'must be said' : '') : code(node.default);
+  const byDefault = node.default === undefined ? (required ? 'required' : '') : code(node.default);
   const members = node.items !== undefined && kindOf(node.items) === 'group' ? membersOf(node.items) : [];
   return [
     row(variable ? `\`${dotted}\`<br>\`${variableName(path)}\`` : `\`${dotted}\``, TYPES[kind](node), byDefault, about(node)),
@@ -111,7 +111,7 @@ const TYPES: Readonly<Record<NodeKind, (node: SchemaNode) => string>> = {
   form: (node) => `${FORM_TYPES[node['x-form'] ?? 'duration']}${secret(node)}`,
   choice: (node) => choicesOf(node).map((choice) => `\`${choice}\``).join(', '),
   text: (node) => `text${secret(node)}`,
-  number: ({ minimum = 0, maximum }) => (maximum === undefined ? `number from ${minimum} on` : `number, ${minimum} to ${maximum}`),
+  number: ({ minimum = 0, maximum }) => (maximum === undefined ? `number, ${minimum} or more` : `number, ${minimum} to ${maximum}`),
   flag: () => '`true` or `false`',
   list: ({ items = {} }) => `list${kindOf(items) === 'choice' ? ` of ${TYPES.choice(items)}` : ''}`,
   group: () => '',
@@ -125,8 +125,8 @@ const secret = (node: SchemaNode): string => (node['x-secret'] === true ? ', sec
 function builtInProfiles(): string[] {
   return [
     '### Built-in profiles',
-    `Every profile, also one of yours, says ${code(written(COMMON_PROFILE))}, and these say beside or in place of that:`,
-    ['| profile | says |', '|---|---|', ...Object.entries(BUILT_IN_PROFILES).map(([name, profile]) => row(`\`${name}\``, code(written(profile))))].join('\n'),
+    `Every profile, including your own, has ${code(written(COMMON_PROFILE))}. The built-in profiles add to that, or override it:`,
+    ['| profile | values |', '|---|---|', ...Object.entries(BUILT_IN_PROFILES).map(([name, profile]) => row(`\`${name}\``, code(written(profile))))].join('\n'),
   ];
 }
 

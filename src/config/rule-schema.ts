@@ -20,11 +20,11 @@ const Patterns = Type.Union([
 export const RuleSchema = (what: string) => Type.Unsafe<WrittenRule>(Type.Object(
   {
     when: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_./:-]{0,127}$' }), Patterns, {
-      ...closed, description: `${what} with the patterns of which one must match; all that are named must. A * stands for characters other than /, ** for any`,
+      ...closed, description: `${what}, each with patterns, one of which must match; all named here must match. * stands for characters other than /, ** for any`,
     }),
     profile: Type.String({ minLength: 1, description: 'Profile of the certificates' }),
-    names: Texts('Names that they may have: patterns, in which {{name}} stands for the value of a claim or attribute', { minItems: 1 }),
-    maxValidity: optional(Duration('Longest life of a certificate; the profile\'s where absent')),
+    names: Texts('Names they may have: patterns, in which {{name}} stands for the value of a claim or attribute', { minItems: 1 }),
+    maxValidity: optional(Duration('Longest lifetime of a certificate. Default: the profile\'s')),
   }, closed));
 
 /** The rule with each pattern in a list. What a faulty one lacks is empty here: that was told already. */

@@ -24,7 +24,7 @@ t.test('every setting has a row of its own, with its variable, its default and w
 });
 
 t.test('what a check or a rule is told is there too, and the profiles that are built in', async (t) => {
-  for (const row of ['| `limit` | number from 1 on | must be said |', '| `windows[].from` | text | must be said |', '| `oidc.issuers.<name>.rules[].maxValidity` | duration |', '| `attestation.aws.certificates.<name>`<br>']) {
+  for (const row of ['| `limit` | number, 1 or more | required |', '| `windows[].from` | text | required |', '| `oidc.issuers.<name>.rules[].maxValidity` | duration |', '| `attestation.aws.certificates.<name>`<br>']) {
     t.ok(committed.includes(row), row);
   }
   for (const name of Object.keys(BUILT_IN_PROFILES)) t.ok(committed.includes(`| \`${name}\` | \`{`), name);
