@@ -12,7 +12,7 @@ export const formatApiKey = ({ id, secret }: Credential): string => `${PREFIX}${
 export const isApiKey = (text: string): boolean => text.startsWith(PREFIX);
 
 /**
- * The operator who holds the key. Only scope admin may ask for certificates, and for any.
+ * Identifies the operator who holds the key. Only keys with scope admin may request certificates, but then of any kind.
  * @throws Refused `unauthenticated`
  */
 export async function identifyByApiKey(
@@ -27,7 +27,7 @@ export async function identifyByApiKey(
   }
   return {
     kind: 'api-key',
-    // Names may be given twice; who acted must not be in doubt.
+    // Names need not be unique, so the id is added to leave no doubt about who acted.
     name: `${record.name}#${record.id}`,
     proof: `API key ${record.id} (${record.name})`,
     grant: record.scopes.includes('admin') ? FULL_GRANT : NO_GRANT,

@@ -1,7 +1,7 @@
 import type { ApiKeyStore, TokenStore } from '../store/store.ts';
 import type { Identity } from './identity.ts';
 
-/** Where the records are read by which a bearer credential is known, and when that is. */
+/** The stores with the records that identify bearer credentials, and the present time. */
 export interface BearerLook {
   readonly tokens: Pick<TokenStore, 'get'>;
   readonly apiKeys: Pick<ApiKeyStore, 'get'>;
@@ -9,19 +9,19 @@ export interface BearerLook {
   readonly now: number;
 }
 
-/** One kind of bearer credential (RFC 6750). The kinds are told apart by their form alone, so each text is of one kind at most. */
+/** One kind of bearer credential (RFC 6750). Kinds are told apart by syntax alone, so every text is of at most one kind. */
 export interface BearerReader {
-  /** What it is called and looks like, for whoever sends another: `an API key (CHYKEY-1-…)`. */
+  /** Name and form, for senders of anything else: `an API key (CHYKEY-1-…)`. */
   readonly expected: string;
   readonly reads: (credential: string) => boolean;
-  /** True where all that tells who holds it is one record of the store, named in `Identity.credential`. */
+  /** True if the holder is identified by a single record of the store, which `Identity.credential` names. */
   readonly byRecord?: true;
   /**
-   * Who holds it.
+   * Identifies the holder.
    * @throws Refused `unauthenticated`, `unavailable`
    */
   readonly identify: (credential: string, look: BearerLook) => Promise<Identity>;
 }
 
-/** The reader of a credential; undefined where it is of no known kind. */
+/** The reader for a credential; undefined if it is of no known kind. */
 export const readerOf = (readers: readonly BearerReader[], credential: string): BearerReader | undefined => readers.find(({ reads }) => reads(credential));

@@ -3,13 +3,13 @@ import type { RequestRecord } from '../issuance/request.ts';
 import { FULL_GRANT, NO_GRANT } from '../policy/grant.ts';
 import type { Identity } from './identity.ts';
 
-/** Holders of a certificate of this profile are operators. */
+/** Holders of a certificate with this profile are operators. */
 export const OPERATOR_PROFILE = 'operator';
 
 /**
- * The holder of a client certificate (TLS has proved possession of its key). It is ours if the store holds this very
- * certificate, byte for byte, so no chain needs to be built; its status and validity are asked anew at each call.
- * @throws Refused `unauthenticated` when it was not issued here, is revoked, not yet valid or expired
+ * Identifies the holder of a client certificate (TLS has proved possession of its key). The certificate is ours if the store contains this very
+ * certificate, byte for byte, so no path needs to be built. Status and validity are checked with every call.
+ * @throws Refused `unauthenticated` if it was not issued here, is revoked, not yet valid or expired
  */
 export function identifyByClientCertificate(der: Uint8Array, record: RequestRecord | undefined, now: number): Identity {
   if (record?.certificate === undefined || Buffer.compare(record.certificate, der) !== 0) {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { sha256 } from '../digest.ts';
 
-/** Base32 of RFC 4648 in lower case: letters and digits that no shell, URL or double click breaks. */
+/** RFC 4648 base32 in lower case: letters and digits that survive shells, URLs and double clicks. */
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 const ID_BYTES = 10;
 const SECRET_BYTES = 32;
@@ -18,18 +18,18 @@ export interface Credential {
 export const newCredential = (random: RandomBytes): Credential => ({ id: base32(random(ID_BYTES)), secret: base32(random(SECRET_BYTES)) });
 
 /**
- * The credential that `master` and `label` always yield: so that a creating call repeated with the same Idempotency-Key can
- * show the same secret again, and the store need not keep it.
+ * The credential determined by `master` and `label`: it allows a creating call repeated with the same Idempotency-Key to return the same secret
+ * without the store keeping it.
  */
 export function derivedCredential(master: Uint8Array, label: string): Credential {
   const bytes = createHmac('sha512', master).update(label).digest();
   return { id: base32(bytes.subarray(0, ID_BYTES)), secret: base32(bytes.subarray(ID_BYTES, ID_BYTES + SECRET_BYTES)) };
 }
 
-/** SHA-256 of a secret, hex: what the store keeps. The secret has 256 random bits, so a fast hash is enough. */
+/** SHA-256 of a secret, hex, which the store keeps. Secrets have 256 random bits, so a fast hash suffices. */
 export const secretHash = (secret: string): string => sha256(secret);
 
-/** Compares without telling by its time how much was right. */
+/** Compares in constant time. */
 export const secretMatches = (secret: string, hash: string): boolean =>
   timingSafeEqual(Buffer.from(secretHash(secret), 'hex'), Buffer.from(hash.padEnd(64, '0').slice(0, 64), 'hex'));
 

@@ -6,7 +6,7 @@ import type { Identity } from './identity.ts';
 const PREFIX = 'CHYTKN-1-';
 const FORM = new RegExp(`^CHYTKN-1-([0-9a-f]{64})-(${ID_PATTERN})-(${SECRET_PATTERN})$`);
 
-/** The token as it is handed to a node. It carries the root's digest, so that a node needs nothing else to trust the service. */
+/** The token as handed to a node. It contains the root's digest, so that the node needs nothing else to trust the service. */
 export const formatEnrolmentToken = (rootDigest: string, { id, secret }: Credential): string => `${PREFIX}${rootDigest}-${id}-${secret}`;
 
 export interface ParsedEnrolmentToken extends Credential {
@@ -14,7 +14,7 @@ export interface ParsedEnrolmentToken extends Credential {
   readonly rootDigest: string;
 }
 
-/** The parts of a token; undefined where the text is none. */
+/** The parts of a token; undefined if the text is not one. */
 export function parseEnrolmentToken(text: string): ParsedEnrolmentToken | undefined {
   const [, rootDigest, id, secret] = FORM.exec(text) ?? [];
   return rootDigest === undefined || id === undefined || secret === undefined ? undefined : { rootDigest, id, secret };
@@ -23,9 +23,9 @@ export function parseEnrolmentToken(text: string): ParsedEnrolmentToken | undefi
 export const isEnrolmentToken = (text: string): boolean => text.startsWith(PREFIX);
 
 /**
- * Who holds the token, and what it allows. Whether it still has a use left is not asked here: a node whose answer was lost
- * sends the same CSR again with a used token, and the store knows the first request.
- * @throws Refused `unauthenticated`; unknown, wrong, revoked and ended read alike, so that ids cannot be probed
+ * Identifies the holder of a token, and what it grants. Whether any use is left is not checked here: a node that lost the response sends the same
+ * CSR again with a used token, and the store finds the first request.
+ * @throws Refused `unauthenticated`; unknown, wrong, revoked and expired tokens are indistinguishable, so that ids cannot be probed
  */
 export async function identifyByEnrolmentToken(
   text: string,
@@ -42,7 +42,7 @@ export async function identifyByEnrolmentToken(
   }
   const { attested } = record;
   return {
-    // Who proved what they are stay the same one with each token that they earn.
+    // An attested node keeps its identity across the tokens that it earns.
     ...(attested === undefined
       ? { kind: 'enrolment-token', name: record.id, proof: `enrolment token ${record.id}, made by ${record.createdBy}`, sponsor: record.createdBy }
       : { kind: 'attestation', name: attested.name, proof: attested.proof }),

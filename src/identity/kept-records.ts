@@ -1,23 +1,26 @@
 import type { CertificateStore, ApiKeyStore, TokenStore } from '../store/store.ts';
 import type { CredentialRecord } from './identity.ts';
 
-/** Where the records are read by which somebody proves who they are. */
+/** The stores with the records that identify callers. */
 export interface CredentialSource {
   readonly tokens: Pick<TokenStore, 'get'>;
   readonly apiKeys: Pick<ApiKeyStore, 'get'>;
   readonly certificates: Pick<CertificateStore, 'get'>;
 }
 
-/** Records of each kind: a few MB where all are certificates. */
+/** Records cached per kind: a few MB even if all are certificates. */
 const MOST = 1000;
-/** Milliseconds. */
+/** Milliseconds for which a record is cached. */
 const LONGEST = 60_000;
 
-/** What a process remembers of records that it has read. Nothing may be refused by it, and what is done by it must be held to `Identity.credential`. */
+/**
+ * Credential records cached by this process. They must not cause refusals, and whatever is done on their basis must be conditional on
+ * `Identity.credential`.
+ */
 export interface KeptRecords {
-  /** What is remembered, and nothing else. */
+  /** Returns cached records only. */
   readonly known: CredentialSource;
-  /** Reads from the store, and remembers. */
+  /** Reads from the store, and updates the cache. */
   readonly afresh: CredentialSource;
 }
 
@@ -37,7 +40,7 @@ interface Source<T> {
 }
 
 function remembering<T>(source: Source<T>, clock: () => number): { readonly known: Source<T>; readonly afresh: Source<T> } {
-  // In the order of their last use.
+  // Ordered by last use.
   const kept = new Map<string, { readonly record: T; readonly readAt: number }>();
   return {
     known: {

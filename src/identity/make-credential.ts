@@ -5,31 +5,33 @@ import { type Credential, derivedCredential, newCredential, type RandomBytes } f
 
 export interface MakeCredential {
   readonly random: RandomBytes;
-  /** A secret of the deployment that the store does not know. */
+  /** A secret of the deployment that is not in the store. */
   readonly master: Uint8Array;
-  /** Who makes it, and what is made: one key of theirs stands for one thing. */
+  /** Who creates it, and what is created: an Idempotency-Key is scoped to both. */
   readonly actor: string;
   readonly what: 'token' | 'api-key';
   readonly idempotencyKey: string | undefined;
-  /** What was asked for; the same key with something else is a conflict. */
+  /** The contents of the call; the same key with different contents is a conflict. */
   readonly asked: unknown;
-  /** When it is made, milliseconds since the epoch. */
+  /** Time of creation, milliseconds since the epoch. */
   readonly now: number;
-  /** When the thing made ends, seconds since the epoch: until then the key stands for it. */
+  /** When the thing created expires, seconds since the epoch: the key identifies it until then. */
   readonly expires: number;
 }
 
 export interface Made {
   readonly credential: Credential;
   readonly claim: Claim | undefined;
-  /** The credential of the record that an earlier call stored under the same key. @throws Refused `idempotency-key-reused` where it cannot be derived any more */
+  /**
+   * Re-derives the credential of a record stored by an earlier call with the same key.
+   * @throws Refused `idempotency-key-reused` if that is no longer possible
+   */
   readonly again: (stored: { readonly id: string; readonly createdAt: number }) => Credential;
 }
 
 /**
- * A credential for a creating call. With an Idempotency-Key it is derived from that key and the time, so that a repeated call,
- * which finds the first one's record, shows the same secret again without the store ever having kept it. After the end of the
- * first, the key yields another one.
+ * A credential for a creating call. With an Idempotency-Key it is derived from that key and the time, so that a repeated call, which finds the
+ * first one's record, returns the same secret although the store never kept it. Once the first has expired, the key yields another one.
  */
 export function makeCredential({ random, master, actor, what, idempotencyKey, asked, now, expires }: MakeCredential): Made {
   if (idempotencyKey === undefined) {

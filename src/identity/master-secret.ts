@@ -6,8 +6,8 @@ import type { RandomBytes } from './credential.ts';
 const BYTES = 32;
 
 /**
- * The deployment's own secret, `<data>/secret.key`, 0600, made where it is missing; of several processes that start at once,
- * one makes it. Credentials made under an Idempotency-Key are derived from it, so that the store never holds one.
+ * The deployment's own secret, `<data>/secret.key`, mode 0600, created if missing; if several processes start at once, one of them creates it.
+ * Credentials created under an Idempotency-Key are derived from it, so that the store never contains them.
  */
 export function readMaster(data: string, random: RandomBytes): Uint8Array {
   const path = join(data, 'secret.key');

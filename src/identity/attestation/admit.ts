@@ -9,11 +9,11 @@ import type { AttestationKind, Attested, Attestor, Proof } from './attestor.ts';
 import { type Challenge, type Challenges, challengeUsed } from './challenge.ts';
 import { type Claim, claimId, isClaim, makeClaim, readClaim } from './claims.ts';
 
-/** A kind of proof that is taken here. */
+/** A kind of proof that is accepted here. */
 export interface Way {
   readonly attestor: Attestor;
   readonly rules: readonly Rule[];
-  /** Whether each node may prove itself once: for proofs that others may have seen. */
+  /** Whether each node may attest only once: for proofs that others may have seen. */
   readonly once: boolean;
 }
 
@@ -27,10 +27,10 @@ export interface AttestationContext {
   readonly master: Uint8Array;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Milliseconds for which the token is good, and for which a node that may prove itself once is remembered. */
+  /** Milliseconds for which the token is valid, and for which a node that may attest only once is remembered. */
   readonly tokenLifetime: number;
   readonly claimLifetime: number;
-  /** Told how each proof ended. */
+  /** Called with the outcome of each proof. */
   readonly counted: (kind: AttestationKind, outcome: 'accepted' | 'refused' | 'unproved') => void;
 }
 
@@ -38,24 +38,24 @@ export interface Question {
   readonly kind: AttestationKind;
   readonly challenge: string;
   readonly proof: Proof;
-  /** Certificates of the caller's TLS connection, its own first, DER. */
+  /** Certificates of the caller's TLS connection, leaf first, DER. */
   readonly presented: readonly Uint8Array[];
 }
 
-/** What a good proof earns: a token of one use, for the challenge's key alone. */
+/** What a valid proof earns: a token with a single use, for the challenge's key only. */
 export interface Admission {
   readonly token: string;
   readonly record: TokenRecord;
 }
 
-/** How often somebody else may be faster with the same node. Who was does not come again: of so many at once, all but one are told that it is claimed. */
+/** Attempts while others claim the same node. A winner does not return, so of this many at once, all but one learn that it is claimed. */
 const ATTEMPTS = 20;
 
 /**
- * A proof of what a node is, for an enrolment token: the proof is checked, the rules say what is allowed, the challenge is used up, and a node
- * that may prove itself once is claimed, in one write. The same node with the same key is given the same token again while that is good, so
- * that a lost answer costs nothing.
- * @throws Refused `unauthenticated` where the proof is none; `forbidden` where it is good and allows nothing; `unavailable`
+ * Exchanges a node's proof for an enrolment token. The proof is verified and the rules are applied; then, in one write, the challenge is used up
+ * and a node that may attest only once is claimed. While the token is valid, the same node with the same key receives the same token again, so
+ * that a lost response does no harm.
+ * @throws Refused `unauthenticated` if the proof is invalid; `forbidden` if it is valid but nothing is granted; `unavailable`
  */
 export async function admit(context: AttestationContext, question: Question): Promise<Admission> {
   const { kind } = question;
@@ -91,7 +91,7 @@ async function proved({ clock, counted }: AttestationContext, { attestor }: Way,
   }
 }
 
-/** A node that is known now and may have nothing: that is for the audit log. Its challenge is used up too. */
+/** Records in the audit log that an identified node was granted nothing. Its challenge is used up as well. */
 async function refused(context: AttestationContext, kind: AttestationKind, { name, proof }: Attested, challenge: Challenge, reason: string): Promise<Refused> {
   const draft: AuditDraft = { time: context.clock(), event: 'attestation.refused', actor: actorOf(kind, name), subject: `${kind}/${name}`, details: { proof, reason } };
   const written = await context.objects.write([context.challenges.use(challenge)], [draft]);
@@ -104,7 +104,7 @@ async function usedUp({ objects, challenges }: AttestationContext, challenge: Ch
   if ((await objects.write([challenges.use(challenge)], [])).outcome === 'conflict') throw challengeUsed();
 }
 
-/** The claim of the node for this key: made now together with the use of the challenge, or made before and still good for a token. */
+/** The node's claim for this key: either created now, while using up the challenge, or created before and still valid for a token. */
 async function claimed(context: AttestationContext, { challenge, attested, kind }: Allowed, now: number): Promise<Claim> {
   const { objects, tokens, challenges, tokenLifetime, claimLifetime } = context;
   const id = claimId(kind, attested.name);
@@ -127,28 +127,28 @@ async function claimed(context: AttestationContext, { challenge, attested, kind 
     const claim: Claim = { ...plain, tokenId: credentialFor(context, plain).id };
     const written = await objects.write([challenges.use(challenge), makeClaim(claim, now + Math.max(claimLifetime, tokenLifetime), before?.version ?? 0)], []);
     if (written.outcome === 'stored') return claim;
-    // Whoever was faster with the node is seen in the next round.
+    // A faster claim of the same node will be found in the next round.
     if (!isClaim(written.of)) throw challengeUsed();
   }
   throw new Refused('unavailable', 'Others are claiming the same node at the moment; ask again.', { retryAfter: 1 });
 }
 
-/** Notes that the claim's token is stored. Should this be lost, the token can still be asked for again. */
+/** Records that the claim's token was stored. If this is lost, the token can still be requested again. */
 async function markMade({ objects }: AttestationContext, { id, tokenId }: Claim): Promise<void> {
   const held = await readClaim(objects, id);
   if (held?.claim.tokenId === tokenId) await objects.write([makeClaim({ ...held.claim, tokenMade: true }, held.expires, held.version)], []);
 }
 
 /**
- * Takes a token back with which nothing was asked for yet: a node whose first attempt ended before that may begin anew with another key. What
- * was used stays as it is, so that nobody who has seen the proof can take the node's token from it.
+ * Revokes a token that has not been used, so that a node whose first attempt was cut short can start over with another key. A used token is
+ * left alone, so that no one who has seen the proof can take it from the node.
  */
 async function isTakenBack(tokens: AttestationContext['tokens'], { tokenId }: Claim, now: number): Promise<boolean> {
   if ((await tokens.get(tokenId))?.used !== 0) return false;
   return (await tokens.revoke(tokenId, now, []))?.used === 0;
 }
 
-/** The same for the same claim, so that the store need not keep it. */
+/** Always the same for the same claim, so that the store need not keep it. */
 const credentialFor = ({ master }: AttestationContext, { kind, name, keyHash, claimedAt }: Omit<Claim, 'tokenId'>): Credential =>
   derivedCredential(master, `attestation/${JSON.stringify([kind, name, keyHash, claimedAt])}`);
 

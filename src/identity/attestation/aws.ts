@@ -7,9 +7,9 @@ import { type Attestor, type Attested, attributesOf, needed, type Proof, unprove
 import { parseSignedData, verifySignedData } from './cms/signed-data.ts';
 import { readDocument, texts } from './document.ts';
 
-/** A key that signs the documents of a region. */
+/** A key with which AWS signs the documents of a region. */
 export interface AwsKey {
-  /** `any` for every region that is not named. */
+  /** `any` for all regions not named. */
   readonly region: string;
   readonly publicKey: PublicKey;
   readonly key: KeyObject;
@@ -17,25 +17,29 @@ export interface AwsKey {
 
 export interface AwsSettings {
   readonly keys: readonly AwsKey[];
-  /** How long after its start an instance may prove itself, seconds; 0 for ever. */
+  /** Seconds after its launch during which an instance may attest; 0 for no limit. */
   readonly maxAge: number;
 }
 
-/** Clocks of the cloud and of this machine differ by so much at most, seconds. */
+/** Seconds by which the clocks of the cloud and of this machine may differ. */
 const SKEW = 300;
 
 const DOCUMENT_FORM = { accountId: /^\d{12}$/, region: /^[a-z0-9-]{1,32}$/, instanceId: /^i-[0-9a-f]{8,32}$/ } as const;
 
-/** The key of a certificate that AWS publishes for a region. Their RSA keys are of 1024 and 2048 bits, so the policy for keys that are certified is not asked. @throws Error */
+/**
+ * The key in a certificate that AWS publishes for a region. AWS uses RSA keys of 1024 and 2048 bits, so the policy for certified keys does not
+ * apply.
+ * @throws Error
+ */
 export function awsKey(region: string, pem: string): AwsKey {
   const key = new X509Certificate(pem).publicKey;
   return { region, key, publicKey: parseSubjectPublicKeyInfo(key.export({ type: 'spki', format: 'der' })) };
 }
 
 /**
- * Proof by the instance identity document (`document`, as text) with its signature by AWS: `signature` (RSA with SHA-256, base64), or
- * `rsa2048` (PKCS#7, base64). It is the same for the life of an instance, and cannot carry a challenge: whoever has read it once has it, so
- * it is good for one claim, and for a time after the start.
+ * Proof by the instance identity document (`document`, as text) with AWS's signature over it: `signature` (RSA with SHA-256, base64), or
+ * `rsa2048` (PKCS#7, base64). The document stays the same for the life of an instance and cannot contain a challenge: anyone who has read it
+ * once can present it, so it is accepted for a single claim, and only for a time after launch.
  */
 export function awsAttestor({ keys, maxAge }: AwsSettings): Attestor {
   return {
@@ -43,7 +47,7 @@ export function awsAttestor({ keys, maxAge }: AwsSettings): Attestor {
     demands: () => ({}),
     attest: ({ proof, now }) => {
       const document = Buffer.from(needed('aws', proof, 'document'), 'utf8');
-      // What is said is believed only once it is verified; but it says by which keys that can be.
+      // The contents are not trusted before verification, but they tell which keys to verify with.
       const fields = readDocument('aws', document);
       const { region } = texts('aws', fields, DOCUMENT_FORM);
       const own = keys.filter((one) => one.region === region);
@@ -101,7 +105,7 @@ function attested(fields: ReadonlyMap<string, unknown>, now: number, maxAge: num
   };
 }
 
-/** As AWS names an instance by its address, where nothing else is set. */
+/** The name that AWS derives from an instance's address by default. */
 function privateDnsName(address: string | undefined, region: string): string | undefined {
   if (address === undefined || parseIpAddress(address)?.length !== 4) return undefined;
   return `ip-${address.replaceAll('.', '-')}.${region === 'us-east-1' ? 'ec2.internal' : `${region}.compute.internal`}`;

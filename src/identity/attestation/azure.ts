@@ -14,9 +14,9 @@ import { membersOf, readDocument, texts } from './document.ts';
 import { PathError } from './path-error.ts';
 
 export interface AzureSettings {
-  /** Of the certificates by which Azure signs: TLS server certificates of a public CA. */
+  /** For the certificates with which Azure signs: TLS server certificates of a public CA. */
   readonly trust: Trust;
-  /** Patterns of names of which its certificate must have one. */
+  /** Patterns, one of which must match a name in the signer's certificate. */
   readonly signers: readonly string[];
 }
 
@@ -25,13 +25,16 @@ const UUID = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 const FORMS = { vmId: UUID, subscriptionId: UUID, nonce: /^\d{10}$/ } as const;
 const NONCE_DIGITS = 10;
 
-/** Ten digits, which is all that Azure takes as a nonce. The challenge's random octets are the service's: nobody can look for one that fits an older document. */
+/**
+ * Ten digits, the only form of nonce that Azure accepts. The challenge's random octets are chosen by the service, so no one can search for one
+ * that fits an older document.
+ */
 export const azureNonce = ({ text }: Challenge): string =>
   (createHash('sha256').update(`azure:${text}`).digest().readBigUInt64BE(0) % 10n ** BigInt(NONCE_DIGITS)).toString().padStart(NONCE_DIGITS, '0');
 
 /**
- * Proof by attested data (`signature`, base64 of PKCS#7) that the metadata service has signed with the challenge's nonce, by a certificate
- * of its name under a configured root. Its issuer's certificate often does not come with it, and is then one of the configured ones.
+ * Proof by attested data (`signature`, base64 of PKCS#7) that the metadata service signed over the challenge's nonce, with a certificate for its
+ * name under a configured root. The issuer's certificate is often not included, and must then be among the configured ones.
  */
 export function azureAttestor({ trust, signers }: AzureSettings): Attestor {
   const patterns = signers.map(compileNamePattern);
@@ -92,7 +95,7 @@ function checkTimes(document: ReadonlyMap<string, unknown>, now: number): void {
   if (now > expires) throw unproved('azure', 'the document has expired');
 }
 
-/** Seconds since the epoch, of `11/28/18 00:16:17 -0000`, as Azure writes it. */
+/** Seconds since the epoch from `11/28/18 00:16:17 -0000`, the format that Azure uses. */
 function azureTime(value: unknown): number | undefined {
   const [, month, day, year, time] = /^(\d\d)\/(\d\d)\/(\d\d) (\d\d:\d\d:\d\d) -0000$/.exec(String(value)) ?? [];
   const milliseconds = Date.parse(`20${year}-${month}-${day}T${time}Z`);

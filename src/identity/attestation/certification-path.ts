@@ -12,31 +12,31 @@ import { OID, oidName } from '../../x509/oids.ts';
 import { PathError } from './path-error.ts';
 import type { RevocationLists } from './revocation-lists.ts';
 
-/** What is trusted, and for what. */
+/** What is trusted, and for which purpose. */
 export interface Trust {
   readonly anchors: readonly Certificate[];
-  /** CA certificates that may be on the way, and need not be presented. */
+  /** CA certificates that may be part of a path without being presented. */
   readonly intermediates: readonly Certificate[];
-  /** Where set, each certificate of the path but the anchor must be on none of these, and its issuer must have one. */
+  /** If set, each certificate of the path except the anchor must be on none of these CRLs, and its issuer must have one. */
   readonly revoked?: RevocationLists;
   /** The extended key usage that the certificate must have. */
   readonly purpose: string;
   /**
-   * SHA-256 of the SubjectPublicKeyInfo of our own authorities, hex: what they have issued is renewed with itself, while it is not revoked, and
-   * proves nothing else, also where they stand under one of the anchors.
+   * SHA-256 of the SubjectPublicKeyInfo of our own authorities, hex. What they issued can be renewed by itself unless it is revoked, and proves
+   * nothing else, even if they are subordinate to one of the anchors.
    */
   readonly own?: ReadonlySet<string>;
 }
 
-/** Certificates that one proof may carry, the first included. */
+/** Upper bound of certificates in one proof, leaf included. */
 export const MOST_PRESENTED = 8;
-/** Honest chains have one or two; each costs up to eight verifications, which nobody has paid for yet. */
+/** Upper bound of paths tried. Honest chains have one or two; each costs up to eight verifications for an unauthenticated caller. */
 const MOST_PATHS = 4;
 const MOST_DEPTH = 8;
-/** RSA keys over this are for nobody's profit: a verification takes a millisecond. */
+/** Larger RSA keys only cost time: a verification takes a millisecond. */
 const MOST_KEY_BITS = 8192;
 
-/** Reads what was presented, each strictly, and drops repetitions. @throws PathError */
+/** Parses what was presented, strictly, and drops duplicates. @throws PathError */
 export function readPresented(chain: readonly Uint8Array[]): readonly [Certificate, ...Certificate[]] {
   if (chain.length > MOST_PRESENTED) throw new PathError(`it carries ${chain.length} certificates; at most ${MOST_PRESENTED} are taken`);
   const read = chain.map((der, index) => {
@@ -55,9 +55,9 @@ export function readPresented(chain: readonly Uint8Array[]): readonly [Certifica
 }
 
 /**
- * The way from a certificate to a trust anchor, checked by RFC 5280 6.1 (validity, basic constraints, path length, key usage, name
- * constraints, critical extensions, signatures) and for its purpose; from its issuer up, the anchor included. Several ways are tried,
- * for two CAs may have the same name, and one key several certificates. `now` in seconds.
+ * The path from a certificate to a trust anchor, validated according to RFC 5280 6.1 (validity, basic constraints, path length, key usage, name
+ * constraints, critical extensions, signatures) and for its purpose; from the issuer up, including the anchor. Several paths are tried, since
+ * two CAs may share a name, and a key may have several certificates. `now` in seconds.
  * @throws PathError
  */
 export function trustedPath([leaf, ...presented]: readonly [Certificate, ...Certificate[]], trust: Trust, now: number): readonly Certificate[] {
@@ -70,7 +70,7 @@ export function trustedPath([leaf, ...presented]: readonly [Certificate, ...Cert
   throw new PathError(first ?? `no way leads from ${called(leaf)}, issued by "${distinguishedNameToText(leaf.issuerName)}", to a configured trust anchor`);
 }
 
-/** Chains of names from a certificate to an anchor, the shortest first. Nothing is verified yet. */
+/** Chains of matching names from a certificate to an anchor, shortest first. Nothing is verified yet. */
 function* pathsFrom(leaf: Certificate, pool: readonly Certificate[], anchors: readonly Certificate[]): Generator<readonly Certificate[]> {
   let found = 0;
   let level: readonly (readonly Certificate[])[] = [[]];
@@ -92,7 +92,7 @@ function* pathsFrom(leaf: Certificate, pool: readonly Certificate[], anchors: re
 const mayHaveIssued = (issuer: Certificate, child: Certificate): boolean =>
   equalBytes(issuer.subject, child.issuer) || distinguishedNameToText(issuer.subjectName) === distinguishedNameToText(child.issuerName);
 
-/** The first fault of a path in words; undefined where there is none. */
+/** The first fault of a path, in words; undefined if there is none. */
 function faultOf(leaf: Certificate, path: readonly Certificate[], { purpose, revoked, own }: Trust, now: number): string | undefined {
   const faults = new Faults();
   try {
@@ -120,13 +120,13 @@ function checkLeaf(leaf: Certificate, purpose: string): void {
   if (valueOf(leaf, OID.extendedKeyUsage, decodeExtendedKeyUsage)?.includes(purpose) !== true) throw new PathError(`${called(leaf)} lacks the extended key usage ${oidName(purpose)}`);
 }
 
-/** A CA certificate that names extended key usages allows below it these alone, as CAs and validators have it. */
+/** Extended key usages in a CA certificate restrict those below it, which is how CAs and validators treat them. */
 function checkPurpose(authority: Certificate, purpose: string): void {
   const usages = valueOf(authority, OID.extendedKeyUsage, decodeExtendedKeyUsage);
   if (usages !== undefined && !usages.includes(purpose) && !usages.includes(OID.anyExtendedKeyUsage)) throw new PathError(`${called(authority)} does not allow ${oidName(purpose)} below it`);
 }
 
-/** Every name that a rule could read from it: also a common name that is more than a label, which must not slip past name constraints. */
+/** Every name that a rule could take from the certificate, including any common name, which must not escape name constraints. */
 export function namesOf({ extensions, subjectName }: Certificate): readonly GeneralName[] {
   const names = certificateNames(extensions);
   try {

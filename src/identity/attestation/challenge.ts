@@ -3,11 +3,11 @@ import { Refused } from '../../errors.ts';
 import type { ObjectChange } from '../../store/objects.ts';
 import type { RandomBytes } from '../credential.ts';
 
-/** What the service said to a node that is about to prove itself: new, for one key, good once and for a short time. */
+/** A challenge for a node about to attest: random, for one key, valid once and for a short time. */
 export interface Challenge {
-  /** As it was sent: base64url. */
+  /** As sent: base64url. */
   readonly text: string;
-  /** SHA-256 of the SubjectPublicKeyInfo that is to be certified, hex. */
+  /** SHA-256 of the SubjectPublicKeyInfo to be certified, hex. */
   readonly keyHash: string;
   /** Milliseconds since the epoch. */
   readonly expires: number;
@@ -18,17 +18,20 @@ const RANDOM_BYTES = 16;
 const KEY_BYTES = 32;
 const BODY_BYTES = TIME_BYTES + RANDOM_BYTES + KEY_BYTES;
 const TAG_BYTES = 16;
-/** Characters of base64url. */
+/** The form of a challenge in base64url. */
 const TEXT = new RegExp(`^[A-Za-z0-9_-]{${Math.ceil(((BODY_BYTES + TAG_BYTES) * 4) / 3)}}$`);
 
 const USED = 'attestation-challenge';
 
-/** Challenges of a deployment: under a MAC, so that asking for one, which anybody may, leaves nothing in the store. Any process with the same secret takes them. */
+/**
+ * Issues and checks challenges. They are authenticated by a MAC, so that issuing one, which anyone can request, stores nothing. All processes
+ * with the same secret accept them.
+ */
 export interface Challenges {
   readonly issue: (keyHash: string) => Challenge;
-  /** One of ours that has not ended; whether it was used is not asked. @throws Refused `unauthenticated` */
+  /** Checks that a challenge is ours and has not expired, but not whether it was used. @throws Refused `unauthenticated` */
   readonly read: (text: string) => Challenge;
-  /** The change that marks it as used; its write is a conflict for all but the first. */
+  /** The change that marks it as used; writing it is a conflict for all but the first. */
   readonly use: (challenge: Challenge) => ObjectChange;
 }
 
@@ -56,7 +59,7 @@ export function challenges({ master, random, clock, lifetime }: ChallengeOptions
     read: (text) => {
       const bytes = Buffer.from(TEXT.test(text) ? text : '', 'base64url');
       const body = bytes.subarray(0, BODY_BYTES);
-      // Also the spelling counts, for a use is remembered by it: base64url has bits to spare.
+      // The spelling matters too, as the record of its use depends on it: base64url has bits to spare.
       const ours = bytes.length === BODY_BYTES + TAG_BYTES && bytes.toString('base64url') === text && timingSafeEqual(bytes.subarray(BODY_BYTES), tagOf(body));
       if (!ours) throw refused('The challenge is none of this service.');
       const expires = body.readUIntBE(0, TIME_BYTES);
@@ -67,7 +70,7 @@ export function challenges({ master, random, clock, lifetime }: ChallengeOptions
   };
 }
 
-/** A challenge that somebody was faster with. */
+/** Refuses a challenge that someone else used first. */
 export const challengeUsed = (): Refused => refused('The challenge was used before; ask for a new one.');
 
 const refused = (detail: string): Refused => new Refused('unauthenticated', detail, { faults: [{ code: 'attestation-challenge', detail, at: '/challenge' }] });

@@ -2,19 +2,19 @@ import { sha256 } from '../../digest.ts';
 import type { Json, ObjectChange, ObjectStore } from '../../store/objects.ts';
 import type { AttestationKind } from './attestor.ts';
 
-/** A node that has proved itself once, and for which key: no other proof of it is taken until an operator releases it, or it ends. */
+/** A node that has attested once, and the key it did so for. No other proof of it is accepted until an operator releases the claim, or it expires. */
 export interface Claim {
-  /** Of kind and name. */
+  /** Derived from kind and name. */
   readonly id: string;
   readonly kind: AttestationKind;
   readonly name: string;
   readonly keyHash: string;
   /** Milliseconds since the epoch. */
   readonly claimedAt: number;
-  /** The token that it earned, and when that ends. */
+  /** The token that it earned, and when that expires. */
   readonly tokenId: string;
   readonly tokenExpires: number;
-  /** Whether it was stored: from then on, that it is gone means that an operator has revoked it. */
+  /** Whether the token was stored: if it is gone after that, an operator has revoked it. */
   readonly tokenMade: boolean;
 }
 
@@ -43,7 +43,7 @@ export async function listClaims(objects: Pick<ObjectStore, 'list'>, page: { rea
   return { items: items.map(held), ...(next === undefined ? {} : { next }) };
 }
 
-/** The change that makes the claim, in place of the version before, or of none (0). */
+/** The change that creates the claim, replacing the version expected, or none (0). */
 export const makeClaim = (claim: Claim, expires: number, expected: number): ObjectChange =>
   ({ kind: KIND, id: claim.id, expected, put: { value: claim as unknown as Json, expires, indexes: [{ index: INDEX, order: claim.claimedAt }] } });
 

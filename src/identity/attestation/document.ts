@@ -4,7 +4,7 @@ import { type AttestationKind, unproved } from './attestor.ts';
 /** Octets of a metadata document; the largest in use have 2,000. */
 const MOST_OCTETS = 16 * 1024;
 
-/** The members of a metadata document: a JSON object. @throws Refused */
+/** The members of a metadata document, which must be a JSON object. @throws Refused */
 export function readDocument(kind: AttestationKind, octets: Uint8Array): ReadonlyMap<string, unknown> {
   if (octets.length > MOST_OCTETS) throw unproved(kind, `the document has ${octets.length} octets; at most ${MOST_OCTETS} are taken`);
   try {
@@ -20,7 +20,7 @@ export function membersOf(kind: AttestationKind, what: string, value: unknown): 
   return new Map(Object.entries(value));
 }
 
-/** Members that must be there, as texts of a form. @throws Refused */
+/** Required members, as texts of given forms. @throws Refused */
 export function texts<const T extends Readonly<Record<string, RegExp>>>(kind: AttestationKind, members: ReadonlyMap<string, unknown>, forms: T): { readonly [K in keyof T]: string } {
   const entries = Object.entries(forms).map(([name, form]) => {
     const value = members.get(name);

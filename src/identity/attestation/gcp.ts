@@ -3,21 +3,24 @@ import type { Challenge } from './challenge.ts';
 import { membersOf, texts } from './document.ts';
 
 export interface GcpSettings {
-  /** What audiences begin with. */
+  /** Prefix of audiences. */
   readonly audience: string;
-  /** How long after its creation a machine may prove itself, seconds; 0 for ever. */
+  /** Seconds after its creation during which a machine may attest; 0 for no limit. */
   readonly maxAge: number;
-  /** The claims of a token by Google's keys that is for this audience alone, and for now (seconds). @throws Refused */
+  /** Returns the claims of a token signed by Google's keys, valid now (seconds) and for this audience only. @throws Refused */
   readonly verify: (token: string, audience: string, now: number) => Promise<Readonly<Record<string, unknown>>>;
 }
 
 const SKEW = 300;
 const FORMS = { project_id: /^[a-z0-9:.-]{4,64}$/, zone: /^[a-z0-9-]{1,64}$/, instance_id: /^\d{1,20}$/, instance_name: /^[a-z0-9-]{1,63}$/ } as const;
 
-/** The machine chooses its token's audience, so the challenge is in it: a token that was made for another challenge, or seen by another service, is none. */
+/**
+ * The audience contains the challenge, since the machine chooses it: a token made for another challenge, or seen by another service, does not
+ * match.
+ */
 export const gcpAudience = (base: string, { text }: Challenge): string => `${base}${base.includes('?') ? '&' : '?'}challenge=${text}`;
 
-/** Proof by the identity token (`token`, a JWT in format `full`) that the metadata service makes for the audience of the challenge. */
+/** Proof by the identity token (`token`, a JWT in format `full`) that the metadata service creates for the challenge's audience. */
 export function gcpAttestor({ audience, maxAge, verify }: GcpSettings): Attestor {
   return {
     kind: 'gcp',

@@ -5,14 +5,17 @@ import { isJwt, parseToken } from '../oidc/token.ts';
 import { unproved } from './attestor.ts';
 import type { GcpSettings } from './gcp.ts';
 
-/** Who issues the identity tokens of Google's metadata service; its keys, which are Google's for all tokens; how it signs, and for how long at most, seconds. */
+/**
+ * Issuer of the identity tokens of Google's metadata service, its keys (Google's for all tokens), signature algorithm, and longest lifetime in
+ * seconds.
+ */
 const ISSUER = 'https://accounts.google.com';
 export const GOOGLE_KEYS = { issuer: ISSUER, jwksUri: 'https://www.googleapis.com/oauth2/v3/certs' } as const;
 const ALGORITHMS = ['RS256'] as const;
 const CLOCK_SKEW = 60;
 const MOST_LIFETIME = 2 * 3600;
 
-/** Verifies identity tokens as those of any OpenID Connect issuer are, by these keys. */
+/** Verifies identity tokens like those of any OpenID Connect issuer, with these keys. */
 export function googleTokens(keys: KeySource): GcpSettings['verify'] {
   return async (text, audience, now) => {
     if (!isJwt(text)) throw unproved('gcp', 'the token is no JWT');

@@ -1,12 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Refused } from '../../errors.ts';
 
-/** What a file says, read again when it has changed: for keys and lists that something else keeps fresh. */
+/** The parsed contents of a file, re-read when it has changed: for keys and lists that are maintained by something else. */
 export type KeptFile<T> = () => T;
 
 /**
- * Reads the file now, and at each call after which it was changed.
- * @throws Error now, where it cannot be used; Refused `unavailable` later: what was trusted before is not trusted for ever
+ * Reads the file now, and again on the first call after each change.
+ * @throws Error now, if the file is unusable; Refused `unavailable` later, since outdated contents must not be trusted indefinitely
  */
 export function keptFile<T>(path: string, parse: (content: Buffer) => T): KeptFile<T> {
   const versionOf = (): string => {

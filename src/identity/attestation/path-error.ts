@@ -1,4 +1,4 @@
-/** Why a certificate is not trusted, in words. */
+/** Explains, in words, why a certificate is not trusted. */
 export class PathError extends Error {
   override readonly name = 'PathError';
 }

@@ -6,7 +6,7 @@ import { type Claim, dropClaim, readClaim } from './claims.ts';
 const ATTEMPTS = 5;
 
 /**
- * Lets a node prove itself again, with any key: the claim goes, and with it the token that it earned. Certificates stay.
+ * Allows a node to attest again, with any key: its claim is removed and the token that it earned is revoked. Certificates remain.
  * @throws Refused `not-found`
  */
 export async function release({ objects, tokens, clock }: Pick<AttestationContext, 'objects' | 'tokens' | 'clock'>, id: string, operator: Identity): Promise<Claim> {
@@ -16,7 +16,7 @@ export async function release({ objects, tokens, clock }: Pick<AttestationContex
     const { kind, name, keyHash, tokenId } = held.claim;
     const now = clock();
     const actor = requesterKey(operator);
-    // The token first: what fails between the two is mended by asking again.
+    // The token comes first: a failure between the two steps is fixed by calling again.
     await tokens.revoke(tokenId, now, []);
     const written = await objects.write([dropClaim(held)], [{ time: now, event: 'attestation.released', actor, subject: `${kind}/${name}`, details: { id, keyHash, token: tokenId } }]);
     if (written.outcome === 'stored') return held.claim;

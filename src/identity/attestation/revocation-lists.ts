@@ -9,9 +9,12 @@ import { isSignedBy } from '../../x509/signature.ts';
 import { keptFile } from './kept-file.ts';
 import { PathError } from './path-error.ts';
 
-/** Full CRLs of other CAs, from files that somebody keeps fresh. */
+/** Full CRLs of external CAs, from files kept up to date by someone else. */
 export interface RevocationLists {
-  /** From the certificate up: each but the last must be on none, by a CRL of the next that stands now (seconds). @throws PathError, Refused `unavailable` */
+  /**
+   * Checks a path, leaf first: each certificate but the last must be unrevoked according to a CRL of the next that is current (seconds).
+   * @throws PathError, Refused `unavailable`
+   */
   readonly check: (path: readonly Certificate[], now: number) => void;
 }
 
@@ -22,7 +25,7 @@ interface ReadList {
 
 const BLOCK = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
 
-/** Reads the files, PEM or DER, now and whenever they have changed. @throws Error where one is none now */
+/** Reads the files, PEM or DER, now and whenever they change. @throws Error if one is not a CRL now */
 export function revocationLists(files: readonly string[]): RevocationLists {
   const kept = files.map((file) => keptFile(file, readLists));
   return {
@@ -39,7 +42,7 @@ function readLists(bytes: Buffer): readonly ReadList[] {
   if (blocks.length === 0) throw new X509Error('bad-pem', 'expected DER, or PEM with the label X509 CRL');
   return blocks.map((der) => {
     const crl = parseCrl(der);
-    // A delta or a part does not say of what it leaves out that it is good; nor does any list whose critical extension is unknown.
+    // The absence of a certificate from a delta or partial CRL proves nothing; nor does it in a list with an unknown critical extension.
     if (crl.extensions.some(({ critical, oid }) => critical || oid === OID.issuingDistributionPoint)) throw new X509Error('bad-extension', 'it is a delta or a part, not a full CRL');
     return { crl, serials: new Set(Array.from(revokedEntries(crl), ({ serial }) => serial)) };
   });

@@ -8,8 +8,8 @@ import { NAMESPACE, signerOf } from './ssh/signature.ts';
 import { SshError } from './ssh/wire.ts';
 
 /**
- * Proof by an SSH host key that signs the challenge (`signature`, as `ssh-keygen -Y sign` writes it), and stands in known_hosts, or in a host
- * certificate (`certificate`, the line of a -cert.pub file) of an authority that does. A host is given the names that stand there alone.
+ * Proof by an SSH host key that signs the challenge (`signature`, from `ssh-keygen -Y sign`) and is listed in known_hosts, or has a host
+ * certificate (`certificate`, the line of a -cert.pub file) from an authority listed there. Hosts only get the names listed there.
  */
 export function sshAttestor(knownHosts: KeptFile<KnownHosts>): Attestor {
   return {

@@ -5,7 +5,7 @@ import { OID } from '../../x509/oids.ts';
 import { attributesOf, type Attested } from './attestor.ts';
 import { certificateNames } from '../../x509/extensions.ts';
 
-/** What a trusted certificate says of its holder. `how`: what was proved besides. */
+/** The attributes that a trusted certificate states about its holder. `how`: what else was proved. */
 export function attestedBy(leaf: Certificate, path: readonly Certificate[], how: string): Attested {
   const names = certificateNames(leaf.extensions);
   const ofKind = (kind: string): string[] => names.filter((name) => name.kind === kind).map(({ value }) => value);
@@ -19,7 +19,7 @@ export function attestedBy(leaf: Certificate, path: readonly Certificate[], how:
     serial: leaf.serial, issuer: distinguishedNameToText(leaf.issuerName), fingerprint, anchor: sha256(anchor.der),
   });
   return {
-    // Two certificates may have the same subject: who holds one is not who holds the other.
+    // Two certificates may have the same subject without having the same holder.
     name: `${names[0]?.value ?? subject}#${fingerprint.slice(0, 32)}`,
     attributes,
     proof: `certificate "${subject}" (serial ${leaf.serial}), trusted by way of "${distinguishedNameToText(anchor.subjectName)}"; ${how}`,

@@ -6,8 +6,8 @@ import { PathError } from './path-error.ts';
 import { attestedBy } from './x509-attributes.ts';
 
 /**
- * Proof by the certificate of another CA that was presented in TLS, which has proved that the caller has its key. Intermediates come
- * with it, or in `chain` (PEM): a resumed TLS session shows the first certificate alone.
+ * Proof by a certificate of another CA, presented in TLS, which has proved possession of its key. Intermediates come with it, or in `chain`
+ * (PEM), since a resumed TLS session only shows the leaf.
  */
 export function x509Attestor(trust: Trust): Attestor {
   return {

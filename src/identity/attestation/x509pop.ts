@@ -8,9 +8,9 @@ import { PathError } from './path-error.ts';
 import { attestedBy } from './x509-attributes.ts';
 
 /**
- * Proof by the certificate of another CA whose key signs the challenge: for nodes that reach the service by way of something that
- * ends their TLS. `chain`: PEM, its own certificate first; `signature`: base64, over the message that the challenge came with, by
- * SHA-256 with ECDSA or RSA (PKCS #1), or by Ed25519: what `openssl dgst -sha256 -sign` and `openssl pkeyutl -sign -rawin` make.
+ * Proof by a certificate of another CA whose key signs the challenge: for nodes that reach the service through something that terminates TLS.
+ * `chain`: PEM, leaf first; `signature`: base64, over the message sent with the challenge, using SHA-256 with ECDSA or RSA (PKCS #1), or Ed25519:
+ * what `openssl dgst -sha256 -sign` and `openssl pkeyutl -sign -rawin` produce.
  */
 export function x509popAttestor(trust: Trust): Attestor {
   return {
@@ -21,7 +21,7 @@ export function x509popAttestor(trust: Trust): Attestor {
         const chain = readPresented(decodePem(needed('x509pop', proof, 'chain'), 'CERTIFICATE'));
         const path = trustedPath(chain, trust, now);
         const signature = decodeBase64(needed('x509pop', proof, 'signature'));
-        // Only now, when whose key it is is known to be worth it.
+        // Only now, once the key is known to be trusted, is a verification worth its cost.
         if (!isSigned(importPublicKey(chain[0].publicKey), messageOf('x509pop', challenge), signature)) {
           throw unproved('x509pop', 'the signature is not over the message of this challenge, or not by the certificate\'s key');
         }
@@ -37,7 +37,7 @@ function isSigned(key: KeyObject, message: string, signature: Uint8Array): boole
   try {
     return verify(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', Buffer.from(message), key, signature);
   } catch {
-    // A form of signature that OpenSSL does not take.
+    // Not a signature in a form that OpenSSL accepts.
     return false;
   }
 }

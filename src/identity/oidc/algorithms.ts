@@ -1,10 +1,10 @@
-/** The one kind of key that a signature algorithm goes with (RFC 7518 3.1, RFC 8037 3.1): a key of any other never verifies by it. */
+/** The only kind of key that an algorithm works with (RFC 7518 3.1, RFC 8037 3.1); no other key is ever used to verify it. */
 export interface KeyKind {
   readonly kty: 'RSA' | 'EC' | 'OKP';
   readonly crv?: string;
 }
 
-/** All that can be taken: no `none`, nothing symmetric, so that no public key can pass for a secret (RFC 8725 2.1). */
+/** All supported algorithms: neither `none` nor symmetric ones, so that a public key cannot pass for a secret (RFC 8725 2.1). */
 export const ALGORITHMS = {
   RS256: { kty: 'RSA' },
   RS384: { kty: 'RSA' },

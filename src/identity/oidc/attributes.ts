@@ -4,9 +4,9 @@ import type { Members } from './token.ts';
 const DEEPEST = 6;
 
 /**
- * The claims as attributes that rules match. A claim within a claim has the names of both with a slash between them
- * (`kubernetes.io/serviceaccount/name`); true, false and whole numbers are their texts; a list has several values. What has
- * two meanings has none: where two claims come to the same name, and for lists of other things, there is no attribute.
+ * The claims as attributes that rules can match. A nested claim is named by its path, joined with slashes
+ * (`kubernetes.io/serviceaccount/name`); booleans and whole numbers become text; a list has several values. Anything ambiguous has no attribute:
+ * claims that map to the same name, and lists of other things.
  */
 export function attributesOf(claims: Members): Attributes {
   const found = new Map<string, readonly string[]>();

@@ -4,27 +4,27 @@ import type { Dial } from '../../outgoing/dial.ts';
 import { httpGet } from '../../outgoing/http-get.ts';
 import { BadKeySet, jsonObject, type KeySet, parseKeySet } from './key-set.ts';
 
-/** Where an issuer is asked for its keys, and how. */
+/** Where and how to fetch an issuer's keys. */
 export interface IssuerAddress {
   /** Exactly as in its tokens. */
   readonly issuer: string;
-  /** Where its keys are; what its discovery document says where undefined. */
+  /** Address of its keys; taken from the discovery document if undefined. */
   readonly jwksUri: string | undefined;
-  /** Whether it may be asked without TLS. */
+  /** Whether it may be contacted without TLS. */
   readonly allowHttp: boolean;
-  /** Roots under which its certificate must be, PEM; those of the system where undefined. */
+  /** Trusted roots for its certificate, PEM; the system's if undefined. */
   readonly ca: string | undefined;
-  /** A token that it wants to see, read anew each time: those of Kubernetes change by the hour. Shown to the one host that the configuration names. */
+  /** A token that it requires, re-read each time, since those of Kubernetes change hourly. Sent only to the host named in the configuration. */
   readonly credential: (() => Promise<string>) | undefined;
 }
 
-/** For all of it, milliseconds; and bytes of each document. */
+/** Time allowed in total, milliseconds, and size of each document in bytes. */
 const TIME = 5_000;
 const MOST = { discovery: 65_536, keys: 262_144 };
 
 /**
- * Fetches the keys of an issuer: its discovery document (OpenID Connect Discovery 4), which must name the very issuer, and the JWK set that it
- * names. Both from where the configuration allows, whole, in one piece: no redirect is followed, and nothing that a token says is looked at.
+ * Fetches the keys of an issuer: its discovery document (OpenID Connect Discovery 4), which must name exactly this issuer, and the JWK set that it
+ * refers to. Both only from places that the configuration allows, without following redirects, and independently of the contents of any token.
  * @throws Error whose message says what failed
  */
 export async function fetchIssuerKeys(dial: Dial, address: IssuerAddress): Promise<KeySet> {
@@ -40,12 +40,12 @@ export async function fetchIssuerKeys(dial: Dial, address: IssuerAddress): Promi
 }
 
 async function discover(dial: Dial, address: IssuerAddress, signal: AbortSignal): Promise<URL> {
-  // A slash at the issuer's end is removed before the well-known path is appended (OpenID Connect Discovery 4.1).
+  // Terminating slashes are removed before the well-known path is appended (OpenID Connect Discovery 4.1).
   const url = urlOf(`${address.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, address);
   const body = await fetchDocument(dial, url, address, MOST.discovery, signal);
   return inDocument(url, () => {
     const { issuer, jwks_uri: jwks } = jsonObject(body);
-    // OpenID Connect Discovery 4.3: else whoever serves the document could speak for others.
+    // OpenID Connect Discovery 4.3: otherwise whoever serves the document could speak for others.
     if (issuer !== address.issuer) throw new BadKeySet(`is of issuer ${JSON.stringify(issuer)?.slice(0, 200)}; expected exactly ${JSON.stringify(address.issuer)}`);
     if (typeof jwks !== 'string') throw new BadKeySet('has no "jwks_uri"');
     return urlOf(jwks, address);
@@ -69,7 +69,7 @@ async function fetchDocument(dial: Dial, url: URL, { issuer, jwksUri, ca, creden
   return body;
 }
 
-/** A fault of a document, with the document's address. */
+/** Adds the document's address to errors about its contents. */
 function inDocument<T>(url: URL, read: () => T): T {
   try {
     return read();

@@ -2,32 +2,32 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { JsonError, parseStrictJson } from '../../strict-json.ts';
 import { type Algorithm, ALGORITHMS, isAlgorithm, type KeyKind } from './algorithms.ts';
 
-/** A public key of an issuer, good for signatures. */
+/** A public key of an issuer, for verifying signatures. */
 export interface IssuerKey {
   readonly kid: string | undefined;
   readonly kind: KeyKind;
-  /** The one algorithm that it says it is for (RFC 7517 4.4). */
+  /** The algorithm that it is restricted to, if any (RFC 7517 4.4). */
   readonly alg: string | undefined;
   readonly key: KeyObject;
 }
 
 export type KeySet = readonly IssuerKey[];
 
-/** A document of keys that cannot be used. `message` follows the name of where it came from. */
+/** An unusable key document. `message` continues the name of its source. */
 export class BadKeySet extends Error {
   override readonly name = 'BadKeySet';
 }
 
 const MOST_KEYS = 100;
 const MOST_KID = 512;
-/** RSA: fewer bits can be broken, a longer key costs us more than it can be worth (RFC 7518 3.3 wants 2048 at least). */
+/** RSA key sizes: smaller ones can be broken, larger ones cost more than they can be worth (RFC 7518 3.3 requires at least 2048). */
 const BITS = { least: 2048, most: 8192 };
-/** Members that only a private or symmetric key has (RFC 7518 6): such a key is burnt, whoever made it public. */
+/** Members that only private and symmetric keys have (RFC 7518 6): a key published with one is compromised. */
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /**
- * Reads a JWK set (RFC 7517 5). Keys of other kinds, for other uses, or that are wrong are left out, as RFC 7517 5 wants; a set without a
- * usable key is refused.
+ * Parses a JWK set (RFC 7517 5). Keys that are of other types, for other uses, or invalid are ignored, as RFC 7517 5 recommends; a set without
+ * usable keys is refused.
  * @throws BadKeySet
  */
 export function parseKeySet(bytes: Uint8Array): KeySet {
@@ -39,7 +39,7 @@ export function parseKeySet(bytes: Uint8Array): KeySet {
   return usable;
 }
 
-/** A JSON object from elsewhere, strictly. @throws BadKeySet */
+/** Strictly parses a JSON object from an external source. @throws BadKeySet */
 export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   try {
     const value = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -66,7 +66,7 @@ function issuerKey(value: unknown): IssuerKey | undefined {
 
 const NUMBERS = ['kty', 'crv', 'n', 'e', 'x', 'y'];
 
-/** Undefined where the numbers are no key: off the curve, too short, too long. */
+/** Undefined if the numbers are not a valid key: off the curve, too short, too long. */
 function imported(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
   try {
     const numbers: Record<string, string> = {};
@@ -80,8 +80,8 @@ function imported(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined
 }
 
 /**
- * The keys with which a token could be signed that names this key and algorithm: of its kind, and for no other algorithm. Without a name all
- * that fit.
+ * The keys that may have signed a token with this key id and algorithm: of the right type, and not restricted to another algorithm. Without a key
+ * id, all that match.
  */
 export const keysFor = (keys: KeySet, kid: string | undefined, alg: Algorithm): KeySet => {
   const { kty, crv }: KeyKind = ALGORITHMS[alg];

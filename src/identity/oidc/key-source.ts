@@ -1,15 +1,15 @@
 import type { KeySet } from './key-set.ts';
 
-/** Where the keys of an issuer come from. */
+/** Source of an issuer's keys. */
 export interface KeySource {
   /**
-   * The keys among which `enough` finds what it wants; where it finds nothing, the freshest that there are.
-   * @throws KeysUnavailable where there are none that may still be used, or it cannot be found out whether there are newer ones
+   * Keys in which `enough` finds what it needs; if it finds nothing, the most recent ones.
+   * @throws KeysUnavailable if there are none that may still be used, or if checking for newer ones failed
    */
   readonly keys: (enough: (keys: KeySet) => boolean) => Promise<KeySet>;
 }
 
-/** The issuer's keys could not be had. `message` says why; `wait` is when asking again makes sense, seconds. */
+/** The issuer's keys are unavailable. `message` says why; `wait` is the number of seconds after which to retry. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
   readonly wait: number;
@@ -20,28 +20,28 @@ export class KeysUnavailable extends Error {
   }
 }
 
-/** Keys that the configuration has. */
+/** Keys given in the configuration. */
 export const fixedKeys = (keys: KeySet): KeySource => ({ keys: () => Promise.resolve(keys) });
 
 export interface FetchedKeysOptions {
-  /** Fetches them, in bounded time. Throws an Error that says why that failed. */
+  /** Fetches the keys in bounded time. Throws an Error that says why it failed. */
   readonly fetch: () => Promise<KeySet>;
-  /** After so long they are fetched again before they are used, milliseconds. */
+  /** Age in milliseconds at which keys are fetched again before use. */
   readonly refresh: number;
-  /** So long the last ones are used while they cannot be fetched, milliseconds. */
+  /** Age in milliseconds up to which keys are used while they cannot be fetched. */
   readonly keep: number;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Told how each fetch ended. */
+  /** Called with the outcome of each fetch. */
   readonly fetched: (error?: Error) => void;
 }
 
-/** The time between two calls to an issuer, whatever tokens say: milliseconds. */
+/** Minimum time between two requests to an issuer, whatever the tokens contain: milliseconds. */
 const COOLDOWN = 10_000;
 
 /**
- * Keys that are fetched from the issuer. All who wait share one fetch, and between two there are ten seconds at least: tokens with
- * made-up keys cause no more than that. While the issuer does not answer, the last good keys are used, for a bounded time.
+ * Keys fetched from the issuer. Concurrent callers share one fetch, and fetches are at least ten seconds apart, so that tokens with made-up key
+ * ids cannot cause more. While the issuer does not respond, the last valid keys are used for a bounded time.
  */
 export function fetchedKeys({ fetch, refresh, keep, clock, fetched }: FetchedKeysOptions): KeySource {
   let held: { readonly keys: KeySet; readonly at: number } | undefined;
@@ -61,7 +61,7 @@ export function fetchedKeys({ fetch, refresh, keep, clock, fetched }: FetchedKey
       fetched(failure);
     }
   };
-  /** A clock that was set back makes old what is from the future. */
+  /** If the clock was set back, timestamps from the future count as old. */
   const age = (since: number): number => {
     const passed = clock() - since;
     return passed < 0 ? Infinity : passed;
@@ -77,7 +77,7 @@ export function fetchedKeys({ fetch, refresh, keep, clock, fetched }: FetchedKey
       if (held !== undefined && age(held.at) < refresh && enough(held.keys)) return held.keys;
       await renewed();
       const keys = usable();
-      // What is not among old keys may be among new ones: that is not for the token's holder to answer for.
+      // A key missing from outdated keys may be among newer ones, for which the token's holder is not to blame.
       if (keys !== undefined && (failure === undefined || enough(keys))) return keys;
       throw new KeysUnavailable(failure?.message ?? 'they are too old', Math.max(1, Math.ceil((COOLDOWN - age(tried)) / 1000)), { cause: failure });
     },

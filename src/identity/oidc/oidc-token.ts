@@ -10,18 +10,18 @@ import { checkRegistered, type ClaimRules, type Registered } from './registered-
 import { type Signers, verifySignature } from './signature.ts';
 import { isJwt, parseToken, type UnverifiedToken } from './token.ts';
 
-/** Somebody whose tokens are believed. */
+/** A trusted issuer of tokens. */
 export interface Issuer extends ClaimRules, Signers {
   /** Exactly as in its tokens. */
   readonly issuer: string;
-  /** Whether a token with a number (`jti`) is good for one certificate alone. */
+  /** Whether a token with an id (`jti`) is valid for a single certificate only. */
   readonly singleUse: boolean;
   readonly rules: readonly Rule[];
 }
 
 export interface OidcOptions {
   readonly issuers: readonly Issuer[];
-  /** Told what became of each token: `accepted`, `no-rule`, `unavailable`, or why it was refused. */
+  /** Called with the outcome of each token: `accepted`, `no-rule`, `unavailable`, or why it was refused. */
   readonly counted: (issuer: string, outcome: string) => void;
 }
 
@@ -49,13 +49,14 @@ export function oidcTokens({ issuers, counted }: OidcOptions): BearerReader {
 
 function issuerOf({ claims: { iss } }: UnverifiedToken, byUrl: ReadonlyMap<string, Issuer>): Issuer {
   const issuer = typeof iss === 'string' ? byUrl.get(iss) : undefined;
-  // Who is not known to anybody need not learn whom we believe.
+  // Unauthenticated callers need not learn which issuers are trusted.
   if (issuer === undefined) throw new RefusedToken('issuer', `its issuer is ${iss === undefined ? 'not said' : shown(iss)}; expected one of the configuration, to the letter`, 'iss');
   return issuer;
 }
 
 /**
- * Who holds the token, and what the rules allow. A token that no rule fits is good all the same: its holder may see what was asked for before.
+ * Identifies the holder of a token, and what the rules grant. A token that matches no rule is valid nevertheless: its holder may look at earlier
+ * requests.
  * @throws RefusedToken, Refused `unavailable`
  */
 async function identify(token: UnverifiedToken, issuer: Issuer, now: number): Promise<Identity> {
@@ -68,7 +69,7 @@ async function identify(token: UnverifiedToken, issuer: Issuer, now: number): Pr
   return { ...who, proof: `${proof}, allowed by rule ${decision.rule}`, grant: { ...decision.grant, ...singleUse(registered, issuer) } };
 }
 
-/** RFC 7519 4.1.7: the number is the issuer's own. Remembered until no clock takes the token for a living one. */
+/** RFC 7519 4.1.7: the id is unique to the issuer. Remembered until the token has expired by every clock. */
 function singleUse({ id, expires }: Registered, { issuer, singleUse: wanted, clockSkew }: Issuer): Pick<Identity['grant'], 'once'> {
   return id === undefined || !wanted ? {} : { once: { key: `oidc/${sha256(JSON.stringify([issuer, id]))}`, expires: Math.ceil(expires) + 2 * clockSkew } };
 }

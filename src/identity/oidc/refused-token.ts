@@ -1,11 +1,11 @@
 import { Refused } from '../../errors.ts';
 
-/** Why a token proves nothing, as stable words: `errors[].code` is `oidc-<fault>`, and metrics count by them. */
+/** Why a token is invalid, as stable codes: `errors[].code` is `oidc-<fault>`, and metrics use them as labels. */
 export type TokenFault =
   | 'malformed' | 'issuer' | 'type' | 'critical' | 'algorithm' | 'key' | 'signature'
   | 'audience' | 'expired' | 'not-yet-valid' | 'lifetime' | 'claim';
 
-/** The refusal of a token. `detail` is for whoever sent it: nothing of the token beyond names, and what was expected. */
+/** The refusal of a token. `detail` is shown to its sender: it quotes nothing of the token but names, and says what was expected. */
 export class RefusedToken extends Refused {
   readonly fault: TokenFault;
 
@@ -17,7 +17,7 @@ export class RefusedToken extends Refused {
 
 const MOST_SHOWN = 100;
 
-/** A value of a token, in quotes, bounded, without control characters. */
+/** A value from a token in quotes, truncated, without control characters. */
 export const shown = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value) ?? String(value);
   return JSON.stringify(text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text);

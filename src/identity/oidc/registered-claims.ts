@@ -1,21 +1,21 @@
 import { RefusedToken, shown } from './refused-token.ts';
 import type { Members } from './token.ts';
 
-/** What a token must say, whoever issued it. */
+/** Requirements for the claims of every token. */
 export interface ClaimRules {
-  /** Each audience of the token must be one of these. */
+  /** Every audience of the token must be one of these. */
   readonly audiences: readonly string[];
-  /** How far clocks may differ, seconds. */
+  /** Seconds by which clocks may differ. */
   readonly clockSkew: number;
-  /** The longest life of a token, seconds. */
+  /** Longest lifetime of a token, seconds. */
   readonly maxLifetime: number;
 }
 
 export interface Registered {
   readonly subject: string;
-  /** The token's own number, where it has one. */
+  /** The token's id, if it has one. */
   readonly id: string | undefined;
-  /** Seconds since the epoch, as the token says. */
+  /** Expiry according to the token, seconds since the epoch. */
   readonly expires: number;
 }
 
@@ -23,8 +23,8 @@ const MOST_SUBJECT = 512;
 const MOST_AUDIENCES = 20;
 
 /**
- * Checks the registered claims (RFC 7519 4.1) of a token whose signature is good and whose `iss` is known: for us alone, begun, not over, not
- * longer than is allowed. `now` in seconds.
+ * Checks the registered claims (RFC 7519 4.1) of a token with a valid signature and a known `iss`: it is for us alone, valid now, and its lifetime
+ * within limits. `now` in seconds.
  * @throws RefusedToken
  */
 export function checkRegistered(claims: Members, { audiences, clockSkew, maxLifetime }: ClaimRules, now: number): Registered {
@@ -32,7 +32,7 @@ export function checkRegistered(claims: Members, { audiences, clockSkew, maxLife
   const expires = time(claims, 'exp');
   const issuedAt = time(claims, 'iat');
   const notBefore = claims['nbf'] === undefined ? issuedAt : time(claims, 'nbf');
-  // RFC 7519 4.1.4: on or after that time it is not accepted.
+  // RFC 7519 4.1.4: exp is exclusive.
   if (now >= expires + clockSkew) throw new RefusedToken('expired', `it ended ${Math.ceil(now - expires)} s ago; ask its issuer for a new one`, 'exp');
   if (now < Math.max(issuedAt, notBefore) - clockSkew) {
     throw new RefusedToken('not-yet-valid', `it begins in ${Math.ceil(Math.max(issuedAt, notBefore) - now)} s; the clocks of its issuer and of this service differ`, notBefore > issuedAt ? 'nbf' : 'iat');
@@ -45,7 +45,7 @@ export function checkRegistered(claims: Members, { audiences, clockSkew, maxLife
 }
 
 /**
- * RFC 7519 4.1.3. A token that is for somebody else too is refused: each of its recipients could come here with it.
+ * RFC 7519 4.1.3. Refuses a token that is also meant for someone else, since any of its recipients could present it here.
  */
 function checkAudience(aud: unknown, audiences: readonly string[]): void {
   const given: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
@@ -53,7 +53,7 @@ function checkAudience(aud: unknown, audiences: readonly string[]): void {
   throw new RefusedToken('audience', `it is for ${aud === undefined ? 'nobody in particular' : shown(aud)}; expected ${audiences.map((one) => JSON.stringify(one)).join(' or ')}, and no other audience`, 'aud');
 }
 
-/** NumericDate (RFC 7519 2): seconds, perhaps with a fraction. */
+/** NumericDate (RFC 7519 2): seconds, possibly with a fraction. */
 function time(claims: Members, name: 'exp' | 'iat' | 'nbf'): number {
   const value = claims[name];
   if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER / 1000) return value;

@@ -6,17 +6,17 @@ import { KeysUnavailable, type KeySource } from './key-source.ts';
 import { RefusedToken, shown } from './refused-token.ts';
 import type { UnverifiedToken } from './token.ts';
 
-/** Whose signature counts. */
+/** Whose signatures are accepted. */
 export interface Signers {
-  /** What the configuration calls the issuer. */
+  /** The issuer's name in the configuration. */
   readonly name: string;
   readonly algorithms: readonly Algorithm[];
   readonly keys: KeySource;
 }
 
 /**
- * Resolves where the token is signed with a key of the issuer, by an algorithm that is taken and that the key is for. The key is one that we have:
- * the token says which, and nothing else about it.
+ * Resolves if the token was signed with a key of the issuer, by an accepted algorithm that the key is for. Only keys from the key source are used:
+ * the token selects one, and has no other influence.
  * @throws RefusedToken `algorithm`, `key`, `signature`; Refused `unavailable`
  */
 export async function verifySignature({ text, alg, kid }: Pick<UnverifiedToken, 'text' | 'alg' | 'kid'>, { name, algorithms, keys }: Signers): Promise<void> {
@@ -26,12 +26,12 @@ export async function verifySignature({ text, alg, kid }: Pick<UnverifiedToken, 
   const [key, another] = await keysOf(name, keys, kid, alg);
   const named = kid === undefined ? `names no key ("kid"), and issuer ${name}` : `is signed with key ${shown(kid)}, and issuer ${name}`;
   if (key === undefined) throw new RefusedToken('key', `it ${named} has none for ${alg}; a new one is seen within 10 s`, 'kid');
-  // OpenID Connect Core 10.1: with several keys the token says which.
+  // OpenID Connect Core 10.1: if there are several keys, the token must say which one.
   if (another !== undefined) throw new RefusedToken('key', `it ${named} has several for ${alg}`, 'kid');
   try {
     await compactVerify(text, key.key, { algorithms: [alg] });
   } catch (error) {
-    // Anything but a wrong signature is a fault of the token too; of what jose says, nothing is passed on.
+    // Other errors than a wrong signature are faults of the token as well; jose's messages are not passed on.
     if (!(error instanceof errors.JOSEError)) throw error;
     throw new RefusedToken('signature', `its signature is not one of issuer ${name}`);
   }

@@ -2,12 +2,12 @@ import type { Grant } from '../../policy/grant.ts';
 import { type Attributes, compileTemplate, type Template, TemplateError } from './template.ts';
 import { matchesText } from './text-pattern.ts';
 
-/** What the configuration says of those whose attributes match. */
+/** What the configuration grants to those whose attributes match. */
 export interface RuleSettings {
-  /** Attribute -> patterns of `text-pattern.ts`, one of which must match one of its values. All that are named must. */
+  /** Attribute -> patterns (`text-pattern.ts`), one of which must match one of its values. All attributes listed must match. */
   readonly when: Readonly<Record<string, readonly string[]>>;
   readonly profile: string;
-  /** Templates of `template.ts`. */
+  /** Templates as in `template.ts`. */
   readonly names: readonly string[];
   /** Seconds. */
   readonly maxValidity?: number;
@@ -18,10 +18,10 @@ export interface Rule {
   readonly templates: readonly Template[];
 }
 
-/** One rule, ready for use. @throws TemplateError */
+/** Compiles a rule. @throws TemplateError */
 export const compileRule = (settings: RuleSettings): Rule => ({ settings, templates: settings.names.map(compileTemplate) });
 
-/** What is wrong with a rule by itself: where, and why. `known`: attributes that there are, where that is known before anybody asks. */
+/** Faults of a rule on its own: where, and why. `known`: the attributes that exist, if that is known in advance. */
 export function faultsOfRule(settings: RuleSettings, known?: readonly string[]): { readonly at: readonly (string | number)[]; readonly problem: string }[] {
   const unknown = (attribute: string): string | undefined =>
     (known === undefined || known.includes(attribute) ? undefined : `asks for ${attribute}, which there is not; there are ${known.join(', ')}`);
@@ -42,12 +42,12 @@ export function faultsOfRule(settings: RuleSettings, known?: readonly string[]):
 }
 
 export type Decision =
-  /** `rule`: which one, from 1. */
+  /** `rule`: its number, from 1. */
   | { readonly allowed: true; readonly grant: Pick<Grant, 'profiles' | 'names' | 'maxValidity'>; readonly rule: number }
-  /** Why, in words. */
+  /** Why not, in words. */
   | { readonly allowed: false; readonly reason: string };
 
-/** What the first rule that matches allows. Where none does, nothing; where one does that cannot be filled in, nothing too: a later one is not asked. */
+/** What the first matching rule grants. Nothing if none matches, or if the first match cannot be filled in: later rules are not considered. */
 export function decide(rules: readonly Rule[], attributes: Attributes): Decision {
   const missed: string[] = [];
   for (const [index, { settings, templates }] of rules.entries()) {
@@ -68,12 +68,12 @@ export function decide(rules: readonly Rule[], attributes: Attributes): Decision
   return { allowed: false, reason: `no rule allows anything: ${missed.slice(0, MOST_TOLD).join('; ') || 'there is none'}${more}` };
 }
 
-/** Rules, and values of each, that are told of. */
+/** Upper bounds of rules, and of values for each, in explanations. */
 const MOST_TOLD = 10;
 const MOST_VALUES = 3;
 const MOST_TEXT = 100;
 
-/** `ref to be "refs/heads/main", not "refs/heads/dev"`. */
+/** For example `ref to be "refs/heads/main", not "refs/heads/dev"`. */
 function wanted(attribute: string, patterns: readonly string[], values: readonly string[]): string {
   const texts = (list: readonly string[]): string => `${list.slice(0, MOST_VALUES).map((text) => JSON.stringify(text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text)).join(' or ')}${list.length > MOST_VALUES ? ' or others' : ''}`;
   return `${attribute} to be ${texts(patterns)}, ${values.length === 0 ? 'which is not known here' : `not ${texts(values)}`}`;

@@ -2,41 +2,41 @@ import { compileNamePattern } from '../../policy/name-pattern.ts';
 import { X509Error } from '../../x509/errors.ts';
 import { textToName } from '../../x509/general-name.ts';
 
-/** What is known of somebody: each attribute with its values. */
+/** What is known about a caller: attributes with their values. */
 export type Attributes = ReadonlyMap<string, readonly string[]>;
 
-/** A template of names cannot be used, or cannot be filled in. `message` is for people. */
+/** A template that is invalid, or cannot be filled in. `message` is meant for people. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
 
-/** A pattern of names with places to be filled in: `{{instanceId}}.nodes.example.com`. */
+/** A name pattern with placeholders: `{{instanceId}}.nodes.example.com`. */
 export interface Template {
   readonly text: string;
-  /** Attributes that it asks for. */
+  /** Attributes that it uses. */
   readonly asks: readonly string[];
-  /** The name patterns that it becomes: one for each value, or combination of values. @throws TemplateError */
+  /** The resulting name patterns, one for each combination of values. @throws TemplateError */
   readonly fill: (attributes: Attributes) => readonly string[];
 }
 
-/** Names that one template may become. */
+/** Upper bound of names from one template. */
 const MOST_NAMES = 100;
 const MOST_VALUE = 512;
 const PLACE = /\{\{([^{}]*)\}\}/;
 const ASKED = /^ *([A-Za-z0-9][A-Za-z0-9_./:-]{0,127}) *((?:\| *[a-z]+ *)*)$/;
 
-/** What may be done to a value before it is put in. `first` and `last` take a part of `a/b/c`: whoever may choose the others is for the rule to say. */
+/** Filters that may be applied to a value. `first` and `last` take one part of `a/b/c`: the rule has to make sure who may choose the others. */
 const FILTERS = {
   lower: (value: string) => value.toLowerCase(),
   first: (value: string) => value.replace(/\/.*$/s, ''),
   last: (value: string) => value.slice(value.lastIndexOf('/') + 1),
-  /** Several segments of a URI are taken. */
+  /** Accepts several segments of a URI. */
   path: (value: string) => value,
 };
 type Filter = keyof typeof FILTERS;
 const isFilter = (name: string): name is Filter => Object.hasOwn(FILTERS, name);
 
-/** Where a value stands decides what it may be: nothing that would end the part of the name in which it stands, or make a pattern of it. */
+/** The position of a placeholder restricts its values: none may end the part of the name that it stands in, or turn it into a pattern. */
 const PARTS: Readonly<Record<'label' | 'segment' | 'mailbox', { readonly fits: (value: string) => boolean; readonly expected: string }>> = {
   label: { fits: (value) => /^[a-z0-9-]{1,63}$/.test(value), expected: 'lower-case letters, digits and dashes, as they stand between two dots of a DNS name' },
   segment: { fits: (value) => /^[A-Za-z0-9._~-]{1,255}$/.test(value) && !/^\.+$/.test(value), expected: 'letters, digits, and . _ ~ -, as they stand between two slashes of a URI' },
@@ -45,7 +45,7 @@ const PARTS: Readonly<Record<'label' | 'segment' | 'mailbox', { readonly fits: (
 
 interface Place {
   readonly attribute: string;
-  /** Undefined: the value is the whole name. */
+  /** If undefined, the value is the complete name. */
   readonly part: keyof typeof PARTS | undefined;
   readonly filters: readonly Filter[];
 }

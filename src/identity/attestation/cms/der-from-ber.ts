@@ -1,6 +1,6 @@
 import { X509Error } from '../../../x509/errors.ts';
 
-/** Depth and number of elements, far above what a signed document with a few certificates has. */
+/** Limits on depth and number of elements, far above those of a signed document with a few certificates. */
 const MOST_DEPTH = 24;
 const MOST_ELEMENTS = 4096;
 
@@ -9,9 +9,9 @@ const OCTET_STRING = 0x04;
 const END_OF_CONTENTS = 0x00;
 
 /**
- * The same element in definite lengths of the fewest octets, octet strings in one piece (X.690 10.1, 10.2): signers of cloud metadata
- * write BER, whose lengths may be indefinite, and everything else here reads DER. What is DER already comes out as it went in, octet for
- * octet; what is wrong in other ways stays wrong, for the strict reader to find. Throws an `X509Error`, also for octets behind the end.
+ * Converts an element to minimal definite lengths and unsegmented octet strings (X.690 10.1, 10.2). Signers of cloud metadata write BER with
+ * indefinite lengths, while everything else here reads DER. DER input is returned unchanged, octet for octet; other errors are left for the strict
+ * parser to find. Throws an `X509Error`, also for trailing bytes.
  */
 export function derFromBer(ber: Uint8Array): Uint8Array {
   const reader = { bytes: ber, offset: 0, left: MOST_ELEMENTS };
@@ -55,11 +55,11 @@ function element(reader: Reader, end: number, depth: number): Uint8Array {
     }
     parts.push(element(reader, stop, depth + 1));
   }
-  // X.690 8.7.3: an octet string in pieces.
+  // X.690 8.7.3: a segmented octet string.
   return tag === (OCTET_STRING | CONSTRUCTED) ? encode(OCTET_STRING, parts.map(pieceOf)) : encode(tag, parts);
 }
 
-/** Undefined for an indefinite one. */
+/** Undefined for an indefinite length. */
 function lengthAt(reader: Reader, end: number): number | undefined {
   const first = reader.bytes[reader.offset++] as number;
   if (first < 0x80) return within(reader, end, first);

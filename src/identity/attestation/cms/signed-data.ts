@@ -11,7 +11,7 @@ import { readSerial } from '../../../x509/serial.ts';
 import { verifySignature } from '../../../x509/signature.ts';
 import { derFromBer } from './der-from-ber.ts';
 
-/** Octets of a document with its signature and a few certificates. */
+/** Octets allowed for a document with its signature and a few certificates. */
 const MOST_OCTETS = 48 * 1024;
 const MOST_CERTIFICATES = 8;
 
@@ -23,24 +23,24 @@ const MESSAGE_DIGEST = '1.2.840.113549.1.9.4';
 
 const DIGESTS: Readonly<Record<string, 'sha256' | 'sha384' | 'sha512'>> = { [OID.sha256]: 'sha256', [OID.sha384]: 'sha384', [OID.sha512]: 'sha512' };
 
-/** Who signed, as a SignerInfo names it (RFC 5652 5.3). */
+/** The signer as identified by a SignerInfo (RFC 5652 5.3). */
 export type SignerId = { readonly issuer: Uint8Array; readonly serial: string } | { readonly keyId: Uint8Array };
 
-/** SignedData (RFC 5652 5.1) with one signer. Nothing is verified yet. */
+/** SignedData (RFC 5652 5.1) with a single signer. Nothing is verified yet. */
 export interface SignedData {
-  /** What is signed; undefined where it comes apart. */
+  /** The signed content; undefined if it is detached. */
   readonly content: Uint8Array | undefined;
-  /** DER. Nobody has to believe them. */
+  /** DER, untrusted. */
   readonly certificates: readonly Uint8Array[];
   readonly signer: SignerId;
   readonly digest: 'sha256' | 'sha384' | 'sha512';
-  /** What the signature is over besides the content, as a SET OF. */
+  /** The signed attributes, which the signature covers in place of the content, as a SET OF. */
   readonly attributes: Uint8Array | undefined;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
 }
 
-/** From BER or DER and nothing behind it. Throws an `X509Error`. */
+/** Parses BER or DER, allowing no trailing bytes. Throws an `X509Error`. */
 export function parseSignedData(ber: Uint8Array): SignedData {
   if (ber.length > MOST_OCTETS) throw new X509Error('too-large', `the signed data has ${ber.length} octets; at most ${MOST_OCTETS} are taken`);
   const outer = new DerReader(derFromBer(ber));
@@ -56,7 +56,7 @@ export function parseSignedData(ber: Uint8Array): SignedData {
   while (!algorithms.atEnd) walkElement(algorithms, 'digestAlgorithms');
   const content = readContent(body);
   const certificates = readCertificates(body);
-  // CRLs: which ones count, whoever verifies has been told elsewhere.
+  // CRLs are ignored: the verifier has its own.
   if (body.is(tags.contextConstructedTag(1))) walkElement(body, 'crls');
   const signers = body.enter(tags.SET, 'signerInfos');
   body.finish('SignedData');
@@ -99,7 +99,7 @@ function readSigner(signers: DerReader): Signer {
   const attributes = readAttributes(info);
   const algorithm = info.element(tags.SEQUENCE, 'signatureAlgorithm');
   const signature = info.octetString('signature');
-  // Unsigned attributes say nothing that was signed.
+  // Unsigned attributes are ignored.
   if (info.is(tags.contextConstructedTag(1))) walkElement(info, 'unsignedAttrs');
   info.finish('SignerInfo');
   return { signer, digest, attributes, signatureAlgorithm: algorithmOf(algorithm, digest), signature };
@@ -117,7 +117,7 @@ function readSignerId(info: DerReader): SignerId {
 function readDigest(info: DerReader): SignedData['digest'] {
   const algorithm = info.sequence('digestAlgorithm');
   const type = algorithm.oid('digestAlgorithm');
-  // RFC 5754 2: parameters absent, or NULL.
+  // RFC 5754 2: parameters are absent or NULL.
   if (!algorithm.atEnd) algorithm.null('digestAlgorithm parameters');
   algorithm.finish('digestAlgorithm');
   const digest = DIGESTS[type];
@@ -125,7 +125,7 @@ function readDigest(info: DerReader): SignedData['digest'] {
   return digest;
 }
 
-/** As a SET OF, which is what is signed: not with the tag [0] under which it is sent (RFC 5652 5.4). */
+/** Encoded as a SET OF, which is what is signed, rather than with the tag [0] used in transit (RFC 5652 5.4). */
 function readAttributes(info: DerReader): Uint8Array | undefined {
   const tag = tags.contextConstructedTag(0);
   if (!info.is(tag)) return undefined;
@@ -134,7 +134,7 @@ function readAttributes(info: DerReader): Uint8Array | undefined {
   return sent;
 }
 
-/** The algorithm may be named whole, or as RSA alone with the digest beside it (RFC 5754 3.2). */
+/** The identifier may name the whole algorithm, or RSA alone with the digest given separately (RFC 5754 3.2). */
 function algorithmOf(identifier: Uint8Array, digest: SignedData['digest']): SignatureAlgorithm {
   const reader = new DerReader(identifier).sequence('signatureAlgorithm');
   const type = reader.oid('signatureAlgorithm');
@@ -148,8 +148,8 @@ function algorithmOf(identifier: Uint8Array, digest: SignedData['digest']): Sign
 }
 
 /**
- * Verifies that this key has signed this content (RFC 5652 5.4, 5.6): with signed attributes, which must name the digest of the
- * content and its type, each once; or the content itself. Throws an `X509Error`.
+ * Verifies that this key signed this content (RFC 5652 5.4, 5.6): either through signed attributes, which must contain the digest and the type of
+ * the content once each, or directly. Throws an `X509Error`.
  */
 export function verifySignedData({ digest, attributes, signatureAlgorithm, signature }: SignedData, content: Uint8Array, key: PublicKey): void {
   if (attributes !== undefined) checkAttributes(attributes, hash(digest, content, 'buffer'));

@@ -1,15 +1,15 @@
 import { isSignedBy, parsePublicKey, readKeyFields, type SshPublicKey } from './public-key.ts';
 import { SshError, SshReader } from './wire.ts';
 
-/** A host certificate of OpenSSH (PROTOCOL.certkeys), whose signature by the key that it names is good. */
+/** An OpenSSH host certificate (PROTOCOL.certkeys) whose signature, by the key it names, has been verified. */
 export interface HostCertificate {
   readonly key: SshPublicKey;
   readonly authority: SshPublicKey;
   readonly keyId: string;
   readonly serial: bigint;
-  /** Names of the host, at least one, as they are. */
+  /** Host names, at least one, unmodified. */
   readonly principals: readonly string[];
-  /** Seconds since the epoch; `before` does not count any more. */
+  /** Validity in seconds since the epoch; `before` is exclusive. */
   readonly after: bigint;
   readonly before: bigint;
 }
@@ -19,7 +19,7 @@ const SUFFIX = '-cert-v01@openssh.com';
 const HOST = 2;
 const MOST_PRINCIPALS = 64;
 
-/** From a line as it stands in `ssh_host_…_key-cert.pub`. Throws SshError, also for a critical option, of which hosts have none that is known. */
+/** Parses the line of an `ssh_host_…_key-cert.pub` file. Throws SshError, also for critical options, of which none is defined for hosts. */
 export function parseHostCertificate(line: string): HostCertificate {
   if (line.length > MOST_TEXT) throw new SshError(`the certificate has ${line.length} characters; at most ${MOST_TEXT} are taken`);
   const [name = '', base64 = ''] = line.trim().split(/[ \t]+/);
@@ -36,7 +36,7 @@ export function parseHostCertificate(line: string): HostCertificate {
   const principals = readPrincipals(reader.string('the principals'));
   const [after, before] = [reader.uint64('the beginning'), reader.uint64('the end')];
   if (reader.string('the critical options').length > 0) throw new SshError('it has a critical option, which is not understood');
-  // Extensions are for users; none of them binds a host.
+  // Extensions are for users; none of them restricts a host.
   reader.string('the extensions');
   reader.string('the reserved part');
   const authority = parsePublicKey(reader.string('the authority\'s key'));
@@ -54,7 +54,7 @@ function readPrincipals(octets: Buffer): string[] {
     if (principals.length === MOST_PRINCIPALS) throw new SshError(`it names more than ${MOST_PRINCIPALS} hosts`);
     principals.push(reader.text('a principal'));
   }
-  // To OpenSSH such a certificate is good for every host.
+  // OpenSSH would consider such a certificate valid for every host.
   if (principals.length === 0) throw new SshError('it names no host, which would stand for every host');
   return principals;
 }

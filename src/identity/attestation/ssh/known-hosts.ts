@@ -1,11 +1,11 @@
 import { parsePublicKey, type SshPublicKey } from './public-key.ts';
 import { SshError } from './wire.ts';
 
-/** What a known_hosts file (sshd(8)) says of keys. */
+/** The contents of a known_hosts file (sshd(8)). */
 export interface KnownHosts {
-  /** The hosts whose key this is. */
+  /** The hosts that have this key. */
   readonly hostsOf: (key: SshPublicKey) => readonly string[];
-  /** Of hosts that a certificate of this authority names, those for which it is trusted. */
+  /** Those of the hosts named in a certificate of this authority for which it is trusted. */
   readonly certifiedBy: (authority: SshPublicKey, hosts: readonly string[]) => readonly string[];
   readonly isRevoked: (key: SshPublicKey) => boolean;
 }
@@ -17,8 +17,8 @@ interface Line {
 }
 
 /**
- * Reads known_hosts lines: plain ones, `@cert-authority` and `@revoked`.
- * Throws SshError where a line is none, or names hosts in a way that tells nobody which: hashed, or (but for authorities) by patterns.
+ * Parses known_hosts lines: plain ones, `@cert-authority` and `@revoked`.
+ * Throws SshError for anything else, and for lines that do not name specific hosts: hashed names, and (except for authorities) patterns.
  */
 export function parseKnownHosts(text: string): KnownHosts {
   const lines = text.split(/\r?\n/).flatMap((line, index) => {
@@ -54,13 +54,13 @@ function parseLine(line: string): Line {
   return { marker, hosts, blob };
 }
 
-/** ssh_config(5), PATTERNS: one must match, and none of those with a `!`. */
+/** ssh_config(5), PATTERNS: at least one must match, and none of those negated with `!`. */
 function matchesHost(patterns: readonly string[], host: string): boolean {
   if (patterns.some((pattern) => pattern.startsWith('!') && matchesPattern(pattern.slice(1), host))) return false;
   return patterns.some((pattern) => !pattern.startsWith('!') && matchesPattern(pattern, host));
 }
 
-/** `*` any run of characters, `?` one. Bounded by the product of the lengths. */
+/** `*` matches any run of characters, `?` a single one. The work is bounded by the product of the lengths. */
 function matchesPattern(pattern: string, host: string): boolean {
   let places: readonly boolean[] = Array.from({ length: host.length + 1 }, (_, index) => index === 0);
   for (const character of pattern) {

@@ -1,10 +1,10 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { SshError, SshReader } from './wire.ts';
 
-/** A public key as SSH writes it (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4). */
+/** A public key in SSH encoding (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4). */
 export interface SshPublicKey {
   readonly type: string;
-  /** The whole of it: two keys are the same where these are. */
+  /** The complete encoding: keys are equal if and only if these are. */
   readonly blob: Buffer;
   readonly key: KeyObject;
 }
@@ -15,7 +15,10 @@ const MOST_EXPONENT_OCTETS = 8;
 
 const base64url = (octets: Uint8Array): string => Buffer.from(octets).toString('base64url');
 
-/** How the part of a key behind its type is read. DSA, and keys on tokens whose signatures say more than these do, are not here: they are refused. */
+/**
+ * Readers of the key fields that follow the type. DSA is omitted, and so are security keys, whose signatures have a different form: both are
+ * refused.
+ */
 const READERS: Readonly<Record<string, (reader: SshReader) => Parameters<typeof createPublicKey>[0]>> = {
   'ssh-ed25519': (reader) => ({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x: base64url(fixed(reader, 32, 'the Ed25519 key')) } }),
   'ecdsa-sha2-nistp256': (reader) => readEc(reader, 'nistp256', 'P-256', 65),
@@ -46,7 +49,7 @@ function readEc(reader: SshReader, name: string, crv: string, octets: number): P
 
 export const KEY_TYPES: readonly string[] = Object.keys(READERS);
 
-/** Reads the fields of a key behind its type, and gives it back as a key by itself. */
+/** Reads the key fields that follow the type, and returns the key re-encoded on its own. */
 export function readKeyFields(reader: SshReader, type: string): SshPublicKey {
   const read = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
   if (read === undefined) throw new SshError(`the key is of type ${JSON.stringify(type.slice(0, 64))}; taken are ${KEY_TYPES.join(', ')}`);
@@ -62,7 +65,7 @@ export function readKeyFields(reader: SshReader, type: string): SshPublicKey {
   }
 }
 
-/** From a key's blob and nothing behind it. Throws SshError. */
+/** Parses a key blob, allowing no trailing bytes. Throws SshError. */
 export function parsePublicKey(blob: Uint8Array): SshPublicKey {
   const reader = new SshReader(blob);
   const key = readKeyFields(reader, reader.text('the key\'s type'));
@@ -70,10 +73,10 @@ export function parsePublicKey(blob: Uint8Array): SshPublicKey {
   return key;
 }
 
-/** As `ssh-keygen -l` shows it. */
+/** As displayed by `ssh-keygen -l`. */
 export const fingerprintOf = ({ blob }: SshPublicKey): string => `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 
-/** Signature algorithm -> the key type that it is of, and its hash. `ssh-rsa`, which is SHA-1, is not here. */
+/** Signature algorithm -> its key type and hash. `ssh-rsa`, which uses SHA-1, is omitted. */
 const ALGORITHMS: Readonly<Record<string, { readonly type: string; readonly hash: string | null }>> = {
   'ssh-ed25519': { type: 'ssh-ed25519', hash: null },
   'ecdsa-sha2-nistp256': { type: 'ecdsa-sha2-nistp256', hash: 'sha256' },
@@ -83,7 +86,10 @@ const ALGORITHMS: Readonly<Record<string, { readonly type: string; readonly hash
   'rsa-sha2-512': { type: 'ssh-rsa', hash: 'sha512' },
 };
 
-/** Whether the signature's blob (RFC 4253 6.6, RFC 8332 3, RFC 5656 3.1.2) is this key's over these bytes. Throws SshError for one that is none. */
+/**
+ * Whether a signature blob (RFC 4253 6.6, RFC 8332 3, RFC 5656 3.1.2) over these bytes was made with this key. Throws SshError if it is
+ * malformed.
+ */
 export function isSignedBy({ type, key }: SshPublicKey, data: Uint8Array, blob: Uint8Array): boolean {
   const reader = new SshReader(blob);
   const name = reader.text('the signature\'s algorithm');
@@ -98,7 +104,7 @@ export function isSignedBy({ type, key }: SshPublicKey, data: Uint8Array, blob: 
 
 const COORDINATES: Readonly<Record<string, number>> = { prime256v1: 32, secp384r1: 48, secp521r1: 66 };
 
-/** r and s side by side, each as long as a coordinate. */
+/** r and s concatenated, each as long as a coordinate. */
 function pairOf(signature: Buffer, octets: number): Buffer {
   const reader = new SshReader(signature);
   const pair = Buffer.alloc(2 * octets);

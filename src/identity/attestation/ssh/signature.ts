@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isSignedBy, parsePublicKey, type SshPublicKey } from './public-key.ts';
 import { SshError, SshReader, sshString } from './wire.ts';
 
-/** What the signature is for: a signature that was made for a mail or a file is none of ours. */
+/** Namespace of our signatures: one made for a mail or a file is not accepted. */
 export const NAMESPACE = 'attestation@chancery';
 
 const MAGIC = 'SSHSIG';
@@ -12,7 +12,7 @@ const ARMOR = /^-----BEGIN SSH SIGNATURE-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n---
 const HASHES: readonly string[] = ['sha256', 'sha512'];
 
 /**
- * The key that has signed the message for our namespace: a signature as `ssh-keygen -Y sign` makes it (PROTOCOL.sshsig of OpenSSH).
+ * The key that signed the message in our namespace, from a signature made by `ssh-keygen -Y sign` (PROTOCOL.sshsig of OpenSSH).
  * Throws SshError.
  */
 export function signerOf(armored: string, message: string): SshPublicKey {

@@ -1,4 +1,4 @@
-/** Bytes of SSH that are not of their form. `message` is for people. */
+/** Malformed SSH data. `message` is meant for people. */
 export class SshError extends Error {
   override readonly name = 'SshError';
 }
@@ -41,7 +41,7 @@ export class SshReader {
     return octets.toString('latin1');
   }
 
-  /** Magnitude of an mpint that is positive and in the fewest octets. */
+  /** Magnitude of a positive mpint with minimal length. */
   positive(what: string): Buffer {
     const octets = this.string(what);
     const [first, second] = octets;
@@ -54,7 +54,7 @@ export class SshReader {
   }
 }
 
-/** A string of RFC 4251 5. */
+/** A string as defined in RFC 4251 5. */
 export function sshString(content: Uint8Array | string): Buffer {
   const octets = Buffer.from(content as string);
   const length = Buffer.alloc(4);
