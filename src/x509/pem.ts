@@ -3,8 +3,6 @@ import { X509Error } from './errors.ts';
 /** Characters. Far above a chain of many certificates, or a CSR of 64 KiB in base64. */
 const MAX_TEXT = 1024 * 1024;
 const MAX_BLOCKS = 256;
-/** RFC 7468 2 uses 64 characters per line; MIME encoders (RFC 2045 6.8) use up to 76. */
-const MAX_LINE = 76;
 
 /** Equivalent labels: RFC 7468 7, written by older programs. */
 const ALIASES: Readonly<Record<string, string>> = { 'NEW CERTIFICATE REQUEST': 'CERTIFICATE REQUEST' };
@@ -22,7 +20,7 @@ export function encodePem(label: string, der: Uint8Array): string {
 
 /**
  * The DER of every block, in order: at least one, all with this label. Text outside the blocks is ignored (RFC 7468 5.2); inside, only
- * base64 is accepted. Throws `bad-pem` and `bad-base64`.
+ * base64 is accepted, in lines of any length (RFC 7468 2; many encoders write a single line). Throws `bad-pem` and `bad-base64`.
  */
 export function decodePem(text: string, label: string): Uint8Array[] {
   if (text.length > MAX_TEXT) throw new X509Error('too-large', `the PEM text has ${text.length} characters; at most ${MAX_TEXT} are taken`);
@@ -34,12 +32,12 @@ export function decodePem(text: string, label: string): Uint8Array[] {
     if (open === undefined) {
       if (edge === 'END') throw new X509Error('bad-pem', `line ${i + 1} ends a block that was not begun`);
       if (edge === undefined) continue;
+      if (found?.includes('-----') === true) throw new X509Error('bad-pem', `line ${i + 1} goes on behind its BEGIN; a line break was expected there (curl keeps those of a file with --data-binary)`);
       if (found !== label && ALIASES[found ?? ''] !== label) throw new X509Error('bad-pem', `line ${i + 1} begins ${quote(found)}; ${label} was expected`);
       if (blocks.length === MAX_BLOCKS) throw new X509Error('bad-pem', `more than ${MAX_BLOCKS} blocks`);
       open = { label: found ?? '', line: i + 1 };
       base64 = '';
     } else if (edge === undefined) {
-      if (line.length > MAX_LINE) throw new X509Error('bad-pem', `line ${i + 1} has ${line.length} characters; at most ${MAX_LINE} are taken`);
       base64 += line.trimEnd();
     } else {
       if (edge === 'BEGIN' || found !== open.label) throw new X509Error('bad-pem', `line ${i + 1}: the block begun in line ${open.line} must end with END ${open.label}`);
@@ -53,7 +51,7 @@ export function decodePem(text: string, label: string): Uint8Array[] {
 }
 
 /**
- * DER from any form that clients send: DER itself, a single PEM block, or base64 with or without line breaks.
+ * DER from any form that clients send: DER itself, a single PEM block, or base64 with or without line breaks, in UTF-8 or UTF-16.
  * Throws an `X509Error`; the DER itself is not examined.
  */
 export function pemOrDerOrBase64(bytes: Uint8Array, label: string): Uint8Array {
@@ -61,11 +59,19 @@ export function pemOrDerOrBase64(bytes: Uint8Array, label: string): Uint8Array {
   // A SEQUENCE; base64 of one begins with M.
   if (bytes[0] === 0x30) return bytes;
   if (bytes.length > MAX_TEXT) throw new X509Error('too-large', `the ${label} has ${bytes.length} octets; at most ${MAX_TEXT} are taken`);
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const text = asText(bytes);
   if (!text.includes('-----BEGIN')) return decodeBase64(text.replace(/[ \t\r\n]+/g, ''));
   const [der, ...more] = decodePem(text, label);
   if (der === undefined || more.length > 0) throw new X509Error('bad-pem', `${more.length + 1} blocks of ${label} were found; one was expected`);
   return der;
+}
+
+/** The text of a file, including those written on Windows: UTF-8 with a byte order mark, UTF-16 with or without one. */
+function asText(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf) return buffer.toString('latin1', 3);
+  const isMarked = buffer[0] === 0xff && buffer[1] === 0xfe;
+  return isMarked || buffer[1] === 0 ? buffer.toString('utf16le', isMarked ? 2 : 0) : buffer.toString('latin1');
 }
 
 /** Strict (RFC 4648 3.3, 3.5): no other characters, correct padding, unused bits zero. */
