@@ -79,8 +79,9 @@ export function parseCertificationRequest(der: Uint8Array): CertificationRequest
 
   const commonName = commonNameOf(subject);
   if (commonName === undefined) return { der, tbs, subject, publicKey, ...requested, signatureAlgorithm, signature };
-  if (looksLikeAddress(commonName)) {
-    throw new X509Error('common-name-is-address', `the common name ${commonName} looks like an IP address; addresses belong into the subjectAltName`);
+  // BR 7.1.4.2.2: it must repeat one of the names, in exactly the same form; others may be read as different addresses.
+  if (looksLikeAddress(commonName) && !requested.names.some(({ kind, value }) => kind === 'ip' && value === commonName)) {
+    throw new X509Error('common-name-is-address', `the common name ${commonName} looks like an IP address but is none of the subjectAltName's; addresses belong there`);
   }
   return { der, tbs, subject, commonName, publicKey, ...requested, signatureAlgorithm, signature };
 }
