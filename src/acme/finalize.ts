@@ -65,7 +65,7 @@ function inputFor(account: Held<Account>, { id, value }: Held<Order>, csr: Uint8
     ...(account.value.sponsor === undefined ? {} : { sponsor: account.value.sponsor }),
   };
   return {
-    identity, csr, profile, names, idempotencyKey: orderClaim(id), idempotencyFor: CLAIM_TIME,
+    identity, csr, profile, names, usagesLeftOut: true, idempotencyKey: orderClaim(id), idempotencyFor: CLAIM_TIME,
     ...(notBefore === undefined && notAfter === undefined ? {} : { life: { ...(notBefore === undefined ? {} : { notBefore }), ...(notAfter === undefined ? {} : { notAfter }) } }),
   };
 }

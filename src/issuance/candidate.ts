@@ -14,6 +14,7 @@ export interface Asked {
   /** Names given alongside the CSR. */
   readonly names: readonly string[] | undefined;
   readonly namesReplace?: boolean | undefined;
+  readonly usagesLeftOut?: boolean | undefined;
   readonly subject?: IssueInput['subject'];
   readonly validity: number | undefined;
   readonly life?: IssueInput['life'];
@@ -32,9 +33,9 @@ export interface NamedCandidate extends Candidate {
 const COMMON_NAME_MOST = 64;
 
 /** Builds the candidate. Its names are reconciled between the CSR, the call and the profile's common name rule. */
-export function candidateFrom({ csr, profile, grant, names: texts, namesReplace = false, subject, validity, life }: Asked): NamedCandidate {
+export function candidateFrom({ csr, profile, grant, names: texts, namesReplace = false, usagesLeftOut, subject, validity, life }: Asked): NamedCandidate {
   const faults: string[] = [];
-  const settled = { profile, publicKey: csr.publicKey, extensions: csr.extensions, validity, grant, ...organizationOf(subject) };
+  const settled = { profile, publicKey: csr.publicKey, extensions: csr.extensions, usagesLeftOut, validity, grant, ...organizationOf(subject) };
   const bare = texts === undefined && csr.names.length === 0 && csr.commonName === undefined;
   // A renewal whose CSR only proves possession of the new key: the names are those of the certificate presented.
   if (bare && grant.renewal !== undefined) return { ...settled, nameFaults: [], ...grant.renewal };

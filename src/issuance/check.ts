@@ -36,7 +36,7 @@ export function check(context: IssuanceContext, input: IssueInput): Checked {
   }
   try {
     const csr = parseCertificationRequest(input.csr);
-    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, namesReplace: input.namesReplace, subject: input.subject, validity: validityOf(context, input), life: input.life });
+    const candidate = candidateFrom({ csr, profile: issuing.profile, grant: input.identity.grant, names: input.names, namesReplace: input.namesReplace, usagesLeftOut: input.usagesLeftOut, subject: input.subject, validity: validityOf(context, input), life: input.life });
     // A key of absurd size or exponent never reaches signature verification; the key step refuses it.
     const possessionProved = cheapKeyFaults(csr.publicKey, { keyTypes: issuing.profile.keyTypes }).length === 0;
     if (possessionProved) verifyPossession(csr);

@@ -25,6 +25,11 @@ export interface IssueInput {
   readonly names?: readonly string[] | undefined;
   /** True if `names` replace those of the CSR, as in cfssl; otherwise the two must agree. */
   readonly namesReplace?: boolean | undefined;
+  /**
+   * True if extended key usages in the CSR beyond the profile's are left out of the certificate instead of refused, as in ACME, where the
+   * client's program makes the CSR and nobody chose what it names.
+   */
+  readonly usagesLeftOut?: boolean | undefined;
   /** Subject attributes that the front end has already authorized; they override the CSR's common name and the profile's organization. */
   readonly subject?: AskedSubject | undefined;
   /** Seconds. */

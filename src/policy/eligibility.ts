@@ -13,6 +13,8 @@ export interface Candidate {
   readonly nameFaults: readonly string[];
   /** Extensions requested in the CSR, other than the subject alternative name. */
   readonly extensions: readonly Extension[];
+  /** True if extended key usages in the CSR beyond the profile's are left out, provided some of those requested are the profile's. */
+  readonly usagesLeftOut?: boolean | undefined;
   /** Requested validity in seconds. */
   readonly validity: number | undefined;
   readonly grant: Grant;

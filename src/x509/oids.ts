@@ -50,7 +50,7 @@ export const OID = {
   microsoftEnrolmentCsp: '1.3.6.1.4.1.311.13.2.2',
   microsoftRequestClientInfo: '1.3.6.1.4.1.311.21.20',
 
-  // Extensions (RFC 5280 4.2 and 5.2, RFC 6960, RFC 8737)
+  // Extensions (RFC 5280 4.2 and 5.2, RFC 6960, RFC 8737, RFC 4262)
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
@@ -70,6 +70,7 @@ export const OID = {
   authorityInformationAccess: '1.3.6.1.5.5.7.1.1',
   acmeIdentifier: '1.3.6.1.5.5.7.1.31',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
+  smimeCapabilities: '1.2.840.113549.1.9.15',
 
   // OCSP (RFC 6960 4.2.1, 4.4)
   ocspBasic: '1.3.6.1.5.5.7.48.1.1',

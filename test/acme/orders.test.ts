@@ -1,6 +1,9 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parseCertificate } from '../../src/x509/certificate.ts';
+import { decodePem } from '../../src/x509/pem.ts';
+import { makeCsr } from '../helpers/openssl.ts';
 import type { Json } from '../helpers/service.ts';
 import { acmeClient, acmeService, b64, csrFor, ip, issued, newAddress, readyOrder } from './client.ts';
 
@@ -123,4 +126,34 @@ t.test('what cannot be finalized is told why, and stays ready', async (t) => {
   };
   for (const [name, csr] of Object.entries(csrs)) t.match(await client.post(json.finalize, signer, { csr }), { status: 400, json: { type: `${PROBLEM}badCSR` } }, name);
   t.equal((await client.post(url, signer, '')).json.status, 'ready');
+});
+
+t.test('CSRs as acme.sh and Proxmox make them: usages that the profile has not are left out, an address may be the common name', async (t) => {
+  const service = await acmeService(t);
+  const client = acmeClient(service);
+  const signer = await client.account();
+  const address = newAddress();
+  const { json } = await readyOrder(client, service.http, signer, [address]);
+  const csrOf = (name: string, ...more: readonly string[]): string => {
+    const { csr } = makeCsr(service.folder, name, { subject: `/CN=${address}`, san: `IP:${address}`, extra: more.flatMap((one) => ['-addext', one]) });
+    return b64(decodePem(readFileSync(csr, 'latin1'), 'CERTIFICATE REQUEST')[0] ?? '');
+  };
+  const refused: Readonly<Record<string, readonly [string, RegExp]>> = {
+    client: ['extendedKeyUsage=clientAuth', /extended key usage clientAuth .*, which profile acme does not grant/],
+    any: ['extendedKeyUsage=anyExtendedKeyUsage', /anyExtendedKeyUsage/],
+    authority: ['keyUsage=digitalSignature,keyCertSign', /key usage keyCertSign/],
+    staple: ['tlsfeature=status_request', /extension 1\.3\.6\.1\.5\.5\.7\.1\.24, which no profile grants/],
+  };
+  for (const [name, [extension, why]] of Object.entries(refused)) {
+    t.match(await client.post(json.finalize, signer, { csr: csrOf(name, extension) }), { status: 400, json: { type: `${PROBLEM}badCSR`, detail: why } }, name);
+  }
+  const csr = csrOf('usual', 'extendedKeyUsage=serverAuth,clientAuth', 'basicConstraints=CA:FALSE', 'keyUsage=nonRepudiation,digitalSignature,keyEncipherment');
+  const done = await client.post(json.finalize, signer, { csr });
+  t.equal(done.json.status, 'valid', done.text);
+  const certificate = new X509Certificate((await client.post(done.json.certificate, signer, '')).text);
+  t.same(certificate.keyUsage, ['1.3.6.1.5.5.7.3.1'], 'a server\'s alone');
+  t.equal(certificate.subject, `CN=${address}`);
+  t.equal(certificate.subjectAltName, `IP Address:${address}`);
+  const record = await service.service.core.store.requests.get(parseCertificate(certificate.raw).serial);
+  t.match(record?.steps.find(({ name }) => name === 'profile')?.reason, /left out: extended key usage clientAuth \(1\.3\.6\.1\.5\.5\.7\.3\.2\), key usage contentCommitment$/);
 });
