@@ -105,10 +105,19 @@ export function refusedOf(error: unknown): Refused {
 
 /** Error handler for Fastify. */
 export function errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const refused = refusedOf(error);
+  const fault = refusedOf(error);
+  const refused = fault.code === 'media-type-unsupported' ? typeRefusal(fault, request) : fault;
   if (refused.code === 'internal') request.log.error({ err: refused.cause, requestId: request.id }, 'internal fault');
   else if (refused.code === 'unavailable') request.log.warn({ err: refused.cause ?? refused, requestId: request.id }, 'not available');
   void sendProblem(reply, refused);
+}
+
+/** The refusal with the type that was sent and those that the call takes: curl sends one that nobody chose. */
+function typeRefusal(cause: Refused, { headers, routeOptions }: FastifyRequest): Refused {
+  const { content = { 'application/json': {} } } = (routeOptions.schema?.body ?? {}) as { readonly content?: object };
+  const sent = headers['content-type'];
+  const what = sent === undefined ? 'The Content-Type is missing' : `The Content-Type ${JSON.stringify(sent.slice(0, 100))} is not one that this call takes`;
+  return new Refused('media-type-unsupported', `${what}; expected ${Object.keys(content).join(', ')}.`, { cause });
 }
 
 const BODY = ['body-invalid', 'The body is'] as const;
