@@ -68,7 +68,7 @@ export async function startReloading({ serves, ...options }: ReloadingOptions): 
     await before.stop();
     log.info({ issuing: service.core.authorities.issuing.name }, 'the authorities are taken up');
   };
-  const upkeep = keepUp(LOOK, look, (err) => log.error({ err }, 'it could not be looked whether there are other authorities'));
+  const upkeep = keepUp(LOOK, look, (err) => log.error({ err }, 'it could not be checked whether there are other authorities'));
   return {
     current: () => service, look, broken,
     stop: async () => {

@@ -45,7 +45,7 @@ export function startUpkeeps({ core, cycle, replica, https, ocsp, acme, log }: U
     keepUp(EVERY.replicas, replica.look, failed('the other replicas could not be asked for their configuration')),
     keepUp(EVERY.certificates, https.look, failed('the service\'s own certificate could not be renewed')),
     keepUp(EVERY.certificates, () => ocsp.renew(cycle), failed('the certificates of the OCSP responders could not be renewed')),
-    keepUp(EVERY.standing, core.standing.look, failed('it could not be looked whether an authority was revoked')),
+    keepUp(EVERY.standing, core.standing.look, failed('it could not be checked whether an authority was revoked')),
     keepUp(EVERY.ocsp, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
     keepUp(EVERY.sweep, () => sweep(core, holder), failed('ended records could not be removed')),
     keepUp(EVERY.approved, () => finishApproved(issuance), failed('approved requests could not be finished')),

@@ -70,7 +70,7 @@ async function events({ url, roots }: Patient): Promise<Finding> {
     clearTimeout(late);
     agent.destroy();
   }
-  return heard ? ok('revocations can be followed') : warn(`nothing was told within ${FIRST_EVENT / 1000} s`, 'a proxy in front must not gather the answer (nginx: proxy_buffering off)');
+  return heard ? ok('revocations can be followed') : warn(`no event came within ${FIRST_EVENT / 1000} s`, 'a proxy in front must not buffer the response (nginx: proxy_buffering off)');
 }
 
 async function clock(patient: Patient): Promise<Finding> {
