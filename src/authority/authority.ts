@@ -2,51 +2,51 @@ import type { SignatureAlgorithm } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import type { SigningKey } from './keys/signing-key.ts';
 
-/** A CA certificate with what belongs to it and, where this deployment holds it, its key. */
+/** A CA certificate with its related data and, if this deployment holds it, its key. */
 export interface Authority {
-  /** `root`, `issuing`. */
+  /** For example `root` or `issuing`. */
   readonly name: string;
   readonly certificate: Certificate;
   readonly der: Uint8Array;
-  /** From its issuer up, the root left out. */
+  /** Certificates from its issuer up, without the root. */
   readonly chain: readonly Uint8Array[];
-  /** What goes out beside a certificate that it signs: itself and its chain, the root left out. */
+  /** What is delivered along with a certificate that it signs: itself and its chain, without the root. */
   readonly leafChain: readonly Uint8Array[];
-  /** The trust anchor, DER: the certificate itself where nothing is above it. */
+  /** The trust anchor, DER: the certificate itself if there is nothing above it. */
   readonly root: Uint8Array;
-  /** SHA-256 of `root`, lower-case hex: what enrolment tokens carry. */
+  /** SHA-256 of `root`, lower-case hex, as contained in enrolment tokens. */
   readonly rootDigest: string;
-  /** What its certificates and CRLs carry as authority key identifier. */
+  /** The authority key identifier in its certificates and CRLs. */
   readonly subjectKeyId: Uint8Array;
-  /** Absent where the key is elsewhere: a root taken offline, or somebody else's. */
+  /** Absent if the key is elsewhere: an offline root, or an external CA. */
   readonly signingKey?: SigningKey;
-  /** What its key signs with. */
+  /** The algorithm its key signs with. */
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly canSign: boolean;
 }
 
 export type AuthorityMode = 'internal' | 'self-signed' | 'external';
 
-/** An authority that issues, has issued, or will, and since when: seconds since the epoch, 0 for the first. */
+/** An authority in the succession of issuing authorities, and when it starts to issue: seconds since the epoch, 0 for the first. */
 export interface Reign {
   readonly name: string;
   readonly from: number;
 }
 
-/** The authorities of one deployment. */
+/** The authorities of a deployment. */
 export interface LoadedAuthorities {
   readonly mode: AuthorityMode;
-  /** Signs certificates. */
+  /** Signs certificates at present. */
   readonly issuing: Authority;
-  /** Top of every chain; in mode `self-signed` the same object as `issuing`. */
+  /** Top of every chain; in `self-signed` mode the same object as `issuing`. */
   readonly root: Authority;
-  /** Those that issue one after the other, in order: `issuing` is one of them, and after it come those that will. */
+  /** The authorities that issue one after another, in order: `issuing` is one of them, followed by those to come. */
   readonly succession: readonly Reign[];
-  /** Each of them once. */
+  /** Every authority, once each. */
   readonly all: readonly Authority[];
   /**
-   * True where the root's key is not here, by intent: then the root's CRL cannot be published by this service. In mode
-   * `external` it is always so, and whoever runs that CA publishes it.
+   * True if the root's key is deliberately not here, so that this service cannot publish the root's CRL. Always true in `external` mode, where the
+   * operator of that CA publishes it.
    */
   readonly rootOffline: boolean;
 }

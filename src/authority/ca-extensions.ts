@@ -5,31 +5,31 @@ import { type NameConstraints, nameConstraints } from '../x509/name-constraints.
 import { OID } from '../x509/oids.ts';
 import type { PublicKey } from '../x509/public-key.ts';
 
-/** What a CA certificate says it may do. */
+/** What a CA certificate allows its holder to do. */
 export interface CaRights {
   /** Undefined for no limit (RFC 5280 4.2.1.9). */
   readonly pathLength: number | undefined;
   readonly constraints: NameConstraints | undefined;
 }
 
-/** What ties it to its issuer, where that is somebody else. */
+/** Links to the issuer, unless the certificate is self-signed. */
 export interface IssuedBy {
   readonly keyId: Uint8Array;
   readonly crlUrls: readonly string[];
   readonly access: InformationAccess;
 }
 
-/** The rights of a CA as extensions: in its certificate, and in the CSR that asks for one. */
+/** A CA's rights as extensions, for its certificate as well as for the CSR that requests one. */
 export function rightsExtensions({ pathLength, constraints }: CaRights): Uint8Array[] {
   return [
     basicConstraints({ ca: true, ...(pathLength === undefined ? {} : { pathLength }) }),
-    // digitalSignature: for OCSP responses by the authority's own key (BR 7.1.2.10.7).
+    // digitalSignature: for OCSP responses signed by the authority's own key (BR 7.1.2.10.7).
     keyUsage(['digitalSignature', 'keyCertSign', 'cRLSign']),
     ...(constraints === undefined ? [] : [nameConstraints(constraints)]),
   ];
 }
 
-/** All extensions of a CA certificate; a self-signed one has no issuer to point at (RFC 5280 4.2.1.1). */
+/** All extensions of a CA certificate; a self-signed one has no issuer to refer to (RFC 5280 4.2.1.1). */
 export function caExtensions(key: PublicKey, rights: CaRights, issuer?: IssuedBy): Uint8Array[] {
   const own = [...rightsExtensions(rights), subjectKeyIdentifier(key)];
   if (issuer === undefined) return own;
@@ -42,5 +42,5 @@ export function caExtensions(key: PublicKey, rights: CaRights, issuer?: IssuedBy
   ];
 }
 
-/** The subject key identifier, where there is one. Throws X509Error `bad-extension` and the like where it cannot be read. */
+/** The subject key identifier, if present. Throws X509Error, for example `bad-extension`, if it cannot be decoded. */
 export const subjectKeyIdOf = (extensions: readonly Extension[]): Uint8Array | undefined => valueOf({ extensions }, OID.subjectKeyIdentifier, decodeSubjectKeyIdentifier);

@@ -1,17 +1,17 @@
 import { fromBER, type BaseBlock, Constructed, ObjectIdentifier, Sequence } from 'asn1js';
 import { refuse } from './errors.ts';
 
-/** A chain with its root is a handful of certificates of 1 to 2 kB. */
+/** A chain with its root consists of a handful of certificates of 1 to 2 kB. */
 const MOST_BYTES = 1024 * 1024;
 const MOST_CERTIFICATES = 32;
 /** RFC 5652 5.1. */
 const SIGNED_DATA = '1.2.840.113549.1.7.2';
-/** Some tools label PKCS#7 as CERTIFICATE, so the label does not decide: the content does. */
+/** Some tools label PKCS#7 as CERTIFICATE, so the content decides rather than the label. */
 const PEM_BLOCK = /-----BEGIN (CERTIFICATE|X509 CERTIFICATE|PKCS7|CMS|PKCS #7 SIGNED DATA)-----([A-Za-z0-9+/=\s]+)-----END \1-----/g;
 
 /**
- * The certificates in a file that another CA gave out, DER, in the file's order: PEM blocks with any text around them,
- * one DER certificate, or PKCS#7 (`.p7b`) as DER or PEM. Nothing is believed of them yet.
+ * The certificates in a file from another CA, DER, in file order: PEM blocks surrounded by any text, a single DER certificate, or PKCS#7 (`.p7b`)
+ * as DER or PEM. None of them is trusted yet.
  * @throws AuthorityError `import-unreadable`
  */
 export function readCertificateBag(file: Uint8Array, name: string): Uint8Array[] {
@@ -25,7 +25,7 @@ export function readCertificateBag(file: Uint8Array, name: string): Uint8Array[]
   return unique(certificates);
 }
 
-/** One certificate, or those of a SignedData. PKCS#7 comes in BER, which our own reader refuses: so asn1js reads the wrapping. */
+/** A single certificate, or those of a SignedData. PKCS#7 may be BER, which our own parser refuses, so asn1js reads the wrapping. */
 function unpack(der: Uint8Array, name: string): Uint8Array[] {
   const outer = read(der, name);
   const [first, content] = children(outer);
@@ -35,7 +35,7 @@ function unpack(der: Uint8Array, name: string): Uint8Array[] {
   }
   // ContentInfo { contentType, [0] SignedData { version, digestAlgorithms, encapContentInfo, [0] certificates, … } }
   const certificates = children(children(content)[0]).find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 0);
-  // CertificateChoices (RFC 5652 10.2.2): the tagged ones are obsolete or no certificates.
+  // CertificateChoices (RFC 5652 10.2.2): the tagged choices are obsolete, or not certificates.
   return children(certificates).filter((choice) => choice instanceof Sequence).map(raw);
 }
 
@@ -49,7 +49,7 @@ function decode(der: Uint8Array, name: string): { readonly offset: number; reado
   try {
     return fromBER(new Uint8Array(der).buffer);
   } catch (cause) {
-    // asn1js throws for some of what it cannot read, and for what is nested too deep.
+    // asn1js throws on some malformed input, and on deep nesting.
     return refuse('import-unreadable', 'is neither PEM nor DER', name, { cause });
   }
 }

@@ -1,8 +1,8 @@
 import type { Fault } from '../errors.ts';
 
-/** Every way in which the authorities of a deployment cannot be made, installed or used. Stable: tests and the command line act on them. */
+/** Every way in which authorities cannot be created, installed or used. Stable, as tests and the command line act on these codes. */
 export type AuthorityErrorCode =
-  // Making them.
+  // Creating them.
   | 'already-initialised'
   | 'option-wrong'
   | 'ceremony-unverified'
@@ -18,7 +18,7 @@ export type AuthorityErrorCode =
   | 'passphrase-wrong'
   | 'certificate-missing'
   | 'certificate-unreadable'
-  // Accepting what another CA signed, and believing what is on disk.
+  // Accepting what another CA signed, and verifying what is on disk.
   | 'import-unexpected'
   | 'import-unreadable'
   | 'import-key-absent'
@@ -35,7 +35,7 @@ export type AuthorityErrorCode =
   | 'chain-algorithm-unsupported'
   | 'path-length-exceeded'
   | 'name-constraints-violated'
-  // One in the place of another.
+  // Replacing one by another.
   | 'roll-unreadable'
   | 'roll-ambiguous'
   | 'roll-pending'
@@ -48,8 +48,8 @@ interface AuthorityFault extends Fault {
 }
 
 /**
- * The authorities cannot be made, installed or used. `code` is the first fault's; `faults` names all of them. Holds no
- * secrets: file names, subjects and reasons only.
+ * The authorities cannot be created, installed or used. `code` is that of the first fault; `faults` lists all. Contains no secrets, only file
+ * names, subjects and reasons.
  */
 export class AuthorityError extends Error {
   override readonly name = 'AuthorityError';
@@ -66,18 +66,18 @@ export class AuthorityError extends Error {
   }
 }
 
-/** A detail that says something of what it is about, as most do: `is encrypted`, `holds no certificate`. */
+/** Matches details that are predicates, to be appended to their subject: `is encrypted`, `holds no certificate`. */
 const PREDICATE = /^(?:is|was|has|holds|does|takes|signed|allows|ended|may|must|cannot)\b/;
 
-/** What is wrong with what, as a sentence where it is one. `at`: another name for the same. */
+/** A fault as text, forming a sentence if possible. `at` overrides the name of the subject. */
 export const faultText = ({ detail, at }: Fault): string => (at === undefined ? detail : `${at}${PREDICATE.test(detail) ? ' ' : ': '}${detail}`);
 
-/** One fault, thrown. */
+/** Throws a single fault. */
 export function refuse(code: AuthorityErrorCode, detail: string, at?: string, options?: ErrorOptions): never {
   throw new AuthorityError([at === undefined ? { code, detail } : { code, detail, at }], options);
 }
 
-/** Collects faults, so that all of them are told at once. */
+/** Collects faults, so that all are reported at once. */
 export class Faults {
   readonly #list: AuthorityFault[] = [];
 
@@ -85,7 +85,7 @@ export class Faults {
     this.#list.push(at === undefined ? { code, detail } : { code, detail, at });
   }
 
-  /** Runs `work`; an AuthorityError of it is kept with the others, and undefined is the result. */
+  /** Runs `work`; if it throws an AuthorityError, collects that and returns undefined. */
   catch<T>(work: () => T): T | undefined {
     try {
       return work();
@@ -100,7 +100,7 @@ export class Faults {
     return this.#list.length > 0;
   }
 
-  /** @throws AuthorityError with every fault, where there is one */
+  /** @throws AuthorityError with all faults, if there are any */
   check(): void {
     const [first, ...rest] = this.#list;
     if (first !== undefined) throw new AuthorityError([first, ...rest]);

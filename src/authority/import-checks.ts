@@ -9,7 +9,10 @@ import { subjectKeyIdOf } from './ca-extensions.ts';
 import type { Faults } from './errors.ts';
 import { called } from './trust-path.ts';
 
-/** What our own certificate must have beyond what every CA certificate on a path must: it signs certificates and CRLs that name it. */
+/**
+ * Requirements for our own certificate beyond those for every CA certificate in a path: it must be able to sign certificates and CRLs that refer
+ * to it.
+ */
 export function checkFitness(certificate: Certificate, faults: Faults): void {
   const at = called(certificate);
   const usages = ifReadable(() => valueOf(certificate, OID.keyUsage, decodeKeyUsage)) ?? [];
@@ -24,7 +27,7 @@ export function checkFitness(certificate: Certificate, faults: Faults): void {
   }
 }
 
-/** A renewed certificate must take the place of the old: what the key has signed names its issuer by subject and key identifier. */
+/** Checks that a renewed certificate can replace the old one: existing signatures identify the issuer by subject and key identifier. */
 export function checkSuccession(certificate: Certificate, former: Certificate, faults: Faults): void {
   const at = called(certificate);
   if (!equalBytes(certificate.subject, former.subject)) {
@@ -41,11 +44,11 @@ const ORPHANS = 'what that has signed would lose its issuer';
 
 interface About {
   readonly endsInRoot: boolean;
-  /** The trust anchor until now, DER. */
+  /** The previous trust anchor, DER. */
   readonly formerRoot: Uint8Array | undefined;
 }
 
-/** What an operator should know about a path that is good. */
+/** Remarks for the operator on a valid path. */
 export function notesOn(path: readonly Certificate[], { endsInRoot, formerRoot }: About): string[] {
   const [certificate, top] = [path[0] as Certificate, path.at(-1) as Certificate];
   const notes: string[] = [];
@@ -67,7 +70,7 @@ export function notesOn(path: readonly Certificate[], { endsInRoot, formerRoot }
   return notes;
 }
 
-/** Undefined for what cannot be read: where it matters, `checkTrustPath` has told. */
+/** Undefined if the value cannot be decoded: where that matters, `checkTrustPath` has reported it. */
 function ifReadable<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -6,9 +6,9 @@ import { readRoll, writeRoll } from './succession.ts';
 import { encodeCertificates, readCertificates, writeCertificates } from './pem-files.ts';
 
 /**
- * Puts what another CA gave in place of what is installed: our certificate, those above it, and last the trust anchor (our
- * own where it stands alone); all of it or nothing. One file takes the whole path with one rename, and then
- * stands for it until the several files that readers know are written; a crash between is mended by `finishInstall`.
+ * Installs certificates from another CA, replacing previous ones: our certificate, those above it, and the trust anchor (our own certificate if it
+ * stands alone), all or nothing. A single rename puts the whole path in one file, which is authoritative until the files that readers use have been
+ * written; `finishInstall` recovers from a crash in between.
  */
 export function installPath(data: string, path: readonly Uint8Array[]): void {
   writeDurably(authorityFiles(data, ISSUING).incoming, encodeCertificates(path), PUBLIC);
@@ -16,8 +16,8 @@ export function installPath(data: string, path: readonly Uint8Array[]): void {
 }
 
 /**
- * Puts the certificate of an authority that takes another's place beside its key. Its chain and the time come first: with the certificate
- * it is there, whole.
+ * Installs the certificate of a successor authority next to its key. Its chain and start time come first, so that it is complete once the
+ * certificate is there.
  */
 export function installRolled(data: string, { name, from }: { readonly name: string; readonly from: number }, path: readonly Uint8Array[]): void {
   const files = authorityFiles(data, name);
@@ -27,7 +27,7 @@ export function installRolled(data: string, { name, from }: { readonly name: str
   writeCertificates(files.certificate, path.slice(0, 1));
 }
 
-/** Carries out what an `installPath` began, if there is one. Doing so twice, or in two processes at once, does no harm. */
+/** Completes an interrupted `installPath`, if any. Safe to repeat, and to run in two processes at once. */
 export function finishInstall(data: string): void {
   const issuing = authorityFiles(data, ISSUING);
   const path = readCertificates(issuing.incoming, 'authorities/issuing/incoming.pem');
@@ -45,7 +45,7 @@ export function finishInstall(data: string): void {
   removeDurably(issuing.incoming);
 }
 
-/** Takes a root away that is none any more. A folder with something else in it stays, and is a fault when it is loaded. */
+/** Removes a former root. A folder that contains anything else is kept, and reported as a fault when loaded. */
 function removeIfEmptied({ folder, certificate }: AuthorityFiles): void {
   if (!existsSync(folder)) return;
   removeDurably(certificate);
@@ -57,8 +57,8 @@ function removeIfEmptied({ folder, certificate }: AuthorityFiles): void {
 }
 
 /**
- * Makes `<data>/root.pem` the copy that it should be: of the root's certificate and, after an authority that signed itself was rolled, of each
- * that is still one. Nothing reads it but people, and the command line, which trusts the service by it.
+ * Updates `<data>/root.pem`, a copy of the root's certificate and, after a self-signed authority was rolled, of all current roots. Only people
+ * read it, and the command line, which trusts the service by it.
  */
 export function publishRoot(data: string, ...roots: readonly Uint8Array[]): void {
   const file = rootFile(data);
@@ -71,7 +71,7 @@ function readIfSound(file: string): Uint8Array[] {
   try {
     return readCertificates(file, 'root.pem') ?? [];
   } catch {
-    // Whatever it is, it is not the copy.
+    // Whatever is there, it is not the copy.
     return [];
   }
 }

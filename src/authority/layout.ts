@@ -1,35 +1,35 @@
 import { join } from 'node:path';
 
-/** Where an authority's files lie. */
+/** Paths of an authority's files. */
 export interface AuthorityFiles {
   readonly folder: string;
   readonly key: string;
   readonly certificate: string;
-  /** From its issuer up, the root left out; absent where that is nobody. */
+  /** From its issuer up, without the root; the file is absent if there is no one above. */
   readonly chain: string;
-  /** For somebody else's CA to sign; kept after that, for renewal with the same key. Only in mode `external`. */
+  /** To be signed by an external CA, and kept for renewals with the same key. Only in `external` mode. */
   readonly request: string;
-  /** What another CA signed, whole, on its way into the other files: see `install.ts`. */
+  /** A complete path from another CA while it is being installed: see `install.ts`. */
   readonly incoming: string;
 }
 
 export const ROOT = 'root';
 export const ISSUING = 'issuing';
 
-/** Folder of all authorities. It comes into being whole, by one rename. */
+/** Folder of all authorities, created as a whole by a single rename. */
 export const authoritiesFolder = (data: string): string => join(data, 'authorities');
 
-/** Beside new authorities, until all else that belongs to a new deployment is there too: what was asked for. */
+/** The options of an `init`, kept next to new authorities until the rest of the deployment is there too. */
 export const unfinishedFile = (data: string): string => join(authoritiesFolder(data), UNFINISHED);
 
 export const UNFINISHED = 'init.json';
 
-/** A copy of the root's certificate where people look for it. */
+/** A copy of the root's certificate in a place where people look for it. */
 export const rootFile = (data: string): string => join(data, 'root.pem');
 
 export const authorityFiles = (data: string, name: string): AuthorityFiles => filesIn(join(authoritiesFolder(data), name));
 
-/** Where an authority that took another's place says so. */
+/** Identifies an authority as the successor of another one. */
 export const rollFile = (data: string, name: string): string => join(authoritiesFolder(data), name, ROLL);
 
 export const ROLL = 'roll.json';

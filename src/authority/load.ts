@@ -14,16 +14,16 @@ import { authorityNames, reignsAt, successionOf } from './succession.ts';
 import { checkTrustPath, isSelfIssued } from './trust-path.ts';
 
 export interface LoadOptions extends FileSigningKeyOptions {
-  /** Name of the authority that signs certificates, or did before others took its place: `issuing` where absent. */
+  /** Name of the first authority in the succession of issuers; default `issuing`. */
   readonly issuing?: string | undefined;
-  /** Seconds since the epoch: when it is asked who issues. */
+  /** Seconds since the epoch: determines which authority issues. */
   readonly now?: number;
 }
 
 /**
- * The authorities in `<data>/authorities`, as `initAuthorities` and `importChain` left them; an import that was cut short is
- * finished first. Each folder is one: besides the root and the issuing authority, those that issued before it and still publish
- * their CRLs. Whether certificates have ended is not looked at: CRLs and records are of use after that.
+ * Loads the authorities in `<data>/authorities`, created by `initAuthorities` and `importChain`, completing an interrupted import first. Each folder
+ * is one authority: the root, the issuing authority, and former ones that still publish their CRLs. Expiry is not checked, as CRLs and records
+ * remain useful after that.
  * @throws AuthorityError `not-initialised`, `authority-awaits-import`, or every fault of the files at once
  */
 export async function loadAuthorities(data: string, passphrase?: string, { issuing: first = ISSUING, now = Math.floor(Date.now() / 1000), ...options }: LoadOptions = {}): Promise<LoadedAuthorities> {
@@ -53,11 +53,11 @@ export async function loadAuthorities(data: string, passphrase?: string, { issui
   return { mode, succession, issuing: ours, root: top, all: root === undefined ? [ours, ...before] : [top, ours, ...before], rootOffline: !top.canSign };
 }
 
-/** Authorities that issue no more, or not yet. */
+/** Authorities that do not issue any more, or not yet. */
 const othersThan = (data: string, issuing: string): string[] =>
   authorityNames(data).filter((name) => name !== ROOT && name !== issuing && existsSync(authorityFiles(data, name).certificate));
 
-/** What was made here, by the files. @throws AuthorityError `authority-awaits-import` */
+/** The mode of the deployment, inferred from the files. @throws AuthorityError `authority-awaits-import` */
 function modeOf(data: string): AuthorityMode {
   const { request, certificate } = authorityFiles(data, ISSUING);
   if (!existsSync(request)) return existsSync(authorityFiles(data, ROOT).folder) ? 'internal' : 'self-signed';
@@ -66,7 +66,7 @@ function modeOf(data: string): AuthorityMode {
   return refuse('authority-awaits-import', `the issuing authority waits for another CA: ${next}`);
 }
 
-/** Without a root above it, an authority is one itself; or it came alone from another CA, and is then trusted by itself. */
+/** An authority without a root above is one itself, or was delivered alone by another CA and is then trusted directly. */
 function checkStandsAlone({ certificate, chain }: OnDisk, mode: AuthorityMode, faults: Faults): void {
   if (chain.length > 0 || (mode === 'self-signed' && !isSelfIssued(certificate))) {
     faults.add('certificate-missing', 'is not there, and the issuing authority is no root itself', `authorities/${ROOT}/cert.pem`);

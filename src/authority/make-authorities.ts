@@ -15,7 +15,7 @@ import { ISSUING, ROOT } from './layout.ts';
 import type { AuthorityAlgorithm, CeremonySettings } from './options.ts';
 import { checkTrustPath } from './trust-path.ts';
 
-/** An authority that is not on disk yet: with its certificate, or with the request for one. */
+/** An authority not yet on disk: with its certificate, or with the request for one. */
 export interface MadeAuthority {
   readonly name: string;
   readonly pair: KeyPair;
@@ -30,7 +30,7 @@ export interface Circumstances {
   readonly random: (size: number) => Uint8Array;
 }
 
-/** Who signs it, and what goes into its certificate of that. */
+/** The issuer of a new certificate, and what the certificate says about it. */
 interface Issuer {
   readonly certificate: Certificate;
   readonly signer: SigningKey;
@@ -47,7 +47,7 @@ export interface Plan {
   readonly rights: CaRights;
 }
 
-/** How far notBefore lies before the ceremony, seconds: the clocks of other machines may be behind. */
+/** Seconds by which notBefore precedes the ceremony, since clocks of other machines may be behind. */
 const BACKDATE = 3600;
 
 const UNLIMITED: CaRights = { pathLength: undefined, constraints: undefined };
@@ -68,11 +68,11 @@ const MAKERS: Readonly<Record<AuthorityMode, (settings: CeremonySettings, at: Ci
   },
 };
 
-/** The authorities that the settings ask for, from the root down. @throws AuthorityError `ceremony-unverified` */
+/** Creates the authorities that the settings ask for, from the root down. @throws AuthorityError `ceremony-unverified` */
 export const makeAuthorities = (settings: CeremonySettings, at: Circumstances): Promise<MadeAuthority[]> => MAKERS[settings.mode](settings, at);
 
 /**
- * A new key and the certificate for it, signed by the issuer or by itself.
+ * Creates a key and a certificate for it, signed by the issuer or by itself.
  * @throws LintError, AuthorityError `ceremony-unverified`
  */
 export async function makeCertified(plan: Plan, { now, random }: Circumstances, issuer?: Issuer): Promise<MadeAuthority & { readonly certificate: Certificate }> {
@@ -85,7 +85,7 @@ export async function makeCertified(plan: Plan, { now, random }: Circumstances, 
     signatureAlgorithm: signer.algorithm.der,
     issuer: issuer?.certificate.subject ?? subject,
     notBefore: now - BACKDATE,
-    // Both ends count (RFC 5280 4.1.2.5). The life asked for begins now.
+    // Both ends are inclusive (RFC 5280 4.1.2.5). The requested lifetime starts now.
     notAfter: now + plan.lifetime - 1,
     subject,
     publicKey: publicKey.der,
@@ -98,7 +98,7 @@ export async function makeCertified(plan: Plan, { now, random }: Circumstances, 
 }
 
 function issuedBy({ certificate, crlUrls, access }: Issuer): IssuedBy {
-  // The one that it has, which somebody else may have made in another way (RFC 5280 4.2.1.1).
+  // The identifier in the certificate, which another CA may have computed differently (RFC 5280 4.2.1.1).
   return { keyId: subjectKeyIdOf(certificate.extensions) ?? keyIdentifier(certificate.publicKey), crlUrls, access };
 }
 
@@ -106,7 +106,7 @@ function issuedBy({ certificate, crlUrls, access }: Issuer): IssuedBy {
 const newSerial = (now: number, random: (size: number) => Uint8Array): string =>
   Math.floor(now / 16).toString(16).padStart(8, '0') + Buffer.from(random(16)).toString('hex');
 
-/** What was made, as those see it who did not make it: node:crypto's reader, and the rules for paths. */
+/** Verifies what was created from the perspective of relying parties: node:crypto's parser, and the rules for paths. */
 function checkIndependently(certificate: Certificate, { privateKey }: KeyPair, issuer: Certificate, now: number): void {
   const faults = new Faults();
   const seen = new X509Certificate(certificate.der);

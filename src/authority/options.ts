@@ -12,36 +12,36 @@ import { parseSubject } from './subject.ts';
 export const AUTHORITY_ALGORITHMS = ['P-256', 'P-384', 'Ed25519', 'RSA-2048', 'RSA-3072', 'RSA-4096'] as const;
 export type AuthorityAlgorithm = (typeof AUTHORITY_ALGORITHMS)[number];
 
-/** What `init` may be told. Addresses and constraints are about the issuing authority's certificate. */
+/** Options of `init`. Addresses and constraints concern the issuing authority's certificate. */
 export interface InitOptions {
   readonly data: string;
   readonly mode: AuthorityMode;
   /** Default P-256. */
   readonly algorithm?: AuthorityAlgorithm | undefined;
   readonly passphrase?: string | undefined;
-  /** RFC 4514 text: `CN=Example Root,O=Example`. In mode `self-signed` the one authority's. */
+  /** RFC 4514 text: `CN=Example Root,O=Example`. In `self-signed` mode that of the only authority. */
   readonly rootSubject?: string | undefined;
   readonly issuingSubject?: string | undefined;
-  /** Seconds; 10 and 5 years where absent. */
+  /** Seconds; default 10 and 5 years. */
   readonly rootLifetime?: number | undefined;
   readonly issuingLifetime?: number | undefined;
-  /** The public http address: `<base>/crl/root.crl` and `<base>/ca/root.crt` go into the certificate. */
+  /** The public http address: `<base>/crl/root.crl` and `<base>/ca/root.crt` are put into the certificate. */
   readonly httpBase?: string | undefined;
-  /** In place of those from `httpBase`. An OCSP address only if it is given here. */
+  /** Override those derived from `httpBase`. An OCSP address is only included if given here. */
   readonly crlUrls?: readonly string[] | undefined;
   readonly issuerUrls?: readonly string[] | undefined;
   readonly ocspUrls?: readonly string[] | undefined;
-  /** How many CAs may stand between the issuing one and a leaf; 0 where absent. */
+  /** Number of CAs allowed between the issuing one and a leaf; default 0. */
   readonly pathLength?: number | 'unlimited' | undefined;
   /** `dns:example.com`, `ip:10.0.0.0/8`, `email:example.com`, `uri:.example.com`. */
   readonly nameConstraints?: { readonly permitted?: readonly string[] | undefined; readonly excluded?: readonly string[] | undefined } | undefined;
   /** Seconds since the epoch. */
   readonly clock: () => number;
-  /** So many bytes of a CSPRNG. */
+  /** Returns that many bytes from a CSPRNG. */
   readonly random: (size: number) => Uint8Array;
 }
 
-/** The same, checked and complete. */
+/** The same options, validated and complete. */
 export interface CeremonySettings {
   readonly mode: AuthorityMode;
   readonly algorithm: AuthorityAlgorithm;
@@ -61,14 +61,14 @@ const LIFETIMES = { root: 10 * YEAR, issuing: 5 * YEAR, least: 60, most: 50 * YE
 const MOST_PATH_LENGTH = 10;
 const CONSTRAINT = /^(dns|ip|email|uri):(.+)$/;
 
-/** Options that say nothing in a mode are refused, not passed over: whoever gave them expects something of them. */
+/** Options without effect in a mode are refused rather than ignored, since whoever gave them expects one. */
 const WITHOUT_MEANING: Readonly<Record<AuthorityMode, readonly (keyof InitOptions)[]>> = {
   internal: [],
   'self-signed': ['issuingSubject', 'issuingLifetime', 'crlUrls', 'issuerUrls', 'ocspUrls'],
   external: ['rootSubject', 'rootLifetime', 'issuingLifetime', 'crlUrls', 'issuerUrls', 'ocspUrls'],
 };
 
-/** The options, checked, with what was left out filled in. @throws AuthorityError `option-wrong` with every fault */
+/** Validates the options and fills in defaults. @throws AuthorityError `option-wrong` with every fault */
 export function checkOptions(options: InitOptions): CeremonySettings {
   const faults = new Faults();
   const wrong = (at: string, detail: string): void => faults.add('option-wrong', detail, at);
@@ -92,7 +92,7 @@ export function checkOptions(options: InitOptions): CeremonySettings {
   const issuingLifetime = lifetime('issuingLifetime', Math.min(LIFETIMES.issuing, rootLifetime));
   if (issuingLifetime > rootLifetime) wrong('issuingLifetime', `is longer than the root's (${issuingLifetime} s against ${rootLifetime} s)`);
 
-  // A distinct name for each deployment: certificates of two roots with one name are confused by whoever trusts both.
+  // Names differ between deployments: relying parties that trust two roots with the same name would confuse their certificates.
   const tail = Buffer.from(options.random(4)).toString('hex');
   const name = (at: 'rootSubject' | 'issuingSubject', fallback: string): DistinguishedName => {
     const text = options[at];
@@ -100,11 +100,11 @@ export function checkOptions(options: InitOptions): CeremonySettings {
   };
   const rootName = name('rootSubject', mode === 'self-signed' ? 'Chancery CA' : 'Chancery Root CA');
   const issuingName = name('issuingSubject', 'Chancery Issuing CA');
-  // RFC 5280 6.1: with one name for both, the issuing certificate would look as if it had issued itself.
+  // RFC 5280 6.1: if both had the same name, the issuing certificate would appear to be self-issued.
   const alike = rootName.length > 0 && JSON.stringify(rootName) === JSON.stringify(issuingName);
   if (mode === 'internal' && alike) wrong('issuingSubject', "is the root's; expected another name");
 
-  // https could not be trusted without what it serves (RFC 5280 8).
+  // An https address would depend on the certificates it serves (RFC 5280 8).
   const checkUrls = (at: keyof InitOptions, urls: readonly string[]): void => {
     const fault = urlFault(urls);
     if (fault !== undefined) wrong(at, fault);

@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 
-/** A certificate on the way to trust, as the independent reader sees it. */
+/** A certificate being considered for a path, as parsed by node:crypto. */
 export interface Candidate {
   readonly der: Uint8Array;
   readonly node: X509Certificate;
 }
 
-/** Undefined where node:crypto cannot read it, or its key. */
+/** Undefined if node:crypto cannot read the certificate or its key. */
 export function candidate(der: Uint8Array): Candidate | undefined {
   try {
     const node = new X509Certificate(der);
@@ -16,30 +16,29 @@ export function candidate(der: Uint8Array): Candidate | undefined {
   }
 }
 
-/** True where it has signed itself: a root. */
+/** Whether it is self-signed: a root. */
 export const isSelfSigned = (one: Candidate): boolean => isIssuedBy(one, one);
 
-/** By name and signature: both must fit. */
+/** Whether both name and signature match. */
 function isIssuedBy(child: Candidate, parent: Candidate): boolean {
   return isNamedAfter(child, parent) && hasSigned(parent, child);
 }
 
-/** By the text of both names, or as OpenSSL compares them (case, spaces and string types do not count; RFC 5280 7.1). */
+/** Compares the names as text, or as OpenSSL does (ignoring case, spaces and string types; RFC 5280 7.1). */
 const isNamedAfter = (child: Candidate, parent: Candidate): boolean => child.node.issuer === parent.node.subject || child.node.checkIssued(parent.node);
 
 function hasSigned(parent: Candidate, child: Candidate): boolean {
   try {
     return child.node.verify(parent.node.publicKey);
   } catch {
-    // An algorithm that does not fit the key.
+    // The algorithm does not match the key.
     return false;
   }
 }
 
 /**
- * The shortest way from a certificate up to one that signed itself, both included; where there is none, the longest way
- * up that was found. Certificates that are valid at `now` (seconds) come first. Each is looked at once, so that a file
- * full of cross-certificates costs no more than its square.
+ * The shortest path from a certificate up to a self-signed one, both included; if there is none, the longest path found. Certificates valid at `now`
+ * (seconds) are preferred. Each is visited once, so that a file full of cross-certificates costs no more than quadratic time.
  */
 export function buildPath(from: Candidate, pool: readonly Candidate[], now: number): readonly Candidate[] {
   const living = pool.filter(({ node }) => Date.parse(node.validFrom) <= now * 1000 && now * 1000 <= Date.parse(node.validTo));
@@ -66,6 +65,6 @@ function search(from: Candidate, pool: readonly Candidate[]): readonly Candidate
   return longest;
 }
 
-/** A certificate of the pool that has the issuer's name, and did not sign: for telling why a way ends. */
+/** A certificate that has the issuer's name but did not sign, to explain why a path ends. */
 export const namesakeOfIssuer = (child: Candidate, pool: readonly Candidate[]): Candidate | undefined =>
   pool.find((one) => one !== child && isNamedAfter(child, one) && !hasSigned(one, child));

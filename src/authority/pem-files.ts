@@ -7,13 +7,13 @@ import { refuse } from './errors.ts';
 
 export const encodeCertificates = (certificates: readonly Uint8Array[]): string => certificates.map((der) => encodePem('CERTIFICATE', der)).join('');
 
-/** Writes certificates durably as PEM, one after the other; with none, the file goes. */
+/** Writes certificates durably as concatenated PEM; removes the file if there are none. */
 export function writeCertificates(path: string, certificates: readonly Uint8Array[]): void {
   if (certificates.length > 0) writeDurably(path, encodeCertificates(certificates), PUBLIC);
   else if (existsSync(path)) removeDurably(path);
 }
 
-/** The DER of each certificate of a PEM file; undefined where there is no such file. @throws AuthorityError `certificate-unreadable` */
+/** The DER of each certificate in a PEM file; undefined if the file does not exist. @throws AuthorityError `certificate-unreadable` */
 export function readCertificates(path: string, name: string): Uint8Array[] | undefined {
   return readable(name, () => {
     const text = readIfThere(path);
@@ -21,7 +21,7 @@ export function readCertificates(path: string, name: string): Uint8Array[] | und
   });
 }
 
-/** Another process may take the file away at any moment. */
+/** Another process may remove the file at any time. */
 function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1');

@@ -11,21 +11,21 @@ import { readKeyFile } from './keys/key-file.ts';
 import { authorityFiles } from './layout.ts';
 import { readCertificate, readCertificates } from './pem-files.ts';
 
-/** An authority's files, read and fitting each other. */
+/** An authority's files, parsed and consistent. */
 export interface OnDisk {
   readonly name: string;
   readonly certificate: Certificate;
-  /** From the issuer up. */
+  /** Certificates from the issuer up. */
   readonly chain: readonly Certificate[];
   readonly key: KeyObject | undefined;
 }
 
-/** What is signed to see that a key works. No certificate, CRL or OCSP response begins like this. */
+/** Signed to check that a key works. No certificate, CRL or OCSP response starts like this. */
 const PROBE = Buffer.from('Chancery: does this key belong to this certificate?');
 
 /**
- * Reads one authority's files; every fault is added, and the result is whole only where there was none.
- * `keyMayBeAway`: a missing key file is no fault, for a root's key may be kept offline.
+ * Reads an authority's files, collecting every fault; the result is complete only if there were none.
+ * `keyMayBeAway`: a missing key file is not a fault, since a root's key may be kept offline.
  */
 export function readAuthority(data: string, name: string, passphrase: string | undefined, faults: Faults, { keyMayBeAway = false } = {}): OnDisk {
   const files = authorityFiles(data, name);
@@ -54,8 +54,8 @@ function keyIdentifierLacks({ extensions }: Certificate): boolean {
 }
 
 /**
- * The public key is the certificate's, and what the private one signs is verified by that: a file may hold a private key
- * beside the public one of another.
+ * Checks that the public key is the certificate's, and that it verifies what the private key signs: a file may contain a private key together with
+ * the public part of another.
  */
 function checkBelongs(key: KeyObject, { publicKey }: Certificate, at: string): void {
   try {

@@ -3,7 +3,7 @@ import { X509Error } from '../x509/errors.ts';
 import { OID } from '../x509/oids.ts';
 import { refuse } from './errors.ts';
 
-/** RFC 4514 3, those that a CA's name is made of. */
+/** The attribute types of RFC 4514 3 that occur in names of CAs. */
 const ATTRIBUTES: ReadonlyMap<string, string> = new Map([
   ['CN', OID.commonName],
   ['O', OID.organizationName],
@@ -15,13 +15,13 @@ const ATTRIBUTES: ReadonlyMap<string, string> = new Map([
 ]);
 
 const MOST_TEXT = 1024;
-/** What may follow a backslash (RFC 4514 2.4); its hexadecimal form is not taken. */
+/** Characters that may follow a backslash (RFC 4514 2.4); the hexadecimal form is not supported. */
 const ESCAPABLE = ' "#+,;<=>\\';
 
 /**
- * A subject from text in the order of RFC 4514 (`CN=Example Root,O=Example,C=DE`): the most particular first, which
- * in the certificate stands last. Backslash escapes; no parts of several attributes.
- * @throws AuthorityError `option-wrong`, `at` being the option's name
+ * Parses a subject in the order of RFC 4514 (`CN=Example Root,O=Example,C=DE`): the most specific part first, which comes last in the certificate.
+ * Backslash escapes are supported, multi-valued RDNs are not.
+ * @throws AuthorityError `option-wrong`, with `at` as the name of the option
  */
 export function parseSubject(text: string, at: string): DistinguishedName {
   if (text.length > MOST_TEXT) refuse('option-wrong', `has ${text.length} characters; expected at most ${MOST_TEXT}`, at);
@@ -39,12 +39,12 @@ function typeOf(short: string, at: string): string {
   return ATTRIBUTES.get(short) ?? refuse('option-wrong', `"${short}" is unknown; expected one of ${[...ATTRIBUTES.keys()].join(', ')}`, at);
 }
 
-/** Pairs of name and value, escapes undone, spaces around them gone. */
+/** Pairs of attribute type and value, with escapes resolved and surrounding spaces removed. */
 function scan(text: string, at: string): [name: string, value: string][] {
   const pairs: [string, string][] = [];
   let name: string | undefined;
   let current = '';
-  /** Length of `current` up to its last character that is no bare space. */
+  /** Length of `current` up to its last character that is not an unescaped space. */
   let solid = 0;
   for (let i = 0; i <= text.length; i++) {
     const character = text[i];

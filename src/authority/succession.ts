@@ -4,10 +4,10 @@ import { PUBLIC, writeDurably } from './durable-file.ts';
 import { refuse } from './errors.ts';
 import { authoritiesFolder, authorityFiles, ISSUING, rollFile } from './layout.ts';
 
-/** What a rolled authority's folder says beside its certificate: whose place it takes, and since when. */
+/** What a successor authority's folder records besides its certificate: whom it succeeds, and since when. */
 export interface Roll {
   readonly follows: string;
-  /** Seconds since the epoch; absent while its certificate is not there. */
+  /** Seconds since the epoch; absent until it has a certificate. */
   readonly from?: number;
 }
 
@@ -29,9 +29,9 @@ export function readRoll(data: string, name: string): Roll | undefined {
 export const writeRoll = (path: string, roll: Roll): void => writeDurably(path, `${JSON.stringify(roll)}\n`, PUBLIC);
 
 /**
- * The authorities that issue one after the other, in order, those to come among them: each but the first says in its own folder whom it
- * follows, so that a roll is one rename, and there whole or not at all.
- * @param first the name that the configuration has
+ * The authorities that issue one after another, in order, including future ones. Each but the first records in its own folder whom it succeeds, so
+ * that a roll is a single rename, and complete or not there at all.
+ * @param first the name in the configuration
  * @throws AuthorityError `roll-unreadable`, `roll-ambiguous`
  */
 export function successionOf(data: string, first: string = ISSUING): readonly Reign[] {
@@ -45,26 +45,26 @@ export function successionOf(data: string, first: string = ISSUING): readonly Re
     if (next === undefined) return reigns;
     if (more.length > 0) refuse('roll-ambiguous', `${[next, ...more].map(({ name }) => name).join(' and ')} both follow ${last}; move one of the folders away`, authoritiesFolder(data));
     if (reigns.some(({ name }) => name === next.name)) refuse('roll-ambiguous', `${next.name} follows itself`, authoritiesFolder(data));
-    // Nobody begins before the one whose place it takes.
+    // No one starts before its predecessor.
     reigns.push({ name: next.name, from: Math.max(next.from, (reigns.at(-1) as Reign).from) });
     last = next.name;
   }
 }
 
-/** Who issues at a time, seconds since the epoch. */
+/** The issuing authority at a given time, seconds since the epoch. */
 export function reignsAt(succession: readonly Reign[], now: number): string {
   const reign = succession.findLast(({ from }) => from <= now) ?? succession[0];
   if (reign === undefined) throw new RangeError('nobody has ever issued');
   return reign.name;
 }
 
-/** The authority that issues in the place of one that did; any other name as it is. */
+/** The authority that now issues in place of a former issuer; any other name is returned as it is. */
 export function successorOf({ succession, issuing }: Pick<LoadedAuthorities, 'succession' | 'issuing'>, name: string): string {
   const current = succession.findIndex((reign) => reign.name === issuing.name);
   return succession.slice(0, current).some((reign) => reign.name === name) ? issuing.name : name;
 }
 
-/** Changes when there is an authority more or less, when a certificate is another one, and when another authority begins to issue. */
+/** Changes when an authority is added or removed, when a certificate changes, and when another authority starts to issue. */
 export function deploymentMark(data: string, first: string | undefined, now: number): string {
   const certificates = authorityNames(data).map((name) => {
     const status = statSync(authorityFiles(data, name).certificate, { throwIfNoEntry: false });
@@ -73,12 +73,12 @@ export function deploymentMark(data: string, first: string | undefined, now: num
   return JSON.stringify([reignsAt(successionOf(data, first), now), certificates]);
 }
 
-/** A folder's name is part of addresses. */
+/** Folder names are used in addresses. */
 const NAME = /^[a-z0-9-]{1,64}$/;
 
 export const isAuthorityName = (name: string): boolean => NAME.test(name);
 
-/** The folders of authorities, whatever is in them. */
+/** The folders of authorities, whatever they contain. */
 export function authorityNames(data: string): string[] {
   const entries = readdirSync(authoritiesFolder(data), { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory() && isAuthorityName(entry.name)).map(({ name }) => name).sort();

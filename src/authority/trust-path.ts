@@ -12,18 +12,21 @@ import { verifySignature } from '../x509/signature.ts';
 import { subjectKeyIdOf } from './ca-extensions.ts';
 import type { Faults } from './errors.ts';
 
-/** Critical extensions of CA certificates that are honoured here, or bind only those who ask for a policy (RFC 5280 4.2.1.4, .5, .11, .14). */
+/**
+ * Critical extensions of CA certificates that are enforced here, or affect only relying parties that require a policy (RFC 5280 4.2.1.4, .5, .11,
+ * .14).
+ */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   OID.basicConstraints, OID.keyUsage, OID.nameConstraints, OID.subjectAltName, OID.extendedKeyUsage, OID.certificatePolicies,
   '2.5.29.33', '2.5.29.36', '2.5.29.54',
 ]);
 
-/** How errors call a certificate. */
+/** Name of a certificate in errors. */
 export const called = ({ subjectName, serial }: Certificate): string => `"${distinguishedNameToText(subjectName)}" (serial ${serial})`;
 
 /**
- * Checks CA certificates from the issuing authority's up to the trust anchor by the rules of RFC 5280 6.1, as a validator of
- * the certificates below them will: each fault is added. With `now` (seconds) also that all are valid then.
+ * Validates CA certificates from the issuing authority's up to the trust anchor according to RFC 5280 6.1, as relying parties will, collecting every
+ * fault. If `now` (seconds) is given, also checks that all are valid then.
  */
 export function checkTrustPath(path: readonly Certificate[], faults: Faults, now?: number): void {
   for (const [index, certificate] of path.entries()) {
@@ -39,8 +42,8 @@ export function checkTrustPath(path: readonly Certificate[], faults: Faults, now
 }
 
 /**
- * Checks a certificate that is no CA's against the path above it, from its issuer up: the link, critical extensions, the constraints of each
- * on `names`, which are all that anybody will read from it, and that it is valid at `now` (seconds). The path itself is `checkTrustPath`'s.
+ * Validates an end-entity certificate against the path above it, from its issuer up: the link, critical extensions, the constraints of each CA on
+ * `names`, which are all that anyone will read from it, and its validity at `now` (seconds). The path itself is left to `checkTrustPath`.
  */
 export function checkEndEntity(leaf: Certificate, path: readonly Certificate[], names: readonly GeneralName[], faults: Faults, now: number): void {
   const [issuer] = path;
@@ -56,10 +59,10 @@ export function checkEndEntity(leaf: Certificate, path: readonly Certificate[], 
   checkTime(leaf, faults, now);
 }
 
-/** A certificate names itself as its issuer. Such ones do not count for path lengths (RFC 5280 6.1). */
+/** Whether a certificate names itself as issuer. Such certificates do not count towards path lengths (RFC 5280 6.1). */
 export const isSelfIssued = ({ issuer, subject }: Certificate): boolean => equalBytes(issuer, subject);
 
-/** A root signs itself. That it does is no part of RFC 5280 6.1; it shows damage. Old roots did it with SHA-1, which is left alone. */
+/** A root's self-signature is not part of RFC 5280 6.1, but reveals damage. Old roots used SHA-1, which is left unchecked. */
 const itself = (anchor: Certificate): Certificate | undefined => (isSelfIssued(anchor) && anchor.signatureAlgorithm !== undefined ? anchor : undefined);
 
 function unreadable(certificate: Certificate, faults: Faults, check: () => void): void {
@@ -83,7 +86,7 @@ function checkIsAuthority(certificate: Certificate, below: readonly Certificate[
   const constraints = valueOf(certificate, OID.basicConstraints, decodeBasicConstraints);
   if (constraints?.ca !== true) faults.add('not-a-ca', 'is no CA certificate: basicConstraints lacks cA TRUE (RFC 5280 4.2.1.9)', called(certificate));
   const usages = valueOf(certificate, OID.keyUsage, decodeKeyUsage);
-  // RFC 5280 4.2.1.3: where it is, it must allow. Of our own more is asked, below.
+  // RFC 5280 4.2.1.3: if present, it must allow this. More is required of our own certificates, below.
   if (usages !== undefined && !usages.includes('keyCertSign')) {
     faults.add('key-usage-lacks', 'may not sign certificates: keyUsage lacks keyCertSign (RFC 5280 4.2.1.3)', called(certificate));
   }
@@ -113,7 +116,7 @@ function checkLink(child: Certificate, parent: Certificate, faults: Faults): voi
   }
 }
 
-/** RFC 5280 6.1.4 (g): constraints bind all below, but not those on the way that issued themselves (6.1.3 (b)). */
+/** RFC 5280 6.1.4 (g): constraints apply to everything below, except self-issued intermediates (6.1.3 (b)). */
 function checkConstraints(certificate: Certificate, below: readonly Certificate[], faults: Faults): void {
   const constraints = valueOf(certificate, OID.nameConstraints, decodeNameConstraints);
   if (constraints === undefined) return;
@@ -125,7 +128,7 @@ function checkConstraints(certificate: Certificate, below: readonly Certificate[
   }
 }
 
-/** Both ends count (RFC 5280 4.1.2.5). */
+/** Both ends are inclusive (RFC 5280 4.1.2.5). */
 function checkTime(certificate: Certificate, faults: Faults, now: number): void {
   const { notBefore, notAfter } = certificate;
   if (now < notBefore) faults.add('not-yet-valid', `is valid only from ${iso(notBefore)}`, called(certificate));

@@ -7,8 +7,8 @@ import { keyInput } from '../../x509/signature.ts';
 import type { KeyPair } from './generate.ts';
 
 /**
- * A PKCS #10 certification request (RFC 2986 4), DER, signed with the key that it is about.
- * @param extensions encoded Extensions, asked for in an extension request (RFC 2985 5.4.2)
+ * A PKCS #10 certification request (RFC 2986 4), DER, signed with the key that it is for.
+ * @param extensions encoded Extensions, placed in an extension request (RFC 2985 5.4.2)
  */
 export function certificationRequest({ privateKey, publicKey }: KeyPair, subject: DistinguishedName, extensions: readonly Uint8Array[]): Uint8Array {
   const algorithm = signatureAlgorithmFor(privateKey);

@@ -7,13 +7,13 @@ import { LARGE, signLarge, verifyLarge } from './large.ts';
 import type { SigningKey } from './signing-key.ts';
 
 export interface FileSigningKeyOptions {
-  /** Whether signatures by EC and Ed25519 keys are verified too; those by RSA keys always are. */
+  /** Whether to verify signatures by EC and Ed25519 keys too; RSA signatures are always verified. */
   readonly verifySignatures?: boolean;
 }
 
 /**
- * A signing key from a private key in this process, as read from its file. EC and Ed25519 sign at once; RSA (0.7 to 5 ms)
- * on the thread pool, and is verified always: one faulty RSA signature gives the key away (Boneh, DeMillo, Lipton 1997).
+ * A signing key whose private key is in this process, read from a file. EC and Ed25519 keys sign synchronously; RSA (0.7 to 5 ms) uses the thread
+ * pool, and is always verified: a single faulty RSA signature reveals the key (Boneh, DeMillo, Lipton 1997).
  * Throws X509Error `unsupported-key`.
  */
 export function fileSigningKey(privateKey: KeyObject, { verifySignatures = false }: FileSigningKeyOptions = {}): SigningKey {

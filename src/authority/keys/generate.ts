@@ -14,7 +14,7 @@ const generateEd25519 = promisify(generate) as (type: 'ed25519', options: object
 const generateRsa = promisify(generate) as (type: 'rsa', options: { modulusLength: number; publicExponent: number }) => Promise<KeyPair>;
 
 const ec = (namedCurve: string) => () => generateEc('ec', { namedCurve });
-/** 65537: the one exponent that this service certifies (FIPS 186-5 A.1.1 wants it odd and above 2^16). */
+/** 65537, the only exponent that this service certifies (FIPS 186-5 A.1.1 requires it to be odd and above 2^16). */
 const rsa = (modulusLength: number) => () => generateRsa('rsa', { modulusLength, publicExponent: 65_537 });
 
 const GENERATORS: Readonly<Record<KeyAlgorithm, () => Promise<KeyPair>>> = {
@@ -27,5 +27,5 @@ const GENERATORS: Readonly<Record<KeyAlgorithm, () => Promise<KeyPair>>> = {
   'RSA-4096': rsa(4096),
 };
 
-/** A new key pair from OpenSSL's generator, made on the thread pool: RSA takes up to seconds, and the event loop goes on. */
+/** Generates a key pair with OpenSSL, on the thread pool: RSA may take seconds, during which the event loop continues. */
 export const generateKeyPair = (algorithm: KeyAlgorithm): Promise<KeyPair> => GENERATORS[algorithm]();

@@ -4,19 +4,19 @@ import { SECRET, writeDurably } from '../durable-file.ts';
 import { Faults, refuse } from '../errors.ts';
 import { decodePrivateKey, encodePrivateKey } from './pkcs8.ts';
 
-/** A PKCS#8 file of an RSA-4096 key is 3.3 kB; anything much larger is no key. */
+/** A PKCS#8 file with an RSA-4096 key has 3.3 kB; anything much larger is not a key. */
 const MOST_BYTES = 64 * 1024;
-/** Any access for group or others. */
+/** Mode bits for access by group or others. */
 const FOREIGN_ACCESS = 0o077;
 
-/** Writes the key durably, readable by the owner only. @throws AuthorityError `option-wrong` for the passphrase */
+/** Writes the key durably, readable by the owner only. @throws AuthorityError `option-wrong` if the passphrase is unusable */
 export function writeKeyFile(path: string, key: KeyObject, passphrase?: string): void {
   writeDurably(path, encodePrivateKey(key, passphrase), SECRET);
 }
 
 /**
- * The private key of a PKCS#8 PEM file. `name` is how errors call the file.
- * @throws AuthorityError `key-missing`, `key-exposed` (others than the owner may read it), `key-unreadable`, `passphrase-missing`, `passphrase-wrong`
+ * Reads the private key from a PKCS#8 PEM file. `name` identifies the file in errors.
+ * @throws AuthorityError `key-missing`, `key-exposed` (readable by others than the owner), `key-unreadable`, `passphrase-missing`, `passphrase-wrong`
  */
 export function readKeyFile(path: string, name: string, passphrase?: string): KeyObject {
   const { pem, mode } = readPrivate(path, name);
@@ -29,7 +29,7 @@ export function readKeyFile(path: string, name: string, passphrase?: string): Ke
   return key as KeyObject;
 }
 
-/** Mode and content of one open file, so that what is checked is what is read. */
+/** Mode and content read through one file descriptor, so that the mode checked is that of the content. */
 function readPrivate(path: string, name: string): { readonly pem: string; readonly mode: number } {
   const file = open(path, name);
   try {

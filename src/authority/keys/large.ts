@@ -2,13 +2,16 @@ import { createSign, createVerify, sign, verify } from 'node:crypto';
 import { breather } from '../../breathe.ts';
 import type { SignatureAlgorithm } from '../../x509/algorithms.ts';
 
-/** Octets from which bytes are hashed in slices: a third of a millisecond. A certificate has a thousandth of that, a CRL may have fifty times as many. */
+/**
+ * Octets from which bytes are hashed in slices: a third of a millisecond. A certificate has a thousandth of that, a CRL may have fifty times as
+ * many.
+ */
 export const LARGE = 2 ** 19;
 
 type SigningInput = Parameters<typeof sign>[2];
 type VerifyingInput = Parameters<typeof verify>[2];
 
-/** Signs many octets without holding up the event loop: hashed in slices, or where the algorithm hashes by itself (Ed25519), on the thread pool. */
+/** Signs large input without blocking the event loop: hashed in slices or, if the algorithm includes hashing (Ed25519), on the thread pool. */
 export async function signLarge({ hash }: SignatureAlgorithm, bytes: Uint8Array, key: SigningInput): Promise<Uint8Array> {
   if (hash === null) {
     return new Promise((resolve, reject) => {
@@ -20,7 +23,7 @@ export async function signLarge({ hash }: SignatureAlgorithm, bytes: Uint8Array,
   return signer.sign(key);
 }
 
-/** The same for verifying. */
+/** The same for verification. */
 export async function verifyLarge({ hash }: SignatureAlgorithm, bytes: Uint8Array, key: VerifyingInput, signature: Uint8Array): Promise<boolean> {
   if (hash === null) {
     return new Promise((resolve, reject) => {

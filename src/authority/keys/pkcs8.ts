@@ -3,12 +3,12 @@ import { integer, octetString, oid, sequence } from '../../x509/der/writer.ts';
 import { encodePem } from '../../x509/pem.ts';
 import { refuse } from '../errors.ts';
 
-/** What OpenSSL's passphrase callback can hold (PEM_BUFSIZE). */
+/** Capacity of OpenSSL's passphrase callback (PEM_BUFSIZE). */
 const MOST_PASSPHRASE_BYTES = 1024;
 
 /**
- * What a guess of the passphrase costs: 16 MiB and 0.13 s. OpenSSL refuses to spend more than 32 MiB on a key file, so the
- * work is raised by p and not by N. What OpenSSL itself (so node:crypto too) encrypts with is 2,048 rounds of PBKDF2: far too few.
+ * Cost of each passphrase guess: 16 MiB and 0.13 s. OpenSSL refuses more than 32 MiB for a key file, so the work is increased through p rather than
+ * N. The default of OpenSSL, and so of node:crypto, is 2,048 rounds of PBKDF2: far too few.
  */
 const SCRYPT = { N: 16_384, r: 8, p: 5 } as const;
 
@@ -17,7 +17,7 @@ const PBES2 = '1.2.840.113549.1.5.13';
 const SCRYPT_OID = '1.3.6.1.4.1.11591.4.11';
 const AES_256_CBC = '2.16.840.1.101.3.4.1.42';
 
-/** The key as PKCS#8 PEM; with a passphrase encrypted by PBES2 with scrypt and AES-256-CBC. @throws AuthorityError `option-wrong` */
+/** The key as PKCS#8 PEM; if there is a passphrase, encrypted by PBES2 with scrypt and AES-256-CBC. @throws AuthorityError `option-wrong` */
 export function encodePrivateKey(key: KeyObject, passphrase?: string): string {
   const plain = key.export({ type: 'pkcs8', format: 'der' });
   if (passphrase === undefined) return encodePem('PRIVATE KEY', plain);
@@ -25,7 +25,7 @@ export function encodePrivateKey(key: KeyObject, passphrase?: string): string {
   return encodePem('ENCRYPTED PRIVATE KEY', encrypt(plain, passphrase));
 }
 
-/** @throws AuthorityError `option-wrong` where OpenSSL could not take the passphrase */
+/** @throws AuthorityError `option-wrong` if OpenSSL could not accept the passphrase */
 export function checkPassphrase(passphrase: string): void {
   const length = Buffer.byteLength(passphrase);
   if (length === 0) refuse('option-wrong', 'is empty', 'passphrase');
@@ -33,7 +33,7 @@ export function checkPassphrase(passphrase: string): void {
 }
 
 /**
- * The private key of PKCS#8 PEM text, encrypted by anything that OpenSSL knows. `name` is how errors call the file.
+ * The private key from PKCS#8 PEM text, encrypted by any scheme that OpenSSL supports. `name` identifies the file in errors.
  * @throws AuthorityError `key-unreadable`, `passphrase-missing`, `passphrase-wrong`
  */
 export function decodePrivateKey(pem: string, name: string, passphrase?: string): KeyObject {
@@ -43,13 +43,13 @@ export function decodePrivateKey(pem: string, name: string, passphrase?: string)
   try {
     return createPrivateKey(encrypted ? { key: pem, passphrase: passphrase as string } : pem);
   } catch (cause) {
-    // A wrong passphrase shows as bad padding, or (1 in 256) as nonsense after decryption, so it cannot be told from damage.
+    // A wrong passphrase results in bad padding or (1 in 256) in garbage after decryption, so it cannot be distinguished from damage.
     if (encrypted) refuse('passphrase-wrong', 'cannot be decrypted: the passphrase is wrong, or the file is damaged', name, { cause });
     return refuse('key-unreadable', 'holds no private key that can be read', name, { cause });
   }
 }
 
-/** EncryptedPrivateKeyInfo (RFC 5958 3) by PBES2 (RFC 8018 6.2) with the scrypt parameters of RFC 7914 7. */
+/** EncryptedPrivateKeyInfo (RFC 5958 3) using PBES2 (RFC 8018 6.2) with the scrypt parameters of RFC 7914 7. */
 function encrypt(plain: Uint8Array, passphrase: string): Uint8Array {
   const salt = randomBytes(16);
   const iv = randomBytes(16);

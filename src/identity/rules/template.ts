@@ -51,11 +51,10 @@ interface Place {
 }
 
 /**
- * Compiles a template: a name pattern (`policy/name-pattern.ts`) in which `{{attribute}}` stands for a value. Alone it stands for a whole
- * name; within one for a label of a DNS name, a segment of a URI, or the local part of a mail address, and any value that is
- * more than that is refused: nothing is replaced or left out, for two who differ must never become the same name. `{{a|lower}}`
- * takes the value in lower case; `{{a|first}}` and `{{a|last}}` what is before the first or behind the last slash of it; `{{a|path}}` takes
- * several segments of a URI.
+ * Compiles a template: a name pattern (`policy/name-pattern.ts`) in which `{{attribute}}` stands for a value. On its own it stands for a complete
+ * name; otherwise for a label of a DNS name, a segment of a URI, or the local part of a mail address, and values that do not fit are refused:
+ * nothing is replaced or omitted, so that two different callers never end up with the same name. `{{a|lower}}` converts the value to lower case;
+ * `{{a|first}}` and `{{a|last}}` take what precedes its first, or follows its last, slash; `{{a|path}}` accepts several segments of a URI.
  * @throws TemplateError
  */
 export function compileTemplate(text: string): Template {
@@ -92,7 +91,7 @@ function placeOf(text: string, asked: string, before: string): Place {
   return { attribute, part, filters };
 }
 
-/** What kind of part follows `before`. */
+/** The kind of name part that follows `before`. */
 function partAt(text: string, before: string): keyof typeof PARTS {
   const scheme = text.indexOf('://');
   if (scheme >= 0) {
@@ -116,7 +115,7 @@ function valuesOf(text: string, { attribute, part, filters }: Place, attributes:
   });
 }
 
-/** A value that is a name by itself, in its normal form; never a pattern for many. */
+/** A value that is a complete name, in canonical form; never a pattern. */
 function wholeName(attribute: string, value: string): string {
   try {
     const name = textToName(value);
@@ -127,7 +126,7 @@ function wholeName(attribute: string, value: string): string {
   throw new TemplateError(`${attribute} is ${JSON.stringify(value.slice(0, 80))}, which is no name; expected a DNS name, an address, a mail address or a URI`);
 }
 
-/** A pattern must be one, and what it has beside its stars in the form of a name: `**.` alone would stand for more than was meant. */
+/** Checks that the result is a valid pattern, and that the template has fixed text of the form of a name: a bare `**.` would match too much. */
 function checkPattern(text: string, pattern: string): void {
   try {
     compileNamePattern(pattern);

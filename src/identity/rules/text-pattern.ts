@@ -1,6 +1,6 @@
 /**
- * True when the pattern matches the whole text: `*` stands for any run of characters but `/`, `**` for any run at all, everything
- * else for itself. The work is bounded by the product of the two lengths, whatever they say.
+ * Whether the pattern matches the whole text: `*` stands for any run of characters except `/`, `**` for any run at all, everything else for itself.
+ * The work is bounded by the product of the two lengths.
  */
 export function matchesText(pattern: string, text: string): boolean {
   let places: ReadonlySet<number> = new Set([0]);
