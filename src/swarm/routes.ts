@@ -29,13 +29,13 @@ const RegisterBody = Type.Object({
   clusterId: ClusterId,
   root: Type.String({ minLength: 1, maxLength: 65_536, description: 'The swarm\'s own root, PEM: `docker swarm ca`' }),
 }, closed);
-const UnregisterQuery = Type.Object({ root: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the one root; all where absent' })) }, closed);
+const UnregisterQuery = Type.Object({ root: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of one root (default: all roots)' })) }, closed);
 const GraceBody = Type.Object({ for: Type.Optional(DurationText) }, closed);
 
 export const SwarmView = Type.Object({
   clusterId: Type.String(),
   roots: Type.Array(Type.Object({ digest: Type.String({ description: 'SHA-256 of the certificate' }), subject: Type.String(), notAfter: Time, addedAt: Time, addedBy: Type.String() }, closed)),
-  graceUntil: Type.Optional(Type.Unsafe<string>({ ...Time, description: 'Until then also managers whose certificate has ended are let in' })),
+  graceUntil: Type.Optional(Type.Unsafe<string>({ ...Time, description: 'Until then, managers with expired certificates are admitted too' })),
   graceBy: Type.Optional(Type.String()),
 }, { ...closed, $id: 'Swarm' });
 
@@ -49,7 +49,7 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
   app.post('/v1/swarms', {
     schema: {
       operationId: 'registerSwarm', summary: 'Register a swarm\'s own root', tags, security: bearer, body: RegisterBody, response: { 200: reply, ...problems(400, 401, 403, 409) },
-      description: 'From then on a manager of this one swarm is known by a certificate of this root, so that it can ask for certificates of this service in its place. By an operator with scope admin; the same root again changes nothing',
+      description: 'From then on, managers of this one swarm are recognised by certificates of this root, so that they can request certificates from this service instead. By an operator with scope admin; registering the same root again changes nothing',
     },
   }, async (request) => {
     const operator = await authentication.operator(request, 'admin');
@@ -60,7 +60,7 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
 
   app.get('/v1/swarms', {
     schema: {
-      operationId: 'listSwarms', summary: 'The swarms of which something is registered', tags, security: bearer, querystring: Type.Object(pageQuery, closed),
+      operationId: 'listSwarms', summary: 'The registered swarms', tags, security: bearer, querystring: Type.Object(pageQuery, closed),
       response: { 200: PageView('Swarm#'), ...problems(400, 401, 403) },
     },
   }, async (request) => {
@@ -70,7 +70,7 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
   });
 
   app.get('/v1/swarms/:clusterId', {
-    schema: { operationId: 'getSwarm', summary: 'What is registered of a swarm', tags, security: bearer, params: ClusterParameter, response: { 200: reply, ...problems(401, 403, 404) } },
+    schema: { operationId: 'getSwarm', summary: 'A registered swarm', tags, security: bearer, params: ClusterParameter, response: { 200: reply, ...problems(401, 403, 404) } },
   }, async (request) => {
     await authentication.operator(request, 'read');
     const clusterId = clusterOf(request.params);
@@ -81,7 +81,7 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
 
   app.delete('/v1/swarms/:clusterId', {
     schema: {
-      operationId: 'unregisterSwarm', summary: 'Unregister the roots of a swarm', description: 'At once, also on open connections. Managers who have certificates of this service stay in',
+      operationId: 'unregisterSwarm', summary: 'Unregister the roots of a swarm', description: 'Takes effect at once, also on open connections. Managers with certificates of this service keep access',
       tags, security: bearer, params: ClusterParameter, querystring: UnregisterQuery, response: { 200: reply, ...problems(400, 401, 403, 404) },
     },
   }, async (request) => {
@@ -94,8 +94,8 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
   app.post('/v1/swarms/:clusterId/grace', {
     preValidation: bodyMayBeAbsent,
     schema: {
-      operationId: 'openSwarmGrace', summary: 'Let in managers whose certificate has ended, for a time',
-      description: `A swarm whose managers' certificates have ended cannot renew them by itself. For so long, ${GRACE_DEFAULT} where nothing is said, they are let in if nothing else speaks against them`,
+      operationId: 'openSwarmGrace', summary: 'Admit managers with expired certificates, for a limited time',
+      description: `A swarm whose managers' certificates have expired cannot renew them by itself. For this long (default: ${GRACE_DEFAULT}) they are admitted if nothing else is wrong with them`,
       tags, security: bearer, params: ClusterParameter, body: GraceBody, response: { 200: reply, ...problems(400, 401, 403) },
     },
   }, async (request) => {

@@ -13,7 +13,7 @@ export const AcmeAccountView = Type.Object({
   authority: Type.String(),
   status: Type.String({ description: 'valid, deactivated (by its holder) or revoked (by an operator)' }),
   contact: Type.Array(Type.String()),
-  thumbprint: Type.String({ description: 'Of its key (RFC 7638)' }),
+  thumbprint: Type.String({ description: 'Thumbprint of its key (RFC 7638)' }),
   eab: Type.Optional(Type.String({ description: 'Key id of its external account binding' })),
   preauthorized: Type.Optional(Type.Array(Type.String())),
   createdAt: Time,
@@ -45,7 +45,7 @@ export function accountRoutes(app: App, { acme: { records, clock }, authenticati
   });
 
   app.post('/v1/acme/accounts/:id/revoke', {
-    schema: { operationId: 'revokeAcmeAccount', summary: 'Take an ACME account its rights', description: 'It can do nothing any more, nor be made anew with its key; its certificates stay', tags: ['acme'], security: bearer, params: IdParameter, body: Type.Object({}, closed), response: { 200: reply, ...problems(400, 401, 403, 404) } },
+    schema: { operationId: 'revokeAcmeAccount', summary: 'Revoke an ACME account', description: 'It can do nothing any more, and cannot be created again with its key; its certificates stay valid', tags: ['acme'], security: bearer, params: IdParameter, body: Type.Object({}, closed), response: { 200: reply, ...problems(400, 401, 403, 404) } },
     preValidation: bodyMayBeAbsent,
   }, async (request) => {
     const operator = await authentication.operator(request, 'revoke');

@@ -16,8 +16,8 @@ const TTL = { usual: 7 * 86_400, most: 10 * 366 * 86_400 };
 const SECRET_BYTES = 32;
 
 const EabBody = Type.Object({
-  authority: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The only authority whose accounts it may bind; any where absent' })),
-  uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Accounts that it may bind; 1 where absent' })),
+  authority: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The only authority whose accounts it may bind (default: any)' })),
+  uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Number of accounts it may bind (default: 1)' })),
   ttl: Type.Optional(DurationText),
   names: Type.Optional(Type.Intersect([NameList, Type.Unsafe<string[]>({ minItems: 1 })], { description: 'Preauthorized: names (patterns) for which its accounts need no challenge' })),
   note: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
@@ -25,10 +25,10 @@ const EabBody = Type.Object({
 
 export const EabKeyView = Type.Object({
   id: Type.String({ description: 'The key id (kid)' }),
-  hmac: Type.Optional(Type.String({ description: 'The key itself in base64url: shown once, when it is made' })),
+  hmac: Type.Optional(Type.String({ description: 'The key itself in base64url: shown once, when it is created' })),
   authority: Type.Optional(Type.String()),
   uses: Type.Integer(),
-  accounts: Type.Array(Type.String(), { description: 'Accounts that it has bound' }),
+  accounts: Type.Array(Type.String(), { description: 'Accounts it has bound' }),
   names: Type.Optional(Type.Array(Type.String())),
   note: Type.Optional(Type.String()),
   createdAt: Time,
@@ -43,7 +43,7 @@ export function eabKeyRoutes(app: App, { acme, authentication }: OperatorContext
   const reply = { description: 'The key', content: { 'application/json': { schema: { $ref: 'EabKey#' } } } };
 
   app.post('/v1/acme/eab-keys', {
-    schema: { operationId: 'createEabKey', summary: 'Make a key for external account binding', tags: ['acme'], security: bearer, body: EabBody, response: { 201: reply, ...problems(400, 401, 403) } },
+    schema: { operationId: 'createEabKey', summary: 'Create a key for external account binding', tags: ['acme'], security: bearer, body: EabBody, response: { 201: reply, ...problems(400, 401, 403) } },
   }, async (request, answer) => {
     const operator = await authentication.operator(request, 'token');
     const { authority, uses = 1, names, note, ...body } = request.body as Static<typeof EabBody>;
@@ -69,7 +69,7 @@ export function eabKeyRoutes(app: App, { acme, authentication }: OperatorContext
   });
 
   app.delete('/v1/acme/eab-keys/:id', {
-    schema: { operationId: 'revokeEabKey', summary: 'Revoke a key for external account binding', description: 'Accounts that it has bound stay', tags: ['acme'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
+    schema: { operationId: 'revokeEabKey', summary: 'Revoke a key for external account binding', description: 'Accounts it has bound stay valid', tags: ['acme'], security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) } },
   }, async (request) => {
     const operator = await authentication.operator(request, 'token');
     const { id } = request.params as { id: string };

@@ -29,7 +29,7 @@ export const AcmeOrderView = Type.Object({
 export function orderRoutes(app: App, { acme, authentication }: OperatorContext): void {
   const { records, clock } = acme;
   const reply = { description: 'The order', content: { 'application/json': { schema: { $ref: 'AcmeOrder#' } } } };
-  const query = Type.Object({ ...pageQuery, account: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$', description: 'Orders of this account alone' })) }, closed);
+  const query = Type.Object({ ...pageQuery, account: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$', description: 'Only orders of this account' })) }, closed);
 
   app.get('/v1/acme/orders', {
     schema: { operationId: 'listAcmeOrders', summary: 'ACME orders, newest first', tags: ['acme'], security: bearer, querystring: query, response: { 200: PageView('AcmeOrder#'), ...problems(400, 401, 403) } },

@@ -43,7 +43,7 @@ export function authorityCertificateRoutes(app: App, { authorities, issuing }: {
   app.get('/ca/roots.pem', { schema: { operationId: 'getRoots', summary: 'The roots, PEM', tags: ['published'], security: [], response: responses(PEM) } }, (request, reply) => send(request, reply, roots));
   // In self-signed mode nothing is above the issuing authority: the chain is the authority itself.
   const chain = document(CHAIN, pem(...(issuing.leafChain.length > 0 ? issuing.leafChain : [issuing.der])), latest);
-  app.get('/ca/chain.pem', { schema: { operationId: 'getChain', summary: 'What goes beside a certificate, PEM, the root left out', tags: ['published'], security: [], response: responses(CHAIN) } }, (request, reply) => send(request, reply, chain));
+  app.get('/ca/chain.pem', { schema: { operationId: 'getChain', summary: 'The chain that accompanies a certificate, PEM, without the root', tags: ['published'], security: [], response: responses(CHAIN) } }, (request, reply) => send(request, reply, chain));
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, { type, body, etag, lastModified }: Document): FastifyReply {
@@ -52,7 +52,7 @@ function send(request: FastifyRequest, reply: FastifyReply, { type, body, etag, 
   return reply.header('content-type', type).send(body);
 }
 
-const responses = (type: string): object => ({ 200: { description: 'The certificates', content: { [type]: { schema: {} } } }, 304: { description: 'They are those that the caller has' } });
+const responses = (type: string): object => ({ 200: { description: 'The certificates', content: { [type]: { schema: {} } } }, 304: { description: 'Unchanged since the caller fetched them' } });
 
 const document = (type: string, body: Buffer, lastModified: number): Document => ({ type, body, etag: `"${sha256(body).slice(0, 32)}"`, lastModified });
 

@@ -76,14 +76,14 @@ export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRo
   for (const [form, pem, type] of [['crl', false, DER], ['pem', true, PEM]] as const) {
     const schema = {
       operationId: pem ? 'getCrlPem' : 'getCrl', summary: `The CRL of an authority, ${pem ? 'PEM' : 'DER'}`, tags: ['published'], security: [], params: AuthorityParameter,
-      response: { 200: { description: 'The full CRL (RFC 5280)', content: { [type]: { schema: {} } } }, 304: { description: 'It is the one that the caller has' } },
+      response: { 200: { description: 'The full CRL (RFC 5280)', content: { [type]: { schema: {} } } }, 304: { description: 'Unchanged since the caller fetched it' } },
     };
     app.get(`/crl/:authority(^[a-z0-9-]+).${form}`, { schema }, (request, reply) => answer(request, reply, (request.params as { authority: string }).authority, 'full', pem));
   }
 
   const schema = {
     operationId: 'getCrlDocument', summary: 'The delta CRL of an authority (`delta`), or a shard of its CRL (`<count>-<index>`), DER', tags: ['published'], security: [], params: DocumentParameter,
-    response: { 200: { description: 'The delta CRL (RFC 5280 5.2.4), or a CRL with an issuing distribution point (5.2.5)', content: { [DER]: { schema: {} } } }, 304: { description: 'It is the one that the caller has' } },
+    response: { 200: { description: 'The delta CRL (RFC 5280 5.2.4), or a CRL with an issuing distribution point (5.2.5)', content: { [DER]: { schema: {} } } }, 304: { description: 'Unchanged since the caller fetched it' } },
   };
   app.get('/crl/:authority(^[a-z0-9-]+)/:document(^[a-z0-9-]+).crl', { schema }, (request, reply) => {
     const { authority, document } = request.params as { authority: string; document: CrlDocument };

@@ -17,10 +17,10 @@ const CHECK_TIME = 2000;
 
 /** `/healthz`: the process responds. `/readyz`: listeners, store, key and CRL are in order, so that it should receive traffic. */
 export function healthRoutes(app: App, readiness: readonly Readiness[]): void {
-  app.get('/healthz', { schema: { operationId: 'getHealth', summary: 'The process answers', tags: ['published'], security: [], response: { 200: Type.Object({ status: Type.String() }) } } }, (_request, reply) =>
+  app.get('/healthz', { schema: { operationId: 'getHealth', summary: 'Whether the process answers', tags: ['published'], security: [], response: { 200: Type.Object({ status: Type.String() }) } } }, (_request, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'ok' }));
 
-  app.get('/readyz', { schema: { operationId: 'getReadiness', summary: 'Store, key and CRL are good', tags: ['published'], security: [], response: { 200: Health, 503: Health } } }, async (_request, reply) => {
+  app.get('/readyz', { schema: { operationId: 'getReadiness', summary: 'Whether store, key and CRL are good', tags: ['published'], security: [], response: { 200: Health, 503: Health } } }, async (_request, reply) => {
     const checks = await Promise.all(readiness.map(async ({ name, check, note }) => {
       const fault = await bounded(check);
       const detail = fault ?? (note && await bounded(note));

@@ -28,7 +28,7 @@ const MAX_GET = 4096;
 const AuthorityParameter = Type.Object({ authority: Type.String({ maxLength: 64 }) }, { additionalProperties: false });
 const GetParameters = Type.Object(
   { authority: Type.String({ maxLength: 64 }), request: Type.String({ description: 'The OCSPRequest, base64 of DER, percent-encoded' }) }, { additionalProperties: false });
-const response = { 200: { description: 'The OCSPResponse (RFC 6960), also where it only says why there is no answer', content: { [RESPONSE]: { schema: {} } } } };
+const response = { 200: { description: 'The OCSPResponse (RFC 6960), even if it only says why there is no answer', content: { [RESPONSE]: { schema: {} } } } };
 
 /**
  * `/ocsp/{authority}`: RFC 6960 by POST (A.1.1), and by GET for caches (RFC 5019 5). HTTP-level errors get their status and a problem document;
@@ -58,8 +58,8 @@ export function ocspRoutes(app: App, options: OcspRoutes): void {
     then(responderOf(request).answer(requestInPath(request.url)), (answer) => send(reply, replyToGet(answer, request, options)));
   app.get('/ocsp/:authority/:request(^[\\w%=+-]{1,1024}$)', {
     schema: {
-      operationId: 'getOcsp', summary: 'Ask whether a certificate is revoked, by way of caches', tags: ['published'], security: [], params: GetParameters,
-      response: { ...response, 304: { description: 'The answer is the one that the caller has' } },
+      operationId: 'getOcsp', summary: 'Ask whether a certificate is revoked, through caches', tags: ['published'], security: [], params: GetParameters,
+      response: { ...response, 304: { description: 'Unchanged since the caller fetched it' } },
     },
   }, get);
   // The same for any length and any number of slashes: unencoded ones from base64, and surplus ones.

@@ -27,14 +27,14 @@ const ENDLESS = 10 * 366 * 86_400;
 const Scopes = Type.Array(oneOf(SCOPES), { minItems: 1, maxItems: SCOPES.length, uniqueItems: true });
 
 const KeyBody = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]*$', description: 'Who uses it, as logs and the audit log show it' }),
+  name: Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]*$', description: 'Who uses it, as shown in logs and the audit log' }),
   scopes: Scopes,
   ttl: Type.Optional(DurationText),
 }, closed);
 
 export const ApiKeyView = Type.Object({
   id: Type.String(),
-  key: Type.Optional(Type.String({ description: 'The key itself: shown once, when it is made' })),
+  key: Type.Optional(Type.String({ description: 'The key itself: shown once, when it is created' })),
   name: Type.String(),
   scopes: Scopes,
   createdAt: Time,
@@ -48,7 +48,7 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
   const reply = { description: 'The API key', content: { 'application/json': { schema: { $ref: 'ApiKey#' } } } };
 
   app.post('/v1/api-keys', {
-    schema: { operationId: 'createApiKey', summary: 'Make an API key', tags: ['api-keys'], security: bearer, body: KeyBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
+    schema: { operationId: 'createApiKey', summary: 'Create an API key', tags: ['api-keys'], security: bearer, body: KeyBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
   }, async (request, answer) => {
     const operator = await authentication.operator(request, 'admin');
     const body = request.body as Static<typeof KeyBody>;

@@ -50,13 +50,13 @@ const ChallengeView = Type.Object({
   challenge: Type.String(),
   expiresAt: Time,
   proofs: Type.Record(Type.String(), Type.Record(Type.String(), Type.String()), {
-    description: 'For each kind that is taken, what a proof for this challenge has to contain: message, namespace, nonce, audience',
+    description: 'For each kind that is accepted, what a proof for this challenge must contain: message, namespace, nonce, audience',
   }),
 }, closed);
 
 const AttestationView = Type.Object({
   token: Type.String({ description: 'An enrolment token for one certificate of the CSR\'s key' }),
-  identity: Type.String({ description: 'Whose requests they will be' }),
+  identity: Type.String({ description: 'The requester of the resulting requests' }),
   profile: Type.String(),
   names: Type.Array(Type.String()),
   maxValidity: Type.Optional(Type.Integer({ description: 'Seconds' })),
@@ -68,10 +68,10 @@ export const AttestedNodeView = Type.Object({
   id: Type.String(),
   kind: Type.String(),
   name: Type.String(),
-  keyHash: Type.String({ description: 'SHA-256 of the SubjectPublicKeyInfo that it was for' }),
+  keyHash: Type.String({ description: 'SHA-256 of the SubjectPublicKeyInfo it was for' }),
   claimedAt: Time,
   expiresAt: Type.Optional(Time),
-  token: Type.String({ description: 'Id of the token that it earned' }),
+  token: Type.String({ description: 'Id of the token given for it' }),
 }, { ...closed, $id: 'AttestedNode' });
 
 /** `/v1/attestations`: nodes prove what they are, and receive an enrolment token. */
@@ -81,7 +81,7 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
 
   app.post('/v1/attestations/challenges', {
     schema: {
-      operationId: 'createAttestationChallenge', summary: 'Begin to prove what a node is', description: 'A challenge for the key of the CSR, good once, with what the proofs for it have to contain',
+      operationId: 'createAttestationChallenge', summary: 'Start proving what a node is', description: 'A challenge for the key of the CSR, good once, with what proofs for it must contain',
       tags: ['attestation'], security: nobody, body: ChallengeBody, response: { 201: json('The challenge', ChallengeView), ...problems(400) },
     },
   }, async (request, reply) => {
@@ -94,7 +94,7 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
   app.post('/v1/attestations', {
     schema: {
       operationId: 'createAttestation', summary: 'Prove what a node is',
-      description: 'One kind of proof beside the challenge. A good one earns an enrolment token, with which the certificate is asked for as with any other',
+      description: 'One kind of proof, with the challenge. A valid one yields an enrolment token, with which to request the certificate as with any other',
       tags: ['attestation'], security: nobody, body: AttestationBody, response: { 201: json('The token', AttestationView), ...problems(400, 401, 403) },
     },
   }, async (request, reply) => {
@@ -111,7 +111,7 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
 
   app.get('/v1/attestations', {
     schema: {
-      operationId: 'listAttestations', summary: 'Nodes that may prove themselves once, and have', tags: ['attestation'], security: bearer,
+      operationId: 'listAttestations', summary: 'Nodes that proved themselves, of those that may do so only once', tags: ['attestation'], security: bearer,
       querystring: Type.Object(pageQuery, closed), response: { 200: PageView('AttestedNode#'), ...problems(400, 401, 403) },
     },
   }, async (request) => {
@@ -122,7 +122,7 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
 
   app.delete('/v1/attestations/:id', {
     schema: {
-      operationId: 'releaseAttestation', summary: 'Let a node prove itself again', description: 'The token that it earned is revoked; its certificates stay',
+      operationId: 'releaseAttestation', summary: 'Let a node prove itself again', description: 'The token it was given is revoked; its certificates stay valid',
       tags: ['attestation'], security: bearer, params: IdParameter,
       response: { 200: json('The node', { $ref: 'AttestedNode#' }), ...problems(401, 403, 404) },
     },

@@ -13,7 +13,7 @@ const AuditView = Type.Object({
   actor: Type.String(),
   subject: Type.String(),
   details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  previous: Type.String({ description: 'The hash of the entry before' }),
+  previous: Type.String({ description: 'The hash of the previous entry' }),
   hash: Type.String({ description: 'SHA-256 over the canonical JSON (members sorted, no spaces) of all other members, hex' }),
 }, { ...closed, $id: 'AuditEntry' });
 
@@ -23,11 +23,11 @@ export const auditSchemas = [AuditView];
 export function auditRoutes(app: App, { store, authentication }: { readonly store: AuditStore; readonly authentication: Authentication }): void {
   app.get('/v1/audit', {
     schema: {
-      operationId: 'listAuditEntries', summary: 'The audit log', description: '`chancery audit verify` checks the chain of what this call gives out',
+      operationId: 'listAuditEntries', summary: 'The audit log', description: '`chancery audit verify` checks the chain of the entries this call returns',
       tags: ['audit'], security: bearer, querystring: Type.Object(pageQuery, closed),
       response: {
         200: {
-          description: 'A page, oldest first, and the newest entry\'s place and hash',
+          description: 'A page, oldest first, with the newest entry\'s sequence number and hash',
           content: {
             'application/json': {
               schema: Type.Object({ items: Type.Array(Type.Ref('AuditEntry#')), head: Type.Object({ sequence: Type.Integer(), hash: Type.String() }, closed), next: Type.Optional(Type.String()) }, closed),

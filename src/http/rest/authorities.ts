@@ -31,7 +31,7 @@ export const AuthorityView = Type.Object({
   name: Type.String(),
   subject: Type.String(),
   certificate: Type.String({ description: 'PEM' }),
-  chain: Type.Array(Type.String({ description: 'PEM, from its issuer up, the root left out' })),
+  chain: Type.Array(Type.String({ description: 'PEM, from its issuer up, without the root' })),
   keyType: Type.String(),
   signs: Type.Boolean({ description: 'Whether its key is here' }),
   crl: Type.Array(Type.String()),
@@ -43,7 +43,7 @@ export const AuthorityView = Type.Object({
   state: oneOf(STATES, 'What it signs: certificates of authorities (root), certificates now (issuing), from `issuesFrom` on (next), or none any more (former: it keeps its CRL and OCSP)'),
   issuesFrom: Type.Optional(Time),
   revocation: Type.Optional(Type.Object({ at: Time, reason: Type.String() }, {
-    ...closed, description: 'By the authority above it, as far as that one\'s revocations are known here; it issues nothing any more',
+    ...closed, description: 'Revoked by the authority above it, as far as that one\'s revocations are known here; it issues nothing any more',
   })),
 }, { ...closed, $id: 'Authority' });
 
@@ -99,7 +99,7 @@ export function authorityRoutes(app: App, { authorities, succession, issuing, pu
   app.post('/v1/authorities/:name/revoke', {
     preValidation: bodyMayBeAbsent,
     schema: {
-      operationId: 'revokeAuthority', summary: 'Revoke an authority', description: 'Its certificate goes on the CRL of the authority above it, whose key must be here. It issues nothing any more; its own CRL goes on. By an operator with scope admin. This cannot be taken back',
+      operationId: 'revokeAuthority', summary: 'Revoke an authority', description: 'Its certificate goes on the CRL of the authority above it, whose key must be here. It issues nothing any more; its own CRL continues. By an operator with scope admin. This cannot be undone',
       tags: ['authorities'], security: bearer, params: NameParameter, body: RevokeBody,
       response: { 200: { description: 'The authority', content: { 'application/json': { schema: { $ref: 'Authority#' } } } }, ...problems(400, 401, 403, 404, 409) },
     },
@@ -113,9 +113,9 @@ export function authorityRoutes(app: App, { authorities, succession, issuing, pu
 
   app.post('/v1/authorities/:name/crl', {
     schema: {
-      operationId: 'publishCrl', summary: 'Publish the CRL now', description: 'It is published by itself after each revocation and before its end',
+      operationId: 'publishCrl', summary: 'Publish the CRL now', description: 'It is published automatically after each revocation and before it expires',
       tags: ['authorities'], security: bearer, params: NameParameter,
-      response: { 200: { description: 'The CRL that stands', content: { 'application/json': { schema: { $ref: 'Crl#' } } } }, ...problems(401, 403, 404) },
+      response: { 200: { description: 'The current CRL', content: { 'application/json': { schema: { $ref: 'Crl#' } } } }, ...problems(401, 403, 404) },
     },
   }, async (request) => {
     const operator = await authentication.operator(request, 'revoke');

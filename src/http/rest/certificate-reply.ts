@@ -16,13 +16,13 @@ export function certificateType(request: FastifyRequest): CertificateType {
 
 /** OpenAPI of a response that is `schema` in JSON, and the bare certificate in the other types. */
 export const certificateReply = (description: string, schema: string): object => ({
-  description: `${description}; by \`Accept\` just the certificate: PEM with its chain, PEM, DER`,
+  description: `${description}; depending on \`Accept\`, only the certificate: PEM with its chain, PEM, or DER`,
   content: { 'application/json': { schema: { $ref: schema } }, ...Object.fromEntries(CERTIFICATE_TYPES.slice(1).map((type) => [type, { schema: {} }])) },
 });
 
 /** The same for 202, when there is no certificate yet. */
 export const waitingReply = (schema: string): object => ({
-  description: 'A step waits. `Location` is where to ask again, `Retry-After` when. No body where `Accept` leaves JSON out, so that none comes into a file for a certificate',
+  description: 'A step waits. `Location` says where to ask again, `Retry-After` when. No body if `Accept` excludes JSON, so that no JSON ends up in a certificate file',
   content: { 'application/json': { schema: { $ref: schema } } },
 });
 

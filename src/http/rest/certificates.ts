@@ -41,7 +41,7 @@ export const CertificateView = Type.Object({
 
 const ListQuery = Type.Object({
   ...pageQuery,
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A name in the certificate; `*.example.com` for all below' })),
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A name in the certificate; `*.example.com` for all names below' })),
   profile: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   status: Type.Optional(oneOf(['valid', 'revoked', 'expired'])),
   expiresBefore: Type.Optional(Type.String({ minLength: 10, maxLength: 40, description: 'RFC 3339' })),
@@ -52,7 +52,7 @@ const RevokeBody = Type.Object({
   reason: Type.Optional(oneOf(ASKABLE_REASONS, 'RFC 5280 5.3.1, by name; certificateHold may be released')),
   proof: Type.Optional(Type.String({
     minLength: 1, maxLength: 65_536,
-    description: 'A CSR, PEM, signed by the certificate\'s own key, with the common name `chancery revoke <serial>`: then no credentials are needed, and the reason is keyCompromise',
+    description: 'A CSR, PEM, signed by the certificate\'s own key, with the common name `chancery revoke <serial>`. No credentials are needed then, and the reason is keyCompromise',
   })),
 }, closed);
 
@@ -76,7 +76,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
 
   app.get('/v1/certificates/:serial', {
     schema: {
-      operationId: 'getCertificate', summary: 'A certificate', description: 'JSON, or PEM or DER by `Accept`', tags: ['certificates'], security: nobody,
+      operationId: 'getCertificate', summary: 'A certificate', description: 'JSON, or PEM or DER depending on `Accept`', tags: ['certificates'], security: nobody,
       params: SerialParameter, response: { 200: certificateReply('The certificate', 'Certificate#'), ...problems(404, 406) },
     },
   }, async (request, answer) => {
@@ -91,7 +91,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
     preValidation: bodyMayBeAbsent,
     schema: {
       operationId: 'revokeCertificate', summary: 'Revoke a certificate',
-      description: 'By an operator with scope revoke, by the holder with this very client certificate, or by anybody with a proof that they hold its key. It is in the CRL within a second',
+      description: 'By an operator with scope revoke, by the holder with this very client certificate, or by anyone with proof of possession of its key. It is on the CRL within a second',
       tags: ['certificates'], security: [...bearer, {}], params: SerialParameter, body: RevokeBody, response: { 200: reply, ...problems(400, 401, 403, 404, 409) },
     },
   }, async (request) => {
@@ -112,7 +112,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
   app.post('/v1/certificates/:serial/release', {
     preValidation: bodyMayBeAbsent,
     schema: {
-      operationId: 'releaseCertificate', summary: 'Release a certificate from hold', description: 'By an operator with scope revoke. Only certificateHold can be taken back', tags: ['certificates'],
+      operationId: 'releaseCertificate', summary: 'Release a certificate from hold', description: 'By an operator with scope revoke. Only certificateHold can be undone', tags: ['certificates'],
       security: bearer, params: SerialParameter, body: Type.Object({}, closed), response: { 200: reply, ...problems(400, 401, 403, 404, 409) },
     },
   }, async (request) => {

@@ -12,25 +12,25 @@ export interface HoldingRoutes {
 }
 
 const Thing = {
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A name of certificates' })),
-  key: Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{64}$', description: 'SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name' })),
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A name in certificates' })),
+  key: Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{64}$', description: 'SHA-256 of a SubjectPublicKeyInfo, hex; instead of a name' })),
 };
 const ThingQuery = Type.Object(Thing, closed);
 const ReleaseBody = Type.Object({ ...Thing, reason: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })) }, closed);
 
 const HoldingView = Type.Object({
   ...Thing,
-  owner: Type.Optional(Type.String({ description: '`kind:name`; absent where nobody holds it' })),
-  certificates: Type.Array(Type.Object({ serial: Type.String(), until: Time }, closed), { description: 'By which it is held' }),
-}, { ...closed, $id: 'Holding', description: 'Whose a name or key is, where `eligibility` has `name-ownership` or `known-key`' });
+  owner: Type.Optional(Type.String({ description: '`kind:name`; absent if nobody owns it' })),
+  certificates: Type.Array(Type.Object({ serial: Type.String(), until: Time }, closed), { description: 'The certificates by which it is owned' }),
+}, { ...closed, $id: 'Holding', description: 'Ownership of a name or key, if `eligibility` includes `name-ownership` or `known-key`' });
 
 /** `/v1/holdings`: who owns a name or key, and how an operator releases it. */
 export function holdingRoutes(app: App, { holdings, authentication }: HoldingRoutes): void {
   app.addSchema(HoldingView);
-  const reply = { description: 'Who holds it', content: { 'application/json': { schema: { $ref: 'Holding#' } } } };
+  const reply = { description: 'Who owns it', content: { 'application/json': { schema: { $ref: 'Holding#' } } } };
 
   app.get('/v1/holdings', {
-    schema: { operationId: 'getHolding', summary: 'Who holds a name or key', tags: ['certificates'], security: bearer, querystring: ThingQuery, response: { 200: reply, ...problems(400, 401, 403) } },
+    schema: { operationId: 'getHolding', summary: 'Who owns a name or key', tags: ['certificates'], security: bearer, querystring: ThingQuery, response: { 200: reply, ...problems(400, 401, 403) } },
   }, async (request) => {
     await authentication.operator(request, 'read');
     const thing = thingOf(request.query as Static<typeof ThingQuery>, 'query-invalid');
@@ -39,8 +39,8 @@ export function holdingRoutes(app: App, { holdings, authentication }: HoldingRou
 
   app.post('/v1/holdings/release', {
     schema: {
-      operationId: 'releaseHolding', summary: 'Let a name or key go',
-      description: 'By an operator with scope approve. Whoever asks next may have it; certificates for it stay good. Answers who held it',
+      operationId: 'releaseHolding', summary: 'Release a name or key',
+      description: 'By an operator with scope approve. The next one to ask may have it; certificates for it stay valid. Returns who owned it',
       tags: ['certificates'],
       security: bearer, body: ReleaseBody, response: { 200: reply, ...problems(400, 401, 403, 404) },
     },

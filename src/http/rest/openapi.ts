@@ -24,7 +24,7 @@ export async function openApi(app: App): Promise<void> {
       openapi: '3.1.0',
       info: {
         title: 'Chancery', version: VERSION, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-        description: 'A certificate authority: a CSR in, a certificate out, revocation for everyone. Errors are problem documents (RFC 9457) whose `type` is `urn:chancery:error:<code>`.',
+        description: 'A certificate authority: CSR in, certificate out, revocation for everyone. Errors are problem documents (RFC 9457) whose `type` is `urn:chancery:error:<code>`.',
       },
       servers: [{ url: '/' }],
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
@@ -32,7 +32,7 @@ export async function openApi(app: App): Promise<void> {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'An enrolment token (CHYTKN-1-…), an API key (CHYKEY-1-…), or a token of a configured OpenID Connect issuer (a JWT)' },
           // The types of @fastify/swagger only cover OpenAPI 3.0.
-          clientCertificate: { type: 'mutualTLS', description: 'A certificate that was issued here' } as never,
+          clientCertificate: { type: 'mutualTLS', description: 'A certificate issued here' } as never,
         },
       },
     },

@@ -32,8 +32,8 @@ const FRESH = 60;
 const LATE = 60_000;
 
 const RenewalInfo = Type.Object({
-  suggestedWindow: Type.Object({ start: Time, end: Time }, { ...closed, description: 'Renew at a moment of this time, drawn by chance; at once where it is over' }),
-  explanation: Type.Optional(Type.String({ description: 'Why before its time, in words' })),
+  suggestedWindow: Type.Object({ start: Time, end: Time }, { ...closed, description: 'Renew at a random moment in this window; at once if it is over' }),
+  explanation: Type.Optional(Type.String({ description: 'Why the certificate should be renewed early, in words' })),
 }, { ...closed, $id: 'RenewalInfo' });
 
 const scope = {
@@ -44,15 +44,15 @@ const scope = {
 
 const CampaignBody = Type.Object({
   ...scope,
-  all: Type.Optional(Type.Boolean({ description: 'True where no other member chooses: all certificates' })),
+  all: Type.Optional(Type.Boolean({ description: 'True, if no other member selects certificates: all of them' })),
   within: DurationText,
-  from: Type.Optional(Type.String({ minLength: 10, maxLength: 40, description: 'When it begins, RFC 3339, where that is not now: certificates asked for until then are meant too' })),
-  reason: Type.String({ minLength: 1, maxLength: 512, pattern: '^[^\\u0000-\\u001f\\u007f]*$', description: 'Told to those who renew' }),
+  from: Type.Optional(Type.String({ minLength: 10, maxLength: 40, description: 'When it starts, RFC 3339 (default: now). Certificates requested until then are affected too' })),
+  reason: Type.String({ minLength: 1, maxLength: 512, pattern: '^[^\\u0000-\\u001f\\u007f]*$', description: 'Shown to those who renew' }),
 }, closed);
 
 const CampaignView = Type.Object({
   id: Type.String(), ...scope, reason: Type.String(), startedAt: Time,
-  endsAt: Type.String({ format: 'date-time', description: 'Until then the certificates are spread; those that come later are to be renewed at once' }),
+  endsAt: Type.String({ format: 'date-time', description: 'Renewals are spread until then; certificates that come later should be renewed at once' }),
   createdBy: Type.String(),
 }, { ...closed, $id: 'RenewalCampaign' });
 
@@ -63,8 +63,8 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
 
   app.get('/v1/certificates/:serial/renewal-info', {
     schema: {
-      operationId: 'getRenewalInfo', summary: 'When a certificate is best renewed',
-      description: 'Ask again after `Retry-After`: the answer moves when an operator wants certificates renewed early. The same is served to ACME clients (RFC 9773)',
+      operationId: 'getRenewalInfo', summary: 'When to renew a certificate',
+      description: 'Ask again after `Retry-After`: the answer changes if an operator has certificates renewed early. ACME clients are served the same (RFC 9773)',
       tags: ['certificates'], security: nobody, params: SerialParameter,
       response: { 200: { description: 'The time for its renewal', content: { 'application/json': { schema: { $ref: 'RenewalInfo#' } } } }, ...problems(404) },
     },
@@ -79,7 +79,7 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
 
   app.post('/v1/renewal-campaigns', {
     schema: {
-      operationId: 'createRenewalCampaign', summary: 'Have certificates renewed soon', description: 'Those that were asked for before it begins and fit every member given; spread over `within`, each at a moment of its own. It stands for 30 days after that. By an operator with scope admin',
+      operationId: 'createRenewalCampaign', summary: 'Have certificates renewed soon', description: 'Affects certificates requested before it starts that match every member given; renewals are spread over `within`, each at its own moment. The campaign remains for 30 days after that. By an operator with scope admin',
       tags: ['certificates'], security: bearer, body: CampaignBody, response: { 201: reply, ...problems(400, 401, 403, 409, 422) },
     },
   }, async (request, answer) => {
@@ -91,7 +91,7 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
 
   app.get('/v1/renewal-campaigns', {
     schema: {
-      operationId: 'listRenewalCampaigns', summary: 'The campaigns that stand', tags: ['certificates'], security: bearer,
+      operationId: 'listRenewalCampaigns', summary: 'The current campaigns', tags: ['certificates'], security: bearer,
       response: { 200: { description: 'All of them, the newest first', content: { 'application/json': { schema: Type.Object({ items: Type.Array(Type.Ref('RenewalCampaign#')) }, closed) } } }, ...problems(401, 403) },
     },
   }, async (request) => {
@@ -102,7 +102,7 @@ export function renewalInfoRoutes(app: App, { store, adviceOn, campaigns, known,
   app.delete('/v1/renewal-campaigns/:id', {
     schema: {
       operationId: 'endRenewalCampaign', summary: 'End a campaign',
-      description: 'Certificates that were not renewed yet are renewed at their age. By an operator with scope admin', tags: ['certificates'], security: bearer,
+      description: 'Certificates not renewed yet are renewed at their usual time. By an operator with scope admin', tags: ['certificates'], security: bearer,
       params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) },
     },
   }, async (request) => {

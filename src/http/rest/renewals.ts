@@ -22,7 +22,7 @@ export function renewalRoutes(app: App, { issuance, authentication, chainOf }: R
   app.post('/v1/renewals', {
     schema: {
       operationId: 'renewCertificate', summary: 'Renew the certificate presented',
-      description: 'Needs the client certificate that is to be renewed; a CSR without names gets the same ones', tags: ['requests'],
+      description: 'Requires the client certificate that is to be renewed; a CSR without names gets the same names', tags: ['requests'],
       security: clientCertificateOnly, querystring: RenewalQuery,
       body: { content: { 'application/json': { schema: RenewalBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
       response: { 201: certificateReply('The request', 'Request#'), 202: waitingReply('Request#'), ...problems(400, 401, 403, 406, 413, 415, 422) },

@@ -52,11 +52,11 @@ export const RequestView = Type.Object({
   approvals: Type.Optional(Type.Object({ given: Type.Integer(), needed: Type.Integer() }, { ...closed, description: 'While it waits for more than one operator' })),
   serial: Type.Optional(Type.String()),
   certificate: Type.Optional(Type.String({ description: 'PEM' })),
-  chain: Type.Optional(Type.Array(Type.String({ description: 'PEM, from the issuer up, the root left out' }))),
+  chain: Type.Optional(Type.Array(Type.String({ description: 'PEM, from the issuer up, without the root' }))),
   notBefore: Type.Optional(Time),
   notAfter: Type.Optional(Time),
   problem: Type.Optional(Type.Ref('Problem#')),
-}, { ...closed, $id: 'Request', description: 'A CSR on its way, with every step' });
+}, { ...closed, $id: 'Request', description: 'A certificate request, with every step' });
 
 export const OutlookView = Type.Object({
   dryRun: Type.Literal(true),

@@ -40,10 +40,10 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
     // The views are built member by member anyway, and V8 serializes them faster, with less garbage, than code compiled from the schema.
     serializerCompiler: () => JSON.stringify,
     schema: {
-      operationId: 'createRequest', summary: 'Ask for a certificate', tags: ['requests'], security: bearer, querystring: RequestQuery,
+      operationId: 'createRequest', summary: 'Request a certificate', tags: ['requests'], security: bearer, querystring: RequestQuery,
       body: { content: { 'application/json': { schema: RequestBody }, ...Object.fromEntries(CSR_TYPES.map((type) => [type, { schema: CsrBody }])) } },
       response: {
-        200: { description: 'Dry run: what would become of it', content: { 'application/json': { schema: { $ref: 'Outlook#' } } } },
+        200: { description: 'Dry run: what the outcome would be', content: { 'application/json': { schema: { $ref: 'Outlook#' } } } },
         201: requestReply, 202: waitingReply('Request#'), ...problems(400, 401, 403, 406, 413, 415, 422),
       },
     },

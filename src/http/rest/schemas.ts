@@ -15,14 +15,14 @@ export const oneOf = <const T extends string>(values: readonly T[], description?
 
 export const Time = Type.String({ format: 'date-time', description: 'UTC, RFC 3339' });
 
-export const DurationText = Type.String({ pattern: '^[0-9]{1,9}[smhdwy]?$', description: 'As `90s`, `15m`, `12h`, `30d`; a plain number is seconds' });
+export const DurationText = Type.String({ pattern: '^[0-9]{1,9}[smhdwy]?$', description: 'For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds' });
 
 export const NameList = Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 1000 });
 
 /** Query parameters of every listing. Query values are strings: the service does not coerce types. */
 export const pageQuery = {
-  limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'Items on a page, 1 to 999; 100 where absent' })),
-  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: '`next` of the page before' })),
+  limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'Items per page, 1 to 999 (default: 100)' })),
+  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: '`next` of the previous page' })),
 };
 
 export const PAGE_DEFAULT = 100;
@@ -63,7 +63,7 @@ export const nobody = [];
 
 /** A page of a listing, whose items have a schema of their own. */
 export const PageView = (item: string) => ({
-  description: 'A page; `next` is there while more may follow',
+  description: 'A page; `next` is present while more may follow',
   content: { 'application/json': { schema: { type: 'object', additionalProperties: false, required: ['items'], properties: { items: { type: 'array', items: { $ref: item } }, next: { type: 'string' } } } } },
 });
 

@@ -34,10 +34,10 @@ const ProfileName = Type.String({ minLength: 1, maxLength: 64 });
 
 const TokenBody = Type.Object({
   profile: Type.Union([ProfileName, Type.Array(ProfileName, { minItems: 1, maxItems: PROFILES_MOST, uniqueItems: true })], {
-    description: 'One, or a list: its holder then says with each request which',
+    description: 'One, or a list, of which the holder names one with each request',
   }),
   names: Type.Intersect([NameList, Type.Unsafe<string[]>({ minItems: 1 })], { description: 'Names that certificates may have: exact, or patterns such as `*.example.com`, `10.0.0.0/8`, `*`' }),
-  uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Certificates it may yield; where absent, one for each profile' })),
+  uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Number of certificates it may yield (default: one for each profile)' })),
   ttl: Type.Optional(DurationText),
   maxValidity: Type.Optional(DurationText),
   note: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
@@ -47,7 +47,7 @@ type TokenBody = Static<typeof TokenBody>;
 
 export const TokenView = Type.Object({
   id: Type.String(),
-  token: Type.Optional(Type.String({ description: 'The token itself: shown once, when it is made' })),
+  token: Type.Optional(Type.String({ description: 'The token itself: shown once, when it is created' })),
   profile: Type.String({ description: 'The first of its profiles' }),
   profiles: Type.Array(Type.String()),
   names: Type.Array(Type.String()),
@@ -66,7 +66,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
   const reply = { description: 'The token', content: { 'application/json': { schema: { $ref: 'Token#' } } } };
 
   app.post('/v1/tokens', {
-    schema: { operationId: 'createToken', summary: 'Make an enrolment token', tags: ['tokens'], security: bearer, body: TokenBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
+    schema: { operationId: 'createToken', summary: 'Create an enrolment token', tags: ['tokens'], security: bearer, body: TokenBody, response: { 201: reply, ...problems(400, 401, 403, 422) } },
   }, async (request, answer) => {
     const operator = await authentication.operator(request, 'token');
     const body = request.body as TokenBody;
@@ -113,7 +113,7 @@ export function tokenRoutes(app: App, { store, authentication, profiles, rootDig
 
   app.delete('/v1/tokens/:id', {
     schema: {
-      operationId: 'revokeToken', summary: 'Revoke an enrolment token', description: 'Certificates that it yielded stay valid', tags: ['tokens'],
+      operationId: 'revokeToken', summary: 'Revoke an enrolment token', description: 'Certificates it yielded stay valid', tags: ['tokens'],
       security: bearer, params: IdParameter, response: { 200: reply, ...problems(401, 403, 404) },
     },
   }, async (request) => {
