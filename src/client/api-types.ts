@@ -1,4 +1,4 @@
-// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 4e8c4c71fe63eccab791a49cf76b651e9fd39a71d0f63765ea538802b2d54761).
+// Written by 'npm run schemas' from openapi/chancery.v1.json (SHA-256 0bbd2d49231389158275082fe0c657177ae75043d5097b78a7698472f91b4d89).
 
 export interface paths {
     readonly "/ca/{authority}.crt": {
@@ -42,7 +42,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** What goes beside a certificate, PEM, the root left out */
+        /** The chain that accompanies a certificate, PEM, without the root */
         readonly get: operations["getChain"];
         readonly put?: never;
         readonly post?: never;
@@ -127,7 +127,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The process answers */
+        /** Whether the process answers */
         readonly get: operations["getHealth"];
         readonly put?: never;
         readonly post?: never;
@@ -161,7 +161,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Ask whether a certificate is revoked, by way of caches */
+        /** Ask whether a certificate is revoked, through caches */
         readonly get: operations["getOcsp"];
         readonly put?: never;
         readonly post?: never;
@@ -178,7 +178,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Store, key and CRL are good */
+        /** Whether store, key and CRL are good */
         readonly get: operations["getReadiness"];
         readonly put?: never;
         readonly post?: never;
@@ -232,8 +232,8 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Take an ACME account its rights
-         * @description It can do nothing any more, nor be made anew with its key; its certificates stay
+         * Revoke an ACME account
+         * @description It can do nothing any more, and cannot be created again with its key; its certificates stay valid
          */
         readonly post: operations["revokeAcmeAccount"];
         readonly delete?: never;
@@ -252,7 +252,7 @@ export interface paths {
         /** The keys for external account binding */
         readonly get: operations["listEabKeys"];
         readonly put?: never;
-        /** Make a key for external account binding */
+        /** Create a key for external account binding */
         readonly post: operations["createEabKey"];
         readonly delete?: never;
         readonly options?: never;
@@ -272,7 +272,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Revoke a key for external account binding
-         * @description Accounts that it has bound stay
+         * @description Accounts it has bound stay valid
          */
         readonly delete: operations["revokeEabKey"];
         readonly options?: never;
@@ -324,7 +324,7 @@ export interface paths {
         /** The API keys */
         readonly get: operations["listApiKeys"];
         readonly put?: never;
-        /** Make an API key */
+        /** Create an API key */
         readonly post: operations["createApiKey"];
         readonly delete?: never;
         readonly options?: never;
@@ -356,12 +356,12 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Nodes that may prove themselves once, and have */
+        /** Nodes that proved themselves, of those that may do so only once */
         readonly get: operations["listAttestations"];
         readonly put?: never;
         /**
          * Prove what a node is
-         * @description One kind of proof beside the challenge. A good one earns an enrolment token, with which the certificate is asked for as with any other
+         * @description One kind of proof, with the challenge. A valid one yields an enrolment token, with which to request the certificate as with any other
          */
         readonly post: operations["createAttestation"];
         readonly delete?: never;
@@ -382,7 +382,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Let a node prove itself again
-         * @description The token that it earned is revoked; its certificates stay
+         * @description The token it was given is revoked; its certificates stay valid
          */
         readonly delete: operations["releaseAttestation"];
         readonly options?: never;
@@ -400,8 +400,8 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Begin to prove what a node is
-         * @description A challenge for the key of the CSR, good once, with what the proofs for it have to contain
+         * Start proving what a node is
+         * @description A challenge for the key of the CSR, good once, with what proofs for it must contain
          */
         readonly post: operations["createAttestationChallenge"];
         readonly delete?: never;
@@ -419,7 +419,7 @@ export interface paths {
         };
         /**
          * The audit log
-         * @description `chancery audit verify` checks the chain of what this call gives out
+         * @description `chancery audit verify` checks the chain of the entries this call returns
          */
         readonly get: operations["listAuditEntries"];
         readonly put?: never;
@@ -475,7 +475,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Publish the CRL now
-         * @description It is published by itself after each revocation and before its end
+         * @description It is published automatically after each revocation and before it expires
          */
         readonly post: operations["publishCrl"];
         readonly delete?: never;
@@ -495,7 +495,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Revoke an authority
-         * @description Its certificate goes on the CRL of the authority above it, whose key must be here. It issues nothing any more; its own CRL goes on. By an operator with scope admin. This cannot be taken back
+         * @description Its certificate goes on the CRL of the authority above it, whose key must be here. It issues nothing any more; its own CRL continues. By an operator with scope admin. This cannot be undone
          */
         readonly post: operations["revokeAuthority"];
         readonly delete?: never;
@@ -530,7 +530,7 @@ export interface paths {
         };
         /**
          * A certificate
-         * @description JSON, or PEM or DER by `Accept`
+         * @description JSON, or PEM or DER depending on `Accept`
          */
         readonly get: operations["getCertificate"];
         readonly put?: never;
@@ -552,7 +552,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Release a certificate from hold
-         * @description By an operator with scope revoke. Only certificateHold can be taken back
+         * @description By an operator with scope revoke. Only certificateHold can be undone
          */
         readonly post: operations["releaseCertificate"];
         readonly delete?: never;
@@ -569,8 +569,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * When a certificate is best renewed
-         * @description Ask again after `Retry-After`: the answer moves when an operator wants certificates renewed early. The same is served to ACME clients (RFC 9773)
+         * When to renew a certificate
+         * @description Ask again after `Retry-After`: the answer changes if an operator has certificates renewed early. ACME clients are served the same (RFC 9773)
          */
         readonly get: operations["getRenewalInfo"];
         readonly put?: never;
@@ -592,7 +592,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Revoke a certificate
-         * @description By an operator with scope revoke, by the holder with this very client certificate, or by anybody with a proof that they hold its key. It is in the CRL within a second
+         * @description By an operator with scope revoke, by the holder with this very client certificate, or by anyone with proof of possession of its key. It is on the CRL within a second
          */
         readonly post: operations["revokeCertificate"];
         readonly delete?: never;
@@ -608,7 +608,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Who holds a name or key */
+        /** Who owns a name or key */
         readonly get: operations["getHolding"];
         readonly put?: never;
         readonly post?: never;
@@ -628,8 +628,8 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Let a name or key go
-         * @description By an operator with scope approve. Whoever asks next may have it; certificates for it stay good. Answers who held it
+         * Release a name or key
+         * @description By an operator with scope approve. The next one to ask may have it; certificates for it stay valid. Returns who owned it
          */
         readonly post: operations["releaseHolding"];
         readonly delete?: never;
@@ -645,12 +645,12 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The campaigns that stand */
+        /** The current campaigns */
         readonly get: operations["listRenewalCampaigns"];
         readonly put?: never;
         /**
          * Have certificates renewed soon
-         * @description Those that were asked for before it begins and fit every member given; spread over `within`, each at a moment of its own. It stands for 30 days after that. By an operator with scope admin
+         * @description Affects certificates requested before it starts that match every member given; renewals are spread over `within`, each at its own moment. The campaign remains for 30 days after that. By an operator with scope admin
          */
         readonly post: operations["createRenewalCampaign"];
         readonly delete?: never;
@@ -671,7 +671,7 @@ export interface paths {
         readonly post?: never;
         /**
          * End a campaign
-         * @description Certificates that were not renewed yet are renewed at their age. By an operator with scope admin
+         * @description Certificates not renewed yet are renewed at their usual time. By an operator with scope admin
          */
         readonly delete: operations["endRenewalCampaign"];
         readonly options?: never;
@@ -690,7 +690,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Renew the certificate presented
-         * @description Needs the client certificate that is to be renewed; a CSR without names gets the same ones
+         * @description Requires the client certificate that is to be renewed; a CSR without names gets the same names
          */
         readonly post: operations["renewCertificate"];
         readonly delete?: never;
@@ -709,7 +709,7 @@ export interface paths {
         /** Search the requests */
         readonly get: operations["listRequests"];
         readonly put?: never;
-        /** Ask for a certificate */
+        /** Request a certificate */
         readonly post: operations["createRequest"];
         readonly delete?: never;
         readonly options?: never;
@@ -782,11 +782,11 @@ export interface paths {
          * Revocations and CRLs as they come
          * @description Server-sent events (WHATWG HTML 9.2), one for each new revocation or release, and one for each new CRL.
          *
-         *     - `event: revocation`: `{authority, serial, reason, status, at}`; `status` is `revoked`, `held` or `released` (then `reason` is `removeFromCRL`). Of a certificate that changes twice within a moment, or while the client is away, the last standing is told.
-         *     - `event: crl`: `{authority, document, number, thisUpdate, nextUpdate, etag, url}`; `document` is `full`, `delta`, or a shard as `<count>-<index>`. It comes after all the revocations that the CRL lists. Of several CRLs that were published while the client was away, the one that stands is told.
-         *     - `event: reset`: the id is too old, or none of this service; fetch the CRL anew. What comes from then on follows.
+         *     - `event: revocation`: `{authority, serial, reason, status, at}`; `status` is `revoked`, `held` or `released` (then `reason` is `removeFromCRL`). If a certificate changes twice in quick succession, or while the client is away, only its latest state is sent.
+         *     - `event: crl`: `{authority, document, number, thisUpdate, nextUpdate, etag, url}`; `document` is `full`, `delta`, or a shard as `<count>-<index>`. It comes after all the revocations that the CRL lists. Of several CRLs published while the client was away, only the current one is sent.
+         *     - `event: reset`: the id is too old, or not from this service; fetch the CRL again. Events from then on follow.
          *
-         *     Without `Last-Event-ID` the stream begins with the CRLs that stand. With it, exactly what came after that event follows, whichever process answers and whatever was restarted meanwhile. Ids are opaque; one may come alone, without an event. A comment comes each 15 seconds. Clients that read too slowly are dropped, and go on by `Last-Event-ID`.
+         *     Without `Last-Event-ID`, the stream begins with the current CRLs. With it, exactly what came after that event follows, whichever process answers and whatever was restarted meanwhile. Ids are opaque; one may come alone, without an event. A comment is sent every 15 seconds. Clients that read too slowly are dropped, and can resume with `Last-Event-ID`.
          */
         readonly get: operations["followRevocations"];
         readonly put?: never;
@@ -804,12 +804,12 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The swarms of which something is registered */
+        /** The registered swarms */
         readonly get: operations["listSwarms"];
         readonly put?: never;
         /**
          * Register a swarm's own root
-         * @description From then on a manager of this one swarm is known by a certificate of this root, so that it can ask for certificates of this service in its place. By an operator with scope admin; the same root again changes nothing
+         * @description From then on, managers of this one swarm are recognised by certificates of this root, so that they can request certificates from this service instead. By an operator with scope admin; registering the same root again changes nothing
          */
         readonly post: operations["registerSwarm"];
         readonly delete?: never;
@@ -825,13 +825,13 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** What is registered of a swarm */
+        /** A registered swarm */
         readonly get: operations["getSwarm"];
         readonly put?: never;
         readonly post?: never;
         /**
          * Unregister the roots of a swarm
-         * @description At once, also on open connections. Managers who have certificates of this service stay in
+         * @description Takes effect at once, also on open connections. Managers with certificates of this service keep access
          */
         readonly delete: operations["unregisterSwarm"];
         readonly options?: never;
@@ -849,8 +849,8 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Let in managers whose certificate has ended, for a time
-         * @description A swarm whose managers' certificates have ended cannot renew them by itself. For so long, 1h where nothing is said, they are let in if nothing else speaks against them
+         * Admit managers with expired certificates, for a limited time
+         * @description A swarm whose managers' certificates have expired cannot renew them by itself. For this long (default: 1h) they are admitted if nothing else is wrong with them
          */
         readonly post: operations["openSwarmGrace"];
         /** Close the grace window of a swarm */
@@ -870,7 +870,7 @@ export interface paths {
         /** The enrolment tokens */
         readonly get: operations["listTokens"];
         readonly put?: never;
-        /** Make an enrolment token */
+        /** Create an enrolment token */
         readonly post: operations["createToken"];
         readonly delete?: never;
         readonly options?: never;
@@ -891,7 +891,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Revoke an enrolment token
-         * @description Certificates that it yielded stay valid
+         * @description Certificates it yielded stay valid
          */
         readonly delete: operations["revokeToken"];
         readonly options?: never;
@@ -922,7 +922,7 @@ export interface components {
              * @description UTC, RFC 3339
              */
             readonly termsAgreedAt?: string;
-            /** @description Of its key (RFC 7638) */
+            /** @description Thumbprint of its key (RFC 7638) */
             readonly thumbprint: string;
         };
         readonly AcmeOrder: {
@@ -977,7 +977,7 @@ export interface components {
              */
             readonly expiresAt?: string;
             readonly id: string;
-            /** @description The key itself: shown once, when it is made */
+            /** @description The key itself: shown once, when it is created */
             readonly key?: string;
             readonly name: string;
             /**
@@ -999,11 +999,11 @@ export interface components {
              */
             readonly expiresAt?: string;
             readonly id: string;
-            /** @description SHA-256 of the SubjectPublicKeyInfo that it was for */
+            /** @description SHA-256 of the SubjectPublicKeyInfo it was for */
             readonly keyHash: string;
             readonly kind: string;
             readonly name: string;
-            /** @description Id of the token that it earned */
+            /** @description Id of the token given for it */
             readonly token: string;
         };
         readonly AuditEntry: {
@@ -1014,7 +1014,7 @@ export interface components {
             readonly event: string;
             /** @description SHA-256 over the canonical JSON (members sorted, no spaces) of all other members, hex */
             readonly hash: string;
-            /** @description The hash of the entry before */
+            /** @description The hash of the previous entry */
             readonly previous: string;
             readonly sequence: number;
             readonly subject: string;
@@ -1045,7 +1045,7 @@ export interface components {
              */
             readonly notBefore: string;
             readonly ocsp: readonly string[];
-            /** @description By the authority above it, as far as that one's revocations are known here; it issues nothing any more */
+            /** @description Revoked by the authority above it, as far as that one's revocations are known here; it issues nothing any more */
             readonly revocation?: {
                 /**
                  * Format: date-time
@@ -1119,7 +1119,7 @@ export interface components {
             readonly thisUpdate: string;
         };
         readonly EabKey: {
-            /** @description Accounts that it has bound */
+            /** @description Accounts it has bound */
             readonly accounts: readonly string[];
             readonly authority?: string;
             /**
@@ -1133,7 +1133,7 @@ export interface components {
              * @description UTC, RFC 3339
              */
             readonly expiresAt: string;
-            /** @description The key itself in base64url: shown once, when it is made */
+            /** @description The key itself in base64url: shown once, when it is created */
             readonly hmac?: string;
             /** @description The key id (kid) */
             readonly id: string;
@@ -1146,9 +1146,9 @@ export interface components {
             readonly revokedAt?: string;
             readonly uses: number;
         };
-        /** @description Whose a name or key is, where `eligibility` has `name-ownership` or `known-key` */
+        /** @description Ownership of a name or key, if `eligibility` includes `name-ownership` or `known-key` */
         readonly Holding: {
-            /** @description By which it is held */
+            /** @description The certificates by which it is owned */
             readonly certificates: readonly {
                 readonly serial: string;
                 /**
@@ -1157,11 +1157,11 @@ export interface components {
                  */
                 readonly until: string;
             }[];
-            /** @description SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name */
+            /** @description SHA-256 of a SubjectPublicKeyInfo, hex; instead of a name */
             readonly key?: string;
-            /** @description A name of certificates */
+            /** @description A name in certificates */
             readonly name?: string;
-            /** @description `kind:name`; absent where nobody holds it */
+            /** @description `kind:name`; absent if nobody owns it */
             readonly owner?: string;
         };
         readonly Outlook: {
@@ -1207,7 +1207,7 @@ export interface components {
             readonly createdBy: string;
             /**
              * Format: date-time
-             * @description Until then the certificates are spread; those that come later are to be renewed at once
+             * @description Renewals are spread until then; certificates that come later should be renewed at once
              */
             readonly endsAt: string;
             readonly id: string;
@@ -1223,9 +1223,9 @@ export interface components {
             readonly startedAt: string;
         };
         readonly RenewalInfo: {
-            /** @description Why before its time, in words */
+            /** @description Why the certificate should be renewed early, in words */
             readonly explanation?: string;
-            /** @description Renew at a moment of this time, drawn by chance; at once where it is over */
+            /** @description Renew at a random moment in this window; at once if it is over */
             readonly suggestedWindow: {
                 /**
                  * Format: date-time
@@ -1239,7 +1239,7 @@ export interface components {
                 readonly start: string;
             };
         };
-        /** @description A CSR on its way, with every step */
+        /** @description A certificate request, with every step */
         readonly Request: {
             /** @description While it waits for more than one operator */
             readonly approvals?: {
@@ -1301,7 +1301,7 @@ export interface components {
             readonly graceBy?: string;
             /**
              * Format: date-time
-             * @description Until then also managers whose certificate has ended are let in
+             * @description Until then, managers with expired certificates are admitted too
              */
             readonly graceUntil?: string;
             readonly roots: readonly {
@@ -1346,7 +1346,7 @@ export interface components {
              * @description UTC, RFC 3339
              */
             readonly revokedAt?: string;
-            /** @description The token itself: shown once, when it is made */
+            /** @description The token itself: shown once, when it is created */
             readonly token?: string;
             readonly used: number;
             readonly uses: number;
@@ -1380,7 +1380,7 @@ export interface operations {
                     readonly "application/pkix-cert": unknown;
                 };
             };
-            /** @description They are those that the caller has */
+            /** @description Unchanged since the caller fetched them */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1411,7 +1411,7 @@ export interface operations {
                     readonly "application/x-pem-file": unknown;
                 };
             };
-            /** @description They are those that the caller has */
+            /** @description Unchanged since the caller fetched them */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1440,7 +1440,7 @@ export interface operations {
                     readonly "application/pem-certificate-chain": unknown;
                 };
             };
-            /** @description They are those that the caller has */
+            /** @description Unchanged since the caller fetched them */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1469,7 +1469,7 @@ export interface operations {
                     readonly "application/x-pem-file": unknown;
                 };
             };
-            /** @description They are those that the caller has */
+            /** @description Unchanged since the caller fetched them */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1500,7 +1500,7 @@ export interface operations {
                     readonly "application/pkix-crl": unknown;
                 };
             };
-            /** @description It is the one that the caller has */
+            /** @description Unchanged since the caller fetched it */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1531,7 +1531,7 @@ export interface operations {
                     readonly "application/x-pem-file": unknown;
                 };
             };
-            /** @description It is the one that the caller has */
+            /** @description Unchanged since the caller fetched it */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1563,7 +1563,7 @@ export interface operations {
                     readonly "application/pkix-crl": unknown;
                 };
             };
-            /** @description It is the one that the caller has */
+            /** @description Unchanged since the caller fetched it */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1611,7 +1611,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description The OCSPResponse (RFC 6960), also where it only says why there is no answer */
+            /** @description The OCSPResponse (RFC 6960), even if it only says why there is no answer */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1635,7 +1635,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The OCSPResponse (RFC 6960), also where it only says why there is no answer */
+            /** @description The OCSPResponse (RFC 6960), even if it only says why there is no answer */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1644,7 +1644,7 @@ export interface operations {
                     readonly "application/ocsp-response": unknown;
                 };
             };
-            /** @description The answer is the one that the caller has */
+            /** @description Unchanged since the caller fetched it */
             readonly 304: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1701,9 +1701,9 @@ export interface operations {
     readonly listAcmeAccounts: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -1712,7 +1712,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1921,9 +1921,9 @@ export interface operations {
     readonly listEabKeys: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -1932,7 +1932,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2001,14 +2001,14 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description The only authority whose accounts it may bind; any where absent */
+                    /** @description The only authority whose accounts it may bind (default: any) */
                     readonly authority?: string;
                     /** @description Preauthorized: names (patterns) for which its accounts need no challenge */
                     readonly names?: readonly string[] & unknown;
                     readonly note?: string;
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly ttl?: string;
-                    /** @description Accounts that it may bind; 1 where absent */
+                    /** @description Number of accounts it may bind (default: 1) */
                     readonly uses?: number;
                 };
             };
@@ -2140,11 +2140,11 @@ export interface operations {
     readonly listAcmeOrders: {
         readonly parameters: {
             readonly query?: {
-                /** @description Orders of this account alone */
+                /** @description Only orders of this account */
                 readonly account?: string;
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -2153,7 +2153,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2282,9 +2282,9 @@ export interface operations {
     readonly listApiKeys: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -2293,7 +2293,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2362,10 +2362,10 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description Who uses it, as logs and the audit log show it */
+                    /** @description Who uses it, as shown in logs and the audit log */
                     readonly name: string;
                     readonly scopes: readonly ("read" | "approve" | "revoke" | "token" | "admin")[];
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly ttl?: string;
                 };
             };
@@ -2506,9 +2506,9 @@ export interface operations {
     readonly listAttestations: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -2517,7 +2517,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2638,7 +2638,7 @@ export interface operations {
                          * @description UTC, RFC 3339
                          */
                         readonly expiresAt: string;
-                        /** @description Whose requests they will be */
+                        /** @description The requester of the resulting requests */
                         readonly identity: string;
                         /** @description Seconds */
                         readonly maxValidity?: number;
@@ -2792,7 +2792,7 @@ export interface operations {
                          * @description UTC, RFC 3339
                          */
                         readonly expiresAt: string;
-                        /** @description For each kind that is taken, what a proof for this challenge has to contain: message, namespace, nonce, audience */
+                        /** @description For each kind that is accepted, what a proof for this challenge must contain: message, namespace, nonce, audience */
                         readonly proofs: {
                             readonly [key: string]: {
                                 readonly [key: string]: string;
@@ -2833,9 +2833,9 @@ export interface operations {
     readonly listAuditEntries: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -2844,7 +2844,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page, oldest first, and the newest entry's place and hash */
+            /** @description A page, oldest first, with the newest entry's sequence number and hash */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3007,7 +3007,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The CRL that stands */
+            /** @description The current CRL */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3161,13 +3161,13 @@ export interface operations {
     readonly listCertificates: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
                 /** @description RFC 3339 */
                 readonly expiresBefore?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
-                /** @description A name in the certificate; `*.example.com` for all below */
+                /** @description A name in the certificate; `*.example.com` for all names below */
                 readonly name?: string;
                 readonly profile?: string;
                 readonly requester?: string;
@@ -3179,7 +3179,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3250,7 +3250,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The certificate; by `Accept` just the certificate: PEM with its chain, PEM, DER */
+            /** @description The certificate; depending on `Accept`, only the certificate: PEM with its chain, PEM, or DER */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3453,7 +3453,7 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description A CSR, PEM, signed by the certificate's own key, with the common name `chancery revoke <serial>`: then no credentials are needed, and the reason is keyCompromise */
+                    /** @description A CSR, PEM, signed by the certificate's own key, with the common name `chancery revoke <serial>`. No credentials are needed then, and the reason is keyCompromise */
                     readonly proof?: string;
                     /**
                      * @description RFC 5280 5.3.1, by name; certificateHold may be released
@@ -3541,9 +3541,9 @@ export interface operations {
     readonly getHolding: {
         readonly parameters: {
             readonly query?: {
-                /** @description SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name */
+                /** @description SHA-256 of a SubjectPublicKeyInfo, hex; instead of a name */
                 readonly key?: string;
-                /** @description A name of certificates */
+                /** @description A name in certificates */
                 readonly name?: string;
             };
             readonly header?: never;
@@ -3552,7 +3552,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Who holds it */
+            /** @description Who owns it */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3618,16 +3618,16 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description SHA-256 of a SubjectPublicKeyInfo, hex; in place of a name */
+                    /** @description SHA-256 of a SubjectPublicKeyInfo, hex; instead of a name */
                     readonly key?: string;
-                    /** @description A name of certificates */
+                    /** @description A name in certificates */
                     readonly name?: string;
                     readonly reason?: string;
                 };
             };
         };
         readonly responses: {
-            /** @description Who holds it */
+            /** @description Who owns it */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3760,19 +3760,19 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description True where no other member chooses: all certificates */
+                    /** @description True, if no other member selects certificates: all of them */
                     readonly all?: boolean;
                     /** @description Only certificates of this authority */
                     readonly authority?: string;
-                    /** @description When it begins, RFC 3339, where that is not now: certificates asked for until then are meant too */
+                    /** @description When it starts, RFC 3339 (default: now). Certificates requested until then are affected too */
                     readonly from?: string;
                     /** @description Only certificates of this profile */
                     readonly profile?: string;
-                    /** @description Told to those who renew */
+                    /** @description Shown to those who renew */
                     readonly reason: string;
                     /** @description Only certificates of this requester: its name, or `kind:name` */
                     readonly requester?: string;
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly within: string;
                 };
             };
@@ -3922,7 +3922,7 @@ export interface operations {
     readonly renewCertificate: {
         readonly parameters: {
             readonly query?: {
-                /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                 readonly validity?: string;
             };
             readonly header?: never;
@@ -3933,7 +3933,7 @@ export interface operations {
             readonly content: {
                 readonly "application/json": {
                     readonly csr: string;
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly validity?: string;
                 };
                 readonly "application/pkcs10": unknown;
@@ -3941,7 +3941,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description The request; by `Accept` just the certificate: PEM with its chain, PEM, DER */
+            /** @description The request; depending on `Accept`, only the certificate: PEM with its chain, PEM, or DER */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3953,7 +3953,7 @@ export interface operations {
                     readonly "application/x-pem-file": unknown;
                 };
             };
-            /** @description A step waits. `Location` is where to ask again, `Retry-After` when. No body where `Accept` leaves JSON out, so that none comes into a file for a certificate */
+            /** @description A step waits. `Location` says where to ask again, `Retry-After` when. No body if `Accept` excludes JSON, so that no JSON ends up in a certificate file */
             readonly 202: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4048,9 +4048,9 @@ export interface operations {
     readonly listRequests: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
                 readonly name?: string;
                 readonly profile?: string;
@@ -4066,7 +4066,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4131,7 +4131,7 @@ export interface operations {
                 /** @description `true`: run every check, sign nothing, store nothing, tell the steps */
                 readonly dryRun?: "true" | "false";
                 readonly profile?: string;
-                /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                 readonly validity?: string;
             };
             readonly header?: never;
@@ -4149,7 +4149,7 @@ export interface operations {
                     };
                     readonly names?: readonly string[];
                     readonly profile?: string;
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly validity?: string;
                 };
                 readonly "application/pkcs10": unknown;
@@ -4157,7 +4157,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Dry run: what would become of it */
+            /** @description Dry run: what the outcome would be */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4166,7 +4166,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Outlook"];
                 };
             };
-            /** @description The request; by `Accept` just the certificate: PEM with its chain, PEM, DER */
+            /** @description The request; depending on `Accept`, only the certificate: PEM with its chain, PEM, or DER */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4178,7 +4178,7 @@ export interface operations {
                     readonly "application/x-pem-file": unknown;
                 };
             };
-            /** @description A step waits. `Location` is where to ask again, `Retry-After` when. No body where `Accept` leaves JSON out, so that none comes into a file for a certificate */
+            /** @description A step waits. `Location` says where to ask again, `Retry-After` when. No body if `Accept` excludes JSON, so that no JSON ends up in a certificate file */
             readonly 202: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4281,7 +4281,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The request; by `Accept` just the certificate: PEM with its chain, PEM, DER */
+            /** @description The request; depending on `Accept`, only the certificate: PEM with its chain, PEM, or DER */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4534,11 +4534,11 @@ export interface operations {
     readonly followRevocations: {
         readonly parameters: {
             readonly query?: {
-                /** @description For clients that cannot set the header, which counts more */
+                /** @description For clients that cannot set the header, which takes precedence */
                 readonly lastEventId?: string;
             };
             readonly header?: {
-                /** @description The id of the last event that the client has seen */
+                /** @description The id of the last event the client has seen */
                 readonly "last-event-id"?: string;
             };
             readonly path?: never;
@@ -4596,9 +4596,9 @@ export interface operations {
     readonly listSwarms: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -4607,7 +4607,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4820,7 +4820,7 @@ export interface operations {
     readonly unregisterSwarm: {
         readonly parameters: {
             readonly query?: {
-                /** @description SHA-256 of the one root; all where absent */
+                /** @description SHA-256 of one root (default: all roots) */
                 readonly root?: string;
             };
             readonly header?: never;
@@ -4910,7 +4910,7 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly for?: string;
                 };
             };
@@ -5043,9 +5043,9 @@ export interface operations {
     readonly listTokens: {
         readonly parameters: {
             readonly query?: {
-                /** @description `next` of the page before */
+                /** @description `next` of the previous page */
                 readonly cursor?: string;
-                /** @description Items on a page, 1 to 999; 100 where absent */
+                /** @description Items per page, 1 to 999 (default: 100) */
                 readonly limit?: string;
             };
             readonly header?: never;
@@ -5054,7 +5054,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page; `next` is there while more may follow */
+            /** @description A page; `next` is present while more may follow */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -5123,16 +5123,16 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly maxValidity?: string;
                     /** @description Names that certificates may have: exact, or patterns such as `*.example.com`, `10.0.0.0/8`, `*` */
                     readonly names: readonly string[] & unknown;
                     readonly note?: string;
-                    /** @description One, or a list: its holder then says with each request which */
+                    /** @description One, or a list, of which the holder names one with each request */
                     readonly profile: string | readonly string[];
-                    /** @description As `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
+                    /** @description For example `90s`, `15m`, `12h`, `30d`; a plain number is seconds */
                     readonly ttl?: string;
-                    /** @description Certificates it may yield; where absent, one for each profile */
+                    /** @description Number of certificates it may yield (default: one for each profile) */
                     readonly uses?: number;
                 };
             };
