@@ -11,7 +11,12 @@ export const PUBLIC = 0o644;
 export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
-  mkdirSync(path, { mode: 0o700, recursive: true });
+  try {
+    // Not recursive: that way Node hides why (EROFS), and goes on for ever below /proc.
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
   syncFolder(dirname(path));
 }
 

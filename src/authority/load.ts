@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { isThere } from '../is-there.ts';
 import { signatureAlgorithmFor } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { importPublicKey } from '../x509/public-key.ts';
@@ -27,7 +28,7 @@ export interface LoadOptions extends FileSigningKeyOptions {
  * @throws AuthorityError `not-initialised`, `authority-awaits-import`, or every fault of the files at once
  */
 export async function loadAuthorities(data: string, passphrase?: string, { issuing: first = ISSUING, now = Math.floor(Date.now() / 1000), ...options }: LoadOptions = {}): Promise<LoadedAuthorities> {
-  if (!existsSync(authoritiesFolder(data))) refuse('not-initialised', 'there are no authorities here; make them with chancery init', data);
+  if (!isThere(authoritiesFolder(data))) refuse('not-initialised', 'there are no authorities here; make them with chancery init', data);
   finishInstall(data);
   const mode = modeOf(data);
   const succession = successionOf(data, first);

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { authoritiesFolder } from '../authority/layout.ts';
 import { type ChanceryClient, type Credentials, openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
+import { isThere } from '../is-there.ts';
 import { JSON_OPTION } from './arguments.ts';
 import type { Context } from './context.ts';
 import { DATA_OPTION, type PlaceOptions, dataFolder, serviceUrl } from './settings.ts';
@@ -44,8 +46,11 @@ export async function withClient<T>(context: Context, options: ConnectionOptions
 /** The root certificates (PEM) that a service is trusted by: of --ca, or the data folder. Throws Failure `file`. */
 export function trustedRoots(context: Context, options: Pick<ConnectionOptions, 'ca' | 'data'>): string {
   const file = options.ca ?? join(dataFolder(context, options), 'root.pem');
-  if (options.ca === undefined && !existsSync(file)) {
-    throw new Failure('file', `no root certificate to trust the service by: ${file} does not exist`, { advice: 'give it with --ca FILE, or the data folder with --data' });
+  if (options.ca === undefined && !isThere(file)) {
+    const here = existsSync(authoritiesFolder(dataFolder(context, options)));
+    throw new Failure('file', `no root certificate to trust the service by: ${file} does not exist`, {
+      advice: here ? 'the service makes it when it starts; or give it with --ca FILE' : 'give it with --ca FILE, or the data folder with --data',
+    });
   }
   const text = readFileSync(file, 'latin1');
   if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Failure('file', `${file} holds no certificate`, { advice: 'expected PEM' });
@@ -57,7 +62,7 @@ function operatorCredentials(context: Context, options: ConnectionOptions): Cred
   const apiKey = context.env['CHANCERY_API_KEY']?.trim();
   if (apiKey !== undefined && apiKey !== '') return { kind: 'bearer', secret: wellFormed(apiKey) };
   const folder = join(dataFolder(context, options), 'operator');
-  if (!existsSync(join(folder, 'cert.pem'))) {
+  if (!isThere(join(folder, 'cert.pem'))) {
     throw new Failure('no-credentials', `no operator credentials: ${join(folder, 'cert.pem')} does not exist`, {
       advice: 'give --cert and --key, or CHANCERY_API_KEY, or the data folder with --data',
     });

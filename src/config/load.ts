@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isThere } from '../is-there.ts';
 import { X509Error } from '../x509/errors.ts';
 import { normaliseDnsName } from '../x509/dns-name.ts';
 import { withFiles } from './attestation-schema.ts';
@@ -94,7 +94,7 @@ function findFile({ file, env }: LoadOptions, overrides: readonly Override[], fo
   const data = String(overrides.findLast(({ path }) => pathText(path) === 'data')?.value ?? SCHEMA.properties?.['data']?.default);
   const shown = join(data, 'chancery.yaml');
   const path = resolve(folder, shown);
-  return existsSync(path) ? { path, shown, inData: resolve(folder, data) } : undefined;
+  return isThere(path) ? { path, shown, inData: resolve(folder, data) } : undefined;
 }
 
 /** The tree with one value set, unless something stands in the way that is a fault of its own. */

@@ -28,6 +28,10 @@ t.test('folders are made for their owner alone, with those above them', async (t
   for (const path of ['a', 'a/b']) t.equal(statSync(join(folder, path)).mode & 0o777, 0o700);
 });
 
+t.test('where no folder can be made, it is said why, and not tried for ever', { skip: process.platform !== 'linux' }, async (t) => {
+  t.throws(() => makeFolder('/proc/chancery/data'), { code: 'ENOENT', path: '/proc/chancery' });
+});
+
 t.test('a folder does not take the place of one that holds something', async (t) => {
   const folder = t.testdir({ new: { file: '1' }, old: { file: '2' } });
   t.throws(() => renameDurably(join(folder, 'new'), join(folder, 'old')));

@@ -1,9 +1,10 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { noRedis, startRedis } from '../helpers/redis.ts';
 import { runHere } from './run-cli.ts';
 import { startService } from './service.ts';
 
@@ -44,6 +45,51 @@ t.test('a data folder that is not there is told once', async (t) => {
   t.match(stdout, /^fail {2}data folder +\S+ does not exist\n +-> make it with 'chancery init'/m);
   t.equal(stdout.match(/chancery init/g)?.length, 1);
   t.match(stdout, /^skip {2}key files, authorities, operator, store, service, ready, https certificate, CRL, events, clock: /m);
+});
+
+/** As somebody who may not look into the folder: root may look into all. */
+async function asStranger<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  else chmodSync(data, 0);
+  try {
+    return await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    else chmodSync(data, 0o700);
+  }
+}
+
+t.test('a data folder of another user is not taken for an empty one', async (t) => {
+  const seen = await asStranger(() => doctor());
+  t.match(seen, { status: 1, stdout: /^fail {2}configuration +\S+chancery\.yaml: no right to read or write\nfail {2}data folder +\S+: no right to read or write\n/ });
+  t.notMatch(seen.stdout, 'chancery init');
+  for (const args of [['serve'], ['init'], ['token', 'list'], ['token', 'list', '--url', 'https://127.0.0.1:1']]) {
+    const told = await asStranger(() => runHere(args, { env: { CHANCERY_DATA: data } }));
+    t.match(told, { status: 1, stdout: '', stderr: /^chancery: \S+: no right to read or write\n$/ }, args.join(' '));
+  }
+});
+
+t.test('a root that is missing, or none, is told with what brings it', async (t) => {
+  const root = join(data, 'root.pem');
+  const good = readFileSync(root);
+  t.teardown(() => writeFileSync(root, good));
+  writeFileSync(root, 'junk');
+  t.match(line(await doctor(), 'service'), /^fail {2}service +\S+root\.pem holds no certificate\n +-> expected PEM\n/);
+  rmSync(root);
+  t.match(line(await doctor(), 'service'), /^fail {2}service +no root certificate to trust the service by: \S+root\.pem does not exist\n +-> the service makes it when it starts; or give it with --ca FILE\n/);
+});
+
+t.test('a store that is away is told once, and of the CRLs that they could not be looked at', { skip: noRedis }, async (t) => {
+  const redis = await startRedis(t);
+  const env = { CHANCERY_STORE__URL: `redis://${redis.address}` };
+  const service = await startService([], env);
+  t.teardown(service.stop);
+  await redis.kill();
+  const { status, stdout } = await service.cli(['doctor'], { env });
+  t.equal(status, 1);
+  t.match(line({ stdout }, 'ready'), /^fail {2}ready +store, crl: Redis \S+: connect ECONNREFUSED \S+\n/);
+  t.match(stdout, /^skip {2}CRL: cannot be looked at before 'ready' is mended\n/m);
 });
 
 t.test('a public address that the listener cannot be reached by is told, with what clients get there', async (t) => {

@@ -1,6 +1,7 @@
 import { Agent } from 'node:https';
 import { under } from '../../client/address.ts';
 import { exchange } from '../../client/exchange.ts';
+import { Failure } from '../../client/failure.ts';
 import type { Config } from '../../config/config.ts';
 import type { Listener } from '../../config/forms.ts';
 import { toFailure } from '../report-failure.ts';
@@ -35,7 +36,7 @@ async function look(scheme: Scheme, { config, configFault, roots }: Patient): Pr
   }
   const apart = apartFrom(scheme, new URL(written), config);
   if (apart === undefined) return ok(written);
-  const got = await getFrom(new URL(written), roots);
+  const got = await getFrom(new URL(written), roots instanceof Failure ? undefined : roots);
   return got === 'this service' ? ok(`${written}, which leads here`) : warn(
     `clients that go to ${written} get: ${got}; ${apart}`,
     `${NAMED[scheme]('that address')}: set ${name} and listen.${scheme} (CHANCERY_LISTEN__${scheme.toUpperCase()}) so that they meet, or have a proxy pass it on`,

@@ -10,7 +10,7 @@ const MOST_CRL = 128 * 1024 * 1024;
 /** One call, on a connection of its own. `end`: when the certificate shown ends, milliseconds since the Unix epoch. */
 export async function ask({ url, roots }: Patient, path: string): Promise<{ readonly reply: Reply; readonly origin: string; readonly end: number }> {
   if (url instanceof Failure) throw url;
-  if (roots === undefined) throw new Failure('file', 'there is no root certificate to trust it by', { advice: 'give one with --ca' });
+  if (roots instanceof Failure) throw roots;
   const agent = new Agent({ ca: roots });
   let end = Number.NaN;
   const onSocket = (socket: unknown): void => {

@@ -24,8 +24,8 @@ export interface Patient {
   readonly config: Config | undefined;
   readonly configFault: unknown;
   readonly url: URL | Failure;
-  /** The roots that the service must lead to, PEM. */
-  readonly roots: string | undefined;
+  /** The roots that the service must lead to, PEM; or why there are none. */
+  readonly roots: string | Failure;
 }
 
 /** One thing to look at. What `look` throws is a `fail`, and leaves nothing to look at for the checks that need this one. */
@@ -38,4 +38,6 @@ export interface Check {
 
 export const ok = (detail: string): Finding => ({ outcome: 'ok', detail });
 export const warn = (detail: string, advice: string): Finding => ({ outcome: 'warn', detail, advice });
+/** Of a check that an earlier one has left nothing to look at. */
+export const skipped = (because: string): Finding => ({ outcome: 'skip', detail: `not looked at, since ${because} failed`, because });
 export const fail = (detail: string, advice: string): Finding => ({ outcome: 'fail', detail, advice });

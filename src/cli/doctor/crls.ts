@@ -2,7 +2,7 @@ import { exchange } from '../../client/exchange.ts';
 import { parseCrl } from '../../x509/crl.ts';
 import { showSpan } from '../text.ts';
 import { ask } from './ask.ts';
-import { type Finding, type Patient, fail, ok, warn } from './check.ts';
+import { type Finding, type Patient, fail, ok, skipped, warn } from './check.ts';
 
 const LOOK = 'look at the service\'s log';
 /** Seconds from a revocation to the CRL that lists it, on average, from which on something is slow. */
@@ -15,7 +15,10 @@ interface Authority {
 
 /** The CRLs that are served: how old, how many entries, how long they last; and what the metrics say of publication and pollers. */
 export async function crls(patient: Patient): Promise<Finding> {
-  const { items } = JSON.parse((await ask(patient, '/v1/authorities')).reply.body.toString('utf8')) as { items: readonly Authority[] };
+  const { reply } = await ask(patient, '/v1/authorities');
+  if (reply.status === 503) return skipped('ready');
+  if (reply.status !== 200) return fail(`/v1/authorities answers ${reply.status}`, LOOK);
+  const { items } = JSON.parse(reply.body.toString('utf8')) as { items: readonly Authority[] };
   const found = await Promise.all([...items].sort((one, other) => rank(one) - rank(other)).map((authority) => served(patient, authority)));
   const seen = found.filter((finding) => finding !== undefined);
   if (seen.length === 0) return fail('none is served', 'publish one with \'chancery crl publish\'');

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { Failure } from '../../client/failure.ts';
 import { JSON_OPTION, withExamples } from '../arguments.ts';
+import { trustedRoots } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { toFailure } from '../report-failure.ts';
 import { writeResult } from '../result.ts';
@@ -59,8 +59,15 @@ async function patientOf(context: Context, options: Options): Promise<Patient> {
   const [config, configFault] = await readConfig(context, options).then((value) => [value, undefined] as const, (error: unknown) => [undefined, error] as const);
   const data = config?.data ?? dataFolder(context, options);
   const url = await serviceUrl(context, options).catch(toFailure);
-  const file = options.ca ?? join(data, 'root.pem');
-  return { context, data, config, configFault, url, roots: existsSync(file) ? readFileSync(file, 'latin1') : undefined };
+  return { context, data, config, configFault, url, roots: rootsOf(context, { ...options, data }) };
+}
+
+function rootsOf(context: Context, options: Pick<Options, 'ca' | 'data'>): string | Failure {
+  try {
+    return trustedRoots(context, options);
+  } catch (error) {
+    return toFailure(error);
+  }
 }
 
 const STYLES: Readonly<Record<Outcome, Style>> = { ok: 'green', warn: 'yellow', fail: 'red', skip: 'dim' };

@@ -1,6 +1,6 @@
 import { startProgress } from '../progress.ts';
 import { toFailure } from '../report-failure.ts';
-import type { Check, Finding, Patient } from './check.ts';
+import { type Check, type Finding, type Patient, skipped } from './check.ts';
 
 export type Result = Finding & { readonly name: string };
 
@@ -23,8 +23,6 @@ export async function examine(patient: Patient, checks: readonly Check[]): Promi
   }
   return results;
 }
-
-const skipped = (because: string): Finding => ({ outcome: 'skip', detail: `not looked at, since ${because} failed`, because });
 
 /** A look that ends in an error has found one, and saw nothing else. */
 async function looked(patient: Patient, look: Check['look']): Promise<{ readonly blind: boolean; readonly finding: Finding }> {

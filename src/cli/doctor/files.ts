@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync,
 import { join } from 'node:path';
 import { authoritiesFolder, authorityFiles, ISSUING } from '../../authority/layout.ts';
 import { Failure } from '../../client/failure.ts';
+import { isThere } from '../../is-there.ts';
 import { showSpan } from '../text.ts';
 import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
 
@@ -34,7 +35,8 @@ function configuration({ data, config, configFault }: Patient): Finding {
 }
 
 function dataFolder({ data }: Patient): Finding {
-  if (!existsSync(data)) throw new Failure('file', `${data} does not exist`, { advice: 'make it with \'chancery init\', or name it with --data' });
+  if (!isThere(data)) throw new Failure('file', `${data} does not exist`, { advice: 'make it with \'chancery init\', or name it with --data' });
+  accessSync(data, constants.R_OK | constants.X_OK);
   const { mode } = statSync(data);
   if ((mode & FOREIGN_WRITE) !== 0) return fail(`${data} can be written by others (${octal(mode)})`, `chmod 700 ${data}`);
   return ok(`${data} (${octal(mode)})`);

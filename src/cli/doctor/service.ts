@@ -24,7 +24,7 @@ const NEEDS_SERVICE: readonly Check[] = [
 
 /** Looks at the running service. Where it is, the configuration may have to say, and whom to trust, the data folder. */
 export const serviceChecks = ({ url, roots }: Patient): readonly Check[] => [
-  { name: 'service', needs: [...(url instanceof Failure ? ['configuration'] : []), ...(roots === undefined ? ['data folder'] : [])], look: reachable },
+  { name: 'service', needs: [...(url instanceof Failure ? ['configuration'] : []), ...(roots instanceof Failure ? ['data folder'] : [])], look: reachable },
   ...NEEDS_SERVICE.map((check) => ({ ...check, needs: ['service'] })),
 ];
 
@@ -40,8 +40,15 @@ async function ready(patient: Patient): Promise<Finding> {
     const notes = checks.flatMap(({ detail = [] }) => detail);
     return notes.length === 0 ? ok('listeners, store, key and CRL') : warn(notes.join('; '), 'nothing fails yet: mend it before something does');
   }
-  const words = checks.filter((check) => !check.ok).map(({ name, detail = 'fails' }) => `${name}: ${detail}`).join('; ');
+  const words = reasons(checks.filter((check) => !check.ok));
   return fail(words === '' ? `answers ${reply.status}` : words, 'look at the service\'s log');
+}
+
+/** Each reason once, behind all that it is the reason of. */
+function reasons(failed: readonly { readonly name: string; readonly detail?: string }[]): string {
+  const names = new Map<string, string[]>();
+  for (const { name, detail = 'fails' } of failed) names.set(detail, [...names.get(detail) ?? [], name]);
+  return [...names].map(([detail, behind]) => `${behind.join(', ')}: ${detail}`).join('; ');
 }
 
 async function certificate(patient: Patient): Promise<Finding> {
@@ -53,7 +60,7 @@ async function certificate(patient: Patient): Promise<Finding> {
 /** A follower is told at once where it stands; a proxy between that gathers the answer keeps that back. */
 async function events({ url, roots }: Patient): Promise<Finding> {
   if (url instanceof Failure) throw url;
-  if (roots === undefined) throw new Failure('file', 'there is no root certificate to trust it by', { advice: 'give one with --ca' });
+  if (roots instanceof Failure) throw roots;
   const agent = new Agent({ ca: roots });
   const stop = new AbortController();
   let heard = false;
