@@ -51,12 +51,15 @@ const WRITERS: Readonly<Record<NodeKind, Writer>> = {
     ...comment(node.description ?? name),
     ...comment('Each may have:'),
     ...[...leavesOf(tableOf(node).member)].flatMap((member) => comment(`  ${member.path.join('.')}: ${member.node.description ?? ''}`, '    ')),
-    ...comment(`(${variableName([...path, '<name>', 'lifetime'])}, and so on)`),
+    ...comment(`(${variableName([...path, '<name>', ...firstOf(tableOf(node).member)])}, and so on)`),
     `${name}:`,
     ...indented(given === undefined ? tree(node.examples?.[0]) : stringify(given).trimEnd().split('\n')),
   ],
   form: leaf, choice: leaf, text: leaf, number: leaf, flag: leaf, list: leaf, variant: leaf,
 };
+
+/** The path of a member that can be named as an example. */
+const firstOf = (member: SchemaNode): readonly string[] => [...leavesOf(member)][0]?.path ?? [];
 
 /** Members on lines of their own, commented out. A line with `#` and no space after it is a value. */
 function tree(value: unknown): string[] {

@@ -2,6 +2,7 @@ import t from 'tap';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { variableName } from '../../src/config/environment.ts';
 import { exampleConfig } from '../../src/config/example.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ConfigSchema } from '../../src/config/schema.ts';
@@ -43,6 +44,14 @@ t.test('with every # of a value removed it is a good configuration, of defaults 
     { https: 'https://ca.example.com', http: 'http://ca.example.com' }, ['ca.example.com', 'localhost', '127.0.0.1'], 'issuing',
     { server: { lifetime: 7_776_000, names: { allow: ['**.example.com', '10.0.0.0/8'] } } },
   ]);
+});
+
+t.test('every variable that it names is one', async (t) => {
+  const leaves = [...leavesOf(ConfigSchema as unknown as SchemaNode)];
+  const known = new Set(leaves.map(({ path }) => variableName(path)));
+  const named = exampleConfig().match(/CHANCERY_[A-Z0-9_<>]+/g) ?? [];
+  t.ok(named.length > 100);
+  for (const name of named) t.ok(known.has(name.replace(/_FILE$/, '')) || known.has(name), name);
 });
 
 t.test('every value is described in it', async (t) => {
