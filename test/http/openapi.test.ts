@@ -36,6 +36,9 @@ t.test('OpenAPI is served, committed, and the same', async (t) => {
 t.test('the pages at /docs are there, under a strict policy', async (t) => {
   const chancery = await startTestService(t);
   const page = await chancery.call('GET', '/docs/');
+  t.match(page.text, '<title>Chancery</title>');
+  const { status, headers } = await chancery.call('GET', '/');
+  t.match({ status, location: headers['location'] }, { status: 302, location: '/docs' }, 'the address that the service prints leads there');
   t.equal(page.status, 200);
   t.match(page.text, /swagger/i);
   t.match(page.headers['content-security-policy'], /default-src 'self'/);
