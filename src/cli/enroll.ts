@@ -15,7 +15,7 @@ import type { Context } from './context.ts';
 import { installUnits } from './install-units.ts';
 import { startProgress, telling } from './progress.ts';
 import { writeResult } from './result.ts';
-import { fields, showTimeFrom } from './text.ts';
+import { fields, printable, showTimeFrom } from './text.ts';
 
 interface Options extends AttestArguments {
   readonly url?: string;
@@ -108,7 +108,7 @@ export function addEnroll(parent: Command, context: Context): void {
           ['key', enrolment.key.join(', ')],
           ['certificate', enrolment.certificate.join(', ')],
           ['root', enrolment.ca],
-        ], paint)).join('\n'));
+        ], paint)).join('\n') + nextOf(options));
         install(context, options);
       } finally {
         progress.end();
@@ -131,6 +131,13 @@ function install(context: Context, { install: kind, out, exec, dryRun, json }: O
   if (kind === undefined) return;
   const folder = resolve(out);
   installUnits(context, { kind, dryRun: dryRun === true, about: folder, folders: [folder], args: ['--out', folder, ...(exec === undefined ? [] : ['--exec', exec])], quiet: json === true });
+}
+
+/** What to do next; nothing where a unit does it. */
+function nextOf({ install: kind, layout, out }: Options): string {
+  if (kind !== undefined) return '';
+  const folder = printable(resolve(out));
+  return layout === 'bundle' ? `\nThen: . ${folder}/env.sh\n` : `\nThen, to keep it renewed: chancery renew --install --out ${folder} (or --daemon in its place, or neither, from cron)\n`;
 }
 
 function addressOf(context: Context, options: Options): URL {

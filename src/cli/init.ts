@@ -6,6 +6,7 @@ import type { AuthorityMode } from '../authority/authority.ts';
 import { authoritiesFolder } from '../authority/layout.ts';
 import { AUTHORITY_ALGORITHMS, type AuthorityAlgorithm, type InitOptions } from '../authority/options.ts';
 import { Failure } from '../client/failure.ts';
+import type { Config } from '../config/config.ts';
 import { parseDuration } from '../config/duration.ts';
 import type { Initialised } from '../initialise.ts';
 import { JSON_OPTION, durationArgument, integerArgument, withExamples } from './arguments.ts';
@@ -88,7 +89,7 @@ export function addInit(parent: Command, context: Context): void {
         if (options.import === undefined) return initialise(initOptions(options), settings, context.now);
         return importAuthority({ chain: resolve(options.import), root: options.root === undefined ? undefined : resolve(options.root) }, settings, context.now);
       };
-      const result = await work().finally(progress.end);
+      const result = withNote(await work().finally(progress.end), options, settings);
       writeResult(context, options.json, result, (paint) => show(result, paint));
     });
   withExamples(command, [
@@ -114,6 +115,14 @@ function show(made: Initialised, paint: (style: Style, text: string) => string):
     ['configuration', made.configuration],
     ...(made.notes ?? []).map((note) => ['note', note] as const),
   ], paint)}\n${printable(next)}\n`;
+}
+
+/** Where nothing says how others reach the http listener, certificates name its own address, for as long as they live. */
+function withNote(made: Initialised, options: Options, { publicUrl, listen: { http } }: Config): Initialised {
+  const making = options.import === undefined && options.operator === undefined;
+  if (!making || (options.publicUrl ?? publicUrl.http) !== undefined || http === 'off') return made;
+  const remedy = made.mode === 'internal' ? 'remove the data folder and begin anew with --public-url: the issuing certificate has it already' : 'set publicUrl.http in the configuration before the first is issued';
+  return { ...made, notes: [...made.notes ?? [], `No --public-url is given, so certificates say that CRLs are at the http listener's own address. If others are to fetch them, ${remedy}.`] };
 }
 
 function initOptions(options: Options): Omit<InitOptions, 'data' | 'passphrase' | 'clock' | 'random'> {

@@ -54,7 +54,9 @@ export function addRestore(parent: Command, context: Context): void {
 }
 
 function fromWhere(file: string | undefined, from: string | undefined, { store: { url: here } }: Config): { readonly file: string } | { readonly store: Config['store']['url'] } {
-  if ((file === undefined) === (from === undefined)) throw new Failure('usage', 'a file or --from is missing', { advice: 'expected either a backup or --from with the address of a store' });
+  if ((file === undefined) === (from === undefined)) {
+    throw new Failure('usage', file === undefined ? 'a file or --from is missing' : 'a file and --from are given both', { advice: 'expected either a backup or --from with the address of a store' });
+  }
   if (file !== undefined) return { file: resolve(file) };
   const read = readStoreAddress(from ?? '');
   if ('faults' in read) throw new Failure('usage', `--from ${read.faults.join(', and ')}`, { advice: 'expected embedded:<folder> or redis://<host>:<port>, as in the configuration' });

@@ -10,6 +10,7 @@ import { addServe } from './serve.ts';
 export async function run(args: readonly string[], context: Context): Promise<ExitStatus> {
   const program = args[0] === 'serve' ? serviceProgram(context) : (await import('./program.ts')).buildProgram(context);
   try {
+    refuseWithoutValue(commandOf(program, args), args);
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
@@ -24,6 +25,14 @@ function serviceProgram(context: Context): Command {
   const program = emptyProgram(context);
   addServe(program, context);
   return program;
+}
+
+/** Of `--token $TOKEN --name x` with an empty variable, commander would take `--name` for the token. `--token=--name` says that it is meant. */
+function refuseWithoutValue(command: Command, args: readonly string[]): void {
+  const flags = new Map(command.options.map((option) => [option.long, option]));
+  const given = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const at = given.findIndex((arg, index) => flags.get(arg)?.required === true && flags.has(given[index + 1]));
+  if (at >= 0) throw new Failure('usage', `option '${given[at] ?? ''}' has no value before '${given[at + 1] ?? ''}'`, { advice: 'is the variable empty that should give it?' });
 }
 
 /** What commander found wrong, in our one line: its message, its suggestion, and where to read more. */

@@ -185,7 +185,7 @@ t.test('a store with a log of its own is refused', async (t) => {
 t.test('wrong usage is told', async (t) => {
   const data = another('usage');
   for (const [args, wrong] of [
-    [['restore'], 'a file or --from is missing'], [['restore', file, '--from', 'embedded:x'], 'a file or --from is missing'], [['restore', '--from', 'http://x'], 'is no address of a store'],
+    [['restore'], 'a file or --from is missing'], [['restore', file, '--from', 'embedded:x'], 'a file and --from are given both'], [['restore', '--from', 'http://x'], 'is no address of a store'],
     [['restore', '--from', `embedded:${join(data, 'store')}`], '--from names the store that the configuration names'], [['backup'], 'file'],
   ] as const) {
     const told = await runHere([...args], { env: { CHANCERY_DATA: data } });

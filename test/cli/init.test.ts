@@ -39,11 +39,20 @@ t.test('what is wrong with the options is told all at once, by their names', asy
   t.same(readdirSync(folder), [], 'nothing was made');
 });
 
+t.test('without an address that others reach, the certificates\' own is told of, while it can be changed', async (t) => {
+  const note = /^note +No --public-url is given, so certificates say .* remove the data folder and begin anew with --public-url/m;
+  const noteOf = async (args: readonly string[], env = {}) => (await runHere(['init', '--data', join(newFolder(), 'data'), ...args], { env })).stdout;
+  t.match(await noteOf([]), note);
+  t.notMatch(await noteOf(['--public-url', 'http://ca.example.com']), note);
+  t.notMatch(await noteOf([], { CHANCERY_PUBLIC_URL__HTTP: 'http://ca.example.com' }), note);
+  t.notMatch(await noteOf([], { CHANCERY_LISTEN__HTTP: 'off' }), note, 'then they name none');
+});
+
 t.test('mode self-signed: one authority that signs', async (t) => {
   const data = join(newFolder(), 'data');
   const made = await runHere(['init', '--mode', 'self-signed', '--data', data, '--json']);
   t.equal(made.status, 0, made.stderr);
-  t.match(JSON.parse(made.stdout), { mode: 'self-signed', data, operator: join(data, 'operator', 'cert.pem') });
+  t.match(JSON.parse(made.stdout), { mode: 'self-signed', data, operator: join(data, 'operator', 'cert.pem'), notes: [/^No --public-url is given, .* set publicUrl\.http in the configuration before the first is issued\.$/] });
   t.match(openssl('verify', '-CAfile', join(data, 'root.pem'), join(data, 'operator', 'cert.pem')), 'OK');
 });
 

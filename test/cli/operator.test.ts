@@ -46,6 +46,8 @@ t.test('a token with several faults names each on a line of its own', async (t) 
   t.equal(status, 1);
   t.equal(stdout, '');
   t.match(stderr, /^chancery: The body is invalid\n {2}\/profile: .+\n {2}\/names\/0: .+\n$/);
+  t.equal((await service.cli(['token', 'create', '--name', 'a.example', '--ttl', '400d'])).stderr, 'chancery: The token is refused: ttl is expected to be 1 s to 366 d\n');
+  t.equal((await service.cli(['token', 'create', '--name', 'a.example', '--max-validity', '0s'])).stderr, 'chancery: The token is refused: maxValidity is expected to be at least 1 s\n');
 });
 
 t.test('enroll, then look, revoke, and find it on the CRL', async (t) => {
@@ -53,6 +55,7 @@ t.test('enroll, then look, revoke, and find it on the CRL', async (t) => {
   const enrolled = await service.cli(['enroll', '--token', await newToken('--name', 'node1.example.com'), '--name', 'node1.example.com', '--out', folder]);
   t.equal(enrolled.status, 0, enrolled.stderr);
   t.match(execFileSync('openssl', ['verify', '-CAfile', join(service.data, 'root.pem'), '-untrusted', join(folder, 'cert.pem'), join(folder, 'cert.pem')], { encoding: 'utf8' }), 'OK');
+  t.ok(enrolled.stdout.endsWith(`\n\nThen, to keep it renewed: chancery renew --install --out ${folder} (or --daemon in its place, or neither, from cron)\n`), enrolled.stdout);
   const serial = /^serial {7}([0-9a-f]+)$/m.exec(enrolled.stdout)?.[1] ?? '';
 
   const shown = await service.cli(['certificates', 'show', serial.toUpperCase().replaceAll(/(..)(?=.)/g, '$1:')]);
@@ -120,7 +123,7 @@ t.test('a request waits for approval; the same command goes on when it is approv
   const enroll = ['enroll', '--token', token, '--name', 'alice', '--out', folder, '--layout', 'docker', '--wait', '0'];
   const waiting = await service.cli(enroll);
   t.equal(waiting.status, 1);
-  const [, id = ''] = /^chancery: request ([0-9a-f]+) still waits for approval \(.+\); an operator decides with 'chancery requests approve \1'; run the same command again to go on\n$/.exec(waiting.stderr) ?? [];
+  const [, id = ''] = /^chancery: request ([0-9a-f]+) still waits for approval \(.+\); an operator decides with 'chancery requests approve \1 --reason WHY'; run the same command again to go on\n$/.exec(waiting.stderr) ?? [];
   t.match((await service.cli(['requests', 'list', '--state', 'pending'])).stdout, new RegExp(`^${id} {2}pending {2}client `, 'm'));
   t.match((await service.cli(['requests', 'show', id])).stdout, /^ {2}waiting {2}approval +\S/m);
   const approved = await service.cli(['requests', 'approve', id, '--reason', 'ticket 4711']);

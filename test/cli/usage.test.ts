@@ -1,26 +1,25 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { buildProgram } from '../../src/cli/program.ts';
+import { commandsOf } from './commands.ts';
 import { runCli, runHere } from './run-cli.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
-const COMMANDS = [
-  'init', 'serve', 'enroll', 'renew', 'docker-authz', 'revoke', 'doctor',
-  'token create', 'token list', 'token revoke', 'key create', 'key list', 'key revoke',
-  'requests list', 'requests show', 'requests approve', 'requests deny',
-  'certificates list', 'certificates show', 'certificates revoke',
-  'crl show', 'crl publish', 'audit show', 'audit verify',
-];
+const quiet = { write: () => {} };
+const COMMANDS = commandsOf(buildProgram({ stdout: quiet, stderr: quiet, env: {}, now: Date.now })).map(({ path }) => path.join(' '));
 
 const cwd = temporaryFolder('usage');
 
 t.test('every command explains itself, with examples and --json', async (t) => {
+  t.ok(COMMANDS.length > 45);
   for (const command of COMMANDS) {
     const { status, stdout, stderr } = await runHere([...command.split(' '), '--help']);
     t.equal(status, 0, command);
     t.equal(stderr, '', `${command}: nothing on standard error`);
     t.match(stdout, `Usage: chancery ${command}`);
-    t.match(stdout, /\nExamples:\n {2}# .+\n {2}(\S+=\S+ )*(17 \* \* \* \* {2}root {2})?chancery /, `${command}: examples`);
+    t.match(stdout, /\nExamples:\n {2}# .+\n {2}(docker swarm ca > old-root.pem\n {2})?(\S+=\S+ )*(17 \* \* \* \* {2}root {2})?chancery /, `${command}: examples`);
     t.match(stdout, '--json', `${command}: --json`);
+    t.notMatch(stdout, 'default: []', `${command}: no default that says nothing`);
   }
 });
 
@@ -76,6 +75,10 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], line: st
     'chancery: the enrolment token is missing; give it with --token, --token-file or CHANCERY_TOKEN; \'chancery token create\' makes one\n'],
   ['a token that is none', ['enroll', '--name', 'a.example', '--url', 'ca', '--token', 'CHYTKN-1-abc'],
     'chancery: the enrolment token is malformed; expected CHYTKN-1-<root digest>-<id>-<secret>, as \'chancery token create\' printed it\n'],
+  ['an option whose value was an empty variable', ['enroll', '--url', 'ca', '--token', '--name', 'a.example'], 'chancery: option \'--token\' has no value before \'--name\'; is the variable empty that should give it?\n'],
+  ['the same of several values', ['token', 'create', '--name', '--ttl', '1h'], 'chancery: option \'--name\' has no value before \'--ttl\'; is the variable empty that should give it?\n'],
+  ['two sources to restore from', ['restore', '--from', 'embedded:store', 'a.backup'], 'chancery: a file and --from are given both; expected either a backup or --from with the address of a store\n'],
+  ['no source to restore from', ['restore'], 'chancery: a file or --from is missing; expected either a backup or --from with the address of a store\n'],
   ['import with what was settled before', ['init', '--import', 'chain.pem', '--root-subject', 'CN=X'],
     'chancery: --import and --root-subject do not go together; expected --import with --root and --data alone: all else was settled when the CSR was made\n'],
 ];

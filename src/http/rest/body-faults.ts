@@ -13,5 +13,5 @@ export const namesFaults = (names: readonly string[]): readonly Fault[] => names
 /** A time to live in seconds, and any fault in it. `usual` is the default. */
 export function checkedTtl(text: string | undefined, { usual, most }: { readonly usual: number; readonly most: number }): { readonly ttl: number; readonly faults: readonly Fault[] } {
   const ttl = text === undefined ? usual : (parseDuration(text) ?? 0);
-  return { ttl, faults: ttl >= 1 && ttl <= most ? [] : [{ code: 'ttl', at: '/ttl', detail: `expected 1 s to ${most / 86_400} d` }] };
+  return { ttl, faults: ttl >= 1 && ttl <= most ? [] : [{ code: 'ttl', at: '/ttl', detail: `ttl is expected to be 1 s to ${most / 86_400} d` }] };
 }

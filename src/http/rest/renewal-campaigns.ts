@@ -127,11 +127,11 @@ function checked(body: Static<typeof CampaignBody>, known: RenewalInfoRoutes['kn
   // Selecting all certificates must be deliberate, not the result of an omitted member.
   if (chooses === (body.all === true)) faults.push({ code: 'scope', at: '/', detail: 'expected authority, profile or requester, or else all to be true' });
   const within = parseDuration(body.within) ?? 0;
-  if (within < WITHIN.least || within > WITHIN.most) faults.push({ code: 'within', at: '/within', detail: `expected ${WITHIN.least} s to ${WITHIN.most / 86_400} d` });
+  if (within < WITHIN.least || within > WITHIN.most) faults.push({ code: 'within', at: '/within', detail: `within is expected to be ${WITHIN.least} s to ${WITHIN.most / 86_400} d` });
   const from = body.from === undefined ? undefined : Date.parse(body.from);
   // A campaign in the past would exclude certificates issued since.
   if (from !== undefined && !(from >= now - LATE && from <= now + WITHIN.most * 1000)) {
-    faults.push({ code: 'from', at: '/from', detail: `expected a time from now to ${WITHIN.most / 86_400} days ahead, such as 2030-01-31T00:00:00Z` });
+    faults.push({ code: 'from', at: '/from', detail: `from is expected to be a time from now to ${WITHIN.most / 86_400} days ahead, such as 2030-01-31T00:00:00Z` });
   }
   if (faults.length > 0) throw new Refused('body-invalid', `The campaign is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
   return { ...body, within, from };

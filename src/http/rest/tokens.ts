@@ -141,7 +141,7 @@ function checkedToken(
   const { ttl, faults: ttlFaults } = checkedTtl(ttlText, TTL);
   faults.push(...ttlFaults);
   const maxValidity = maxText === undefined ? undefined : (parseDuration(maxText) ?? 0);
-  if (maxValidity !== undefined && maxValidity < 1) faults.push({ code: 'max-validity', at: '/maxValidity', detail: 'expected at least 1 s' });
+  if (maxValidity !== undefined && maxValidity < 1) faults.push({ code: 'max-validity', at: '/maxValidity', detail: 'maxValidity is expected to be at least 1 s' });
   if (faults.length > 0) throw new Refused('body-invalid', `The token is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
   return { wanted, ttl, maxValidity };
 }
