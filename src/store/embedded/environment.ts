@@ -1,9 +1,11 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import { StoreUnavailable } from '../store.ts';
+import { assertLmdbFile, FILES, identityOf, residentFilePages } from './files.ts';
 import { TABLES } from './keys.ts';
 import type { TableName } from './keys.ts';
+import { causeOf, guard } from './lmdb-errors.ts';
 import { alone } from './turnstile.ts';
 
 type Table = Database<Buffer, Buffer>;
@@ -61,7 +63,7 @@ export class Environment {
     chmodSync(path, 0o700);
     const real = realpathSync(path);
     if (openHere.has(real)) throw new Error(`${real} is open in this process already`);
-    assertOurs(`${real}/data.mdb`);
+    assertLmdbFile(`${real}/data.mdb`);
     openHere.add(real);
     const environment = new Environment(real);
     try {
@@ -118,7 +120,7 @@ export class Environment {
     try {
       await root.transaction(() => work(tables));
     } catch (error) {
-      throw await cause(error);
+      throw await causeOf(error);
     }
     if (performance.now() - this.#lookedAt > LOOK_EVERY) this.#refuseOthers();
   }
@@ -210,58 +212,4 @@ export class Environment {
     this.#tables = undefined;
     await root?.close();
   }
-}
-
-const FILES = ['data.mdb', 'lock.mdb'] as const;
-
-/** Differs if the files are not the same ones, even under the same names. */
-function identityOf(path: string): string {
-  return FILES.map((file) => {
-    const { dev, ino } = statSync(`${path}/${file}`, { throwIfNoEntry: false }) ?? {};
-    return `${dev}:${ino}`;
-  }).join();
-}
-
-/** Position and octets of the magic number and format version on LMDB's first page (`MDB_MAGIC`, `MDB_DATA_VERSION` of `mdb.c`). */
-const MAGIC = { at: 24, octets: Buffer.from('dec0efbe02000000', 'hex') } as const;
-
-/** Checks the file first, since the binding ends the process if it is not an LMDB file. @throws Error */
-function assertOurs(file: string): void {
-  if (!existsSync(file)) return;
-  const descriptor = openSync(file, 'r');
-  try {
-    const start = Buffer.alloc(MAGIC.at + MAGIC.octets.length);
-    const length = readSync(descriptor, start);
-    if (length > 0 && !start.subarray(MAGIC.at).equals(MAGIC.octets)) throw new Error(`${file} is not a file of this store`);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Resident pages (4096 octets) of all mapped files, according to the kernel; 0 if it does not say. */
-function residentFilePages(): number {
-  try {
-    return Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[2]);
-  } catch {
-    return 0;
-  }
-}
-
-/** Turns LMDB's errors, which carry a number, and system errors into StoreUnavailable; all others are programming errors and pass through. */
-function guard<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw isFromStore(error) ? new StoreUnavailable(`the store cannot be read: ${error.message}`, { cause: error }) : error;
-  }
-}
-
-const isFromStore = (error: unknown): error is Error =>
-  error instanceof Error && (typeof (error as { code?: unknown }).code === 'number' || (error as { syscall?: unknown }).syscall !== undefined);
-
-/** The binding hides why a commit failed in a promise within the error, which must be caught here. */
-async function cause(error: unknown): Promise<StoreUnavailable> {
-  const hidden = (error as { commitError?: Promise<never> }).commitError;
-  const reason: unknown = hidden === undefined ? error : await hidden.catch((inner: unknown) => inner);
-  return new StoreUnavailable(`the store cannot be written: ${reason instanceof Error ? reason.message : String(reason)}`, { cause: reason });
 }
