@@ -1,4 +1,4 @@
-/** What happened, in one closed list. */
+/** Every kind of event, as one closed set. */
 export type AuditEvent =
   | 'holding.released' | 'request.accepted' | 'request.approved' | 'request.denied' | 'request.failed'
   | 'certificate.issued' | 'certificate.revoked' | 'certificate.released'
@@ -9,22 +9,25 @@ export type AuditEvent =
   | 'authority.rolled'
   | 'authority.created' | 'authority.revoked' | 'key.blocked' | 'renewal-campaign.started' | 'renewal-campaign.ended' | 'service.started' | 'store.restored';
 
-/** An entry before it has its place in the chain. No secrets: names, ids, serials, reasons. */
+/** An entry before it is placed in the chain. Contains no secrets, only names, ids, serials and reasons. */
 export interface AuditDraft {
   /** Milliseconds since the epoch. */
   readonly time: number;
   readonly event: AuditEvent;
-  /** Who: `<identity kind>:<name>`, or `system`. */
+  /** `<identity kind>:<name>`, or `system`. */
   readonly actor: string;
-  /** What it was done to: a serial, a token's id, an authority's name. */
+  /** What was acted on: a serial, a token's id, an authority's name. */
   readonly subject: string;
   readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
 }
 
-/** The drafts that remain where a key was on the block list before. */
+/** The drafts that remain if the key was already on the block list. */
 export const withoutBlocked = (drafts: readonly AuditDraft[]): readonly AuditDraft[] => drafts.filter(({ event }) => event !== 'key.blocked');
 
-/** A line of the log. `hash` is SHA-256 over the canonical JSON (members sorted, no spaces) of all else, hex; `previous` is the hash of the line before. */
+/**
+ * A line of the log. `hash` is the SHA-256 of the canonical JSON (members sorted, no spaces) of everything else, hex; `previous` is the hash of the
+ * preceding line.
+ */
 export interface AuditEntry extends AuditDraft {
   readonly sequence: number;
   readonly previous: string;

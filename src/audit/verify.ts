@@ -2,31 +2,31 @@ import { EMPTY_CHAIN, hashOf } from './chain.ts';
 import type { ChainHead } from './chain.ts';
 import type { AuditEntry } from './entry.ts';
 
-/** What can be wrong with a log, in one closed list. */
+/** Everything that can be wrong with a log. */
 type ChainFaultKind =
-  /** The entry's content does not give its hash. */
+  /** The entry's content does not match its hash. */
   | 'changed'
-  /** Its hash is right, but it does not follow from the line before: one of the two was replaced. */
+  /** Its hash is right, but it does not follow from the preceding line: one of the two was replaced. */
   | 'unlinked'
-  /** Lines between the one before and this one are gone. */
+  /** Lines between the preceding one and this one are missing. */
   | 'missing'
-  /** The line stands behind one with the same or a higher number. */
+  /** The line comes after one with the same or a higher number. */
   | 'reordered'
-  /** The log ends before, after or otherwise than the store's head says. */
+  /** The log ends before, after or differently than the store's head says. */
   | 'wrong-head';
 
 export interface ChainFault {
   readonly kind: ChainFaultKind;
-  /** The number of the line where it shows. */
+  /** Number of the line where the fault appears. */
   readonly sequence: number;
   readonly detail: string;
 }
 
-/** Checks a log line by line, with bounded memory. `start` is the head that the first line must follow. */
+/** Checks a log line by line, in bounded memory. `start` is the head that the first line must follow. */
 export function chainVerifier(start: ChainHead = EMPTY_CHAIN): {
-  /** The faults that this line shows, most often none. */
+  /** The faults found at this line, usually none. */
   readonly check: (entry: AuditEntry) => ChainFault[];
-  /** The faults of the log's end, given the head that the store vouches for. */
+  /** The faults found at the end of the log, given the head according to the store. */
   readonly finish: (head: ChainHead) => ChainFault[];
 } {
   let last = start;
@@ -37,7 +37,7 @@ export function chainVerifier(start: ChainHead = EMPTY_CHAIN): {
       const fault = (kind: ChainFaultKind, detail: string): void => void faults.push({ kind, sequence, detail });
       if (hashOf(entry) !== entry.hash) fault('changed', `line ${sequence} was changed: its content does not give its hash`);
       if (sequence <= last.sequence) {
-        // The chain goes on from the highest line, so that one misplaced line is reported once.
+        // Continue from the highest line, so that a single misplaced line is reported once.
         fault('reordered', `line ${sequence} stands after line ${last.sequence}`);
         return faults;
       }
@@ -58,7 +58,7 @@ export function chainVerifier(start: ChainHead = EMPTY_CHAIN): {
 
 const gap = (from: number, to: number): string => (from === to ? `line ${from} is` : `lines ${from} to ${to} are`);
 
-/** All faults of a log, oldest first; an empty list for a genuine one. */
+/** All faults of a log, oldest first; empty if it is genuine. */
 export async function verifyChain(
   entries: Iterable<AuditEntry> | AsyncIterable<AuditEntry>, head: ChainHead, start: ChainHead = EMPTY_CHAIN,
 ): Promise<ChainFault[]> {

@@ -1,4 +1,4 @@
-/** Which certificates are meant: those that fit every member. None given: all. */
+/** Which certificates are meant: those that match every member. Without members, all. */
 export interface Scope {
   readonly authority?: string;
   readonly profile?: string;
@@ -6,21 +6,21 @@ export interface Scope {
   readonly requester?: string;
 }
 
-/** An operator's order to renew certificates before their time. Times in milliseconds since the Unix epoch. */
+/** An operator's order to renew certificates early. Times in milliseconds since the Unix epoch. */
 export interface Campaign {
   readonly id: string;
   readonly scope: Scope;
-  /** For those who renew, in words. */
+  /** Shown to those who renew. */
   readonly reason: string;
-  /** Certificates asked for before are meant, and spread from then until `endsAt`; it may be yet to come. */
+  /** Applies to certificates requested before this time, spread from then until `endsAt`; may lie in the future. */
   readonly startedAt: number;
   readonly endsAt: number;
   readonly createdBy: string;
 }
 
-/** How long a campaign stands after its end, milliseconds: those who were away hear of it when they come back. */
+/** Milliseconds for which a campaign remains in force after its end, for nodes that were offline. */
 export const STANDS = 30 * 86_400_000;
 /** Seconds over which certificates may be spread. */
 export const WITHIN = { least: 60, most: 90 * 86_400 };
-/** Campaigns that stand at once: each is looked at with every question. */
+/** Upper bound of campaigns in force, as each is examined for every query. */
 export const MOST_CAMPAIGNS = 50;

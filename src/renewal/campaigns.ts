@@ -7,22 +7,22 @@ import { type Campaign, MOST_CAMPAIGNS, type Scope, STANDS } from './campaign.ts
 export interface Wish {
   readonly scope: Scope;
   readonly reason: string;
-  /** Seconds over which the certificates are spread. */
+  /** Seconds over which renewals are spread. */
   readonly within: number;
-  /** When it begins, milliseconds since the epoch, where that is not now. */
+  /** Start time, milliseconds since the epoch; default now. */
   readonly from?: number | undefined;
 }
 
 /** The campaigns of a deployment. */
 export interface Campaigns {
   /**
-   * Begins one. With an Idempotency-Key the same call finds the first one.
+   * Starts a campaign. A repeated call with the same Idempotency-Key returns the first one.
    * @throws Refused `too-many-campaigns`, `idempotency-key-reused`
    */
   readonly begin: (wish: Wish, actor: string, idempotencyKey?: string) => Promise<Campaign>;
-  /** Those that stand, the newest first. */
+  /** The campaigns in force, newest first. */
   readonly standing: () => Promise<readonly Campaign[]>;
-  /** Ends one before its time: certificates that were not renewed yet are renewed at their age. Undefined where there is none. */
+  /** Ends a campaign early: certificates not yet renewed follow their age again. Undefined if there is no such campaign. */
   readonly end: (id: string, actor: string) => Promise<Campaign | undefined>;
 }
 

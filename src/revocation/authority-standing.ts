@@ -10,9 +10,9 @@ export interface AuthorityRevocation {
   readonly reason: RevocationReason;
 }
 
-/** Which of our authorities were revoked by the one above them, as far as that one's revocations are in this store. */
+/** Which of our authorities have been revoked by their issuer, as far as that one's revocations are in this store. */
 export interface AuthorityStanding {
-  /** As it was at the last look. */
+  /** As of the last `look`. */
   readonly revocationOf: (authority: string) => AuthorityRevocation | undefined;
   readonly look: () => Promise<void>;
 }
@@ -35,6 +35,6 @@ export function authorityStanding(store: Pick<CrlStore, 'change'>, authorities: 
   };
 }
 
-/** The authority of this deployment, its key here or not, that signed the other's certificate; undefined for a root, and where that is somebody else. */
+/** The authority of this deployment, whether its key is here or not, that signed a certificate; undefined for roots and external issuers. */
 export const issuerOf = ({ certificate }: Authority, authorities: readonly Authority[]): Authority | undefined => authorities.find((other) =>
   other.certificate !== certificate && equalBytes(other.certificate.subject, certificate.issuer) && isSignedBy(certificate, other.certificate.publicKey));

@@ -7,28 +7,28 @@ import { cRLNumber, deltaCRLIndicator, freshestCRL, issuingDistributionPoint } f
 import type { EntrySelection } from '../x509/crl-entry-log.ts';
 import { authorityKeyIdentifier } from '../x509/extensions.ts';
 
-/** What a CRL is to say. */
+/** The contents of a CRL. */
 export interface CrlContent {
   readonly number: bigint;
   /** Seconds since the epoch. */
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** The revision that the entries stand at. */
+  /** The revision that the entries correspond to. */
   readonly revision: number;
   readonly entries: EntrySelection;
-  /** Of a delta: its base, and the next one. */
+  /** Delta CRLs only: the base, and the next one. */
   readonly bases?: readonly CrlBase[] | undefined;
-  /** Of a full CRL: where the delta is. */
+  /** Full CRLs only: addresses of the delta CRL. */
   readonly freshest?: readonly string[];
-  /** Of a shard: where it is, as certificates say it. */
+  /** Shards only: their addresses as given in certificates. */
   readonly at?: readonly string[];
 }
 
-/** An RSA key of 16384 bits has signatures of this many octets: no key here is larger. */
+/** Signatures by a 16384-bit RSA key have this many octets, and no larger key is supported. */
 const SIGNATURE_MOST = 2048;
 
 /**
- * Builds and signs a CRL, without holding up the event loop for longer than `breathe` lets it.
+ * Builds and signs a CRL, yielding to the event loop through `breathe`.
  * @throws LintError, or what the key throws
  */
 export async function buildCrl(authority: Authority, content: CrlContent, breathe: Breathe): Promise<PublishedCrl> {
@@ -49,7 +49,7 @@ export async function buildCrl(authority: Authority, content: CrlContent, breath
     ],
   }, entries, { issuer: authority.certificate, signatureOctets: SIGNATURE_MOST, breathe });
   const signature = await authority.signingKey.sign(tbs);
-  // The signature stands for all octets: hashing them once more would take as long as signing did.
+  // The signature represents all octets: hashing them again would take as long as signing.
   const etag = `"${number.toString(16)}-${sha256(signature).slice(0, 32)}"`;
   return { der: seal(signature), number, etag, thisUpdate, nextUpdate, revision, entries: entries.count, ...(bases === undefined ? {} : { bases }) };
 }

@@ -9,7 +9,7 @@ import { RevocationView, shardIn } from './revocation-view.ts';
 export interface CrlContext {
   readonly store: CrlStore;
   readonly scheduleOf: (authority: Authority) => CrlSchedule;
-  /** The folder under which others fetch an authority's documents, `http://…/crl/issuing/`; undefined where nobody serves them. */
+  /** Public folder of an authority's documents, such as `http://…/crl/issuing/`; undefined if they are not served. */
   readonly folderOf: (authority: string) => string | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -17,39 +17,39 @@ export interface CrlContext {
 
 export type Documents = ReadonlyMap<CrlDocument, PublishedCrl>;
 
-/** What came of it. */
+/** The result of a publication. */
 export interface Publication {
-  /** What was stored, in the order in which it was. */
+  /** The documents stored, in order. */
   readonly documents: Documents;
-  /** Seconds since the epoch: since when the oldest of the revocations is, that none of these documents had before. */
+  /** Time of the oldest revocation that none of these documents contained before, seconds since the epoch. */
   readonly oldest?: number;
 }
 
 export interface CrlPublisher {
-  /** Whether a document must be published: it is missing, misses a revocation, or its end is near. Cheap. */
+  /** Whether a document must be published because it is missing, lacks a revocation, or is about to expire. Cheap. */
   readonly isDue: () => Promise<boolean>;
   /**
-   * Publishes what is due, the full CRL even where it is not if `force`. Several processes may do so at once: the store takes each number
-   * once, and whoever comes second looks whether anything is left to do. Calls must not overlap.
+   * Publishes what is due, and the full CRL in any case if `force`. Several processes may publish concurrently: the store accepts each number once, and
+   * the slower one checks whether anything is left to do. Calls must not overlap.
    */
   readonly publish: (actor: string, force?: boolean) => Promise<Publication>;
 }
 
 const TRIES = 5;
-/** Documents stored in one step: about so many octets, and so many. */
+/** Approximate limits on the octets and the number of documents stored in one step. */
 const STEP = { octets: 2 ** 20, documents: 32 };
 /**
- * Where deltas or shards tell of a revocation, a full CRL follows after so many times the time that the last one took: a small one at
- * once, one of 50 MB so that no more than a tenth of the time goes into it.
+ * If deltas or shards report a revocation, the full CRL follows after this many times the duration of its last publication: immediately if it is small,
+ * while one of 50 MB takes at most a tenth of the time.
  */
 const FULL_PAUSE = 10;
 const LONGEST_PAUSE = 60_000;
-/** Serials that leave in one publication. */
+/** Upper bound of serials dropped per publication. */
 const DROP_MOST = 5000;
-/** Milliseconds that a release stays in the feed, for those who follow it. */
+/** Milliseconds for which a release stays in the feed, for its followers. */
 const KEEP_RELEASES = 3_600_000;
 
-/** Publishes the documents of one authority. It keeps the authority's revocations in memory from the first publication on. */
+/** Publishes the documents of one authority. From the first publication on, the authority's revocations are kept in memory. */
 export function crlPublisher(context: CrlContext, authority: Authority): CrlPublisher {
   const { store, clock, scheduleOf } = context;
   const { name } = authority;
@@ -57,7 +57,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
   const marks = new RevisionMarks();
   let known: { publications: number; readonly heads: Map<CrlDocument, CrlHead> } | undefined;
   const lastNumbers = new Map<CrlDocument, bigint>();
-  /** By the process's own clock: before this time the full CRL can wait. */
+  /** In process time (`performance.now`): until then the full CRL can wait. */
   let fullWaits = -Infinity;
 
   const look = async (fresh = false) => {
@@ -66,7 +66,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     return { ...known, generations, revision: standing.revision };
   };
 
-  /** What this process did itself need not be read again. If another one did something too, the counts differ, and it is. */
+  /** Updates the cached heads with what this process published. If another process published too, the counts differ, and they are read again. */
   const follow = (documents: Documents): void => {
     if (known === undefined) return;
     known.publications += 1;
@@ -82,12 +82,12 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
   };
 
   const isDue = async (): Promise<boolean> => {
-    // Nobody believes what is signed after that; what was published last stays.
+    // Anything signed after expiry would not be accepted; the last CRLs remain published.
     if (authority.certificate.notAfter < clock() / 1000) return false;
     const { ending, unwanted, behind, heads, wanted } = plan(await look(), clock() / 1000);
     if (ending.length > 0 || unwanted.length > 0) return true;
     if (!behind || performance.now() >= fullWaits) return behind;
-    // The full CRL follows later: what tells of revocations before that may be behind, too.
+    // The full CRL follows later, but the documents that report revocations earlier may be behind as well.
     const others = wanted.filter((document) => document !== 'full');
     const { revision } = await store.standing(name);
     return revision > Math.max(view.revision, ...others.map((document) => heads.get(document)?.revision ?? 0));
@@ -95,9 +95,9 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
 
   const attempt = async (actor: string, force: boolean, again: boolean, breathe: Breathe): Promise<Publication | undefined> => {
     const before = await look(again);
-    // Times of HTTP and of CRLs count whole seconds: two CRLs of one second would be the same to `If-Modified-Since`.
+    // HTTP and CRL times have a resolution of seconds: `If-Modified-Since` could not tell two CRLs of the same second apart.
     await secondAfter(Math.max(0, ...[...before.heads.values()].map(({ thisUpdate }) => thisUpdate)), clock);
-    // What the work takes, not the waiting: else a small full CRL would be held back for ten seconds.
+    // Measure the work without the wait: otherwise a small full CRL would be held back for ten seconds.
     const began = performance.now();
     view.widen(Math.max(0, ...before.generations.map(({ count }) => count)));
     const { oldest } = await view.follow(breathe, Math.max(0, ...[...before.heads.values()].map(({ revision }) => revision)));
@@ -107,12 +107,12 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     const heads = new Map(planned.heads);
     const isBehind = (document: CrlDocument): boolean => view.revisionOf(document) > (heads.get(document)?.revision ?? -1);
     const othersTell = planned.wanted.some((document) => document !== 'full');
-    // The full CRL says where the delta is: so it is published anew when deltas begin or end.
+    // The full CRL contains the address of the delta, so it is published again when deltas are turned on or off.
     const fullNow = force || ending.includes('full') || unwanted.includes('delta') || (planned.wanted.includes('delta') && !heads.has('delta'))
       || (planned.behind && (!othersTell || performance.now() >= fullWaits));
     const due = planned.wanted.filter((document) => (document === 'full' ? fullNow : ending.includes(document) || isBehind(document) || (document === 'delta' && fullNow)));
     const documents = new Map<CrlDocument, PublishedCrl>();
-    // Shards first: a full CRL that covers a revision says that they do, too (`isDue`).
+    // Shards first: a full CRL covering a revision implies that they do as well (`isDue`).
     for (const step of steps(due, heads)) {
       const built = new Map<CrlDocument, PublishedCrl>();
       for (const document of step) built.set(document, await build(document, step, { ...planned, heads }, now, breathe));
@@ -127,7 +127,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     return { documents, ...(oldest === undefined ? {} : { oldest }) };
   };
 
-  /** What is stored together: full and delta always, shards as many as are small. */
+  /** Groups documents into steps: full and delta always together, shards as many as are small. */
   const steps = (due: readonly CrlDocument[], heads: Heads): CrlDocument[][] => {
     const all: CrlDocument[][] = [];
     let octets = Infinity;
@@ -148,7 +148,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     return all;
   };
 
-  /** Asked of the store once; what follows is in the heads. */
+  /** Fetched from the store once; later numbers are in the heads. */
   const lastNumber = async (document: CrlDocument): Promise<bigint> => {
     const sequence = shardIn(document) === undefined ? 'full' : document;
     const asked = lastNumbers.get(sequence) ?? await store.lastNumber(name, document);
@@ -160,11 +160,11 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     const last = heads.get(document);
     const isDelta = document === 'delta';
     const sequence = shardIn(document) === undefined ? [heads.get('full'), heads.get('delta')] : [last];
-    // After a restore the sequence is ahead of the document that stands (docs/operations.md).
+    // After a restore, the sequence may be ahead of the current document (docs/operations.md).
     const number = highest([...sequence, { number: await lastNumber(document) }]) + 1n;
     const thisUpdate = Math.max(now, ...[...heads.values()].map((head) => head.thisUpdate + 1));
     const bases: readonly CrlBase[] | undefined = isDelta && schedule.delta !== undefined ? nextBases(last, heads.get('full'), schedule.delta.reach, now) : undefined;
-    // RFC 5280 3.3: an entry leaves only after it was on a CRL issued after its certificate ended; a delta has what the full CRL has.
+    // RFC 5280 3.3: an entry may only be dropped after it was on a CRL issued after its certificate expired; a delta follows the full CRL.
     const previous = isDelta ? heads.get('full') : last;
     const entries = view.select(document, { previous, ...(bases === undefined ? {} : { since: bases[0]!.revision }) });
     const folder = context.folderOf(name);
@@ -186,7 +186,7 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
     for (const { count, until } of generations) if (until < now) await store.forgetShards(name, count, now);
   };
 
-  /** What no document needs any more leaves the store, which looks itself whether that is so, and then the view. */
+  /** Drops what no document needs any more from the store, which verifies that itself, and then from the view. */
   const dropEnded = async (breathe: Breathe): Promise<void> => {
     const { heads } = await look();
     const listing = [...heads].filter(([document]) => document !== 'delta').map(([, head]) => head);
@@ -217,12 +217,12 @@ export function crlPublisher(context: CrlContext, authority: Authority): CrlPubl
 
 const highest = (heads: readonly (Pick<CrlHead, 'number'> | undefined)[]): bigint => heads.reduce((most, head) => (head !== undefined && head.number > most ? head.number : most), 0n);
 
-/** Waits until the second is over in which a CRL was issued; not where the clock was set back. */
+/** Waits until the second in which the last CRL was issued is over, unless the clock was set back. */
 async function secondAfter(thisUpdate: number, clock: () => number): Promise<void> {
   if (thisUpdate === Math.floor(clock() / 1000)) await new Promise((resolve) => setTimeout(resolve, 1000 - (clock() % 1000)));
 }
 
-/** Remembers where the feed stood when. */
+/** Remembers the revision of the feed at certain times. */
 class RevisionMarks {
   readonly #marks: { readonly time: number; readonly revision: number }[] = [];
   static readonly #EVERY = 600_000;
@@ -232,7 +232,7 @@ class RevisionMarks {
     if (last === undefined || time - last.time >= RevisionMarks.#EVERY) this.#marks.push({ time, revision });
   }
 
-  /** The revision at the last mark before a time, 0 where there is none. */
+  /** The revision at the last mark before a time; 0 if there is none. */
   before(time: number): number {
     while (this.#marks.length > 1 && this.#marks[1]!.time < time) this.#marks.shift();
     const [first] = this.#marks;

@@ -5,36 +5,36 @@ import type { LeaseStore } from '../store/store.ts';
 import { type CrlContext, type CrlPublisher, type Publication, crlPublisher } from './crl-publisher.ts';
 
 export interface CrlKeeperOptions {
-  /** Authorities whose CRL is signed here. */
+  /** Authorities whose CRLs are signed here. */
   readonly authorities: readonly Authority[];
   readonly leases: LeaseStore;
-  /** At most one publication of an authority in this time, milliseconds. */
+  /** Minimum interval between publications of an authority, milliseconds. */
   readonly coalesce: number;
-  /** How often the store is asked whether a CRL is due: another process may have revoked, and died before it published. */
+  /** Interval of checks in milliseconds: another process may have revoked, and died before publishing. */
   readonly lookEvery: number;
   readonly published: (authority: string, publication: Publication, milliseconds: number) => void;
   readonly failed: (authority: string, error: unknown) => void;
 }
 
 export interface CrlKeeper {
-  /** Publishes whatever is due, and resolves when it stands. */
+  /** Publishes whatever is due, and resolves when that is done. */
   readonly start: () => Promise<void>;
-  /** A revocation was written: publish soon, and many at once as one. */
+  /** To be called after a revocation: publishes soon, combining revocations in quick succession. */
   readonly due: (authority: string) => void;
-  /** Publishes an authority's full CRL now, with all else that is due. */
+  /** Publishes an authority's full CRL now, together with everything else that is due. */
   readonly publish: (authority: string, actor: string) => Promise<Publication>;
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when nothing is in progress any more. */
   readonly stop: () => Promise<void>;
 }
 
 /**
- * Milliseconds that a process has the publishing of an authority for itself; longer publications prolong it. It saves the others the
- * work, no more: that each number is used once is the store's doing. A process that dies holds the others up for that long.
+ * Milliseconds for which a process reserves the publication of an authority, extended while it lasts. This only saves the others work: the store
+ * ensures that each number is used once. If the process dies, the others are held up for that long.
  */
 const LEASE = 2000;
 const LEASE_LOOK = 50;
 
-/** Keeps the documents of each authority fresh: at once after a revocation, before their end, and after somebody else's crash. */
+/** Keeps the documents of each authority current: right after a revocation, before they expire, and after a crash of another process. */
 export function crlKeeper(context: CrlContext, options: CrlKeeperOptions): CrlKeeper {
   const holder = randomUUID();
   const lanes = new Map(options.authorities.map((authority) => [authority.name, lane(context, authority, options, holder)]));
@@ -62,13 +62,13 @@ export function crlKeeper(context: CrlContext, options: CrlKeeperOptions): CrlKe
 
 interface Lane {
   readonly look: () => Promise<void>;
-  /** Looks until nothing is due, or it cannot be done here now. */
+  /** Repeats until nothing is due, or publication is impossible here now. */
   readonly settle: () => Promise<void>;
   readonly force: (actor: string) => Promise<Publication>;
   readonly idle: () => Promise<void>;
 }
 
-/** One authority: one publication at a time, and the next no sooner than `coalesce` after the last. */
+/** Serialises the publications of one authority, at least `coalesce` apart. */
 function lane(context: CrlContext, authority: Authority, { coalesce, leases, published, failed }: CrlKeeperOptions, holder: string): Lane {
   const publisher = crlPublisher(context, authority);
   const lease = `crl/${authority.name}`;
@@ -77,14 +77,14 @@ function lane(context: CrlContext, authority: Authority, { coalesce, leases, pub
   let last = -Infinity;
   let tail: Promise<unknown> = Promise.resolve();
 
-  /** One after another, whoever asks. */
+  /** Runs tasks one after another, whoever asks. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const done = tail.then(work);
     tail = done.catch(() => undefined);
     return done;
   };
 
-  /** Undefined where another process is publishing. */
+  /** Undefined if another process is publishing. */
   const withLease = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
     if ((await leases.acquire(lease, holder, context.clock(), LEASE)) === undefined) return undefined;
     const prolong = setInterval(() => void leases.acquire(lease, holder, context.clock(), LEASE).catch(() => undefined), LEASE / 2);
@@ -105,7 +105,7 @@ function lane(context: CrlContext, authority: Authority, { coalesce, leases, pub
     return publication;
   });
 
-  /** True when it was another process's turn. */
+  /** True if another process was publishing. */
   const once = async (): Promise<boolean> => {
     try {
       if (!(await publisher.isDue())) return false;

@@ -2,10 +2,10 @@ import type { CrlDocument, CrlHead, CrlStore } from '../store/crl-store.ts';
 import type { Documents } from './crl-publisher.ts';
 import { pemInSlices } from './large-pem.ts';
 
-/** A published document as this process gives it out. */
+/** A published document as served by this process. */
 export interface ShelvedCrl {
   readonly head: CrlHead;
-  /** The bytes, where they are in memory. */
+  /** The bytes, if they are in memory. */
   readonly der: Buffer | undefined;
 }
 
@@ -16,8 +16,8 @@ interface Shelved extends ShelvedCrl {
 }
 
 /**
- * The published documents in the memory of this process: heads at once, bytes when they are first asked for. Every process gives out the
- * same bytes, which come from the store; what it published itself it has already.
+ * The published documents cached by this process: heads always, bytes once they are first requested. All processes serve the same bytes, which come
+ * from the store; those that it published itself are cached at once.
  */
 export class CrlShelf {
   readonly #store: CrlStore;
@@ -31,12 +31,12 @@ export class CrlShelf {
     this.#authorities = authorities;
   }
 
-  /** What stands, as it was at the last look. */
+  /** The current document as of the last `look`. */
   get(authority: string, document: CrlDocument): ShelvedCrl | undefined {
     return this.#shelves.get(authority)?.documents.get(document);
   }
 
-  /** The bytes of a document that `get` gave; undefined where it was replaced meanwhile. */
+  /** The bytes of a document returned by `get`; undefined if it no longer exists. */
   async bytes(authority: string, document: CrlDocument): Promise<{ readonly head: CrlHead; readonly der: Buffer } | undefined> {
     for (;;) {
       const shelved = this.#shelves.get(authority)?.documents.get(document);
@@ -47,7 +47,7 @@ export class CrlShelf {
     }
   }
 
-  /** The same as PEM, which is made when it is first asked for: a large CRL takes long to encode. */
+  /** The same as PEM, encoded on first request, since that takes long for a large CRL. */
   async pem(authority: string, document: CrlDocument): Promise<{ readonly head: CrlHead; readonly pem: Buffer } | undefined> {
     const found = await this.bytes(authority, document);
     if (found === undefined) return undefined;
@@ -56,7 +56,7 @@ export class CrlShelf {
     return { head: found.head, pem: await (shelved.pem ??= pemInSlices('X509 CRL', found.der)) };
   }
 
-  /** Finds out what is new. Cheap where nothing is. Looks that are asked for meanwhile become one. @throws StoreUnavailable */
+  /** Checks for changes; cheap if there are none. Calls during a check are combined into one more. @throws StoreUnavailable */
   look(): Promise<void> {
     if (this.#looking !== undefined) {
       this.#again = true;
@@ -75,7 +75,7 @@ export class CrlShelf {
     return this.#looking;
   }
 
-  /** Takes what this process has published. */
+  /** Adds what this process has published. */
   put(authority: string, documents: Documents): void {
     const shelf = this.#shelves.get(authority) ?? { publications: -1, documents: new Map<CrlDocument, Shelved>() };
     this.#shelves.set(authority, shelf);
@@ -94,7 +94,7 @@ export class CrlShelf {
     const last = this.#shelves.get(authority)?.documents;
     for (const [document, head] of heads) {
       const shelved = last?.get(document);
-      // Heads only go on: one that is older than what this process published is not news.
+      // Numbers only increase: a head older than what this process published is outdated.
       documents.set(document, shelved !== undefined && shelved.head.number >= head.number ? shelved : { head, der: undefined });
     }
     this.#shelves.set(authority, { publications, documents });

@@ -1,11 +1,11 @@
 import { breather } from '../breathe.ts';
 
-/** Octets that make a line of 64 characters (RFC 7468 2). */
+/** Octets that make up a line of 64 characters (RFC 7468 2). */
 const LINE = 48;
-/** Lines encoded in one go: a millisecond. */
+/** Lines encoded at a time, which takes a millisecond. */
 const LINES = 8192;
 
-/** PEM of what may be many megabytes, encoded in slices between which the event loop serves others. */
+/** PEM of data that may have many megabytes, encoded in slices between which the event loop serves others. */
 export async function pemInSlices(label: string, der: Uint8Array): Promise<Buffer> {
   const [first, last] = [`-----BEGIN ${label}-----\n`, `-----END ${label}-----\n`];
   const base64Length = Math.ceil(der.length / 3) * 4;

@@ -1,4 +1,4 @@
-/** Keeps what was used last, and no more than `most` of it. */
+/** A least-recently-used cache of bounded size. */
 export interface LatestUsed<V> {
   readonly get: (key: string) => V | undefined;
   readonly set: (key: string, value: V) => void;
@@ -7,9 +7,9 @@ export interface LatestUsed<V> {
   readonly size: () => number;
 }
 
-/** @param most 0 keeps nothing */
+/** @param most capacity; 0 disables the cache */
 export function latestUsed<V>(most: number): LatestUsed<V> {
-  // A Map remembers the order in which its keys came: the first is the one that was not used for longest.
+  // A Map preserves insertion order: the first key is the least recently used.
   const kept = new Map<string, V>();
   return {
     get: (key) => {

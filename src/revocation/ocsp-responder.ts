@@ -16,33 +16,33 @@ import { revocationWatch } from './ocsp-watch.ts';
 
 export interface OcspResponderOptions {
   readonly authority: Authority;
-  /** Certificates of authorities, which have no record: those that this authority signed are answered too. */
+  /** Certificates of authorities, which have no record: the responder also answers for those that this authority signed. */
   readonly authorities: readonly Certificate[];
   readonly sources: StandingSources & { readonly crls: Pick<CrlStore, 'standing' | 'changes' | 'change'> };
-  /** Who signs now; undefined while there is nobody. */
+  /** The present signer; undefined if there is none. */
   readonly signer: () => OcspSigner | undefined;
   /** From thisUpdate to nextUpdate, seconds. */
   readonly lifetime: number;
-  /** How long a record stays after its certificate ended, seconds. */
+  /** Seconds for which a record is kept after its certificate expired. */
   readonly retainEnded: number;
-  /** How many answers are kept. */
+  /** Capacity of the response cache. */
   readonly kept: number;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Told of each answer, and whether it was a kept one. */
+  /** Called with each outcome, and whether the response came from the cache. */
   readonly answered: (outcome: OcspOutcome, kept: boolean) => void;
-  /** Told of what broke. */
+  /** Reports internal failures. */
   readonly failed: (error: unknown) => void;
 }
 
-/** How a request was answered: what was said of the certificate (the worst, where there were several), or why nothing was said. */
+/** The outcome of a request: the certificate's status (the worst, if there were several), or why there is none. */
 export type OcspOutcome = 'good' | 'revoked' | 'unknown' | Exclude<OcspStatus, 'successful'>;
 
 export interface OcspAnswer {
-  /** The OCSPResponse. */
+  /** The OCSPResponse, DER. */
   readonly der: Buffer;
   readonly outcome: OcspOutcome;
-  /** Only where caches may keep it: about one certificate that was issued, without a nonce. */
+  /** Set only if caches may store it: a response about one certificate that was issued, without a nonce. */
   readonly validity?: OcspValidity;
 }
 
@@ -52,23 +52,23 @@ export interface OcspValidity {
   /** Seconds since the epoch. */
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** The same times as HTTP writes them. */
+  /** The same times in HTTP format. */
   readonly lastModified: string;
   readonly expires: string;
-  /** True where another answer may have been given out in the very second of thisUpdate. */
+  /** True if a different response may have been given in the same second as thisUpdate. */
   readonly secondIsShared: boolean;
 }
 
 export interface OcspResponder {
-  /** The answer to an OCSPRequest, whatever the bytes are. At once where it is kept, and never rejected. */
+  /** Answers an OCSPRequest, whatever the bytes are. Synchronous if the response is cached; never rejects. */
   readonly answer: (request: Uint8Array) => OcspAnswer | Promise<OcspAnswer>;
-  /** A revocation or release of this serial is durable: from now on no answer is from before it. */
+  /** To be called once a revocation or release of this serial is durable: from then on no response predates it. */
   readonly changed: (serial: string) => void;
-  /** Catches up with what other processes have revoked and released, where answers are kept that hang on it. */
+  /** Catches up with revocations and releases by other processes, if any cached response depends on them. */
   readonly look: () => Promise<void>;
 }
 
-/** What is said of one certificate, and the whole answer where that is all that was asked. */
+/** The cached status of a certificate, and the complete response for requests about nothing else. */
 interface Kept {
   readonly outcome: OcspOutcome;
   /** SingleResponse, DER. */
@@ -79,24 +79,24 @@ interface Kept {
   answer?: { readonly by: OcspSigner; readonly whole: OcspAnswer };
 }
 
-/** Nothing is known of a serial because it was not issued; it may be a moment later, so this is not said for long. */
+/** Seconds. A serial that was not issued may be issued a moment later, so this status is short-lived. */
 const UNKNOWN_LIFETIME = 60;
-/** Serials of which it is known when they changed; with more, it is taken to be so of all. */
+/** Serials whose time of change is remembered; beyond that, all are assumed to have changed. */
 const REMEMBERED = 1000;
-/** Clocks of processes differ: how much later than a revocation another one may still have said good, seconds. */
+/** Seconds after a revocation during which another process, whose clock differs, may still have said good. */
 const CLOCKS_DIFFER = 10;
 const WORST_FIRST: readonly OcspOutcome[] = ['revoked', 'unknown', 'good'];
 
-/** Answers for one authority (RFC 6960), from what its store says and what it said before. */
+/** OCSP responder for one authority (RFC 6960), based on its store and a cache of earlier responses. */
 export function ocspResponder({ authority, authorities, sources, signer, lifetime, retainEnded, kept, clock, answered, failed }: OcspResponderOptions): OcspResponder {
   const own = issuedBy(authorities, authority);
   const forms = certIdIssuers(authority.certificate.subject, authority.certificate.publicKey);
   const issuers = new Set(forms.map(latin1));
-  // By CertID, octet for octet: DER has one form for each.
+  // Keyed by CertID, octet for octet, since DER is unique.
   const cache = latestUsed<Kept>(kept);
-  // Rises with each change, so that what was read before it is not kept after it.
+  // Incremented with each change, so that data read before a change is not cached after it.
   let generation = 0;
-  // When serials changed last: of the same second there may be an answer from before.
+  // When serials last changed: a response from before may bear the same second.
   const changes = latestUsed<number>(REMEMBERED);
   let anyChanged = -Infinity;
   const changed = (serial: string): void => {
@@ -104,7 +104,7 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     changes.set(serial, seconds());
     if (changes.size() === REMEMBERED) anyChanged = seconds();
     const number = integerOf(serial);
-    // Whatever was meant by it, nothing is left that could be about it.
+    // Not a serial: to be safe, clear everything.
     if (number === undefined) cache.clear();
     else for (const issuer of forms) cache.delete(latin1(sequence(issuer, number)));
   };
@@ -113,14 +113,14 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     changed: (serials) => {
       generation += 1;
       if (serials !== undefined) return serials.forEach(changed);
-      // At the first look nothing was answered yet.
+      // Before the first look, nothing has been answered.
       if (cache.size() > 0) anyChanged = seconds();
       cache.clear();
     },
   });
 
   const keyOf = ({ issuer, der }: CertId): string | undefined => (issuers.has(latin1(issuer)) ? latin1(der) : undefined);
-  /** RFC 5019 2.2.4: an answer is renewed well before its end, here at half of its life. */
+  /** RFC 5019 2.2.4: responses are renewed well before they expire, here at half their lifetime. */
   const isGood = ({ thisUpdate, nextUpdate }: Kept, now: number): boolean => now >= thisUpdate && now < thisUpdate + (nextUpdate - thisUpdate) / 2;
 
   const lookUp = async (certId: CertId, signs: OcspSigner): Promise<Kept> => {
@@ -133,7 +133,7 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     const thisUpdate = seconds();
     const life = certStatus.status === 'unknown' ? Math.min(UNKNOWN_LIFETIME, lifetime) : lifetime;
     const nextUpdate = Math.min(thisUpdate + life, signs.certificate.notAfter);
-    // RFC 6960 4.4.4: of certificates that have ended, how far back this service remembers.
+    // RFC 6960 4.4.4: for expired certificates, how far back this service remembers.
     const archiveCutoff = notAfter !== undefined && notAfter < thisUpdate ? thisUpdate - retainEnded : undefined;
     const single = encodeSingleResponse({ certId: certId.der, certStatus, thisUpdate, nextUpdate, archiveCutoff });
     const since = Math.max(certStatus.status === 'revoked' ? certStatus.at : -Infinity, changes.get(certId.serial) ?? -Infinity, anyChanged);
@@ -144,7 +144,7 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
   };
 
   const answerAbout = async ({ certIds, nonce }: OcspRequest): Promise<OcspAnswer> => {
-    // RFC 5019 2.2.3: of certificates of others nothing can be said with authority.
+    // RFC 5019 2.2.3: there is no authoritative answer about other issuers' certificates.
     if (certIds.every((certId) => keyOf(certId) === undefined)) return errorAnswer('unauthorized');
     if (!watch.isFresh()) await watch.look();
     const signs = signer();
@@ -155,14 +155,14 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
     const [only] = found;
     if (only === undefined || found.length > 1 || nonce !== undefined || only.outcome === 'unknown') return { der, outcome: worst(found) };
     const { outcome, thisUpdate, nextUpdate, secondIsShared } = only;
-    // Where a change came meanwhile, the cache has let go of `only`, and so of this.
+    // If a change occurred meanwhile, `only` was evicted from the cache, and this response with it.
     const [lastModified, expires] = [httpDate(thisUpdate), httpDate(nextUpdate)];
     const whole = { der, outcome, validity: { etag: `"${sha256(der).slice(0, 32)}"`, thisUpdate, nextUpdate, lastModified, expires, secondIsShared } };
     only.answer = { by: signs, whole };
     return whole;
   };
 
-  /** The whole way of most requests: one certificate, nothing else, and the answer is kept. Such a request need not be read again. */
+  /** The fast path of most requests, a single certificate with a cached response: such a request need not be parsed again. */
   const keptAnswer = (bytes: Uint8Array): OcspAnswer | undefined => {
     const certId = plainCertId(bytes);
     const known = certId === undefined || !watch.isFresh() ? undefined : cache.get(latin1(certId));
@@ -190,14 +190,14 @@ export function ocspResponder({ authority, authorities, sources, signer, lifetim
         return told(errorAnswer('malformedRequest'));
       }
       return answerAbout(request).catch((error: unknown) => {
-        // RFC 6960 2.3: the client may ask again, or ask for the CRL; what broke is nobody's business.
+        // RFC 6960 2.3: the client may retry, or use the CRL; internal causes are not disclosed.
         if (error instanceof StoreUnavailable) return errorAnswer('tryLater');
         failed(error);
         return errorAnswer('internalError');
       }).then(told);
     },
     changed,
-    // Where nothing is kept, the next question looks for itself.
+    // If nothing is cached, the next request reads the store anyway.
     look: () => (cache.size() === 0 ? Promise.resolve() : watch.look()),
   };
 }
@@ -207,10 +207,10 @@ const FOREIGN = { certStatus: { status: 'unknown' }, notAfter: undefined } as co
 const ERRORS: ReadonlyMap<OcspOutcome, OcspAnswer> = new Map((['malformedRequest', 'internalError', 'tryLater', 'unauthorized'] as const)
   .map((outcome) => [outcome, { der: Buffer.from(encodeOcspError(outcome)), outcome }]));
 
-/** An answer that says why there is none. */
+/** A response that says why there is no status. */
 const errorAnswer = (outcome: 'malformedRequest' | 'internalError' | 'tryLater' | 'unauthorized'): OcspAnswer => ERRORS.get(outcome) as OcspAnswer;
 
-/** Undefined for text that is no serial number: whoever asked to revoke that is refused elsewhere. */
+/** Undefined for text that is not a serial number: requests to revoke that are refused elsewhere. */
 function integerOf(serial: string): Uint8Array | undefined {
   try {
     return serial === '00' ? integer(0) : encodeSerial(serial);

@@ -4,7 +4,7 @@ import { lintOcspResponse } from '../policy/lints.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { assembleOcspResponse, encodeResponseData, responderByKey, responderByName } from '../x509/ocsp-response.ts';
 
-/** Who signs for an authority: its delegate's certificate and key (RFC 6960 4.2.2.2). */
+/** Signs for an authority: its delegate's certificate and key (RFC 6960 4.2.2.2). */
 export interface OcspSigner {
   readonly certificate: Certificate;
   readonly key: SigningKey;
@@ -12,15 +12,15 @@ export interface OcspSigner {
   readonly responderId: Uint8Array;
 }
 
-/** A signer that names itself in its answers by the hash of its key or by its subject. */
+/** Creates a signer that identifies itself in responses by the hash of its key or by its subject. */
 export const ocspSigner = (certificate: Certificate, key: SigningKey, named: 'key' | 'name'): OcspSigner =>
   ({ certificate, key, responderId: named === 'key' ? responderByKey(certificate.publicKey) : responderByName(certificate.subject) });
 
 export interface ToBeAnswered {
   readonly authority: Authority;
-  /** As asked: CertIDs, DER. */
+  /** CertIDs of the request, DER. */
   readonly asked: readonly Uint8Array[];
-  /** As answered: SingleResponses, DER. */
+  /** SingleResponses, DER. */
   readonly responses: readonly Uint8Array[];
   readonly nonce: Uint8Array | undefined;
   /** Seconds since the epoch. */
@@ -28,7 +28,7 @@ export interface ToBeAnswered {
 }
 
 /**
- * Builds, lints and signs an answer. The signer's certificate goes with it: clients have no other way to it.
+ * Builds, lints and signs a response. The signer's certificate is included, since clients have no other way to obtain it.
  * @returns the OCSPResponse, DER
  * @throws LintError
  */

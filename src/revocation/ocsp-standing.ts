@@ -15,16 +15,16 @@ export interface StandingSources {
 
 export interface Standing {
   readonly certStatus: CertStatus;
-  /** The certificate's last second, since the epoch; undefined where there is no such certificate. */
+  /** notAfter of the certificate, seconds since the epoch; undefined if there is no such certificate. */
   readonly notAfter: number | undefined;
 }
 
 const UNKNOWN: Standing = { certStatus: { status: 'unknown' }, notAfter: undefined };
 
 /**
- * How a serial stands with the authority, by what was really issued: `good` only where the certificate itself is at hand, signed by
- * this authority. A certificate on hold is revoked, with that reason.
- * @param own certificates of authorities that this one signed, by serial: they need have no record, and are revoked by the feed alone
+ * The status of a serial under an authority, based on what was actually issued: `good` requires the certificate itself, signed by this authority. A
+ * certificate on hold is revoked, with that reason.
+ * @param own certificates of authorities that this one signed, by serial: they may lack a record, and are revoked through the feed only
  * @param now seconds since the epoch
  */
 export async function standingOf({ certificates, crls }: StandingSources, authority: Authority, own: ReadonlyMap<string, Certificate>, serial: string, now: number): Promise<Standing> {
@@ -36,21 +36,21 @@ export async function standingOf({ certificates, crls }: StandingSources, author
   const record = await certificates.get(serial);
   if (record === undefined && ofAuthority !== undefined) return standingOfAuthority(ofAuthority, now);
   if (record?.certificate === undefined || record.notAfter === undefined || record.authority !== authority.name) return UNKNOWN;
-  // An authority may have had another key under the same name: its certificates are not this one's.
+  // An authority may have had another key under the same name, whose certificates are not this one's.
   const issued = parseCertificate(record.certificate);
   if (issued.serial !== serial || !isIssuedBy(issued, authority)) return UNKNOWN;
   const { revocation, notAfter } = record;
   return { certStatus: revocation === undefined ? { status: 'good' } : { status: 'revoked', ...revocation }, notAfter };
 }
 
-/** Without a record and a revocation. The feed forgets what has ended, so then nobody can say any more that it was not revoked. */
+/** The status if there is neither record nor revocation. The feed drops expired entries, so an expired certificate may have been revoked. */
 const standingOfAuthority = ({ notAfter }: Certificate, now: number): Standing => (notAfter < now ? UNKNOWN : { certStatus: { status: 'good' }, notAfter });
 
-/** Of these certificates, those that the authority has signed, by serial. */
+/** The certificates among these that the authority signed, by serial. */
 export const issuedBy = (certificates: readonly Certificate[], authority: Authority): ReadonlyMap<string, Certificate> =>
   new Map(certificates.filter((certificate) => isIssuedBy(certificate, authority)).map((certificate) => [certificate.serial, certificate]));
 
-/** By name and key identifier; a root may leave the latter out of its own certificate (RFC 5280 4.2.1.1). */
+/** Compares name and key identifier; a root may omit the latter from its own certificate (RFC 5280 4.2.1.1). */
 function isIssuedBy(certificate: Certificate, authority: Authority): boolean {
   if (!equalBytes(certificate.issuer, authority.certificate.subject)) return false;
   const keyId = valueOf(certificate, OID.authorityKeyIdentifier, decodeAuthorityKeyIdentifier);

@@ -4,26 +4,26 @@ export interface RevocationWatchOptions {
   readonly store: Pick<CrlStore, 'standing' | 'changes'>;
   /** The authority's name. */
   readonly authority: string;
-  /** Serials whose standing is another one now; undefined: any may be. */
+  /** Called with serials whose status has changed; undefined if any may have. */
   readonly changed: (serials: readonly string[] | undefined) => void;
 }
 
 export interface RevocationWatch {
-  /** Resolves when every change that was acknowledged before the call was told; rejects where the store does not answer. */
+  /** Resolves when every change acknowledged before the call has been reported; rejects if the store does not respond. */
   readonly look: () => Promise<void>;
-  /** True while what was told is at most a part of a second behind the store. */
+  /** True while the reported changes are at most a fraction of a second behind the store. */
   readonly isFresh: () => boolean;
 }
 
 /**
- * How old the last look may be, milliseconds, for what was kept to be given out. A revocation is in the answers of every process
- * within a second: this, and the time that one look takes.
+ * Milliseconds since the last look up to which cached responses may be used. A revocation appears in the responses of every process within a second:
+ * this, plus the duration of one look.
  */
 const FRESH = 800;
-/** Changes that are looked through one by one; with more, whatever is kept is forgotten. */
+/** Changes that are processed individually; if there are more, the cache is cleared. */
 const MOST_CHANGES = 1000;
 
-/** Follows an authority's feed of revocations, from where it stands at the first look. */
+/** Follows an authority's revocation feed from its position at the first look. */
 export function revocationWatch({ store, authority, changed }: RevocationWatchOptions): RevocationWatch {
   let seen: number | undefined;
   let lastLook = -Infinity;
@@ -39,7 +39,7 @@ export function revocationWatch({ store, authority, changed }: RevocationWatchOp
       changed(whole ? feed.changes.map(({ serial }) => serial) : undefined);
       seen = whole ? feed.revision : Math.max(revision, feed.revision);
     } else if (seen === undefined || revision < seen) {
-      // The first look, or another store in the place of this one.
+      // The first look, or the store has been replaced.
       changed(undefined);
       seen = revision;
     }
@@ -50,7 +50,7 @@ export function revocationWatch({ store, authority, changed }: RevocationWatchOp
     return running;
   };
   return {
-    // A look that is under way may have asked before the change: the callers that come meanwhile share the next one.
+    // A look in progress may have read the store before the change: callers arriving meanwhile share the next one.
     look: () => {
       if (running === undefined) return start();
       next ??= running.catch(() => undefined).then(() => {

@@ -6,14 +6,13 @@ import { type CertificationRequest, parseCertificationRequest, verifyPossession 
 import { X509Error } from '../x509/errors.ts';
 import { type RevocationContext, unknownSerial, writeRevocation } from './revoke.ts';
 
-/** What the proof's common name must say before the serial: no other CSR of that key, seen anywhere, is a proof. */
+/** Prefix of the proof's common name, followed by the serial: no other CSR with that key, wherever it was seen, is a proof. */
 export const PROOF_PREFIX = 'chancery revoke ';
 
 /**
- * Revokes by proof that the asker holds the certificate's key, whoever that is: with reason keyCompromise, since a key in a stranger's
- * hand is compromised, and in its holder's hand it is theirs to say so (RFC 8555 7.6; CA/Browser Forum BR 4.9.1.1, 4.9.12). Blocks the
- * key for ever. The CSR names the serial, so that it proves this and nothing else; sent twice, it finds the certificate revoked
- * (docs/decisions/0017-compromise-by-proof-of-possession.md).
+ * Revokes a certificate for anyone who proves possession of its key, with reason keyCompromise: a key in someone else's hands is compromised, and its
+ * holder may declare it so (RFC 8555 7.6; CA/Browser Forum BR 4.9.1.1, 4.9.12). Blocks the key permanently. The CSR names the serial, so that it proves
+ * this and nothing else; if it is sent twice, the certificate is already revoked (docs/decisions/0017-compromise-by-proof-of-possession.md).
  * @param csr DER
  * @throws Refused `not-found`, `csr-malformed`, `csr-possession`, `forbidden`, `already-revoked`
  */
@@ -21,7 +20,7 @@ export async function revokeByProof(context: RevocationContext, { serial, csr }:
   const record = await context.store.get(serial);
   if (record === undefined) throw unknownSerial(serial);
   const proof = understood(() => parseCertificationRequest(csr), 'csr-malformed');
-  // The cheap checks first: a signature costs the most.
+  // Cheap checks first: verifying the signature costs the most.
   if (sha256(proof.publicKey.der) !== record.keyHash) throw new Refused('forbidden', `The proof is by another key than that of certificate ${serial}.`);
   if (!names(proof, serial)) {
     throw new Refused('forbidden', `The proof is not meant for this: its common name must be "${PROOF_PREFIX}${serial}".`);

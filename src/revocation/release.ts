@@ -5,8 +5,8 @@ import { encodeRevokedEntry } from '../x509/crl.ts';
 import { type RevocationContext, unknownSerial } from './revoke.ts';
 
 /**
- * Ends a certificateHold: the certificate is good again, leaves the next full CRL, and is in the next delta as removeFromCRL
- * (RFC 5280 5.3.1). No other revocation can be taken back.
+ * Releases a certificateHold: the certificate is valid again, absent from the next full CRL, and listed in the next delta CRL as removeFromCRL
+ * (RFC 5280 5.3.1). No other revocation can be undone.
  * @throws Refused `forbidden`, `not-found`, `not-held`
  */
 export async function release(context: RevocationContext, { identity, serial }: { readonly identity: Identity; readonly serial: string }): Promise<RequestRecord> {

@@ -3,20 +3,20 @@ import { EntryLog, type EntrySelection, type Listing, joinSelections } from '../
 import { MOST_SHARDS, shardOf } from '../x509/crl-shard.ts';
 import { type Breathe, breather } from '../breathe.ts';
 
-/** Changes read in one go: a millisecond or two. */
+/** Changes read at a time, which takes a millisecond or two. */
 const PAGE = 500;
-/** Parts in which entries are kept at least, so that work on one of them is short also at ten million entries. */
+/** Minimum number of partitions, so that work on one of them is short even with ten million entries. */
 const FEWEST_PARTS = 64;
 
-/** The shard that a document is: `index` of `count`; undefined for the full CRL and the delta. */
+/** The shard that a document represents: `index` of `count`; undefined for full and delta CRLs. */
 export function shardIn(document: CrlDocument): { readonly count: number; readonly index: number } | undefined {
   const [, count, index] = /^(\d+)-(\d+)$/.exec(document) ?? [];
   return count === undefined ? undefined : { count: Number(count), index: Number(index) };
 }
 
 /**
- * An authority's revocations in memory: what the store's feed has told so far, in parts of which each shard of any number is made.
- * Only what is new is read from the store; entries are kept as they are encoded.
+ * An authority's revocations in memory, according to the store's feed so far, in partitions from which shards of any count can be assembled. Only new
+ * changes are read from the store; entries are kept in encoded form.
  */
 export class RevocationView {
   readonly #store: Pick<CrlStore, 'changes'>;
@@ -24,26 +24,26 @@ export class RevocationView {
   #parts: EntryLog[];
   #revision = 0;
 
-  /** @param shards the most that there may be at the same time; more are taken in, at the cost of reading everything again */
+  /** @param shards upper bound of the shard count; a higher one is possible later, at the cost of reading everything again */
   constructor(store: Pick<CrlStore, 'changes'>, authority: string, shards = 0) {
     this.#store = store;
     this.#authority = authority;
     this.#parts = partsFor(shards);
   }
 
-  /** The revision that it stands at. */
+  /** The revision reached. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** Certificates that are revoked. */
+  /** Number of revoked certificates. */
   get count(): number {
     return this.#parts.reduce((sum, { count }) => sum + count, 0);
   }
 
   /**
-   * Takes in what is new, and says since when the oldest of it is (seconds since the epoch) that came after revision `told`.
-   * @throws X509Error where an entry is not what the store says of it; StoreUnavailable
+   * Reads new changes, and returns the time of the oldest one after revision `told` (seconds since the epoch).
+   * @throws X509Error if an entry does not match the store's data about it; StoreUnavailable
    */
   async follow(breathe: Breathe = breather(), told = 0): Promise<{ readonly oldest?: number }> {
     let oldest = Infinity;
@@ -59,7 +59,7 @@ export class RevocationView {
         if (change.revision > told) oldest = Math.min(oldest, change.at);
       }
       if (changes.length < PAGE) {
-        // What has left the feed meanwhile needs no reading.
+        // Changes dropped from the feed meanwhile need not be read.
         this.#revision = Math.max(this.#revision, revision);
         return oldest === Infinity ? {} : { oldest };
       }
@@ -68,7 +68,7 @@ export class RevocationView {
     }
   }
 
-  /** Makes room for so many shards. True where everything must be read again: `follow` does. */
+  /** Prepares for this many shards. Returns true if everything must be read again, which `follow` does. */
   widen(shards: number): boolean {
     if (shards <= this.#parts.length) return false;
     this.#parts = partsFor(shards);
@@ -76,17 +76,17 @@ export class RevocationView {
     return true;
   }
 
-  /** The revision of the last change that concerns a document. */
+  /** The revision of the last change that affects a document. */
   revisionOf(document: CrlDocument): number {
     return this.#partsOf(document).reduce((last, { revision }) => Math.max(last, revision), 0);
   }
 
-  /** What a document lists. To be used up before the view follows on. */
+  /** The entries of a document, to be used before the next `follow`. */
   select(document: CrlDocument, listing: Listing): EntrySelection {
     return joinSelections(this.#partsOf(document).map((part) => part.select(listing)));
   }
 
-  /** Serials that no document needs, at most so many; `test` as in `EntryLog.find`. */
+  /** Serials that no document needs, up to a limit; `test` as in `EntryLog.find`. */
   find(test: Parameters<EntryLog['find']>[0], endsBefore: number, most: number): string[] {
     const found: string[] = [];
     for (const part of this.#parts) {
@@ -99,7 +99,7 @@ export class RevocationView {
     return found;
   }
 
-  /** Forgets what has left the store. */
+  /** Removes serials that were dropped from the store. */
   forget(serials: readonly string[]): void {
     for (const serial of serials) this.#parts[shardOf(serial, this.#parts.length)]!.forget(serial);
   }

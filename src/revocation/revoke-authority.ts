@@ -14,20 +14,20 @@ export interface AuthorityRevocationContext {
   readonly authorities: readonly Authority[];
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Told which authority's CRL is behind now, and awaited: from then on the revoked one issues nothing in this process. */
+  /** Called with the authority whose CRL is now outdated, and awaited: from then on the revoked authority issues nothing in this process. */
   readonly revoked: (issuer: string, reason: RevocationReason) => Promise<void> | void;
 }
 
-/** The revocation of an authority's own certificate, if there is one. */
+/** The revocation of an authority's own certificate, if any. */
 export async function authorityRevocation({ store, authorities }: Pick<AuthorityRevocationContext, 'store' | 'authorities'>, authority: Authority): Promise<RevocationChange | undefined> {
   const issuer = issuerOf(authority, authorities);
   return issuer === undefined ? undefined : store.change(issuer.name, authority.certificate.serial);
 }
 
 /**
- * Revokes an authority's certificate, for good: it is on the CRL of the authority above it, whose key must be here to sign that.
- * It issues nothing any more (docs/decisions/0018-revoking-an-authority.md); its own CRL goes on, as what it signed may still be asked about.
- * @throws Refused `forbidden`, `not-found`, `not-revocable` with what to ask of whom, `already-revoked`
+ * Revokes an authority's certificate permanently: it is listed on its issuer's CRL, whose key must be here to sign that. The authority stops issuing
+ * (docs/decisions/0018-revoking-an-authority.md); its own CRL continues, since relying parties may still ask about what it signed.
+ * @throws Refused `forbidden`, `not-found`, `not-revocable` with what to request from whom, `already-revoked`
  */
 export async function revokeAuthority(
   { store, authorities, clock, revoked }: AuthorityRevocationContext, { identity, name, reason }: { readonly identity: Identity; readonly name: string; readonly reason: RevocationReason },

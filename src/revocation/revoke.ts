@@ -16,13 +16,13 @@ export interface RevocationContext {
   readonly store: Pick<CertificateStore, 'get' | 'revoke' | 'release'>;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Told which authority's CRL is behind now; removeFromCRL: a hold was released. */
+  /** Called with the authority whose CRL is now outdated; removeFromCRL means that a hold was released. */
   readonly revoked: (authority: string, reason: RevocationReason) => void;
 }
 
 /**
- * Revokes a certificate: durable when this resolves, in the CRL within a second. certificateHold may be released, all else is for good.
- * keyCompromise also puts the key on the block list, and may replace another reason, as any may replace certificateHold (the time stays).
+ * Revokes a certificate: durable when this resolves, and on the CRL within a second. certificateHold can be released, everything else is permanent.
+ * keyCompromise also blocks the key, and may replace any other reason, as any reason may replace certificateHold (the time stays).
  * @throws Refused `forbidden`, `not-found`, `already-revoked`
  */
 export async function revoke(context: RevocationContext, { identity, serial, reason }: RevokeInput): Promise<RequestRecord> {
@@ -31,7 +31,7 @@ export async function revoke(context: RevocationContext, { identity, serial, rea
   if (!holder && !operator) {
     throw new Refused('forbidden', 'Only an operator with scope revoke, or the holder with this very client certificate, may revoke a certificate.');
   }
-  // Whoever is on hold cannot prove themselves any more, so not release it either.
+  // The holder could not authenticate with a certificate on hold, and so could not release it either.
   if (reason === 'certificateHold' && !operator) throw new Refused('forbidden', 'Only an operator with scope revoke may put a certificate on hold.');
   return writeRevocation(context, { serial, reason, actor: requesterKey(identity), details: { holder } });
 }
@@ -40,12 +40,12 @@ export interface RevocationWrite {
   readonly serial: string;
   readonly reason: RevocationReason;
   readonly actor: string;
-  /** For the audit log, beside the reason. */
+  /** Details for the audit log, besides the reason. */
   readonly details: NonNullable<AuditDraft['details']>;
 }
 
 /**
- * Writes a revocation that was found to be allowed.
+ * Writes a revocation that has already been authorized.
  * @throws Refused `not-found`, `already-revoked`
  */
 export async function writeRevocation(context: RevocationContext, { serial, reason, actor, details }: RevocationWrite): Promise<RequestRecord> {

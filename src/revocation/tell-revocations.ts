@@ -1,8 +1,8 @@
 import type { Store } from '../store/store.ts';
 
 /**
- * The same store, which tells of every revocation and release that this process writes before whoever wrote it has an answer: also of
- * one whose outcome is not known, for it may have been written. What other processes write is not seen here.
+ * Wraps a store such that every revocation and release by this process is reported before its caller receives the result, including those whose
+ * outcome is unknown, since they may have been written. Writes by other processes are not seen here.
  */
 export function tellRevocations(store: Store, changed: (serial: string) => void): Store {
   const telling = async <T>(serial: string, write: Promise<T>): Promise<T> => {

@@ -29,7 +29,7 @@ export type RevocationEvent =
   }
   | { readonly kind: 'reset'; readonly data: { readonly detail: string } };
 
-/** What the reason says of a certificate's standing; all others are for good. */
+/** Status implied by a reason; all other reasons mean permanently revoked. */
 const STATUS: Partial<Record<RevocationReason, 'held' | 'released'>> = { certificateHold: 'held', removeFromCRL: 'released' };
 
 export const revocationEvent = (authority: string, { serial, reason, at }: Pick<RevocationChange, 'serial' | 'reason' | 'at'>): RevocationEvent =>
@@ -38,7 +38,7 @@ export const revocationEvent = (authority: string, { serial, reason, at }: Pick<
 export const crlEvent = (authority: string, document: CrlDocument, { number, thisUpdate, nextUpdate, etag }: CrlHead, url: string): RevocationEvent =>
   ({ kind: 'crl', data: { authority, document, number: number.toString(), thisUpdate: isoOf(thisUpdate), nextUpdate: isoOf(nextUpdate), etag, url } });
 
-/** The event as it goes over the line (WHATWG HTML 9.2.6). JSON has no line breaks of its own. */
+/** The event in wire format (WHATWG HTML 9.2.6). Serialized JSON contains no line breaks. */
 export const eventText = ({ kind, data }: RevocationEvent, id: string): string => `event: ${kind}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
 
 const isoOf = (seconds: number): string => new Date(seconds * 1000).toISOString();

@@ -7,45 +7,45 @@ import { type Read, faultOf, fresh, isAhead, isAt, numbersOf } from './read.ts';
 export interface FeedOptions {
   readonly store: Pick<CrlStore, 'standing' | 'changes' | 'heads' | 'onHint'>;
   readonly authorities: readonly string[];
-  /** Where a document is fetched. */
+  /** Public address of a document. */
   readonly urlOf: (authority: string, document: CrlDocument) => string;
   readonly failed: (error: unknown) => void;
-  /** Counts what was sent to all followers. */
+  /** Reports how many events were sent to followers. */
   readonly sent: (kind: EventKind, count: number) => void;
 }
 
-/** Who is told: a client's connection. */
+/** A client's connection. */
 export interface Follower {
-  /** Takes text at once; whoever is too slow for it is ended by its own door. */
+  /** Accepts text at once; the connection itself drops clients that are too slow. */
   readonly push: (text: string) => void;
-  /** Takes text, and resolves when there is room for more; false when it has ended. */
+  /** Accepts text, and resolves when there is room for more; false if the connection has ended. */
   readonly write: (text: string) => Promise<boolean>;
   readonly ended: () => boolean;
 }
 
-/** The revocations and CRLs of this service, as they come. */
+/** The revocations and CRLs of this service as they happen. */
 export interface RevocationFeed {
-  /** Tells the follower all that came after `lastEventId`, and from then on what comes. Resolves when it is up to date, or has ended. */
+  /** Sends everything after `lastEventId`, and then whatever happens. Resolves when the follower is up to date, or has left. */
   readonly follow: (follower: Follower, lastEventId: string | undefined) => Promise<void>;
   readonly leave: (follower: Follower) => void;
   readonly stop: () => Promise<void>;
 }
 
-/** The store is asked so often, milliseconds: hints may be lost. */
+/** Milliseconds between polls of the store, since hints may be lost. */
 const LOOK_EVERY = 500;
-/** From one telling to the next, milliseconds: what comes between is told together. */
+/** Milliseconds between two broadcasts: events in between are sent together. */
 const GATHER = 100;
-/** Looking and telling should take no more than one part in five of the time. */
+/** Polling and broadcasting should take at most one fifth of the time. */
 const SHARE = 4;
 const PAGE = 500;
-/** Followers told in one go. */
+/** Followers served at a time. */
 const SLICE = 100;
-/** Of more shards no ids are made: the full CRL tells that there is something new. */
+/** With more shards than this, they are not reported individually: the full CRL indicates that there is news. */
 const MOST_SHARDS = 256;
 
 /**
- * Reads the store's feeds once for all followers of this process, and only while there are any. A follower first reads by itself what it
- * has missed, up to where the reader stands; at that very point it joins those who are told. So it gets each event once, in order.
+ * Reads the store's feeds once for all followers of this process, and only while there are any. A new follower first catches up on its own to the
+ * reader's position, and at exactly that point joins the broadcast. So it receives each event once, in order.
  */
 export function revocationFeed({ store, authorities, urlOf, failed, sent }: FeedOptions): RevocationFeed {
   const waiting = new Set<Follower>();
@@ -53,7 +53,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
   let read: ReadonlyMap<string, Read> | undefined;
   let reading: Promise<void> | undefined;
   let wake = (): void => {};
-  /** Called when the look that begins next is over. */
+  /** Callbacks for the end of the poll that starts next. */
   let nextLook: (() => void)[] = [];
   let stopped = false;
   let failing = false;
@@ -67,7 +67,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     for (const { kind } of events) sent(kind, followers.length);
   };
 
-  /** Moves one authority on, and tells what is new. */
+  /** Advances the position of one authority, and broadcasts what is new. */
   const moveOn = async (name: string, next: Read, events: readonly (readonly [RevocationEvent, AuthorityPosition])[]): Promise<void> => {
     const before = read ?? new Map<string, Read>();
     const text = events.map(([event, at]) => eventText(event, positionText(new Map(before).set(name, { ...next, ...at })))).join('');
@@ -79,7 +79,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     const before = read?.get(name);
     const { revision: newest, publications } = await store.standing(name);
     if (before !== undefined && before.revision === newest && before.publications === publications) return;
-    // Heads before changes: a CRL is told only after all the revocations that it lists.
+    // Heads before changes: a CRL is announced only after all revocations that it lists.
     const heads = await headsOf(name);
     const now = { publications, heads, numbers: numbersOf(heads) };
     if (before === undefined) {
@@ -98,7 +98,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     await moveOn(name, { ...now, revision }, crlEvents(name, { revision, numbers }, heads));
   };
 
-  /** The store knows less than we: it was replaced by an older one. */
+  /** The store knows less than we do: it was replaced by an older one. */
   const startOver = async (name: string, now: Read): Promise<void> => {
     read = new Map(read).set(name, now);
     const event = resetEvent('the service\'s records were replaced');
@@ -111,7 +111,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     return shards.length <= MOST_SHARDS ? heads : new Map([...heads].filter(([document]) => document === 'full' || document === 'delta'));
   };
 
-  /** A new CRL of each document that has one, with the position behind it. */
+  /** Events for each document with a new CRL, with the position after each. */
   const crlEvents = (name: string, { revision, numbers }: AuthorityPosition, heads: ReadonlyMap<CrlDocument, CrlHead>): (readonly [RevocationEvent, AuthorityPosition])[] => {
     const known = new Map(numbers);
     return [...heads].filter(([document, { number }]) => number > (known.get(document) ?? 0n)).map(([document, head]) => {
@@ -141,7 +141,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
         await look();
         failing = false;
       } catch (error) {
-        // Once for as long as it lasts: it is tried twice a second.
+        // Reported once per outage, as it is retried twice a second.
         if (!failing) failed(error);
         failing = true;
       }
@@ -156,13 +156,13 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     for (const done of nextLook.splice(0)) done();
   };
 
-  /** Resolves when the store was asked anew. */
+  /** Resolves when the store has been polled again. */
   const looked = (): Promise<void> => new Promise((resolve) => {
     nextLook.push(resolve);
     wake();
   });
 
-  /** Resolves when the reader stands somewhere, or the follower has left: without anybody who waits the reader may never stand. */
+  /** Resolves when the reader has a position, or the follower has left: without anyone waiting, the reader may never get one. */
   const started = async (follower: Follower): Promise<void> => {
     reading ??= run();
     while (!stopped && waiting.has(follower) && !authorities.every((name) => read?.has(name))) await pause(10);
@@ -178,7 +178,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
       if (goal === undefined) break;
       const behind = [...goal].find(([name, there]) => !isAt(at.get(name), there));
       if (behind === undefined) {
-        // Nothing happens between the look and this: the reader moves on only in its own turn.
+        // Nothing can happen between the comparison and this: the reader only advances in its own turn.
         live.add(follower);
         break;
       }
@@ -187,7 +187,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     waiting.delete(follower);
   };
 
-  /** Where a follower begins; told by an id of its own, so that it can go on from there even if nothing comes. */
+  /** Determines where a follower starts, and sends that as an id of its own, so that it can resume from there even if nothing happens. */
   const begin = async (follower: Follower, lastEventId: string | undefined): Promise<Position> => {
     if (lastEventId === undefined) {
       const at = fresh(read ?? new Map<string, Read>());
@@ -195,12 +195,12 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
       return at;
     }
     const known = parsePosition(lastEventId);
-    // Another process may have told more than ours has read yet.
+    // Another process may have sent more than ours has read yet.
     if (known !== undefined && read !== undefined && isAhead(known, read)) await looked();
     const now = read ?? new Map<string, Read>();
     const fault = known === undefined ? 'the id is none of this service' : faultOf(known, now);
     if (known === undefined || fault !== undefined) return beginAnew(follower, fault ?? '');
-    // An authority that is new is told from its beginning; one that is gone is left out.
+    // A new authority is reported from its beginning; one that no longer exists is left out.
     return new Map(Array.from(now, ([name]) => [name, known.get(name) ?? { revision: 0, numbers: new Map() }]));
   };
 
@@ -211,7 +211,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     return at;
   };
 
-  /** Tells what an authority has had, up to the goal; several pages, if need be, in several calls. */
+  /** Sends what happened to one authority, up to the goal; if that takes several pages, it has to be called again. */
   const catchUp = async (follower: Follower, at: Position, [name, goal]: readonly [string, Read]): Promise<Position> => {
     const from = at.get(name) ?? { revision: 0, numbers: new Map() };
     const page = from.revision < goal.revision ? await store.changes(name, from.revision, PAGE) : { changes: [], restart: false };

@@ -1,27 +1,27 @@
 import { MOST_SHARDS } from '../../x509/crl-shard.ts';
 import type { CrlDocument } from '../../store/crl-store.ts';
 
-/** How far a follower of one authority is: it knows all changes up to `revision`, and of each document the CRL with this number. */
+/** A follower's position in the feed of one authority: it knows all changes up to `revision`, and for each document the CRL with this number. */
 export interface AuthorityPosition {
   readonly revision: number;
   readonly numbers: ReadonlyMap<CrlDocument, bigint>;
 }
 
-/** By the authority's name. Never changed: a new one takes its place. */
+/** Keyed by authority name. Immutable. */
 export type Position = ReadonlyMap<string, AuthorityPosition>;
 
 const NAME = /^[a-z0-9-]{1,64}$/;
 const REVISION = /^(0|[1-9][0-9]{0,14})$/;
 const NUMBER = /^[0-9a-z]{1,32}$/;
 const SHARDS = /^[1-9][0-9]{0,5}$/;
-/** An id is a header's value; more was never given out. */
+/** Upper bound for an id, which is sent as a header value. */
 const MOST_TEXT = 8192;
 
 /**
- * The position as the id of an event, which a client gives back as `Last-Event-ID`: for each authority
- * `<name>/<revision>/<number of the full CRL>/<of the delta>`, and for each set of shards `/<count>:<lowest number>:<more than that>.<more>…`;
- * authorities are parted by `;`, numbers are to base 36, and nothing stands for 0. So whoever has the id needs nothing else, in any process and
- * after any restart. Where that would be too long, of shards there is the lowest number alone: a follower may hear of some CRLs again.
+ * The position as an event id, which clients send back as `Last-Event-ID`: for each authority
+ * `<name>/<revision>/<number of the full CRL>/<of the delta>`, and for each set of shards `/<count>:<lowest number>:<excess of the first>.<second>…`.
+ * Authorities are separated by `;`, numbers are in base 36, and an empty excess means 0. The id is self-contained, so it works in any process and after
+ * any restart. If that would be too long, only the lowest number of the shards is included: a follower may then hear of some CRLs twice.
  */
 export function positionText(position: Position): string {
   const whole = textWith(position, true);
@@ -43,7 +43,7 @@ function shardTexts(numbers: AuthorityPosition['numbers'], each: boolean): strin
   });
 }
 
-/** The position that an id stands for; undefined for a text that is none. */
+/** The position that an id stands for; undefined if the text is not an id. */
 export function parsePosition(text: string): Position | undefined {
   if (text.length > MOST_TEXT) return undefined;
   const position = new Map<string, AuthorityPosition>();
@@ -71,7 +71,7 @@ function put(numbers: Map<CrlDocument, bigint>, document: CrlDocument, text: str
   return true;
 }
 
-/** A CRL number has up to 20 octets: more than parseInt can. */
+/** CRL numbers may have up to 20 octets, too many for parseInt. */
 function fromBase36(text: string): bigint {
   let number = 0n;
   for (const digit of text) number = number * 36n + BigInt(Number.parseInt(digit, 36));
