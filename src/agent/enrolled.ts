@@ -36,7 +36,7 @@ export function readEnrolled(folder: string): readonly Enrolled[] {
   if (!existsSync(path)) return [];
   const state = parse(path);
   const good = state?.version === 1 && Array.isArray(state.certificates) && state.certificates.every(isEnrolled);
-  if (!good) throw new Failure('file', `${path} is not what 'chancery enroll' wrote`, { advice: 'mend it, or enroll again with --force' });
+  if (!good) throw new Failure('file', `${path} is not what 'chancery enroll' wrote`, { advice: 'repair it, or enroll again with --force' });
   return state.certificates;
 }
 

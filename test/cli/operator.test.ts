@@ -234,7 +234,7 @@ t.test('doctor tells of the CRL of a root that is offline, before it ends', asyn
   t.teardown(offline.stop);
   const { status, stdout } = await offline.cli(['doctor']);
   t.equal(status, 0);
-  t.match(stdout, /^warn {2}ready +the CRL of root, whose key is not here, ends in 89 days\n +-> nothing fails yet: mend it before something does/m);
+  t.match(stdout, /^warn {2}ready +the CRL of root, whose key is not here, ends in 89 days\n +-> nothing fails yet: fix this before something does/m);
 });
 
 t.test('what a wrong configuration has wrong is told line by line', async (t) => {

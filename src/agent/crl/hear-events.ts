@@ -59,7 +59,7 @@ export async function hearEvents({ service, agent, call, published, changed, mos
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       // Polling goes on, and tells its own failures: once is enough.
-      if (!quiet) tell('warn', 'disconnected', `no events: ${error.message}; looking again and again all the same`);
+      if (!quiet) tell('warn', 'disconnected', `no events: ${error.message}; polling meanwhile`);
       quiet = true;
       // Perhaps it is the id that is refused. Without one nothing is lost: the look at the next opening finds it.
       if (opened === undefined) lastEventId = '';

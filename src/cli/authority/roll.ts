@@ -35,7 +35,7 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
     .addOption(new Option('--algorithm <algorithm>', 'the type of the new key (default: as the present one)').choices(AUTHORITY_ALGORITHMS))
     .option('--subject <name>', 'the new authority\'s name (default: the present one\'s, with G2 after it)')
     .option('--lifetime <duration>', 'its lifetime (default: as long as the present one\'s, but no longer than the root\'s)', durationArgument)
-    .option('--request', 'make a CSR for whoever holds the root\'s key; authority import takes what comes back, and says when')
+    .option('--request', 'create a CSR for the holder of the root\'s key to sign; authority import installs the result, and sets the moment')
     .option('--force', 'mode self-signed: confirm that this makes a new trust anchor')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)

@@ -41,7 +41,7 @@ export function addCertificatesRenewSoon(parent: Command, context: Context): voi
         throw new Failure('usage', all === true ? '--all is given with a choice' : 'nothing is chosen', { advice: 'give --authority, --profile or --requester, or --all alone' });
       }
       const campaign = await withClient(context, options, (client) => client.createRenewalCampaign({ ...chosen, ...(all === true ? { all } : {}), within, ...given({ from }), reason }));
-      writeResult(context, options.json, campaign, (paint) => `The certificates will be renewed.\n\n${showCampaign(campaign, context.now(), paint)}\n'chancery certificates campaigns --end ${campaign.id}' takes it back for those that were not renewed yet.\n`);
+      writeResult(context, options.json, campaign, (paint) => `The certificates will be renewed.\n\n${showCampaign(campaign, context.now(), paint)}\n'chancery certificates campaigns --end ${campaign.id}' cancels it for those not renewed yet.\n`);
     });
   withExamples(withConnection(command), [
     ['when another authority takes over', 'chancery certificates renew-soon --authority issuing --from 2030-02-01T06:00:00Z --within 7d --reason "issuing-2 signs from the first on"'],

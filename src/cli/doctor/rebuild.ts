@@ -8,13 +8,13 @@ import { fields } from '../text.ts';
 export async function rebuildIndexes(context: Context, options: PlaceOptions & { readonly json?: boolean }): Promise<void> {
   const settings = await readConfig(context, options);
   const { rebuildIndexesOf } = await import('../../rebuild-indexes.ts');
-  const progress = startProgress(context, 'making the indexes anew');
-  const rebuilt = await rebuildIndexesOf(settings, (done, total) => progress.update('making the indexes anew', done, total)).finally(progress.end);
+  const progress = startProgress(context, 'rebuilding the indexes');
+  const rebuilt = await rebuildIndexesOf(settings, (done, total) => progress.update('rebuilding the indexes', done, total)).finally(progress.end);
   if (rebuilt === undefined) {
-    writeResult(context, options.json, { rebuilt: false }, () => 'The embedded store has no indexes of their own: they are written with the records, or made at each start.\n');
+    writeResult(context, options.json, { rebuilt: false }, () => 'The embedded store has no separate indexes: they are written with the records, or built at each start.\n');
     return;
   }
-  writeResult(context, options.json, { rebuilt: true, ...rebuilt }, (paint) => `${paint('green', 'The indexes are made anew.')}\n${fields([
-    ['requests', String(rebuilt.requests)], ['tokens', String(rebuilt.tokens)], ['API keys', String(rebuilt.apiKeys)], ['removed', `${rebuilt.removed} entries of things that are not there`],
+  writeResult(context, options.json, { rebuilt: true, ...rebuilt }, (paint) => `${paint('green', 'The indexes are rebuilt.')}\n${fields([
+    ['requests', String(rebuilt.requests)], ['tokens', String(rebuilt.tokens)], ['API keys', String(rebuilt.apiKeys)], ['removed', `${rebuilt.removed} entries without a record`],
   ], paint)}`);
 }

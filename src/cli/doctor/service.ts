@@ -38,7 +38,7 @@ async function ready(patient: Patient): Promise<Finding> {
   const { checks = [] } = JSON.parse(reply.body.toString('utf8')) as { checks?: readonly { name: string; ok: boolean; detail?: string }[] };
   if (reply.status === 200) {
     const notes = checks.flatMap(({ detail = [] }) => detail);
-    return notes.length === 0 ? ok('listeners, store, key and CRL') : warn(notes.join('; '), 'nothing fails yet: mend it before something does');
+    return notes.length === 0 ? ok('listeners, store, key and CRL') : warn(notes.join('; '), 'nothing fails yet: fix this before something does');
   }
   const words = reasons(checks.filter((check) => !check.ok));
   return fail(words === '' ? `answers ${reply.status}` : words, 'look at the service\'s log');
