@@ -39,6 +39,9 @@ t.test('a rate limit lets a burst pass, then holds the rate, per key', (t) => {
   t.equal(limit.take('b', 1000), 0, 'others are not held up');
   t.equal(limit.take('a', 2000), 0, 'a second later one call passes');
   t.equal(limit.take('a', 2000), 1);
+  for (let call = 0; call < 60; call += 1) limit.take('c', 3_600_000);
+  t.equal(limit.take('c', 0), 1, 'a clock that is set back by an hour holds nobody up for an hour');
+  t.equal(limit.take('c', 1000), 0);
   t.equal(rateLimit(0).take('a', 0), 0, '0 is no limit');
   t.end();
 });

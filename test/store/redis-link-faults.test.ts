@@ -78,6 +78,35 @@ t.test('a primary that becomes a replica is not written to, and is again when it
   await healed(link);
 });
 
+for (const [setting, bad, good] of [['maxmemory-policy', 'allkeys-lru', 'noeviction'], ['appendfsync', 'everysec', 'always']] as const) {
+  t.test(`a server by which ${setting} is made ${bad} while it is used is left within seconds, also where the system's clock was set back`, { timeout: 60_000 }, async (t) => {
+    const server = await startRedis(t);
+    const { link, states } = await linked(t, [server]);
+    await write(link, 'before');
+    const { now } = Date;
+    Date.now = () => now() - 3_600_000;
+    t.teardown(() => { Date.now = now; });
+    await server.set(setting, bad);
+    await until('it to be left', () => states.some(({ usable }) => !usable), 8000);
+    t.match(states.at(-1), { reason: new RegExp(`may lose what it has acknowledged: ${setting} is ${bad}, must be ${good}`) });
+    await refused(t, () => write(link, 'x'), /may lose what it has acknowledged/, 100);
+    await server.set(setting, good);
+    await healed(link);
+  });
+}
+
+t.test('where the system\'s clock is set back, calls end in time all the same', async (t) => {
+  const server = await startRedis(t);
+  const { link } = await linked(t, [server]);
+  await write(link, 'before');
+  await server.kill();
+  const { now } = Date;
+  t.teardown(() => { Date.now = now; });
+  const call = refused(t, () => write(link, 'x'), /ECONNREFUSED|has ended/, 1500);
+  Date.now = () => now() - 3_600_000;
+  await Promise.all([call, refused(t, () => write(link, 'x'), /ECONNREFUSED|has ended/, 1500)]);
+});
+
 t.test('with memory full writes are told so, reads go on', async (t) => {
   const server = await startRedis(t);
   const { link, states } = await linked(t, [server]);

@@ -35,7 +35,7 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
   let closed = false;
   let reason = 'not connected yet';
   /** Until when calls wait for a session. */
-  let patience = Date.now() + options.timeout + GRACE;
+  let patience = performance.now() + options.timeout + GRACE;
   let wake: (() => void) | undefined;
 
   const unavailable = (): StoreUnavailable => new StoreUnavailable(reason);
@@ -58,7 +58,7 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
       try {
         const session = await openSession(locate, options);
         if (closed) return session.end('closed');
-        const begun = Date.now();
+        const begun = performance.now();
         current = session;
         told({ usable: true, primary: endpointText(session.endpoint) });
         for (const listener of listeners) listener(session);
@@ -66,16 +66,16 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
         waiting.clear();
         reason = await session.ended;
         current = undefined;
-        patience = Date.now() + GRACE;
+        patience = performance.now() + GRACE;
         if (!closed) told({ usable: false, reason });
-        if (Date.now() - begun > SHORT) attempt = 0;
+        if (performance.now() - begun > SHORT) attempt = 0;
         else await pause(pauses(attempt++));
       } catch (error) {
         const next = error instanceof Error ? error.message : String(error);
         if (next !== reason && !closed) told({ usable: false, reason: next });
         reason = next;
         if (error instanceof LinkDown && error.refused) patience = 0;
-        if (Date.now() > patience) failWaiting();
+        if (performance.now() > patience) failWaiting();
         await pause(pauses(attempt));
         attempt += 1;
       }
@@ -84,7 +84,7 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
 
   const session: Keeper['session'] = () => {
     if (current !== undefined) return Promise.resolve(current);
-    const left = patience - Date.now();
+    const left = patience - performance.now();
     let timer: NodeJS.Timeout | undefined;
     if (closed || left <= 0 || waiting.size >= MOST_WAITING) return refuse();
     return new Promise<Session>((resolve, reject) => {

@@ -48,7 +48,7 @@ export function waitingLane(connection: Connection, { command, replicas, confirm
       const replies = await connection.send([...calls.flatMap(({ commands }) => commands), command(waitedFor), ['ROLE']]);
       const following = followingOf(replies.at(-1));
       if (following === undefined) throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: it is no longer the primary`);
-      const standing = watch(following, Date.now());
+      const standing = watch(following, performance.now());
       inStep = standing.inStep;
       // Who has left meanwhile, or was found silent, is waited for no more.
       const shortage = shortageOf(replies.at(-2), Math.max(replicas, Math.min(waitedFor, inStep)), endpointText(connection.endpoint));

@@ -21,13 +21,14 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
   const listener = subscriber(options);
   keeper.onSession(({ endpoint }) => listener.follow(endpoint));
   const known = new Map<Script, KnownScript>();
-  let written = 0;
+  /** By the process's own clock, like all spans here: the system's may be set. */
+  let written = -Infinity;
 
   /** Ends within the time limit from now on, whatever of it the wait for a session took. */
   const call = async <T>(kind: 'write' | 'read', commandsFor: (session: Session) => readonly Command[], resultOf: (replies: readonly (Reply | ErrorReply)[], session: Session) => T): Promise<T> => {
-    const end = Date.now() + options.timeout;
+    const end = performance.now() + options.timeout;
     const session = await keeper.session();
-    return resultOf(await session.call(kind, commandsFor(session), Math.max(1, end - Date.now())), session);
+    return resultOf(await session.call(kind, commandsFor(session), Math.max(1, end - performance.now())), session);
   };
   const run = async (kind: 'write' | 'read', script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> => {
     let about = known.get(script);
@@ -51,7 +52,7 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
       try {
         return await run('write', script, keys, args);
       } catch (error) {
-        written = 0;
+        written = -Infinity;
         throw error;
       }
     },
@@ -63,9 +64,9 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
     subscribe: listener.subscribe,
     demand: (next) => { demand = next; },
     async ping() {
-      if (Date.now() - written < KNOWN_GOOD) return;
+      if (performance.now() - written < KNOWN_GOOD) return;
       await call('write', () => [['SET', `{${options.hashTag}}:ping`, Date.now()]], ([reply], session) => good(reply, session));
-      written = Date.now();
+      written = performance.now();
     },
     close: async () => {
       listener.close();

@@ -55,11 +55,12 @@ export async function openSession(locate: Locate, options: RedisLinkOptions): Pr
     // WAIT holds up its connection: reads have one of their own. (A replica may be asked to have it on its disk since 7.2.)
     const command = (replicas: number): Command => (hasWaitAof && !options.allowVolatile ? ['WAITAOF', 1, replicas, replicaTimeout] : ['WAIT', replicas, replicaTimeout]);
     const second = await connected();
-    let confirmed = 0;
+    /** By the process's own clock: the system's may be set back, and nothing would be confirmed for so long. */
+    let confirmed = -Infinity;
     const confirm = async (): Promise<void> => {
-      if (Date.now() - confirmed < CONFIRMED) return;
+      if (performance.now() - confirmed < CONFIRMED) return;
       await isPrimary(endpoint, () => locate(true));
-      confirmed = Date.now();
+      confirmed = performance.now();
     };
     return run(endpoint, connections, waitingLane(first, { command, replicas: minReplicas, confirm }), waitingLane(second, { command, replicas: minReplicas, confirm }), locate, options);
   } catch (error) {
@@ -133,7 +134,7 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
   const pending = new Set<Pending>();
   let over: string | undefined;
   let checking = false;
-  let checked = Date.now();
+  let checked = performance.now();
   let tell: (reason: string) => void = () => undefined;
   const ended = new Promise<string>((resolve) => (tell = resolve));
 
@@ -159,13 +160,13 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
       if (whole) await within(options.timeout, check(connections.at(-1) as Connection, options), `Redis ${at}: no answer within ${options.timeout / 1000} s`);
     } finally {
       checking = false;
-      checked = Date.now();
+      checked = performance.now();
     }
   };
   const watch = setInterval(() => {
     const [oldest] = pending;
-    const stalled = oldest !== undefined && Date.now() - oldest.since > STALLED;
-    if (checking || (!stalled && Date.now() - checked < CHECK_EVERY)) return;
+    const stalled = oldest !== undefined && performance.now() - oldest.since > STALLED;
+    if (checking || (!stalled && performance.now() - checked < CHECK_EVERY)) return;
     // A server that does not answer need not be asked more; only whether there is another.
     look(!stalled).catch(endWith);
   }, LOOK);
@@ -184,7 +185,7 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
         clearTimeout(timer);
         pending.delete(one);
       };
-      const one: Pending = { since: Date.now(), fail: (error) => {
+      const one: Pending = { since: performance.now(), fail: (error) => {
         settle();
         reject(error);
       } };
