@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { SECRET, writeDurably } from '../authority/durable-file.ts';
+import { SECRET, linkDurably, writeAside, writeDurably } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 import type { RequestReply } from '../client/replies.ts';
 
@@ -38,11 +37,9 @@ export function readPending(folder: string, label: string): Pending | undefined 
  */
 export function keepPending(folder: string, label: string, pending: Pending): Pending {
   const path = pendingFile(folder, label);
-  const temporary = join(folder, `.${randomBytes(6).toString('hex')}.pending`);
-  writeDurably(temporary, `${JSON.stringify(pending, undefined, 2)}\n`, SECRET);
+  const temporary = writeAside(folder, `${JSON.stringify(pending, undefined, 2)}\n`, SECRET);
   try {
-    // Unlike a rename, a link does not replace what is there.
-    linkSync(temporary, path);
+    linkDurably(temporary, path);
     return pending;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

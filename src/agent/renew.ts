@@ -1,3 +1,4 @@
+import { sweepAside } from '../authority/durable-file.ts';
 import { openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
 import { advisedAt } from './daemon/schedule.ts';
@@ -31,6 +32,7 @@ const DUE_SHARE = 2 / 3;
 export async function renew(options: RenewOptions, surroundings: Surroundings): Promise<readonly Renewal[]> {
   const enrolled = readEnrolled(options.folder).filter(options.which ?? all);
   if (enrolled.length === 0) throw new Failure('file', `nothing was enrolled into ${options.folder}`, { advice: 'give the folder with --out, or begin with \'chancery enroll\'' });
+  sweepAside(options.folder);
   const renewals: Renewal[] = [];
   for (const one of enrolled) renewals.push(await renewOne(options, one, surroundings));
   return renewals;

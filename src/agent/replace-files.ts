@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { type Stats, chmodSync, chownSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { SECRET, renameDurably, writeDurably } from '../authority/durable-file.ts';
+import { dirname } from 'node:path';
+import { SECRET, renameDurably, writeAside } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 
 /** A file to be put in place, and the mode that it has where it is new. */
@@ -35,9 +34,8 @@ export function replaceFiles(files: readonly NewFile[]): void {
 function stage({ path, content, mode }: NewFile): Staged {
   const old = statSync(path, { throwIfNoEntry: false });
   const target = old === undefined ? path : realpathSync(path);
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
   // Never readable by others on the way, whatever the mode in the end.
-  writeDurably(temporary, content, SECRET);
+  const temporary = writeAside(dirname(target), content, SECRET);
   try {
     // Owner first: changing it takes away special bits of the mode.
     if (old !== undefined && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) giveTo(old, temporary, target);

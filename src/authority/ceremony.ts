@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { encodePem } from '../x509/pem.ts';
 import type { AuthorityMode } from './authority.ts';
 import { type MadeAuthority, makeAuthorities } from './make-authorities.ts';
-import { makeFolder, PUBLIC, renameDurably, SECRET, writeDurably } from './durable-file.ts';
+import { asideIn, makeFolder, PUBLIC, renameDurably, SECRET, sweepAside, writeDurably } from './durable-file.ts';
 import { refuse } from './errors.ts';
 import { publishRoot } from './install.ts';
 import { writeKeyFile } from './keys/key-file.ts';
@@ -16,36 +16,37 @@ export interface InitResult {
   readonly mode: AuthorityMode;
   /** From the root down. */
   readonly authorities: readonly { readonly name: string; readonly folder: string; readonly certificate?: Uint8Array }[];
-  /** DER and the SHA-256 of it, lower-case hex. Absent in mode `external`: another CA's root is not known yet. */
+  /** The root, DER, and its SHA-256, lower-case hex. Absent in `external` mode, where the root is not known yet. */
   readonly root?: { readonly der: Uint8Array; readonly digest: string };
-  /** Mode `external`: the file that somebody else's CA must sign, PKCS #10 PEM. */
+  /** Only in `external` mode: the file that the external CA must sign, PKCS #10 PEM. */
   readonly request?: string;
 }
 
 /**
- * Makes the authorities of a deployment in `<data>/authorities`, and `<data>/root.pem`. Nothing is overwritten, and nothing is
- * there before all of it is.
- * @param unfinished a text that is there with them, in `unfinishedFile`, for whoever finishes what follows
+ * Creates the authorities of a deployment in `<data>/authorities`, and `<data>/root.pem`. Nothing is overwritten, and nothing appears until all of
+ * it is complete.
+ * @param unfinished text placed next to them, in `unfinishedFile`, for whoever completes the remaining steps
  * @throws AuthorityError `option-wrong`, `already-initialised`, `ceremony-unverified`
  */
 export async function initAuthorities(options: InitOptions, unfinished?: string): Promise<InitResult> {
   const { data, random, clock } = options;
-  // 1. Every fault of the options, before anything is done.
+  // 1. Report every fault in the options before anything is done.
   const settings = checkOptions(options);
   refuseToOverwrite(data);
-  // 2. Keys, and certificates or a request: in memory, linted before they are signed, read again by node:crypto.
+  // 2. Keys, and certificates or a request: created in memory, linted before signing, and checked by node:crypto.
   const made = await makeAuthorities(settings, { now: clock(), random });
-  // 3. Written aside, durably.
-  const aside = join(data, `.authorities-${Buffer.from(random(8)).toString('hex')}`);
+  // 3. Written durably to a temporary folder.
+  sweepAside(data);
+  const aside = asideIn(data);
   try {
     for (const one of made) write(join(aside, one.name), one, settings.passphrase);
     if (unfinished !== undefined) writeDurably(join(aside, UNFINISHED), unfinished, SECRET);
-    // 4. There, by one rename. It fails where another init was faster, for that folder is not empty.
+    // 4. Put in place by a single rename, which fails if another init was faster, as that folder is not empty.
     putInPlace(aside, data);
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }
-  // 5. The copy for people. A crash before this is mended when the authorities are loaded.
+  // 5. A copy of the root for people. If a crash prevents it, loading the authorities creates it.
   const root = made[0]?.certificate?.der;
   if (root !== undefined) publishRoot(data, root);
   return result(data, settings.mode, made, root);

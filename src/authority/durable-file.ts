@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Readable by the owner only: private keys. */
+/** File mode of private keys: readable by the owner only. */
 export const SECRET = 0o600;
-/** Readable by all, where the folder lets them. */
+/** File mode of public data: readable by everyone with access to the folder. */
 export const PUBLIC = 0o644;
 
-/** Makes the folder and the missing ones above it, 0700, and makes their names durable. */
+/** Creates the folder and missing parents with mode 0700, and makes their names durable. */
 export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
@@ -21,13 +21,12 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Writes the whole file or nothing, durably, in place of what was there: a temporary file beside it, fsync, rename, fsync of
- * the folder. The mode is set when the file is made, so that a secret is never readable by others, not even for a moment.
+ * Replaces a file atomically and durably: writes a temporary file next to it, fsync, rename, fsync of the folder. The mode is set on creation, so
+ * that a secret is never readable by others, even briefly.
  */
 export function writeDurably(path: string, content: string | Uint8Array, mode: number): void {
-  const temporary = temporaryBeside(path);
+  const temporary = writeAside(dirname(path), content, mode);
   try {
-    writeNew(temporary, content, mode);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -36,34 +35,75 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: n
   syncFolder(dirname(path));
 }
 
-/** Writes the whole file, durably, unless it is there: of several processes one does, and none sees half of it. */
+/** Creates a file durably unless it exists: if several processes try, one succeeds, and none sees a partial file. */
 export function writeDurablyOnce(path: string, content: () => string, mode: number): void {
   if (existsSync(path)) return;
-  const temporary = temporaryBeside(path);
+  const temporary = writeAside(dirname(path), content(), mode);
   try {
-    writeNew(temporary, content(), mode);
     linkSync(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   } finally {
     rmSync(temporary, { force: true });
   }
+  // Also where another process was faster, and has not come so far yet.
   syncFolder(dirname(path));
 }
 
-/** Renames a file or folder, durably. @throws ENOTEMPTY or EEXIST where `to` is a folder with something in it */
+/** Gives a file a second name, durably. Unlike a rename this does not replace what is there. @throws EEXIST */
+export function linkDurably(from: string, to: string): void {
+  linkSync(from, to);
+  syncFolder(dirname(to));
+}
+
+/** Writes a new file into the folder, flushed, under a name that nobody reads: whoever asked puts it in place. @returns its path */
+export function writeAside(folder: string, content: string | Uint8Array, mode: number): string {
+  sweepAside(folder);
+  const path = asideIn(folder);
+  try {
+    writeNew(path, content, mode);
+  } catch (error) {
+    rmSync(path, { force: true });
+    // Of a write to an open file (a full disk) Node does not say where.
+    throw Object.assign(error as NodeJS.ErrnoException, { path: folder });
+  }
+  return path;
+}
+
+/** A name for a file or folder that is on its way into another place in this folder. */
+export const asideIn = (folder: string): string => join(folder, `.chancery-${randomBytes(8).toString('hex')}.tmp`);
+
+const ASIDE = /^\.chancery-[0-9a-f]{16}\.tmp$/;
+/**
+ * Milliseconds. What is this old was left by a process that was killed: on its way something is for moments. Whoever was only
+ * suspended for so long finds it gone, fails, and can be run again.
+ */
+const LEFT_AFTER = 3_600_000;
+
+/** Removes what a killed process left on its way in this folder: private keys may be among it. What another is about to put in place stays. */
+export function sweepAside(folder: string): void {
+  try {
+    for (const path of readdirSync(folder).filter((name) => ASIDE.test(name)).map((name) => join(folder, name))) {
+      // The clock that files have, and not one of ours.
+      const age = Date.now() - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
+      if (age > LEFT_AFTER) rmSync(path, { recursive: true, force: true });
+    }
+  } catch {
+    // No such folder, or not ours to clean: nothing that is asked for depends on it.
+  }
+}
+
+/** Renames a file or folder durably. @throws ENOTEMPTY or EEXIST if `to` is a non-empty folder */
 export function renameDurably(from: string, to: string): void {
   renameSync(from, to);
   syncFolder(dirname(to));
 }
 
-/** Removes a file durably; it need not be there. */
+/** Removes a file durably, if it exists. */
 export function removeDurably(path: string): void {
   rmSync(path, { force: true });
   syncFolder(dirname(path));
 }
-
-const temporaryBeside = (path: string): string => join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
 
 function writeNew(path: string, content: string | Uint8Array, mode: number): void {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -76,7 +116,7 @@ function writeNew(path: string, content: string | Uint8Array, mode: number): voi
   }
 }
 
-/** A name in a folder is durable only when the folder is. Windows has no such call, and does not need it. */
+/** A name is durable only once its folder has been synced. Windows has no such call, and does not need it. */
 function syncFolder(path: string): void {
   if (process.platform === 'win32') return;
   const folder = openSync(path, 'r');

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Certificate } from '../x509/certificate.ts';
 import type { DistinguishedName } from '../x509/distinguished-name.ts';
@@ -9,7 +9,7 @@ import { OID } from '../x509/oids.ts';
 import { encodePem } from '../x509/pem.ts';
 import type { Authority, LoadedAuthorities } from './authority.ts';
 import { type CaRights, rightsExtensions } from './ca-extensions.ts';
-import { makeFolder, PUBLIC, renameDurably, writeDurably } from './durable-file.ts';
+import { asideIn, makeFolder, PUBLIC, renameDurably, sweepAside, writeDurably } from './durable-file.ts';
 import { refuse } from './errors.ts';
 import { certificationRequest } from './keys/certification-request.ts';
 import { generateKeyPair } from './keys/generate.ts';
@@ -24,46 +24,43 @@ import { authorityNames, readRoll, writeRoll } from './succession.ts';
 export interface RollOptions {
   readonly data: string;
   readonly passphrase?: string | undefined;
-  /** When the new authority begins to issue, seconds since the epoch. */
+  /** When the new authority starts to issue, seconds since the epoch. */
   readonly from: number;
-  /** As the present one's where absent; so are the names below. */
+  /** Default: that of the present authority; the same applies to the names below. */
   readonly algorithm?: AuthorityAlgorithm | undefined;
   /** RFC 4514 text. */
   readonly subject?: string | undefined;
   /** Seconds. */
   readonly lifetime?: number | undefined;
-  /** A CSR for whoever holds the root's key, also where it is here. */
+  /** Create a CSR for the holder of the root's key, even if that key is here. */
   readonly request?: boolean | undefined;
-  /** In mode `self-signed`: that a new trust anchor comes of it is meant. */
+  /** Only in `self-signed` mode: confirms that a new trust anchor is intended. */
   readonly force?: boolean | undefined;
   /** Seconds since the epoch. */
   readonly now: number;
-  /** So many bytes of a CSPRNG. */
+  /** Returns that many bytes from a CSPRNG. */
   readonly random: (size: number) => Uint8Array;
 }
 
-/** An authority that will take another's place. Nothing of it is there before `put`. */
+/** A prepared successor authority. Nothing of it is in place before `put`. */
 export interface PreparedRoll {
   readonly name: string;
   readonly follows: string;
   readonly folder: string;
   /** Seconds since the epoch. */
   readonly from: number;
-  /** Absent where another CA must sign `request` first. */
+  /** Absent if another CA has to sign `request` first. */
   readonly certificate?: Certificate;
-  /** The file that has to be signed. */
+  /** The file to be signed. */
   readonly request?: string;
-  /** All of it, by one rename. */
+  /** Puts everything in place by a single rename. */
   readonly put: () => void;
   readonly forget: () => void;
 }
 
-/** Left of a roll that was cut short: names no authority can have. */
-const ASIDE = '.roll-';
-
 /**
- * Makes the key of the authority that takes the place of the present one, and its certificate, signed by the root, or the CSR for it. It
- * has the rights of the present one: path length, name constraints and addresses.
+ * Creates the key of the present authority's successor, and its certificate signed by the root, or the CSR for it. It inherits the present one's path
+ * length, name constraints and addresses.
  * @throws AuthorityError `roll-pending`, `roll-refused`, `option-wrong`, `ceremony-unverified`
  */
 export async function prepareRoll(authorities: LoadedAuthorities, options: RollOptions): Promise<PreparedRoll> {
@@ -75,24 +72,32 @@ export async function prepareRoll(authorities: LoadedAuthorities, options: RollO
   refuseSameName(subject, authorities);
   const name = freeName(data, issuing.name);
   const made = await make({ name, subject, algorithm: options.algorithm ?? algorithmOf(issuing), rights: rightsOf(issuing.certificate) }, authorities, options);
-  const aside = join(authoritiesFolder(data), `${ASIDE}${Buffer.from(random(8)).toString('hex')}`);
+  sweepAside(authoritiesFolder(data));
+  const aside = asideIn(authoritiesFolder(data));
   const forget = (): void => rmSync(aside, { recursive: true, force: true });
-  for (const left of readdirSync(authoritiesFolder(data)).filter((entry) => entry.startsWith(ASIDE))) rmSync(join(authoritiesFolder(data), left), { recursive: true, force: true });
-  const files = filesIn(aside);
-  makeFolder(aside);
-  writeKeyFile(files.key, made.pair.privateKey, passphrase);
-  if (made.request !== undefined) writeDurably(files.request, encodePem('CERTIFICATE REQUEST', made.request), PUBLIC);
-  if (made.certificate !== undefined) {
-    writeCertificates(files.certificate, [made.certificate.der]);
-    writeCertificates(files.chain, issuing.chain);
+  try {
+    write(aside, made, issuing, passphrase);
+    writeRoll(join(aside, ROLL), { follows: issuing.name, ...(made.certificate === undefined ? {} : { from }) });
+  } catch (error) {
+    forget();
+    throw error;
   }
-  writeRoll(join(aside, ROLL), { follows: issuing.name, ...(made.certificate === undefined ? {} : { from }) });
   const there = authorityFiles(data, name);
   return {
     name, from, follows: issuing.name, folder: there.folder, forget,
     ...(made.certificate === undefined ? { request: there.request } : { certificate: made.certificate }),
     put: () => renameDurably(aside, there.folder),
   };
+}
+
+function write(folder: string, { pair, request, certificate }: MadeAuthority, { chain }: Authority, passphrase: string | undefined): void {
+  const files = filesIn(folder);
+  makeFolder(folder);
+  writeKeyFile(files.key, pair.privateKey, passphrase);
+  if (request !== undefined) writeDurably(files.request, encodePem('CERTIFICATE REQUEST', request), PUBLIC);
+  if (certificate === undefined) return;
+  writeCertificates(files.certificate, [certificate.der]);
+  writeCertificates(files.chain, chain);
 }
 
 interface Wanted {
@@ -126,7 +131,7 @@ async function make(wanted: Wanted, { mode, issuing, root }: LoadedAuthorities, 
   });
 }
 
-/** One roll after the other: two authorities that wait for the same place would be a riddle for every replica. */
+/** Only one roll at a time: with two candidates for the same place, replicas could not agree. */
 function refuseSecondRoll(data: string, { issuing, succession }: LoadedAuthorities): void {
   const next = succession[succession.findIndex(({ name }) => name === issuing.name) + 1];
   if (next !== undefined) refuse('roll-pending', `is followed by ${next.name} already, from ${new Date(next.from * 1000).toISOString()} on`, issuing.name);
@@ -134,13 +139,13 @@ function refuseSecondRoll(data: string, { issuing, succession }: LoadedAuthoriti
   if (waiting !== undefined) refuse('roll-pending', `is to be followed by ${waiting}, which waits for its certificate: take that with 'chancery authority import ${waiting} FILE', or remove ${authorityFiles(data, waiting).folder}`, issuing.name);
 }
 
-/** Two CAs of one name are one to whoever looks for a CRL by its issuer (RFC 5280 5.1.2.3). */
+/** Two CAs with the same name are indistinguishable to anyone looking up a CRL by issuer (RFC 5280 5.1.2.3). */
 function refuseSameName(subject: DistinguishedName, { all }: LoadedAuthorities): void {
   const alike = all.find(({ certificate }) => JSON.stringify(certificate.subjectName) === JSON.stringify(subject));
   if (alike !== undefined) refuse('option-wrong', `is the name of ${alike.name}; expected another one`, 'subject');
 }
 
-/** `Example Issuing CA`, then `Example Issuing CA G2`, then `… G3`. */
+/** `Example Issuing CA` is followed by `Example Issuing CA G2`, then `… G3`. */
 function nextGeneration(subject: DistinguishedName): DistinguishedName {
   const last = subject.findLastIndex(({ type }) => type === OID.commonName);
   if (last < 0) return [...subject, { type: OID.commonName, value: 'G2' }];
@@ -151,7 +156,7 @@ function nextGeneration(subject: DistinguishedName): DistinguishedName {
   });
 }
 
-/** `issuing`, then `issuing-2`, then `issuing-3`: what others have in their addresses stays what it is. */
+/** `issuing` is followed by `issuing-2`, then `issuing-3`, so that addresses already in use remain valid. */
 function freeName(data: string, name: string): string {
   const [, base = name, generation = '1'] = /^(.*?)(?:-([0-9]{1,4}))?$/.exec(name) ?? [];
   const taken = new Set(authorityNames(data));

@@ -42,6 +42,8 @@ export function toFailure(error: unknown): Failure {
   if (/^(?:listen|bind) E[A-Z]+/.test(error.message)) return new Failure('check-failed', error.message, { advice: LISTEN_ADVICE, cause: error });
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && path !== undefined) return new Failure('file', `${path}: ${FILE_ERRORS[code] ?? code}`, { cause: error });
+  // Of a write to a file that is open already Node does not say where.
+  if (code !== undefined && FILE_ERRORS[code] !== undefined) return new Failure('file', `${FILE_ERRORS[code]} (${error.message})`, { cause: error });
   // Errors that name many faults (the configuration's) do so line by line.
   const [first = '', ...more] = error.message.split('\n');
   return new Failure('check-failed', first, { more: more.map((line) => line.trim()), cause: error });
@@ -81,5 +83,7 @@ const FILE_ERRORS: Readonly<Record<string, string>> = {
   ENOTDIR: 'is no folder',
   EEXIST: 'is there already',
   ENOSPC: 'no space left',
+  EDQUOT: 'no space left of the quota',
+  EMFILE: 'too many files are open; raise the limit (ulimit -n, LimitNOFILE=)',
   EROFS: 'the file system is read-only',
 };

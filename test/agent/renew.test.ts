@@ -5,7 +5,8 @@ import t from 'tap';
 import { enroll } from '../../src/agent/enroll.ts';
 import { type RenewOptions, commandDone, commandOwed, renew } from '../../src/agent/renew.ts';
 import { type FakeService, requestReply, startFakeService } from './fake-service.ts';
-import { temporaryFolder } from '../helpers/folder.ts';
+import { makeOld, temporaryFolder } from '../helpers/folder.ts';
+import { killedAt } from '../helpers/killed-at.ts';
 
 const DAY = 86_400_000;
 const at = (now: number) => ({ now: () => now, onProgress: () => {} });
@@ -98,6 +99,24 @@ t.test('a renewal whose answer was lost is asked for again with the same CSR', (
   t.equal(service.asked[1]?.csr, service.asked[2]?.csr);
   t.ok(matches(read('cert.pem'), read('key.pem')));
 })());
+
+t.test('killed at any step, it leaves no key behind that the next runs do not remove, nor anything that is not its own', { timeout: 60_000 }, async (t) => {
+  for (let [step, killed] = [1, true]; killed; step += 1) {
+    await withEnrolled(async ({ options, folder, file, read }) => {
+      killed = await killedAt(step, () => renew({ ...options, force: true }, at(Date.now())));
+      writeFileSync(file('.mine.tmp'), '');
+      const left = readdirSync(folder).filter((name) => name.startsWith('.')).sort();
+      await renew({ ...options, force: !existsSync(file('chancery-cert.pending.json')) }, at(Date.now()));
+      t.ok(matches(read('cert.pem'), read('key.pem')), `step ${step}`);
+      t.same(readdirSync(folder).filter((name) => name.startsWith('.')).sort(), left, `step ${step}: what is young may be another's`);
+      for (const name of left) makeOld(file(name));
+      const [renewal] = await renew(options, at(Date.now()));
+      t.equal(renewal?.renewed, false);
+      t.same(readdirSync(folder).sort(), ['.mine.tmp', 'ca.pem', 'cert.pem', 'chancery.json', 'key.pem'], `step ${step}: it was removed`);
+    })();
+    if (!killed) t.ok(step > 5, `${step - 1} steps`);
+  }
+});
 
 t.test('a renewal killed between key and certificate is ended without asking', (t) => withEnrolled(async ({ service, options, file, read }) => {
   const certificate = read('cert.pem');

@@ -6,6 +6,7 @@ import { initAuthorities } from '../../src/authority/ceremony.ts';
 import { loadAuthorities } from '../../src/authority/load.ts';
 import type { AuthorityAlgorithm } from '../../src/authority/options.ts';
 import { initOptions, makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
+import { makeOld } from '../helpers/folder.ts';
 import { makeCsr, openssl, opensslStatus } from '../helpers/openssl.ts';
 import { faultsOf, refusalOf } from './assert.ts';
 
@@ -140,10 +141,13 @@ t.test('of two ceremonies at once one wins, whole', async (t) => {
 
 t.test('a ceremony that was cut short is not taken for whole', async (t) => {
   const data = temporaryFolder(t);
-  mkdirSync(join(data, '.authorities-0123456789abcdef', 'root'), { recursive: true });
+  const [left, underWay] = ['.chancery-0123456789abcdef.tmp', '.chancery-fedcba9876543210.tmp'];
+  for (const name of [left, underWay]) mkdirSync(join(data, name, 'root'), { recursive: true });
+  makeOld(join(data, left));
   t.same(await faultsOf(() => loadAuthorities(data)), ['not-initialised']);
   await initAuthorities(initOptions(data));
   t.match(await loadAuthorities(data), { mode: 'internal' });
+  t.same(readdirSync(data).sort(), [underWay, 'authorities', 'root.pem'], 'its keys are gone, and not those of one that is under way');
 });
 
 t.test('wrong options leave nothing behind', async (t) => {

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { makeFolder, PUBLIC, removeDurably, renameDurably, SECRET, writeDurably } from '../../src/authority/durable-file.ts';
+import { basename, join } from 'node:path';
+import { makeFolder, PUBLIC, removeDurably, renameDurably, SECRET, sweepAside, writeAside, writeDurably } from '../../src/authority/durable-file.ts';
+import { makeOld } from '../helpers/folder.ts';
 
 t.test('a file is replaced whole, with its mode, and nothing stays beside it', async (t) => {
   const folder = t.testdir({ file: 'before' });
@@ -46,4 +47,14 @@ t.test('removing what is not there is no error', async (t) => {
   removeDurably(path);
   removeDurably(path);
   t.throws(() => statSync(path), { code: 'ENOENT' });
+});
+
+t.test('what a killed process left on its way goes with the next write, what is under way stays, and nothing of anybody else goes', async (t) => {
+  const folder = t.testdir({ '.chancery-notes.tmp': '', '.0123456789abcdef.tmp': '' });
+  const [left, live] = [writeAside(folder, 'a key', SECRET), writeAside(folder, 'another', SECRET)];
+  t.equal(statSync(left).mode & 0o777, 0o600);
+  for (const name of readdirSync(folder)) if (join(folder, name) !== live) makeOld(join(folder, name));
+  writeDurably(join(folder, 'file'), 'x', PUBLIC);
+  t.same(readdirSync(folder).sort(), ['.0123456789abcdef.tmp', basename(live), '.chancery-notes.tmp', 'file'].sort());
+  sweepAside(join(folder, 'missing'));
 });

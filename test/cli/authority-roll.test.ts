@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { outsideRoot, outsideSign } from '../authority/openssl-ca.ts';
-import { temporaryFolder } from '../helpers/folder.ts';
+import { makeOld, temporaryFolder } from '../helpers/folder.ts';
 import { makeCsr, openssl, opensslStatus } from '../helpers/openssl.ts';
 import { readDocument } from '../helpers/revocations.ts';
 import { runCli } from './run-cli.ts';
@@ -160,7 +160,9 @@ t.test('where the root is elsewhere, a CSR goes out and its certificate comes in
 
   t.match(await cli('authority', 'roll', 'issuing'), { status: 1, stderr: /^chancery: issuing has its certificate from a key that is not here; --request/ });
   t.match(await cli('authority', 'roll', 'issuing', '--request', '--at', '1d'), { status: 2, stderr: /^chancery: --request and --at do not go together; say --at to authority import/ });
-  mkdirSync(join(data, 'authorities', '.roll-0123'), { mode: 0o700 });
+  const left = join(data, 'authorities', '.chancery-0123456789abcdef.tmp');
+  mkdirSync(left, { mode: 0o700 });
+  makeOld(left);
   const asked = await cli('authority', 'roll', 'issuing', '--request', '--json');
   t.equal(asked.status, 0, asked.stderr);
   t.equal(JSON.parse(asked.stdout).request, join(data, 'authorities', 'issuing-2', 'request.csr'));

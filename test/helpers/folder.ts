@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,4 +13,10 @@ export function temporaryFolder(name = 'test'): string {
   const folder = mkdtempSync(join(tmpdir(), `chancery-${name}-`));
   made.push(folder);
   return folder;
+}
+
+/** As if it had been written yesterday. */
+export function makeOld(path: string): void {
+  const yesterday = Date.now() / 1000 - 86_400;
+  utimesSync(path, yesterday, yesterday);
 }

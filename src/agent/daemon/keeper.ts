@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { sweepAside } from '../../authority/durable-file.ts';
 import { Failure } from '../../client/failure.ts';
 import { isoTime } from '../../iso-time.ts';
 import { enroll } from '../enroll.ts';
@@ -54,6 +55,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
   };
 
   const lookAtAll = async (): Promise<number> => {
+    sweepAside(folder);
     const covered = readEnrolled(folder).filter(covers);
     for (const file of kept.keys()) if (!covered.some(({ certificate }) => certificate[0] === file)) kept.delete(file);
     // Each certificate says when: by its own plan, or to ask the service again.
