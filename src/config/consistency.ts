@@ -68,7 +68,7 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     path: ['profiles', name, 'freshestCrl'], about: [['crl', 'delta', 'publish'], ['crl', 'shards']], problem: 'is true',
     expected: 'crl.delta.publish true and crl.shards 0: a delta is of the full CRL (RFC 5280 5.2.4)',
   })),
-  ({ crl: { delta, lifetime } }) => when(delta.lifetime > lifetime, {
+  ({ crl: { delta, lifetime } }) => when(delta.publish && delta.lifetime > lifetime, {
     path: ['crl', 'delta', 'lifetime'], about: [['crl', 'lifetime']], problem: `is ${formatDuration(delta.lifetime)}`, expected: `at most crl.lifetime (${formatDuration(lifetime)})`,
   }),
   ({ limits }) => when(limits.requestTime === 0, { path: ['limits', 'requestTime'], problem: 'is no time at all', expected: 'at least 1s' }),

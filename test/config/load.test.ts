@@ -237,6 +237,7 @@ t.test('values that do not go together are told', async (t) => {
     'acme: {resolver: "dns.example"}': '1:8: acme.resolver is "dns.example"; expected the address of a resolver, with its port: 10.0.0.53:53, [fd00::53]:53',
     'httpsCertificate: {cert: /a.pem}': '1:1: httpsCertificate has a cert and no key; expected both, or none',
     'crl: {renewBefore: 1m, coalesce: 2m}': '1:24: crl.coalesce is 2m; expected at most crl.renewBefore (1m)',
+    'crl: {lifetime: 12h, renewBefore: 6h, delta: {publish: true}}': '1:39: crl.delta.lifetime is 1d; expected at most crl.lifetime (12h)',
     'crl: {rootLifetime: 0}': '1:7: crl.rootLifetime is no time at all; expected at least 1s',
     'ocsp: {lifetime: 59, maxAge: 20}': '1:8: ocsp.lifetime is 59s; expected at least 1m',
     'ocsp: {lifetime: 1h, maxAge: 31m}': '1:22: ocsp.maxAge is 31m; expected at most half of ocsp.lifetime (1h)',
@@ -266,6 +267,10 @@ t.test('a profile that cannot be issued is told at its place', async (t) => {
   t.equal(found.length, 2);
   t.match(found[0], /^2:3: profiles\.server cannot be used: lifetime .* maxLifetime/);
   t.match(found[1], /^3:3: profiles\.web cannot be used: extendedKeyUsage "serverauth" is unknown; expected serverAuth/);
+});
+
+t.test('what is turned off need not fit', async (t) => {
+  t.same(faults({ yaml: 'crl: {lifetime: 12h, renewBefore: 6h}' }), [], 'a delta\'s lifetime, where none is published');
 });
 
 t.test('a value with a fault of its own causes no second one', async (t) => {
