@@ -19,10 +19,10 @@ export interface ConnectionOptions extends PlaceOptions {
 
 /** Adds the options of a command that talks to a running service as an operator. */
 export const withConnection = (command: Command): Command => command
-  .option('--url <address>', 'the service (CHANCERY_URL; the https listener of <data>/chancery.yaml)')
-  .option('--ca <file>', 'the root certificate that the service is trusted by (<data>/root.pem)')
-  .option('--cert <file>', 'operator certificate (<data>/operator/cert.pem; not used where CHANCERY_API_KEY is set)')
-  .option('--key <file>', 'its key (<data>/operator/key.pem)')
+  .option('--url <address>', 'the service (default: CHANCERY_URL, or the https listener in <data>/chancery.yaml)')
+  .option('--ca <file>', 'the root certificate to trust the service by (default: <data>/root.pem)')
+  .option('--cert <file>', 'operator certificate (default: <data>/operator/cert.pem, unless CHANCERY_API_KEY is set)')
+  .option('--key <file>', 'its key (default: <data>/operator/key.pem)')
   .option(...DATA_OPTION)
   .option(...JSON_OPTION);
 

@@ -42,9 +42,9 @@ interface Options extends PlaceOptions {
 }
 
 const ABOUT = `Keep CRLs in a local file or an OpenSSL directory fresh, for nginx, HAProxy and others that read them from there.
-New ones are heard of by the service's events, and looked for by conditional requests all the same. A CRL replaces the one that is
-there only with a good signature and a higher number; the file is whole at every moment, and stays when nothing can be fetched.
-Runs until it is stopped. With --once: exit status 1 where anything failed, or a CRL has ended.`;
+It learns of new CRLs from the service's events, and also polls with conditional requests. A CRL replaces the present one only if its
+signature is good and its number is higher; the file is complete at every moment, and stays if nothing can be fetched.
+Runs until stopped. With --once, the exit status is 1 if anything failed, or a CRL has expired.`;
 
 const SECOND = 1000;
 const DEBOUNCE = 500;
@@ -55,20 +55,20 @@ export function addCrlWatch(parent: Command, context: Context): void {
   const command = parent.command('watch')
     .summary('keep a local CRL file fresh')
     .description(ABOUT)
-    .option('--out <file>', 'the file: PEM where it ends in .pem, else DER')
-    .option('--hash-dir <folder>', 'an OpenSSL directory in place of a file: <hash>.r0, as \'openssl rehash\' names them')
-    .addOption(new Option('--format <format>', 'of the file').choices(['pem', 'der']))
+    .option('--out <file>', 'the file to write: PEM if it ends in .pem, otherwise DER')
+    .option('--hash-dir <folder>', 'an OpenSSL directory instead of a file: <hash>.r0, as \'openssl rehash\' names them')
+    .addOption(new Option('--format <format>', 'the format of the file').choices(['pem', 'der']))
     .option('--authority <name>', 'whose CRL; may be repeated (all that publish one; of a DER file: issuing)', (name: string, all: readonly string[]) => [...all, name], [])
-    .option('--url <address>', 'the service (CHANCERY_URL; the https listener of <data>/chancery.yaml)')
-    .option('--ca <file>', 'the root certificate that the service is trusted by (<data>/root.pem)')
-    .option('--from <address>', 'fetch one CRL from this http(s) address, in place of a service; needs --issuer')
-    .option('--issuer <file>', 'with --from: the certificate whose signature the CRL must have')
-    .option('--exec <command>', 'run this in the shell after a change; where it fails, it is run again')
-    .option('--exec-limit <seconds>', 'how long it may run', integerArgument(1, 3600), 60)
-    .option('--poll <span>', 'how often to look where no event calls', durationArgument, '60s')
-    .option('--spread <span>', 'wait up to so long, by chance, after an event: where many watch', durationArgument, '0s')
-    .option('--no-events', 'only look now and then')
-    .option('--once', 'look once and end')
+    .option('--url <address>', 'the service (default: CHANCERY_URL, or the https listener in <data>/chancery.yaml)')
+    .option('--ca <file>', 'the root certificate to trust the service by (default: <data>/root.pem)')
+    .option('--from <address>', 'fetch one CRL from this http(s) address, instead of a service; needs --issuer')
+    .option('--issuer <file>', 'with --from: the certificate that must have signed the CRL')
+    .option('--exec <command>', 'a shell command to run after a change; if it fails, it is run again')
+    .option('--exec-limit <seconds>', 'how long that command may run', integerArgument(1, 3600), 60)
+    .option('--poll <span>', 'how often to poll when there are no events', durationArgument, '60s')
+    .option('--spread <span>', 'wait up to this long, at random, after an event: if many machines watch', durationArgument, '0s')
+    .option('--no-events', 'only poll')
+    .option('--once', 'check once and exit')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
     .action((options: Options) => watch(context, options));
