@@ -43,8 +43,8 @@ export async function openCore(config: Config, clock: () => number, log?: Log, g
       const issuance: IssuanceContext = {
         store: store.requests,
         isBlocked: async (keyHash) => blocked.has(keyHash) || store.blockedKeys.has(keyHash),
-        isBlockedHere: (keyHash) => blocked.has(keyHash),
-        looksAreDear: config.store.url.kind !== 'embedded',
+        isKnownBlocked: (keyHash) => blocked.has(keyHash),
+        storeIsRemote: config.store.url.kind !== 'embedded',
         profiles: issuingProfiles(profiles, authorities, at, standing.revocationOf),
         defaultProfile: config.defaultProfile,
         ...eligibilityOf({ config, store, blockLists, metrics, report }),

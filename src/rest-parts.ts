@@ -23,7 +23,7 @@ export async function restParts({ core, issuance, publishedAt, crls: { keeper },
   const { config, store, authorities, metrics, clock, standing } = core;
   const { rootDigest } = authorities.issuing;
   const { perIdentity, failuresPerAddress, wait } = config.limits;
-  const authentication = createAuthentication({ store, looksAreDear: issuance.looksAreDear, bearers: await bearerCredentials(core, log), clock, perIdentity, failuresPerAddress });
+  const authentication = createAuthentication({ store, storeIsRemote: issuance.storeIsRemote, bearers: await bearerCredentials(core, log), clock, perIdentity, failuresPerAddress });
   const revocation: RevocationContext = {
     store: store.certificates, clock,
     revoked: (authority, reason) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Core, Issuance } from './core.ts';
-import { lookAgain } from './eligibility/look-again.ts';
+import { rechecker } from './eligibility/recheck.ts';
 import type { HttpsListener } from './https-listener.ts';
 import { finishApproved } from './issuance/finish.ts';
 import type { Log } from './log.ts';
@@ -49,7 +49,7 @@ export function startUpkeeps({ core, cycle, replica, https, ocsp, acme, log }: U
     keepUp(EVERY.ocsp, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
     keepUp(EVERY.sweep, () => sweep(core, holder), failed('ended records could not be removed')),
     keepUp(EVERY.approved, () => finishApproved(issuance), failed('approved requests could not be finished')),
-    keepUp(EVERY.waiting, lookAgain({ context: issuance, objects: core.store.objects }).look, failed('requests that wait could not be looked at again')),
+    keepUp(EVERY.waiting, rechecker({ context: issuance, objects: core.store.objects }).look, failed('requests that wait could not be looked at again')),
     keepUp(EVERY.acme, acme.look, failed('validations that are due could not be found')),
   ];
   return () => Promise.all(upkeeps.map((upkeep) => upkeep.stop()));

@@ -3,8 +3,8 @@ import { Refused } from '../errors.ts';
 import { type BearerReader, readerOf } from '../identity/bearer.ts';
 import { identifyByClientCertificate } from '../identity/client-certificate.ts';
 import { type Identity, mayAct, requesterKey, type Scope } from '../identity/identity.ts';
-import { type CredentialSource, keptRecords } from '../identity/kept-records.ts';
-import type { Kept } from '../issuance/input.ts';
+import { type CredentialSource, cachedRecords } from '../identity/cached-records.ts';
+import type { CachedIdentity } from '../issuance/input.ts';
 import type { RequestRecord } from '../issuance/request.ts';
 import { peerCertificate } from './peer-certificate.ts';
 import { type RateLimit, rateLimit } from './rate-limit.ts';
@@ -12,7 +12,7 @@ import { type RateLimit, rateLimit } from './rate-limit.ts';
 export interface AuthenticationOptions {
   readonly store: CredentialSource;
   /** Whether every store lookup is a network round trip. */
-  readonly looksAreDear: boolean;
+  readonly storeIsRemote: boolean;
   /** The kinds of bearer credentials accepted. */
   readonly bearers: readonly BearerReader[];
   /** Milliseconds since the epoch. */
@@ -36,12 +36,12 @@ export interface Authentication {
   readonly identifyIfAny: (request: FastifyRequest) => Promise<Identity | undefined>;
   /**
    * Runs `issue` for the requester, with a single round trip where store lookups are remote: the identity then comes from a credential record
-   * cached by this process, on whose being unchanged the issuance is conditional (`kept`). A cached record never leads to a refusal: the record
+   * cached by this process, on whose being unchanged the issuance is conditional (`cached`). A cached record never leads to a refusal: the record
    * is read afresh first.
    */
-  readonly issuing: <T>(request: FastifyRequest, issue: (identity: Identity, kept?: Kept) => Promise<T>) => Promise<T>;
+  readonly issuing: <T>(request: FastifyRequest, issue: (identity: Identity, cached?: CachedIdentity) => Promise<T>) => Promise<T>;
   /** The same for the holder of a client certificate. */
-  readonly renewing: <T>(request: FastifyRequest, renew: (holder: Holder, kept?: Kept) => Promise<T>) => Promise<T>;
+  readonly renewing: <T>(request: FastifyRequest, renew: (holder: Holder, cached?: CachedIdentity) => Promise<T>) => Promise<T>;
   /** By client certificate only. */
   readonly holder: (request: FastifyRequest) => Promise<Holder>;
   /** An identity that may act within the scope. */
@@ -53,10 +53,10 @@ export interface Authentication {
 /** RFC 6750 2.1. An issuer's token that lists a person's groups has a few thousand characters. */
 const BEARER = /^Bearer +([!-~]{1,12288})$/i;
 
-export function authentication({ store, looksAreDear, bearers, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
+export function authentication({ store, storeIsRemote, bearers, clock, perIdentity, failuresPerAddress }: AuthenticationOptions): Authentication {
   const calls = rateLimit(perIdentity);
   const failures = rateLimit(failuresPerAddress);
-  const records = looksAreDear ? keptRecords(store, clock) : undefined;
+  const records = storeIsRemote ? cachedRecords(store, clock) : undefined;
 
   const byHeader = (source: CredentialSource, header: string, now: number): Promise<Identity> => {
     const credential = credentialIn(header);
@@ -109,8 +109,8 @@ export function authentication({ store, looksAreDear, bearers, clock, perIdentit
     authorization === undefined || readerOf(bearers, credentialIn(authorization) ?? '')?.byRecord === true;
 
   /** Runs `work` for the requester as identified by the cached record, if there is one. */
-  const perhapsKept = async <T extends Identity | Holder, R>(
-    request: FastifyRequest, prove: (source: CredentialSource, now: number) => Promise<T>, work: (found: T, kept?: Kept) => Promise<R>,
+  const withCachedIdentity = async <T extends Identity | Holder, R>(
+    request: FastifyRequest, prove: (source: CredentialSource, now: number) => Promise<T>, work: (found: T, cached?: CachedIdentity) => Promise<R>,
   ): Promise<R> => {
     if (records === undefined || !byRecord(request)) return work(await limited(request, (now) => prove(store, now)));
     const now = clock();
@@ -121,7 +121,7 @@ export function authentication({ store, looksAreDear, bearers, clock, perIdentit
     const afresh = (): Promise<T> => (looked ??= proving(request, now, (time) => prove(records.afresh, time)));
     try {
       takeCall(calls, identityOf(known), now);
-      return await work(known, { credential, afresh: async () => identityOf(await afresh()) });
+      return await work(known, { credential, refresh: async () => identityOf(await afresh()) });
     } catch (error) {
       if (error instanceof Refused) await afresh();
       throw error;
@@ -131,8 +131,8 @@ export function authentication({ store, looksAreDear, bearers, clock, perIdentit
   return {
     identify,
     identifyIfAny,
-    issuing: (request, issue) => perhapsKept(request, async (source, now) => given(await byAny(source, request, now)), issue),
-    renewing: (request, renew) => perhapsKept(request, async (source, now) => holding(await byCertificate(source, request, now)), renew),
+    issuing: (request, issue) => withCachedIdentity(request, async (source, now) => given(await byAny(source, request, now)), issue),
+    renewing: (request, renew) => withCachedIdentity(request, async (source, now) => holding(await byCertificate(source, request, now)), renew),
     holder: async (request) => holding(await limited(request, (now) => byCertificate(store, request, now))),
     operator: async (request, scope) => {
       const identity = await identify(request);

@@ -75,9 +75,9 @@ export interface Judged extends StepsRun {
 
 /**
  * Runs every step and records its outcome: first how identity and key were proved, then the configured steps.
- * @param looks whether to consult the store; if not, the write itself will find out
+ * @param lookFirst whether to consult the store; if not, the write itself will find out
  */
-export async function stepsFor(context: IssuanceContext, input: StepsInput, checked: Checked, now: number, looks: boolean): Promise<Judged> {
+export async function stepsFor(context: IssuanceContext, input: StepsInput, checked: Checked, now: number, lookFirst: boolean): Promise<Judged> {
   const { identity } = input;
   const { candidate, keyHash, possessionProved } = checked;
   const known: Step[] = [
@@ -88,12 +88,12 @@ export async function stepsFor(context: IssuanceContext, input: StepsInput, chec
   ];
   const { key } = candidate.grant;
   if (key !== undefined && key !== keyHash) known.push({ name: 'bound-key', outcome: 'failed', reason: 'what the requester proved was for another key than the CSR has; expected the key of the challenge', time: now });
-  if (looks ? await context.isBlocked(keyHash) : context.isBlockedHere(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: BLOCKED, time: now });
+  if (lookFirst ? await context.isBlocked(keyHash) : context.isKnownBlocked(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: BLOCKED, time: now });
   const inquiry = context.ownership?.ask(ownerOf(input));
   const facts: Facts = {
     question: () => questionOf(input, checked, now),
     heldByOthers: (kind, what) => (inquiry === undefined ? Promise.resolve([]) : inquiry.heldByOthers(kind, what, now)),
-    ...(looks && context.quota !== undefined ? { quotaUsed: quotaUsed(context, context.quota, input, checked, now) } : {}),
+    ...(lookFirst && context.quota !== undefined ? { quotaUsed: quotaUsed(context, context.quota, input, checked, now) } : {}),
   };
   return { ...await runSteps(context.steps, candidate, facts, known, context), inquiry };
 }

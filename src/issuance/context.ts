@@ -39,9 +39,9 @@ export interface IssuanceContext {
   /** Blocked by configuration, by a revocation for key compromise, or because it is an authority's key. */
   readonly isBlocked: (keyHash: string) => Promise<boolean>;
   /** The same, as far as is known without the store, which itself refuses to store a key it knows to be blocked. */
-  readonly isBlockedHere: (keyHash: string) => boolean;
+  readonly isKnownBlocked: (keyHash: string) => boolean;
   /** Whether every store lookup is a network round trip. */
-  readonly looksAreDear: boolean;
+  readonly storeIsRemote: boolean;
   /** By profile name. */
   readonly profiles: ReadonlyMap<string, IssuingProfile>;
   readonly defaultProfile: string;

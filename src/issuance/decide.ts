@@ -4,7 +4,7 @@ import { approvalFault, approvalsMissing, type Approvals } from '../policy/appro
 import type { TransitionOutcome } from '../store/store.ts';
 import type { IssuanceContext } from './context.ts';
 import { busy, decided, finish, stored, withoutIntent } from './finish.ts';
-import { goOn } from './go-on.ts';
+import { proceed } from './proceed.ts';
 import { refusal } from './issue.ts';
 import type { RequestRecord, Step } from './request.ts';
 
@@ -37,7 +37,7 @@ export async function approve(context: IssuanceContext, { id, operator, reason }
     const audit = [{ time: now, event: 'request.approved', actor: by, subject: id, details }] as const;
     const outcome = given < approvals.needed
       ? await context.store.amend(pending, withApproval(pending, { ...approvals, given: [...approvals.given, by] }, step), audit)
-      : await goOn(context, pending, settled(pending.steps, step), audit, now);
+      : await proceed(context, pending, settled(pending.steps, step), audit, now);
     if (isPending(outcome)) continue;
     const record = stored(outcome, id);
     return record.state === 'pending' ? record : signedOrRefused(await finish(context, record));

@@ -1,11 +1,11 @@
 import type { CredentialRecord, Identity } from '../identity/identity.ts';
 
 /** Set if the identity comes from a cached credential record. */
-export interface Kept {
+export interface CachedIdentity {
   /** The record; the write is conditional on its being unchanged. */
   readonly credential: CredentialRecord;
   /** Re-reads the record and returns the identity it stands for now. @throws Refused `unauthenticated` */
-  readonly afresh: () => Promise<Identity>;
+  readonly refresh: () => Promise<Identity>;
 }
 
 /** Subject attributes; each becomes one RDN. */
@@ -18,7 +18,7 @@ export interface AskedSubject {
 /** What every protocol front end hands in. */
 export interface IssueInput {
   readonly identity: Identity;
-  readonly kept?: Kept | undefined;
+  readonly cached?: CachedIdentity | undefined;
   /** DER. */
   readonly csr: Uint8Array;
   readonly profile?: string | undefined;

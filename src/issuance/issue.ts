@@ -5,20 +5,23 @@ import { LintError } from '../policy/lints.ts';
 import { type Quota, quotaKey, secondsLeft } from '../policy/steps/quota.ts';
 import type { ObjectChange } from '../store/objects.ts';
 import type { AcceptOutcome, Claim, QuotaClaim } from '../store/store.ts';
-import { againAt } from './again-at.ts';
+import { scheduleRecheck } from './recheck-schedule.ts';
 import { certify } from './certify.ts';
 import { BLOCKED, type Checked, check, type Judged, stepsFor } from './check.ts';
 import { claimsOf, csrDigest, onceKeyOf } from './claims.ts';
 import type { IssuanceContext } from './context.ts';
 import type { IssueInput } from './input.ts';
 import type { RequestRecord, Step } from './request.ts';
-import { together } from './together.ts';
+import { batchPerTurn } from './batch-per-turn.ts';
 
 /** Requests that arrive together are checked and signed together. */
-const nextTurn = together();
+const nextTurn = batchPerTurn();
+
+/** Attempts made while ownership of the requested names or key is changing hands. */
+const MOST_TRIES = 10;
 
 /** Outcomes of the optimistic write that must be investigated with lookups. */
-const LOOKED_INTO: ReadonlySet<AcceptOutcome['outcome']> = new Set(['identity-gone', 'key-blocked', 'quota-exceeded']);
+const NEED_LOOKUPS: ReadonlySet<AcceptOutcome['outcome']> = new Set(['identity-gone', 'key-blocked', 'quota-exceeded']);
 
 /** The result of a dry run: every step and the outline of the certificate. Nothing is signed or stored. */
 export interface Outlook {
@@ -30,28 +33,29 @@ export interface Outlook {
 }
 
 /**
- * THE cycle: a CSR and an identity in, a durable request out, with its certificate where nothing waits
- * (docs/issuance-cycle.md has the steps with their reasons).
+ * THE cycle: takes a CSR and an identity, and returns a durable request, with its certificate if no step has to wait
+ * (docs/issuance-cycle.md explains the steps).
  * @throws Refused `forbidden`, `csr-malformed`, `csr-possession`, `profile-unknown`; `request-refused` with every failed step;
  *   `token-exhausted`, `idempotency-key-reused`, `unavailable`
  */
 export async function issue(context: IssuanceContext, input: IssueInput): Promise<RequestRecord> {
-  // The optimistic attempt would consult external parties about mere retries.
-  let wrote = context.looksAreDear && !context.asksOutside ? await cycle(context, input, false) : undefined;
-  if (wrote !== undefined) return wrote;
-  const looking = await lookedAt(input);
-  for (let tries = 0; wrote === undefined && tries < MOST_TRIES; tries += 1) wrote = await cycle(context, looking, true);
-  if (wrote === undefined) throw new Refused('unavailable', 'Others ask for the same names, or with the same key, at the same time; ask again.', { retryAfter: 1 });
-  return wrote;
+  // Optimistic where lookups are expensive, unless that would consult external parties about mere retries.
+  if (context.storeIsRemote && !context.asksOutside) {
+    const record = await cycle(context, input, false);
+    if (record !== undefined) return record;
+  }
+  const fresh = await refreshed(input);
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const record = await cycle(context, fresh, true);
+    if (record !== undefined) return record;
+  }
+  throw new Refused('unavailable', 'Others ask for the same names, or with the same key, at the same time; ask again.', { retryAfter: 1 });
 }
 
-/** Attempts made while ownership of the requested names or key is changing hands. */
-const MOST_TRIES = 10;
-
 /** The input with its identity re-read from the store. */
-async function lookedAt(input: IssueInput): Promise<IssueInput> {
-  const { kept } = input;
-  return kept === undefined ? input : { ...input, kept: undefined, identity: await kept.afresh() };
+async function refreshed(input: IssueInput): Promise<IssueInput> {
+  const { cached } = input;
+  return cached === undefined ? input : { ...input, cached: undefined, identity: await cached.refresh() };
 }
 
 /**
@@ -59,7 +63,7 @@ async function lookedAt(input: IssueInput): Promise<IssueInput> {
  * credential record. It then returns undefined if the write or a step refused, since finding out what to report and record takes lookups.
  * With lookups, it returns undefined if the names or keys it looked up have changed hands since.
  */
-async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean): Promise<RequestRecord | undefined> {
+async function cycle(context: IssuanceContext, input: IssueInput, lookFirst: boolean): Promise<RequestRecord | undefined> {
   const now = context.clock();
   await nextTurn();
   const started = performance.now();
@@ -69,17 +73,17 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
   const claims = claimsOf(input, checked, now);
   const token = tokenUse(input.identity, checked);
   // A key outside the process must not sign what may be a retry.
-  if (!looks && checked.issuing.authority.signingKey?.outside === true) return undefined;
-  const first = looks ? await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now) : undefined;
+  if (!lookFirst && checked.issuing.authority.signingKey?.outside === true) return undefined;
+  const first = lookFirst ? await context.store.find({ claims: claims.map(({ key }) => key), ...token }, now) : undefined;
   if (first !== undefined) return firstRequest(context, input.identity, first, claims, now);
   // 3. May they? Every step runs and is recorded.
-  const judged = await stepsFor(context, input, checked, now, looks);
+  const judged = await stepsFor(context, input, checked, now, lookFirst);
   const checkedAt = performance.now();
   context.measure('check', checkedAt - started);
   // 4. The serial is drawn when the request is accepted, and is its id.
   // 5. Exact bytes, linted, signed. The signature stays in the process until step 6 is done.
   const record = await recordOf(context, input, checked, judged.steps, now);
-  if (!looks && record.state === 'denied') return undefined;
+  if (!lookFirst && record.state === 'denied') return undefined;
   const signedAt = performance.now();
   context.measure('sign', signedAt - checkedAt);
   // 6. One atomic, durable write: record, claims, counts, audit. A refusal consumes nothing.
@@ -88,7 +92,7 @@ async function cycle(context: IssuanceContext, input: IssueInput, looks: boolean
   context.measure('store', performance.now() - signedAt);
   // 7. Only now may the response be sent.
   if (stored.outcome === 'exists') return stored.record;
-  if (stored.outcome === 'superseded' || (!looks && LOOKED_INTO.has(stored.outcome))) return undefined;
+  if (stored.outcome === 'superseded' || (!lookFirst && NEED_LOOKUPS.has(stored.outcome))) return undefined;
   if (stored.outcome !== 'stored') throw notStored(stored, input.identity);
   context.counted(record.state, record.profile);
   if (record.state === 'denied') throw refusal(record, context.quota && { quota: context.quota, now });
@@ -165,7 +169,7 @@ function decidersOf({ approval: { approvals: needed, operators }, ownership }: I
 
 /** Objects written in the same step as the record: what its certificate now holds, or when it is to be checked again. */
 function changesWith(record: RequestRecord, { inquiry, again }: Judged): { readonly objects?: readonly ObjectChange[] } {
-  const objects = record.state === 'issued' ? inquiry?.changes(record.id, record.notAfter ?? 0) ?? [] : again === undefined ? [] : [againAt(record.id, again)];
+  const objects = record.state === 'issued' ? inquiry?.changes(record.id, record.notAfter ?? 0) ?? [] : again === undefined ? [] : [scheduleRecheck(record.id, again)];
   return objects.length === 0 ? {} : { objects };
 }
 
@@ -184,7 +188,7 @@ function tokenUse({ grant }: Identity, checked: Checked): { readonly token?: { r
   return grant.token === undefined ? {} : { token: { id: grant.token.id, csrDigest: csrDigest(checked) } };
 }
 
-const guardOf = ({ kept }: IssueInput): { readonly guard?: CredentialRecord } => (kept === undefined ? {} : { guard: kept.credential });
+const guardOf = ({ cached }: IssueInput): { readonly guard?: CredentialRecord } => (cached === undefined ? {} : { guard: cached.credential });
 
 function quotaClaim({ quota }: IssuanceContext, identity: Identity, { profile }: RequestRecord): { readonly quota?: QuotaClaim } {
   if (quota === undefined || identity.grant.operator === true) return {};

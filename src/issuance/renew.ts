@@ -22,7 +22,7 @@ export interface RenewalInput extends Omit<IssueInput, 'profile' | 'names'> {
  * Issues a new certificate of the same profile and for the same names as the client certificate presented.
  * @throws Refused `renewal-refused`, and whatever `issue` throws
  */
-export async function renew(context: IssuanceContext, { renewed, kept, ...input }: RenewalInput): Promise<RequestRecord> {
+export async function renew(context: IssuanceContext, { renewed, cached, ...input }: RenewalInput): Promise<RequestRecord> {
   const issuing = context.profiles.get(renewed.profile);
   if (issuing === undefined || !issuing.profile.renewable || renewed.certificate === undefined) {
     throw new Refused('renewal-refused', `Certificates of profile ${renewed.profile} cannot be renewed by their holder; ask for a new one.`);
@@ -37,7 +37,7 @@ export async function renew(context: IssuanceContext, { renewed, kept, ...input 
   const subject = organizationOf(renewed.certificate, profile);
   const granted = (identity: Identity): Identity => ({ ...identity, grant });
   return issue(context, {
-    ...input, identity: granted(input.identity), kept: kept && { ...kept, afresh: async () => granted(await kept.afresh()) }, profile: profile.name, validity, subject,
+    ...input, identity: granted(input.identity), cached: cached && { ...cached, refresh: async () => granted(await cached.refresh()) }, profile: profile.name, validity, subject,
     owner: renewed.owner ?? requesterKey(renewed.requester),
   });
 }

@@ -28,11 +28,11 @@ export function renewalRoutes(app: App, { issuance, authentication, chainOf }: R
       response: { 201: certificateReply('The request', 'Request#'), 202: waitingReply('Request#'), ...problems(400, 401, 403, 406, 413, 415, 422) },
     },
   }, async (request, reply) => {
-    return authentication.renewing(request, async ({ identity, record: renewed }, kept) => {
+    return authentication.renewing(request, async ({ identity, record: renewed }, cached) => {
       const type = certificateType(request);
       const body = request.body instanceof Uint8Array ? { csr: request.body } : (request.body as { csr: string; validity?: string });
       const validity = validitySeconds(('validity' in body ? body.validity : undefined) ?? (request.query as { validity?: string }).validity);
-      const record = await renew(issuance, { identity, kept, renewed, csr: csrBytes(body.csr), validity, idempotencyKey: idempotencyKey(request) });
+      const record = await renew(issuance, { identity, cached, renewed, csr: csrBytes(body.csr), validity, idempotencyKey: idempotencyKey(request) });
       return sendRequest(reply, record, type, chainOf);
     });
   });

@@ -55,9 +55,9 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
       const { steps, ...outlook } = await dryRun(issuance, issueInput(request, identity, query));
       return reply.code(200).send({ dryRun: true, ...outlook, steps: steps.map(stepView) });
     }
-    return issuing(request, async (identity, kept) => {
+    return issuing(request, async (identity, cached) => {
       const type = certificateType(request);
-      return sendRequest(reply, await issue(issuance, { ...issueInput(request, identity, query), kept }), type, chainOf);
+      return sendRequest(reply, await issue(issuance, { ...issueInput(request, identity, query), cached }), type, chainOf);
     });
   });
 

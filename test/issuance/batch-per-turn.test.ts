@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import { together } from '../../src/issuance/together.ts';
+import { batchPerTurn } from '../../src/issuance/batch-per-turn.ts';
 
 t.test('what comes in one turn of the event loop passes in the next one, in order', async (t) => {
-  const pass = together();
+  const pass = batchPerTurn();
   const passed: string[] = [];
   const each = ['first', 'second', 'third'].map(async (name) => {
     await pass();
@@ -15,7 +15,7 @@ t.test('what comes in one turn of the event loop passes in the next one, in orde
 });
 
 t.test('at most so many pass in one turn, and others are served in between', async (t) => {
-  const pass = together(2);
+  const pass = batchPerTurn(2);
   const passed: number[] = [];
   const all = [1, 2, 3, 4, 5].map(async (number) => {
     await pass();
@@ -32,7 +32,7 @@ t.test('at most so many pass in one turn, and others are served in between', asy
 });
 
 t.test('after a time with nobody the next one passes too', async (t) => {
-  const pass = together();
+  const pass = batchPerTurn();
   await pass();
   await setImmediate();
   await pass();

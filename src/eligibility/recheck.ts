@@ -1,7 +1,7 @@
 import { Refused } from '../errors.ts';
-import { againAt, notAgain, WAITING_INDEX } from '../issuance/again-at.ts';
+import { applyRecheck } from '../issuance/apply-recheck.ts';
 import type { IssuanceContext } from '../issuance/context.ts';
-import { lookedAgain } from '../issuance/looked-again.ts';
+import { cancelRecheck, RECHECK_INDEX, scheduleRecheck } from '../issuance/recheck-schedule.ts';
 import type { RequestRecord, Step } from '../issuance/request.ts';
 import { judged } from '../issuance/run-steps.ts';
 import type { EligibilityStep, Question } from '../policy/eligibility.ts';
@@ -15,33 +15,33 @@ const LEASE = 300_000;
 const PAUSE = 30_000;
 const MOST_AT_ONCE = 16;
 
-export interface LookAgainOptions {
+export interface RecheckOptions {
   readonly context: IssuanceContext;
   readonly objects: Pick<ObjectStore, 'list' | 'write'>;
 }
 
 /** Repeats the checks of waiting requests when they are due: in one process at a time, and across restarts. */
-export interface LookAgain {
+export interface Rechecker {
   readonly look: () => Promise<void>;
 }
 
-export function lookAgain({ context, objects }: LookAgainOptions): LookAgain {
+export function rechecker({ context, objects }: RecheckOptions): Rechecker {
   const steps = new Map(context.steps.flatMap((step) => (step.again === undefined ? [] : [[step.name, step] as const])));
   return {
     look: async () => {
       if (steps.size === 0) return;
       const now = context.clock();
-      const { items } = await objects.list(WAITING_INDEX, { limit: MOST_AT_ONCE }, { upTo: now });
-      await Promise.all(items.map((item) => oneAgain(context, objects, steps, item, now)));
+      const { items } = await objects.list(RECHECK_INDEX, { limit: MOST_AT_ONCE }, { upTo: now });
+      await Promise.all(items.map((item) => recheckOne(context, objects, steps, item, now)));
     },
   };
 }
 
 type Steps = ReadonlyMap<string, EligibilityStep>;
 
-async function oneAgain(context: IssuanceContext, objects: LookAgainOptions['objects'], steps: Steps, { id, version }: StoredObject, now: number): Promise<void> {
+async function recheckOne(context: IssuanceContext, objects: RecheckOptions['objects'], steps: Steps, { id, version }: StoredObject, now: number): Promise<void> {
   // The due time doubles as the lease: the process that moves it forward first has the request.
-  const leased = await objects.write([againAt(id, now + LEASE, version)], []);
+  const leased = await objects.write([scheduleRecheck(id, now + LEASE, version)], []);
   if (leased.outcome !== 'stored') return;
   let due: number | undefined;
   try {
@@ -50,7 +50,7 @@ async function oneAgain(context: IssuanceContext, objects: LookAgainOptions['obj
     context.report(`request ${id} waits on: it could not be looked at again`, error);
     due = context.clock() + PAUSE;
   }
-  await objects.write([due === undefined ? notAgain(id, version + 1) : againAt(id, due, version + 1)], []);
+  await objects.write([due === undefined ? cancelRecheck(id, version + 1) : scheduleRecheck(id, due, version + 1)], []);
 }
 
 /** When to check the request again; undefined if nothing is left to check. */
@@ -69,7 +69,7 @@ async function judge(context: IssuanceContext, steps: Steps, id: string): Promis
     if (verdict !== undefined) looked.push({ name, outcome: verdict.outcome, reason: verdict.reason, time: question.time });
   }
   if (looked.length === 0) return due;
-  const after = await lookedAgain(context, record, looked);
+  const after = await applyRecheck(context, record, looked);
   // Someone else changed the request meanwhile, so these verdicts are not recorded yet.
   if (after === record && looked.some(({ outcome }) => outcome !== 'waiting')) return context.clock();
   return after.state === 'pending' ? due : undefined;

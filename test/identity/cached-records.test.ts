@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type CredentialSource, keptRecords } from '../../src/identity/kept-records.ts';
+import { type CredentialSource, cachedRecords } from '../../src/identity/cached-records.ts';
 import type { ApiKeyRecord } from '../../src/store/store.ts';
 
 const record = (id: string): ApiKeyRecord => ({ id, name: id, secretHash: '', scopes: [], createdAt: 0, createdBy: 'tests' });
@@ -19,7 +19,7 @@ function source(): { readonly store: CredentialSource; readonly asked: string[];
 t.test('what was read is known for a minute, and only where it was read', async (t) => {
   let now = 1_000_000;
   const { store, asked } = source();
-  const { known, afresh } = keptRecords(store, () => now);
+  const { known, afresh } = cachedRecords(store, () => now);
   t.equal(await known.apiKeys.get('a'), undefined);
   t.same(await afresh.apiKeys.get('a'), record('a'));
   t.equal(await known.tokens.get('a'), undefined, 'another kind');
@@ -37,7 +37,7 @@ t.test('what was read is known for a minute, and only where it was read', async 
 
 t.test('what is gone is forgotten', async (t) => {
   const { store, gone } = source();
-  const { known, afresh } = keptRecords(store, () => 0);
+  const { known, afresh } = cachedRecords(store, () => 0);
   await afresh.apiKeys.get('a');
   gone.add('a');
   t.equal(await afresh.apiKeys.get('a'), undefined);
@@ -46,7 +46,7 @@ t.test('what is gone is forgotten', async (t) => {
 
 t.test('of many records those that were used last stay', async (t) => {
   const { store } = source();
-  const { known, afresh } = keptRecords(store, () => 0);
+  const { known, afresh } = cachedRecords(store, () => 0);
   for (let n = 0; n < 1000; n += 1) await afresh.apiKeys.get(String(n));
   await known.apiKeys.get('0');
   await afresh.apiKeys.get('one more');

@@ -14,7 +14,7 @@ import type { RequestRecord, Step } from './request.ts';
  * Moves a pending request to `approved`: the bytes to be signed become durable, together with the owner's claim on names and key.
  * @throws Refused `request-refused` if someone else holds them by now or the key is blocked; the request then stays pending
  */
-export async function goOn(context: IssuanceContext, pending: RequestRecord, steps: readonly Step[], audit: readonly AuditDraft[], now: number): Promise<TransitionOutcome> {
+export async function proceed(context: IssuanceContext, pending: RequestRecord, steps: readonly Step[], audit: readonly AuditDraft[], now: number): Promise<TransitionOutcome> {
   const issuing = issuingProfile(context, pending);
   if (await context.isBlocked(pending.keyHash)) throw keyBlocked();
   const inquiry = await holdings(context, pending, now);

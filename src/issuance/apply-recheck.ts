@@ -3,15 +3,15 @@ import { Refused } from '../errors.ts';
 import type { TransitionOutcome } from '../store/store.ts';
 import type { IssuanceContext } from './context.ts';
 import { finish, withoutIntent } from './finish.ts';
-import { goOn } from './go-on.ts';
+import { proceed } from './proceed.ts';
 import type { RequestRecord, Step } from './request.ts';
 
 /**
- * Applies the results of steps that checked a waiting request again (`eligibility/look-again.ts`): it is denied, keeps waiting, or proceeds.
+ * Applies the results of steps that checked a waiting request again (`eligibility/recheck.ts`): it is denied, keeps waiting, or proceeds.
  * @param seen the request as the steps saw it
  * @throws Refused `unavailable`, StoreUnavailable: the request keeps waiting
  */
-export async function lookedAgain(context: IssuanceContext, seen: RequestRecord, looked: readonly Step[]): Promise<RequestRecord> {
+export async function applyRecheck(context: IssuanceContext, seen: RequestRecord, looked: readonly Step[]): Promise<RequestRecord> {
   const now = context.clock();
   const steps = seen.steps.map((step) => looked.find(({ name }) => step.name === name && step.outcome === 'waiting') ?? step);
   const refused = looked.filter(({ outcome }) => outcome === 'failed');
@@ -22,7 +22,7 @@ export async function lookedAgain(context: IssuanceContext, seen: RequestRecord,
   }
   try {
     const audit: AuditDraft = { time: now, event: 'request.approved', actor: 'system', subject: seen.id, details: { reason: wordsOf(looked) } };
-    return await settledBy(context, await goOn(context, seen, steps, [audit], now), seen);
+    return await settledBy(context, await proceed(context, seen, steps, [audit], now), seen);
   } catch (error) {
     // Someone else holds its names by now, or its key is blocked: no operator is involved who could decide otherwise.
     const [fault] = error instanceof Refused && error.code === 'request-refused' ? error.faults : [];

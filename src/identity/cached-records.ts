@@ -17,7 +17,7 @@ const LONGEST = 60_000;
  * Credential records cached by this process. They must not cause refusals, and whatever is done on their basis must be conditional on
  * `Identity.credential`.
  */
-export interface KeptRecords {
+export interface CachedRecords {
   /** Returns cached records only. */
   readonly known: CredentialSource;
   /** Reads from the store, and updates the cache. */
@@ -25,7 +25,7 @@ export interface KeptRecords {
 }
 
 /** @param clock milliseconds since the epoch */
-export function keptRecords(store: CredentialSource, clock: () => number): KeptRecords {
+export function cachedRecords(store: CredentialSource, clock: () => number): CachedRecords {
   const tokens = remembering(store.tokens, clock);
   const apiKeys = remembering(store.apiKeys, clock);
   const certificates = remembering(store.certificates, clock);
