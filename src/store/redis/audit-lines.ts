@@ -1,6 +1,6 @@
 import type { AuditDraft } from '../../audit/entry.ts';
 
-/** A draft in JSON, without names of members, which would be a third of the log. No line feed is in it. */
+/** A draft as JSON without member names, which would take a third of the log. Contains no line feed. */
 export const encodeDraft = ({ time, event, actor, subject, details }: AuditDraft): string =>
   JSON.stringify(details === undefined ? [time, event, actor, subject] : [time, event, actor, subject, details]);
 

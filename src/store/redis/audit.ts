@@ -10,22 +10,22 @@ import type { Engine, WrittenLines } from './engine.ts';
 import { KEYS, META, SEAL_EVERY } from './keys.ts';
 import type { Reply } from './link/link.ts';
 
-/** Entries of the stream in one reply; each has up to 32 lines. */
+/** Stream entries per reply; each has up to 32 lines. */
 const SLICE = 64;
-/** Own lines that are taken in one go: a millisecond. */
+/** Own lines processed at a time, which takes a millisecond. */
 const OWN_SLICE = 500;
-/** Lines that a process remembers as its own until they are sealed. */
+/** Upper bound of own lines remembered until they are sealed. */
 const MOST_OWN = 20_000;
-/** Milliseconds that the last sealing may take when the store is closed. */
+/** Milliseconds allowed for the last sealing when the store is closed. */
 const CLOSE_WITHIN = 1000;
 /** Milliseconds after a write within which its lines are sealed. */
 const SEAL_WITHIN = 500;
 
 /**
- * The audit log. A write's lines get their numbers in the same atomic step. Their hashes are not there yet: Lua has no SHA-256, and a
- * writer cannot know which line another one has just written before its own. But they follow from the lines in their order: so any
- * process computes them, here, and soon after each write one of them seals the log: it stores the newest hash, and every
- * SEAL_EVERY-th for good. A line that is changed after that no longer gives the stored hash, and one that is removed leaves a gap.
+ * The audit log. The lines of a write are numbered in the same atomic step, but not yet hashed: Lua has no SHA-256, and a writer cannot know which
+ * line another one has just written before its own. The hashes follow from the lines and their order, however, so any process can compute them.
+ * Soon after each write, one process seals the log: it stores the newest hash, and every SEAL_EVERY-th permanently. A line changed after that no
+ * longer matches the stored hash, and a removed one leaves a gap.
  */
 export class AuditLog implements AuditStore {
   readonly #engine: Engine;
@@ -51,9 +51,9 @@ export class AuditLog implements AuditStore {
     let head = seals.start;
     const entries: AuditEntry[] = [];
     for await (const lines of this.#lines(head.sequence, after + limit, false)) for (const { sequence, draft } of lines) {
-      // Lines that are gone leave a gap, which the numbers show.
+      // Missing lines show as gaps in the numbers.
       const entry = parseLine(chain({ sequence: sequence - 1, hash: head.hash }, draft).line);
-      // What was sealed counts: where the content gives another hash, the line, or one before it, was changed.
+      // Sealed hashes take precedence: if the content yields another one, this line or an earlier one was changed.
       const hash = seals.hashes.get(sequence) ?? entry.hash;
       head = { sequence, hash };
       if (sequence > after) entries.push(hash === entry.hash ? entry : { ...entry, hash });
@@ -68,7 +68,7 @@ export class AuditLog implements AuditStore {
     return head;
   }
 
-  /** Seals what is not sealed yet, if Redis answers. */
+  /** Seals what is not sealed yet, provided that Redis responds. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -102,7 +102,7 @@ export class AuditLog implements AuditStore {
 
   #sealSoon(): void {
     if (this.#closed || this.#timer !== undefined) return;
-    // At a moment of chance, so that mostly one of several processes does it for all.
+    // At a random time, so that usually one of several processes does it for all.
     this.#timer = startTimer(() => {
       this.#sealing = this.seal().catch(() => undefined).finally(() => {
         this.#timer = undefined;
@@ -112,7 +112,7 @@ export class AuditLog implements AuditStore {
     this.#timer.unref();
   }
 
-  /** `trusted`: what this process remembers as its own lines is in the log. */
+  /** `trusted`: the lines that this process remembers as its own are in the log. */
   async #standing(): Promise<{ readonly sealed: ChainHead; readonly sequence: number; readonly trusted: boolean }> {
     const { keys } = this.#engine;
     const [reply] = await this.#engine.read(['HMGET', keys.meta, META.sealed, META.sequence, META.link]);
@@ -121,7 +121,7 @@ export class AuditLog implements AuditStore {
     return { sealed: { sequence: Number(number), hash }, sequence: Number(sequence ?? 0), trusted: this.#own.knows(link) };
   }
 
-  /** The last stored hash up to `after`, and those of the `limit` lines behind it. */
+  /** The last stored hash up to `after`, and those of the `limit` lines following it. */
   async #sealsFrom(after: number, limit: number): Promise<{ readonly start: ChainHead; readonly hashes: ReadonlyMap<number, string> }> {
     const key = this.#engine.keys.of(KEYS.seals);
     const most = Math.ceil(limit / SEAL_EVERY) + 1;
@@ -138,7 +138,7 @@ export class AuditLog implements AuditStore {
     return { start: first === undefined ? EMPTY_CHAIN : { sequence: first[0], hash: first[1] }, hashes };
   }
 
-  /** The lines behind `after`, up to `last`, in their order, some at a time; `trusted`: own ones need not be read. */
+  /** Yields the lines after `after`, up to `last`, in order and in portions; `trusted`: own lines need not be read. */
   async* #lines(after: number, last: number, trusted: boolean): AsyncGenerator<readonly Line[]> {
     const key = this.#engine.keys.of(KEYS.audit);
     let from = after + 1;
@@ -147,7 +147,7 @@ export class AuditLog implements AuditStore {
       if (own.length > 0) {
         yield own.map((line, at) => ({ sequence: from + at, draft: decodeDraft(line) }));
         from += own.length;
-        // A long log does not hold up others.
+        // Yield, so that a long log does not hold up others.
         await setImmediate();
         continue;
       }
@@ -183,23 +183,23 @@ function readSeal(entry: Reply): [number, string] {
   return [numberOf(id), bytesOf(listOf(fields)[1])?.toString('hex') ?? ''];
 }
 
-/** The part of a stream's id in front of the hyphen. */
+/** The part of a stream id before the hyphen. */
 const numberOf = (id: Reply | undefined): number => Number(bytesOf(id)?.toString().split('-')[0]);
 
-/** The head behind a line; lines that are gone leave a gap in the numbers. */
+/** The head after a line; missing lines leave a gap in the numbers. */
 const next = (head: ChainHead, { sequence, draft }: Line): ChainHead => chain({ sequence: sequence - 1, hash: head.hash }, draft).head;
 
 const sealedText = ({ sequence, hash }: ChainHead): string => `${sequence} ${hash}`;
 
 /**
- * Lines without a gap that this process has written itself, and need not read again. After a failover the log may be another one, in which
- * the same numbers stand for other lines: so it also remembers the links.
+ * Consecutive lines that this process wrote itself, and need not read again. After a failover the log may differ, with the same numbers standing for
+ * other lines, so the links are remembered too.
  */
 class OwnLines {
   #first = 1;
   #lines: string[] = [];
   #last = '';
-  /** META.link behind each batch, with the number of its last line. */
+  /** META.link after each batch, with the number of its last line. */
   readonly #links = new Map<string, number>();
 
   add({ before, linkBefore, linkAfter, lines }: WrittenLines): void {
@@ -213,17 +213,17 @@ class OwnLines {
     this.#links.set(linkAfter, before + lines.length);
   }
 
-  /** Whether a log with this link has these lines, as far as it goes. */
+  /** Whether a log with this link contains these lines, as far as it goes. */
   knows(link: string | undefined): boolean {
     return link !== undefined && this.#links.has(link);
   }
 
-  /** Those with the numbers from `first` to `last`, as far as they are here. */
+  /** The lines numbered `first` to `last`, as far as they are remembered. */
   from(first: number, last: number): readonly string[] {
     return first < this.#first ? [] : this.#lines.slice(first - this.#first, last - this.#first + 1);
   }
 
-  /** Those up to this number are not needed any more. */
+  /** Drops lines up to this number. */
   forget(sequence: number): void {
     const gone = Math.max(0, Math.min(this.#lines.length, sequence - this.#first + 1));
     this.#lines = this.#lines.slice(gone);

@@ -10,16 +10,16 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Operations in one batch: a few milliseconds of Redis, in which it serves nobody else. */
+/** Operations per batch: they take Redis a few milliseconds, in which it serves no one else. */
 const MOST = 256;
-/** Octets in one batch. */
+/** Octets per batch. */
 const MOST_BYTES = 4 * 2 ** 20;
-/** What an operation without bytes of its own counts. */
+/** Size assumed for an operation without large values. */
 const SMALL = 1024;
 
 /**
- * Group commit. One batch is in flight; the operations that come meanwhile make up the next. A batch is one script and one round trip;
- * its operations run one after another, each all or nothing, and every promise waits until the whole is durable.
+ * Group commit. While one batch is in flight, incoming operations form the next. A batch is one script call and one round trip; its operations run in
+ * sequence, each all or nothing, and every promise waits until the whole batch is durable.
  */
 export class Batches {
   readonly #run: (operations: readonly Packable[]) => Promise<readonly (Reply | StoreUnavailable)[]>;
@@ -27,25 +27,25 @@ export class Batches {
   #inFlight: Promise<void> | undefined;
   #closed = false;
 
-  /** @param run one round trip for some operations: a reply for each, in their order, or why that one could not be done */
+  /** @param run performs some operations in one round trip: returns a reply for each, in order, or the error of an operation that failed */
   constructor(run: (operations: readonly Packable[]) => Promise<readonly (Reply | StoreUnavailable)[]>) {
     this.#run = run;
   }
 
   /**
-   * The operation's reply, once it is durable.
-   * @throws StoreUnavailable when it is not, or nobody knows
+   * Resolves with the operation's reply once it is durable.
+   * @throws StoreUnavailable if it is not, or if that is unknown
    */
   submit(...operation: readonly Packable[]): Promise<Reply> {
     if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operation, resolve, reject });
-      // Not at once: all that comes in this turn of the event loop goes together.
+      // Deferred, so that everything from this turn of the event loop goes together.
       this.#inFlight ??= Promise.resolve().then(() => this.#work());
     });
   }
 
-  /** Takes nothing more. Resolves when all that was submitted has ended. */
+  /** Accepts nothing more. Resolves once everything submitted has completed. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#inFlight;
@@ -84,6 +84,6 @@ export class Batches {
 const sizeOf = (operation: Packable): number =>
   (Array.isArray(operation) ? operation as readonly Packable[] : []).reduce<number>((size, part) => size + (typeof part === 'object' && 'bulk' in part ? part.bulk.length : 0), SMALL);
 
-/** Batches of a script that takes all keys from `meta` on. */
+/** Batches for a script that derives all keys from `meta`. */
 export const inBatches = (link: RedisLink, keys: Keyspace, script: Script): Batches =>
   new Batches(async (operations) => await link.readScript(script, [keys.meta], [keys.prefix, pack(operations).bytes]) as readonly Reply[]);

@@ -15,18 +15,18 @@ import { KEYS, digestOctets, idOctets } from './keys.ts';
 import { listRecords } from './listing.ts';
 import { encodeStored, recordOf } from './stored-record.ts';
 
-/** Readings of a record that another process may spoil by changing it: it changes a few times in its life. */
+/** Attempts to update a record while others are changing it, which happens only a few times in its life. */
 const TRIES = 10;
 
-/** What becomes of a record, and of its standing with its authority. */
+/** The new state of a record, and of its revocation status. */
 interface Revision {
   readonly record: RequestRecord;
   readonly change: Change;
-  /** The digest of a key to be blocked, or nothing. */
+  /** Digest of a key to be blocked, if any. */
   readonly block: string | undefined;
 }
 
-/** Issued certificates: the same records, seen from their end. */
+/** Issued certificates: a view of the same records. */
 export function certificateStore(engine: Engine, hints: Hints): CertificateStore {
   return {
     get: async (serial) => (await readIssued(engine, serial))?.record,
@@ -71,8 +71,8 @@ async function readIssued(engine: Engine, serial: string): Promise<{ readonly id
 }
 
 /**
- * Writes what the certificate's record and standing become, if the record is still the one that was looked at; else looks again.
- * `after` is undefined where nothing was to be written, `before` where there is no such certificate.
+ * Updates a certificate's record and revocation status, provided that the record is still as read; otherwise starts over. `after` is undefined if there
+ * was nothing to write, `before` if there is no such certificate.
  */
 async function reviseRecord(
   engine: Engine, serial: string, audit: readonly AuditDraft[], decide: (record: RequestRecord) => Revision | undefined,

@@ -15,7 +15,7 @@ interface Credential {
 }
 
 interface Kind<T> {
-  /** As the scripts call it. */
+  /** Its letter in the scripts. */
   readonly letter: 't' | 'k';
   readonly key: string;
   readonly places: string;
@@ -30,13 +30,13 @@ const API_KEYS: Kind<ApiKeyRecord> = { letter: 'k', key: KEYS.apiKey, places: KE
 type CreateOutcome<T> = { readonly outcome: 'stored' } | { readonly outcome: 'exists'; readonly record: T } | { readonly outcome: 'conflict' };
 
 /**
- * The value of a token or API key: uses taken (4 octets), uses allowed (4), end (6), revoked at (6, 0 where it is not), place (6, from
+ * The value of a token or API key: uses taken (4 octets), uses allowed (4), expiry (6), time of revocation (6, 0 if not revoked), place (6, assigned by
  * the script), and the record as JSON without `used` and `revokedAt`.
  */
 const JSON_AT = 26;
 const REVOKED_AT = 14;
 
-/** Entries of a listing that are read in one go. */
+/** Entries of a listing read at a time. */
 const SLICE = 250;
 
 export function encodeCredential({ used = 0, revokedAt = 0, ...record }: Credential & { readonly used?: number; readonly uses?: number }): Buffer {
@@ -63,7 +63,7 @@ function revokedIn(value: Buffer): { readonly revokedAt?: number } {
   return revokedAt === 0 ? {} : { revokedAt };
 }
 
-/** What a claim stands for: its end (seconds), whether it lives with it, the credential's name, and the fingerprint. */
+/** A claim's value: expiry (seconds), whether it lives with the credential, the credential's name, and the fingerprint. */
 export function encodeClaim({ fingerprint, expires, livesWithRequest }: Omit<Claim, 'key'>, of: Buffer): Buffer {
   const encoded = Buffer.concat([Buffer.alloc(7), of, fingerprintOctets(fingerprint)]);
   encoded.writeUIntBE(expires, 0, 6);

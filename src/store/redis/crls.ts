@@ -14,14 +14,14 @@ import { CRL_FIELDS, KEYS, idOctets } from './keys.ts';
 import type { Packable } from './pack.ts';
 import { stageScript } from './scripts/feed.ts';
 
-/** Octets of a document that are written or read in one go. */
+/** Octets of a document written or read at a time. */
 const PIECE = 2 ** 20;
-/** Serials dropped in one go. */
+/** Serials dropped at a time. */
 const DROP_SLICE = 500;
-/** Readings that another process may spoil. */
+/** Attempts while other processes interfere. */
 const TRIES = 20;
 
-/** Revocations and their documents, by authority. */
+/** Revocations and their documents, per authority. */
 export function crlStore(engine: Engine, hints: Hints): CrlStore {
   const hashOf = (authority: string): Buffer => engine.keys.of(KEYS.crl, name(authority));
   const field = async (authority: string, of: Buffer): Promise<string | undefined> => {
@@ -120,7 +120,7 @@ export function crlStore(engine: Engine, hints: Hints): CrlStore {
   };
 }
 
-/** A document's bytes, in pieces; undefined where it was replaced meanwhile. */
+/** A document's bytes, read in pieces; undefined if it was replaced meanwhile. */
 async function readDocument(engine: Engine, key: Buffer, size: number): Promise<Uint8Array | undefined> {
   const pieces: Buffer[] = [];
   for (let from = 0; from < size; from += PIECE) {
@@ -131,7 +131,7 @@ async function readDocument(engine: Engine, key: Buffer, size: number): Promise<
   return der.length === size ? der : undefined;
 }
 
-/** Large documents are written ahead, in pieces; the step itself makes them count. */
+/** Large documents are written ahead, in pieces; the final step makes them current. */
 async function publish(
   engine: Engine, authority: string, documents: ReadonlyMap<CrlDocument, PublishedCrl>, audit: readonly AuditDraft[],
 ): Promise<'stored' | 'superseded'> {
@@ -153,7 +153,7 @@ async function store(engine: Engine, authority: string, operands: readonly Packa
 
 const lostAhead = (): StoreUnavailable => new StoreUnavailable('the bytes of the CRL that were written ahead are gone');
 
-/** A document for the script; its bytes are written ahead where they are many. */
+/** A document as the script expects it; if it is large, its bytes are written ahead. */
 async function operandOf(engine: Engine, authority: string, document: CrlDocument, crl: PublishedCrl, sequence: string | undefined, following: Sequence): Promise<Packable> {
   const generation = newGeneration();
   const key = documentKey(engine.keys, authority, document, generation);
@@ -165,7 +165,7 @@ async function operandOf(engine: Engine, authority: string, document: CrlDocumen
   ];
 }
 
-/** Takes in a document from another store, unless one with a higher number stands; its sequence only goes forward. */
+/** Loads a document from another store, unless one with a higher number is current; its sequence only moves forward. */
 export async function loadDocument(engine: Engine, authority: string, document: CrlDocument, crl: PublishedCrl): Promise<'added' | 'advanced' | 'kept'> {
   const [head, last] = listOf((await engine.read(['HMGET', engine.keys.of(KEYS.crl, name(authority)), headField(document), sequenceField(document)]))[0]).map((one) => bytesOf(one)?.toString());
   if (head !== undefined && decodeHead(head).head.number >= crl.number) return 'kept';

@@ -7,7 +7,7 @@ import type { Keyspace } from './keys.ts';
 
 const GENERATION_BYTES = 16;
 
-/** As octets in the keys, and in the head for the scripts, one character for each. */
+/** Octets in the keys, and text in the head for the scripts, with one character per octet. */
 export const newGeneration = (): string => randomBytes(GENERATION_BYTES / 2).toString('hex');
 
 const field = (kind: string, document: string): Buffer => Buffer.concat([Buffer.from(kind), name(document)]);

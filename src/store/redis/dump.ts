@@ -10,7 +10,7 @@ import type { Reply } from './link/link.ts';
 import { readFingerprint } from './marks.ts';
 import { decodeStored } from './stored-record.ts';
 
-/** Members of a set or hash looked at in one go. */
+/** Members of a set or hash examined at a time. */
 const SCAN = 500;
 
 const NONE = Buffer.alloc(0);
@@ -23,13 +23,13 @@ const READERS: Readonly<Record<DumpedKind, (engine: Engine, after: string | unde
   request: requests,
   token: (engine, after, limit) => credentials(engine, [KEYS.tokens, KEYS.token], after, limit, (value) => ({ kind: 'token', token: decodeToken(value) })),
   'api-key': (engine, after, limit) => credentials(engine, [KEYS.apiKeys, KEYS.apiKey], after, limit, (value) => ({ kind: 'api-key', key: decodeApiKey(value) })),
-  // Both are small. A server's order of members is its own, so they are not read in pages.
+  // Both are small. The server's iteration order is not stable, so they are not paged.
   claim: async (engine) => ({ items: await claimItems(engine, await scan(engine, 'HSCAN', KEYS.credentialClaims)) }),
   quota: quotas,
   'blocked-key': async (engine) => ({ items: (await scan(engine, 'SSCAN', KEYS.blocked)).map((key) => ({ kind: 'blocked-key', keyHash: key.toString('hex') })) }),
 };
 
-/** In the order of places, a chunk or more of them. The cursor is the first place that was not looked at. */
+/** In order of place, one chunk or more at a time. The cursor is the first place not examined. */
 async function requests({ keys, read }: Engine, after: string | undefined, limit: number): Promise<DumpPage> {
   const from = Number(after ?? 0);
   const [found] = await read(['ZRANGEBYSCORE', keys.of(KEYS.chunks), Math.floor(from / CHUNK), '+inf', 'LIMIT', 0, Math.max(1, Math.floor(limit / CHUNK))]);
@@ -38,7 +38,7 @@ async function requests({ keys, read }: Engine, after: string | undefined, limit
   const lists = await read(...chunks.map((chunk) => ['LRANGE', keys.of(KEYS.places, chunk), 0, -1] as const));
   let next = from;
   const ids = lists.flatMap((list, at) => {
-    // Place 0 is given to nobody: the first list begins at 1.
+    // Place 0 is never assigned: the first list begins at 1.
     const first = Math.max(1, (chunks[at] ?? 0) * CHUNK);
     const all = bytesIn(list);
     next = first + all.length;
@@ -54,7 +54,7 @@ export function requestItem(value: Buffer): PortableItem {
   return { kind: 'request', record, marks: marks.map(({ name: of, fingerprint, expires, livesWithRequest }): PortableMark => ({ name: of.toString('hex'), fingerprint, expires, livesWithRequest })) };
 }
 
-/** In the order of places; the cursor is the last one's. */
+/** In order of place; the cursor is the last one's. */
 async function credentials({ keys, read }: Engine, [places, key]: readonly [string, string], after: string | undefined, limit: number, item: (value: Buffer) => PortableItem): Promise<DumpPage> {
   const [found] = await read(['ZRANGEBYSCORE', keys.of(places), after === undefined ? '-inf' : `(${after}`, '+inf', 'WITHSCORES', 'LIMIT', 0, limit]);
   const pairs = bytesIn(found);
@@ -65,7 +65,7 @@ async function credentials({ keys, read }: Engine, [places, key]: readonly [stri
   return names.length < limit ? { items } : { items, next: pairs.at(-1)?.toString() ?? '' };
 }
 
-/** All members, in an order of the server's own; of a hash, each field and then its value. */
+/** All members, in the server's order; for a hash, each field followed by its value. */
 async function scan({ keys, read }: Engine, command: 'HSCAN' | 'SSCAN', key: string): Promise<Buffer[]> {
   const found: Buffer[] = [];
   let cursor = '0';
@@ -81,7 +81,7 @@ async function scan({ keys, read }: Engine, command: 'HSCAN' | 'SSCAN', key: str
 const EXPIRES_BYTES = 6;
 const TARGET_AT = EXPIRES_BYTES + 1;
 
-/** Of names and values, one after the other. What a claim stands for is known by its name alone: its id is in the token or key itself. */
+/** From names and values in alternation. A claim's value contains only the name of its target, whose id is in the token or key itself. */
 export async function claimItems({ keys, read }: Engine, pairs: readonly Buffer[]): Promise<PortableItem[]> {
   const claims = pairs.flatMap((of, at) => (at % 2 === 0 ? [{ of, value: pairs[at + 1] ?? NONE }] : []));
   const targets = claims.map(({ value }) => value.subarray(TARGET_AT, TARGET_AT + NAME_BYTES));
@@ -98,7 +98,7 @@ export async function claimItems({ keys, read }: Engine, pairs: readonly Buffer[
   });
 }
 
-/** One end of windows on each page; the cursor is that end. */
+/** One page per end of windows, which is also the cursor. */
 async function quotas({ keys, read }: Engine, after: string | undefined): Promise<DumpPage> {
   const [found] = await read(['ZRANGEBYSCORE', keys.of(KEYS.quotas), after === undefined ? '-inf' : `(${after}`, '+inf', 'LIMIT', 0, 1]);
   const [end] = bytesIn(found).map((one) => one.toString());
@@ -116,7 +116,7 @@ export async function readStanding({ keys, read }: Engine, authority: string): P
   return standingIn(authority, bytesIn(fields));
 }
 
-/** Of the fields of an authority's hash, each followed by its value. */
+/** From the fields of an authority's hash, each followed by its value. */
 export function standingIn(authority: string, fields: readonly Buffer[]): PortableAuthority {
   const all = fields.flatMap((field, at) => (at % 2 === 0 ? [{ field: field.toString('latin1'), value: fields[at + 1]?.toString() ?? '' }] : []));
   const number = (of: string): number => Number(all.find(({ field }) => field === of)?.value ?? 0);

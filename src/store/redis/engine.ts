@@ -9,27 +9,27 @@ import type { Packable } from './pack.ts';
 import { FAILED, batchScript } from './scripts/batch.ts';
 import { findScript } from './scripts/reads.ts';
 
-/** What every part of the store works with. */
+/** What all parts of the store work with. */
 export interface Engine {
   readonly keys: Keyspace;
   readonly link: RedisLink;
-  /** One operation of `scripts/batch.ts`, in the next batch. */
+  /** Performs an operation of `scripts/batch.ts`, in the next batch. */
   readonly submit: (...operation: readonly Packable[]) => Promise<Reply>;
-  /** One caller of `scripts/reads.ts`, in the next batch of those. */
+  /** Performs a lookup of `scripts/reads.ts`, in the next batch of those. */
   readonly find: (...caller: readonly Packable[]) => Promise<Reply>;
-  /** A script that only reads, with the prefix as its first argument. */
+  /** Runs a read-only script, with the prefix as its first argument. */
   readonly look: (script: Script, ...args: readonly (string | Buffer | number)[]) => Promise<Reply>;
-  /** A script that writes and is in no batch. */
+  /** Runs a script that writes, outside any batch. */
   readonly run: (script: Script, ...args: readonly (string | Buffer | number)[]) => Promise<Reply>;
   readonly get: (key: Buffer) => Promise<Buffer | undefined>;
   readonly read: (...commands: readonly Command[]) => Promise<readonly Reply[]>;
-  /** Called after a batch that wrote lines of the log. */
+  /** Called after a batch that wrote log lines. */
   onLines: (written: WrittenLines) => void;
-  /** Takes no more writes, and ends when those that were submitted have. */
+  /** Accepts no more writes, and resolves once those submitted have completed. */
   readonly close: () => Promise<void>;
 }
 
-/** Lines that a batch has written, the number of the line before them, and META.link around them. */
+/** Lines that a batch has written, the number of the line before them, and META.link before and after. */
 export interface WrittenLines {
   readonly before: number;
   readonly linkBefore: string;
@@ -71,22 +71,22 @@ export function createEngine(link: RedisLink, keys: Keyspace): Engine {
   return engine;
 }
 
-/** An operation that broke in the script, alone of its batch, as an error; any other reply as it is. */
+/** Converts the reply of an operation that failed within the script to an error; other operations of the batch are unaffected. */
 function broken(reply: Reply): Reply | StoreUnavailable {
   const [kind, message] = listOf(reply);
   return kind === FAILED ? new StoreUnavailable(`Redis cannot do it: ${bytesOf(message)?.toString() ?? ''}`) : reply;
 }
 
-/** The lines of an operation are its last operand. */
+/** The log lines of an operation, which are its last operand. */
 function linesOf(operation: Packable | undefined): readonly string[] {
   const last = Array.isArray(operation) ? (operation as readonly Packable[]).at(-1) : undefined;
   return Array.isArray(last) ? last as readonly string[] : [];
 }
 
-/** The lines of a write's audit entries. */
+/** Log lines for audit entries. */
 export const auditLines = (drafts: readonly AuditDraft[]): readonly string[] => drafts.map(encodeDraft);
 
-/** A reply that is bytes. */
+/** A reply as bytes; undefined for anything else. */
 export const bytesOf = (reply: Reply | undefined): Buffer | undefined => (Buffer.isBuffer(reply) ? reply : undefined);
-/** A reply that is a list; empty where it is anything else. */
+/** A reply as a list; empty for anything else. */
 export const listOf = (reply: Reply | undefined): readonly Reply[] => (Array.isArray(reply) ? reply as readonly Reply[] : []);

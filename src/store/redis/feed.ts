@@ -7,10 +7,10 @@ import type { Engine } from './engine.ts';
 import { idOctets } from './keys.ts';
 import { changeScript, changesScript } from './scripts/feed.ts';
 
-/** A change before it has its place in the feed. */
+/** A change without its position in the feed. */
 export type Change = Omit<RevocationChange, 'revision' | 'serial'>;
 
-/** Changes that one script gives back. */
+/** Changes returned by one script call. */
 const SLICE = 2000;
 
 /**
@@ -18,7 +18,7 @@ const SLICE = 2000;
  *
  *     octets 0..5    at, seconds since the epoch
  *     octets 6..11   notAfter
- *     octet 12       reason's code
+ *     octet 12       reason code
  *     then           the CRL entry
  */
 const DER_AT = 13;
@@ -48,7 +48,7 @@ export async function readChange(engine: Engine, authority: string, serial: stri
   return bytes === undefined ? undefined : decodeChange(Number(revision), id, bytes);
 }
 
-/** The feed in slices, so that none of them holds up Redis. A serial that changes between two of them is there with its later change. */
+/** Reads the feed in slices, so that none of them holds up Redis. A serial that changes between two slices appears with its later change. */
 export async function readChanges(engine: Engine, authority: string, after: number, limit: number): Promise<RevocationChanges> {
   const changes = new Map<string, RevocationChange>();
   for (let [from, taken] = [after, 0]; ;) {
@@ -60,7 +60,7 @@ export async function readChanges(engine: Engine, authority: string, after: numb
     for (const [at, value] of found.entries()) {
       const [serial, place] = [bytesOf(listOf(pairs)[2 * at]), bytesOf(listOf(pairs)[2 * at + 1])];
       const change = decodeChange(Number(place?.toString()), serial ?? Buffer.alloc(0), bytesOf(value) ?? Buffer.alloc(0));
-      // Behind all others, as its revision says.
+      // Moves to the end, according to its revision.
       changes.delete(change.serial);
       changes.set(change.serial, change);
       from = change.revision;

@@ -3,25 +3,25 @@ import type { CertificateFilter, RequestFilter } from '../store.ts';
 import { STATES } from './keys.ts';
 
 /**
- * A filter in two halves: what the script asks about a request's value, which may say yes too often but keeps what is of no interest in
- * Redis, and the exact question.
+ * A filter in two parts: conditions that the script checks on a request's value, which may have false positives but avoid transferring most values that
+ * do not match, and the exact predicate.
  */
 export interface Test {
-  /** Where set, only requests in this state are of interest, and they have an index. */
+  /** If set, only requests in this state match, and the index of states is used. */
   readonly state?: number;
-  /** For each state, by its number, `1` where it is of interest. */
+  /** For each state, by number, `1` if it matches. */
   readonly states: string;
-  /** Milliseconds: nothing created before this is of interest, nor anything behind it in the order of arrival. */
+  /** Milliseconds: nothing created before this matches, nor anything that arrived before such a request. */
   readonly since: number;
-  /** Milliseconds: only what ends before, or not before; 0 where that does not matter. */
+  /** Milliseconds: matches only what ends before, or not before; 0 if irrelevant. */
   readonly endsBefore: number;
   readonly endsFrom: number;
-  /** Octets that a record's value must have in it. */
+  /** Octet strings that a record's value must contain. */
   readonly needles: readonly Buffer[];
   readonly is: (record: RequestRecord) => boolean;
 }
 
-/** How far the service's clock may have been set back without `since` missing a record: milliseconds. */
+/** Milliseconds by which the clock may have been set back without `since` missing a record. */
 const CLOCK_SLACK = 86_400_000;
 const ALL = '111111';
 
@@ -36,7 +36,7 @@ export function requestTest(filter: RequestFilter): Test {
   };
 }
 
-/** `now` in seconds since the epoch. A revoked certificate is `revoked` also when its time is over. */
+/** `now` in seconds since the epoch. A revoked certificate counts as `revoked` even after it has expired. */
 export function certificateTest(filter: CertificateFilter, now: number): Test {
   const { status, expiresBefore } = filter;
   const states = { revoked: only(STATES.revoked), valid: only(STATES.issued), expired: only(STATES.issued) };
@@ -57,7 +57,7 @@ const only = (wanted: number): string => Array.from(ALL, (_, state) => (state ==
 const statesOf = (state: RequestState): string =>
   Array.from(ALL, (_, one) => (one === STATES[state] || (state === 'issued' && one === STATES.revoked) ? '1' : '0')).join('');
 
-/** A name is asked for as it is, or with a leading `*.` for all below it; a requester as `kind:name`, or by the name alone. */
+/** A name matches exactly, or with a leading `*.` everything below it; a requester is `kind:name`, or the name alone. */
 function matches({ name, profile, requester }: CertificateFilter, record: RequestRecord): boolean {
   const below = name?.startsWith('*.') === true ? name.slice(1) : undefined;
   if (name !== undefined && !record.names.some((one) => one === name || (below !== undefined && one.endsWith(below)))) return false;

@@ -1,7 +1,7 @@
 import type { Keyspace } from './keys.ts';
 import type { RedisLink } from './link/link.ts';
 
-/** Tells all processes of which authority something is new. Redis loses a message where nobody listens at the moment: these are hints. */
+/** Notifies all processes that an authority may have news. Redis drops messages to processes that are not listening, so these are hints. */
 export class Hints {
   readonly #link: RedisLink;
   readonly #channel: string;
@@ -16,11 +16,11 @@ export class Hints {
 
   give(authority: string): void {
     this.#tell(authority);
-    // As JSON: text that is no UTF-8 stays what it is.
+    // As JSON, which preserves text that is not valid UTF-8.
     this.#link.publish(this.#channel, JSON.stringify(authority));
   }
 
-  /** Returns what ends it. */
+  /** Returns the function that unsubscribes. */
   listen(listener: (authority: string) => void): () => void {
     const own = (authority: string): void => listener(authority);
     this.#listeners.add(own);
@@ -34,7 +34,7 @@ export class Hints {
   }
 
   #hear(message: string | undefined): void {
-    // Some may have been lost: then anything may be new.
+    // Messages may have been lost, so anything may be new.
     if (message === undefined) for (const authority of this.#heardOf) this.#tell(authority);
     else this.#tell(JSON.parse(message) as string);
   }

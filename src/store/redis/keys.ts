@@ -1,41 +1,41 @@
 import { name } from '../name.ts';
 
 /**
- * The layout of the Redis store: every key and what is under it, and nowhere else (docs/redis-layout.md says why). All keys begin with
- * one hash tag, `{<prefix>}:`, so all of them are in one slot and one script may touch any of them.
+ * The layout of the Redis store: every key and its value is defined here, and nowhere else (docs/redis-layout.md explains why). All keys start with the
+ * same hash tag, `{<prefix>}:`, so that they are in one slot, and a single script may access any of them.
  *
  * | key | type | content |
  * |---|---|---|
  * | meta | hash | see META |
- * | r:<id> | string | a request, whole: the truth of which the next four are indexes (`stored-record.ts`) |
- * | p:<n> | list | the ids of the requests at the places from n * CHUNK on; empty where one has left |
+ * | r:<id> | string | a request, complete: authoritative for the next four, which are indexes (`stored-record.ts`) |
+ * | p:<n> | list | the ids of the requests at the places from n * CHUNK on; empty entries for those removed |
  * | chunks | zset | the numbers n |
  * | s:<state> | zset | id by place: the requests in every state but `issued` |
- * | c:<first 18 bits of a name> | hash | the name's first octets -> id of the request that has its mark |
- * | e:<n> | list | ids of the requests that end in the n-th stretch of time (END_BUCKET) |
+ * | c:<first 18 bits of a name> | hash | the name's first octets -> id of the request that bears the mark |
+ * | e:<n> | list | ids of the requests that end in the n-th interval (END_BUCKET) |
  * | ends | zset | the numbers n |
  * | t:<name>, k:<name> | string | an enrolment token, an API key (`credentials.ts`) |
  * | tokens, keys | zset | their names by place |
- * | token-ends | zset | names of tokens by their end |
+ * | token-ends | zset | names of tokens by expiry |
  * | cc | hash | name of a claim on a token or API key -> what it stands for |
- * | cc-ends | zset | names of those claims by their end |
- * | q:<end> | hash | name and length of a quota's window that ends then -> count |
+ * | cc-ends | zset | names of those claims by expiry |
+ * | q:<end> | hash | name and length of a quota window that ends then -> count |
  * | quotas | zset | those ends |
  * | blocked | set | digests of public keys |
  * | audit | stream | lines of the log; an entry's id is the sequence of the last one in it (`audit.ts`) |
  * | seals | stream | hash of each SEAL_EVERY-th line, its id the sequence |
- * | crl:<authority> | hash | where its feed and documents stand: see CRL_FIELDS |
+ * | crl:<authority> | hash | state of its feed and documents: see CRL_FIELDS |
  * | f:<authority> | zset | serials by the revision of their latest change |
  * | fc:<authority> | hash | serial -> the change (`feed.ts`) |
- * | d:<authority><document><generation> | string | a document's DER; it ends by itself until its head names it |
+ * | d:<authority><document><generation> | string | a document's DER; it expires unless its head refers to it |
  * | o:<octets of kind and id> | string | a small versioned object (`objects.ts`) |
  * | oi:<name of an index> | zset | order (6 octets) and key of each object in it, all with score 0: in the order of their octets |
- * | object-ends | zset | keys of objects by their end |
- * | object-feed | zset | keys of objects, but momentary ones, by the number of their latest change |
+ * | object-ends | zset | keys of objects by expiry |
+ * | object-feed | zset | keys of objects, except momentary ones, by the number of their latest change |
  * | leases | hash | name -> end, fence, holder |
  * | replicas | hash | id -> when it was seen, entry (JSON) |
  *
- * Ids are a serial's octets, names are SHA-256 (`name.ts`): nothing from outside is in a key as it is.
+ * Ids are a serial's octets, names are SHA-256 (`name.ts`): no external text is used in a key as it is.
  */
 export const KEYS = {
   meta: 'meta',
@@ -70,13 +70,13 @@ export const KEYS = {
   replicas: 'replicas',
 } as const;
 
-/** Fields of `crl:<authority>`; those of one letter go on with a name or a number. */
+/** Fields of `crl:<authority>`; single letters are followed by a name or number. */
 export const CRL_FIELDS = {
   /** The last revision of the feed. */
   revision: 'revision',
   /** Publications and retirements so far. */
   publications: 'publications',
-  /** The highest revision of a release that has left the feed. */
+  /** The highest revision of a release dropped from the feed. */
   floor: 'floor',
   /** Name of a document: its head (JSON). */
   head: 'h',
@@ -86,45 +86,45 @@ export const CRL_FIELDS = {
   shards: 'g',
 } as const;
 
-/** Members of `meta`. */
+/** Fields of `meta`. */
 export const META = {
   /** The version of this layout, as text. */
   format: 'format',
-  /** 32 random octets that seal the cursors. */
+  /** 32 random octets that authenticate cursors. */
   cursorKey: 'cursor-key',
-  /** The last place given out to a request. */
+  /** The last place assigned to a request. */
   place: 'place',
-  /** The last place given out to a token or API key. */
+  /** The last place assigned to a token or API key. */
   credentialPlace: 'credential-place',
   /** The number of the log's newest line. */
   sequence: 'sequence',
-  /** SHA-1 over this as it was and the lines of each entry of the log: two processes that know the same one know the same lines. */
+  /** SHA-1 over its previous value and the lines of each log entry: two processes with the same link know the same lines. */
   link: 'link',
-  /** The newest line whose hash is known, and the hash: `<sequence> <hex>`. */
+  /** The newest line whose hash is known, with that hash: `<sequence> <hex>`. */
   sealed: 'sealed',
   /** The number of the last change in `object-feed`. */
   objectChange: 'object-change',
-  /** How far the loading of another store's content is (`transfer.ts`); absent in a store that is whole. */
+  /** Progress of loading another store's content (`transfer.ts`); absent in a complete store. */
   loading: 'loading',
 } as const;
 
-/** Places in one list. A list of so many ids is one piece of memory. */
+/** Places per list. Redis keeps a list of this many ids in one piece of memory. */
 export const CHUNK = 256;
-/** Milliseconds in one list of `ends`: about 17 minutes. */
+/** Milliseconds covered by one list of `ends`: about 17 minutes. */
 export const END_BUCKET = 2 ** 20;
-/** Octets of a name by which its claim is found; the request's mark has all of them. */
+/** Octets of a name under which a claim is found; the request's mark contains the whole name. */
 export const CLAIM_FIELD = 16;
 /** Lines of the log between two stored hashes. */
 export const SEAL_EVERY = 256;
 
-/** A record's state in its first octet and in `s:`; a revoked certificate's is its own. */
+/** A record's state, in its first octet and in `s:`; revoked certificates have a state of their own. */
 export const STATES = { issued: 0, pending: 1, approved: 2, denied: 3, failed: 4, revoked: 5 } as const;
 
 export const NAME_BYTES = 32;
 
-/** Keys of one store. */
+/** The keys of one store. */
 export interface Keyspace {
-  /** What all keys begin with, hash tag included. */
+  /** Prefix of all keys, including the hash tag. */
   readonly prefix: string;
   readonly meta: string;
   readonly record: (id: Buffer) => Buffer;
@@ -140,18 +140,18 @@ export function keyspace(prefix: string): Keyspace {
 
 const ID = /^(?:[0-9a-f]{2}){1,20}$/;
 
-/** A request's id as octets; undefined for a text that can be no request's id (a serial: lower-case hex, at most 20 octets, RFC 5280 4.1.2.2). */
+/** A request's id as octets; undefined for text that cannot be one (a serial: lower-case hex, at most 20 octets, RFC 5280 4.1.2.2). */
 export const idOctets = (id: string): Buffer | undefined => (ID.test(id) ? Buffer.from(id, 'hex') : undefined);
 
 const DIGEST = /^[0-9a-f]{64}$/;
 
-/** A public key's digest (SHA-256 of its SubjectPublicKeyInfo, lower-case hex), or whatever else was put in its place, as 32 octets. */
+/** A public key's digest (SHA-256 of its SubjectPublicKeyInfo, lower-case hex), or any other text given in its place, as 32 octets. */
 export const digestOctets = (digest: string): Buffer => (DIGEST.test(digest) ? Buffer.from(digest, 'hex') : name('no digest', digest));
 
-/** Milliseconds since the epoch: the end of the fixed window of so many seconds that `now` lies in. */
+/** End of the fixed window, of the given number of seconds, that contains `now`: milliseconds since the epoch. */
 export const windowEnd = (window: number, now: number): number => (Math.floor(now / (window * 1000)) + 1) * window * 1000;
 
-/** The field of a quota's window within `q:<end>`. */
+/** The field of a quota window within `q:<end>`. */
 export function quotaField(quota: Buffer, window: number): Buffer {
   const field = Buffer.alloc(NAME_BYTES + 6);
   quota.copy(field);

@@ -10,28 +10,28 @@ import { pack } from './pack.ts';
 import { listScript } from './scripts/reads.ts';
 import { recordOf } from './stored-record.ts';
 
-/** Items on a page, whatever was asked for. */
+/** Upper bound of items on a page, whatever was requested. */
 const MOST_ITEMS = 1000;
-/** Entries looked at for one page; then the page ends, short, with a cursor. */
+/** Entries examined for one page; after that the page ends early, with a cursor. */
 const MOST_LOOKED_AT = 20_000;
-/** Entries that one script looks at: a millisecond or two in which Redis serves nobody else. */
+/** Entries that one script examines: it takes a millisecond or two, in which Redis serves no one else. */
 const SLICE = 512;
-/** Items that one script gives back: each is a whole record. */
+/** Items that one script returns; each is a whole record. */
 const MOST_FOUND = 250;
-/** Above every place. */
+/** Greater than every place. */
 const LAST_PLACE = 2 ** 48 - 1;
 
-/** A stretch of a listing, in descending order of places. */
+/** A section of a listing, in descending order of place. */
 export interface Stretch<T> {
   readonly items: readonly { readonly place: number; readonly item: T }[];
-  /** The last place that was looked at. */
+  /** The last place examined. */
   readonly last: number;
   /** Nothing is left below. */
   readonly ended: boolean;
 }
 
 /**
- * A page of a listing in the order of places, newest first. `walk` looks at some entries below a place, and gives back at most `wanted`.
+ * A page of a listing ordered by place, newest first. `walk` examines some entries below a place, and returns at most `wanted`.
  * @throws BadCursor, StoreUnavailable
  */
 export async function listPage<T>(
@@ -42,7 +42,7 @@ export async function listPage<T>(
   let below = cursor === undefined ? LAST_PLACE : placeOf(openCursor(key, listing, cursor));
   const items: T[] = [];
   for (let lookedAt = 0; lookedAt < MOST_LOOKED_AT; lookedAt += SLICE) {
-    // One entry more than wanted: only then is there a next page.
+    // One entry more than wanted tells whether there is a next page.
     const stretch = await walk(below, most - items.length + 1);
     for (const { place, item } of stretch.items) {
       if (items.length === most) return { items, next: sealCursor(key, listing, String(below)) };
@@ -55,7 +55,7 @@ export async function listPage<T>(
   return { items, next: sealCursor(key, listing, String(below)) };
 }
 
-/** A page of the records that pass the test, newest first. */
+/** A page of the records that match, newest first. */
 export const listRecords = (engine: Engine, listing: string, test: Test, page: PageQuery): Promise<Page<RequestRecord>> =>
   listPage(engine, listing, page, async (below, wanted) => {
     const { state = -1, since, states, endsBefore, endsFrom, needles } = test;
@@ -67,7 +67,7 @@ export const listRecords = (engine: Engine, listing: string, test: Test, page: P
 
 const cursorKeys = new WeakMap<Engine, Buffer>();
 
-/** The store's own key for its cursors; it never changes. */
+/** The store's own key for cursors, which never changes. */
 export async function cursorKey(engine: Engine): Promise<Buffer> {
   const known = cursorKeys.get(engine);
   if (known !== undefined) return known;

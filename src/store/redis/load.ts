@@ -27,10 +27,10 @@ import { decodeStored, encodeStored } from './stored-record.ts';
 type Outcome = keyof LoadCounts;
 type Item<K extends PortableKind> = Extract<PortableItem, { readonly kind: K }>;
 
-/** Attempts that another writer may spoil. Loading is for when there is none. */
+/** Attempts while another writer interferes. Loading is meant for times when there is none. */
 const TRIES = 10;
 
-/** How each kind goes forward; see `TransferStore.load`. */
+/** How to merge each kind of item; see `TransferStore.load`. */
 const LOADERS: { readonly [K in PortableKind]: (engine: Engine, item: Item<K>) => Promise<Outcome> } = {
   request: loadRequest,
   token: (engine, { token }) => loadCredential(engine, 't', KEYS.token, token, decodeToken, forwardToken),
@@ -45,7 +45,7 @@ const LOADERS: { readonly [K in PortableKind]: (engine: Engine, item: Item<K>) =
   object: loadObject,
 };
 
-/** Takes one item in. */
+/** Loads one item. */
 export const loadItem = (engine: Engine, item: PortableItem): Promise<Outcome> =>
   (LOADERS[item.kind] as (engine: Engine, item: PortableItem) => Promise<Outcome>)(engine, item);
 
@@ -61,7 +61,7 @@ async function again(attempt: () => Promise<Outcome | undefined>): Promise<Outco
   throw new StoreUnavailable('somebody else writes what is being loaded');
 }
 
-/** Most often it is not there: so that is tried first. */
+/** Usually the request is new, so that is tried first. */
 function loadRequest(engine: Engine, { record, marks }: Item<'request'>): Promise<Outcome> {
   let looked = false;
   return again(async () => {
@@ -82,7 +82,7 @@ async function writeRecord(engine: Engine, id: Buffer, before: string, record: R
   return await engine.submit('load', id, before, { bulk: value }, end) === 0;
 }
 
-/** A token's use stands for as long as the token does: that is how it is told from a claim. */
+/** A token use is distinguished from a claim by lasting as long as the token. */
 const markOf = ({ name: of, ...rest }: PortableMark): Mark => ({ name: Buffer.from(of, 'hex'), ...rest, use: rest.expires >= LAST && !rest.livesWithRequest });
 
 function loadCredential<T extends { readonly id: string }>(
@@ -109,7 +109,7 @@ function loadObject(engine: Engine, item: Item<'object'>): Promise<Outcome> {
   });
 }
 
-/** The change, and with it the record, which follows the latest change of its serial. */
+/** Loads the change, and the record, which follows the latest change of its serial. */
 async function loadRevocation(engine: Engine, { authority, change }: Item<'revocation'>): Promise<Outcome> {
   const id = octetsOf(change.serial);
   const reply = await engine.submit('load-change', name(authority), id, change.revision, encodeChange(change));
@@ -153,7 +153,7 @@ async function loadAuthority(engine: Engine, { authority, revision, floor, seque
   return 'advanced';
 }
 
-/** Appends lines of another log as they are. How many were not here. @throws BrokenLog */
+/** Appends lines of another log unchanged. @returns how many were not here yet @throws BrokenLog */
 export async function loadEntries(engine: Engine, log: AuditStore, entries: readonly AuditEntry[]): Promise<number> {
   const [first] = entries;
   if (first === undefined) return 0;

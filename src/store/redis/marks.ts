@@ -3,13 +3,13 @@ import type { Acceptance, Claim } from '../store.ts';
 import { NAME_BYTES } from './keys.ts';
 
 /**
- * A mark on a request: a name under which the same thing asked again finds it. Claims are marks, and so are the uses of tokens.
- * They are in the request's value, one after another:
+ * A mark on a request: a name by which a repetition of the same request finds it. Claims and uses of tokens are both marks.
+ * They are stored in the request's value, one after another:
  *
  *     octets 0..31   name
- *     octets 32..37  seconds since the epoch when it no longer stands
- *     octet 38       1 where it falls with its request, 2 where it is a token's use
- *     octet 39       1 where the fingerprint is lower-case hex and here as octets
+ *     octets 32..37  expiry, seconds since the epoch
+ *     octet 38       1 if it lapses with its request, 2 if it is a token use
+ *     octet 39       1 if the fingerprint is lower-case hex, and stored as octets
  *     octets 40..41  length of the fingerprint
  *     then           fingerprint
  */
@@ -22,7 +22,7 @@ export interface Mark {
 }
 
 const FIXED = NAME_BYTES + 10;
-/** The latest time that a mark can have. */
+/** The latest expiry that a mark can have. */
 export const LAST = 2 ** 48 - 1;
 const HEX = /^(?:[0-9a-f]{2})+$/;
 const LIVES_WITH_REQUEST = 1;
@@ -33,10 +33,10 @@ export const claimMark = ({ key, fingerprint, expires, livesWithRequest }: Claim
 
 type TokenUse = NonNullable<Acceptance['token']>;
 
-/** It stands for as long as the token's record does. */
+/** A token use lasts as long as the token's record. */
 export const useMark = (use: TokenUse): Mark => ({ name: useName(use), fingerprint: use.csrDigest, expires: LAST, livesWithRequest: false, use: true });
 
-/** A fingerprint as octets, behind the octet that says whether it was hex. */
+/** A fingerprint as octets, preceded by an octet that says whether it was hex. */
 export const fingerprintOctets = (fingerprint: string): Buffer =>
   HEX.test(fingerprint) ? octetsOf(1, fingerprint, 'hex') : octetsOf(0, fingerprint, 'utf8');
 
@@ -47,7 +47,7 @@ function octetsOf(kind: number, fingerprint: string, encoding: 'hex' | 'utf8'): 
   return octets;
 }
 
-/** What `fingerprintOctets` made of it. */
+/** The inverse of `fingerprintOctets`. */
 export const readFingerprint = (octets: Buffer): string => octets.toString(octets[0] === 1 ? 'hex' : 'utf8', 1);
 
 export function encodeMarks(marks: readonly Mark[]): Buffer {

@@ -25,7 +25,7 @@ const order = (number: number): Buffer => {
   return bytes;
 };
 
-/** Without a value where it was removed; then there is `REMOVED` before it. */
+/** No value if the object was removed; it is then preceded by `REMOVED`. */
 type Told = [kind: string, id: string, value?: Json];
 
 interface Listed {
@@ -33,7 +33,7 @@ interface Listed {
   readonly order: number;
 }
 
-/** All but the version, which the script puts in front (`scripts/objects.ts`). */
+/** Everything except the version, which the script prepends (`scripts/objects.ts`). */
 function encode({ kind, id, value, expires }: Omit<StoredObject | RemovedObject, 'version'>, indexes: readonly Listed[]): Buffer {
   const entries = indexes.flatMap((entry) => [entry.name, order(entry.order)]);
   const told: Told = value === undefined ? [kind, id] : [kind, id, value];
@@ -49,27 +49,27 @@ function decode(bytes: Buffer): StoredObject | RemovedObject {
   return value === undefined ? rest : { ...rest, value };
 }
 
-/** As it is seen: not at all where it was removed. */
+/** The object as callers see it; undefined if it was removed. */
 function shown(reply: Reply | undefined): StoredObject | undefined {
   const bytes = bytesOf(reply);
   const found = bytes && decode(bytes);
   return found === undefined || isRemoved(found) ? undefined : found;
 }
 
-/** An object as it moves to another store. */
+/** An object in portable form. */
 export function objectItem(bytes: Buffer): PortableObject {
   const entries = Array.from({ length: bytes[COUNT_AT] ?? 0 }, (_, number) => ENTRIES_AT + number * ENTRY_BYTES);
   const indexes = entries.map((at) => ({ name: bytes.toString('hex', at, at + NAME_BYTES), order: bytes.readUIntBE(at + NAME_BYTES, ORDER_BYTES) }));
   return { kind: 'object', object: decode(bytes), indexes };
 }
 
-/** The whole value of an object that comes from another store, and its key. */
+/** The complete value of an object from another store, and its key. */
 export function encodeItem({ object, indexes }: PortableObject): { readonly key: Buffer; readonly value: Buffer } {
   const listed = indexes.map((entry) => ({ name: Buffer.from(entry.name, 'hex'), order: entry.order }));
   return { key: objectKey(object.kind, object.id), value: Buffer.concat([order(object.version), encode(object, listed)]) };
 }
 
-/** A change as the scripts take it. */
+/** A change as the scripts expect it. */
 export function changeOperand({ kind, id, expected, put }: ObjectChange): Packable {
   if (put === undefined) return [objectKey(kind, id), expected, encode({ kind, id, expires: 0 }, []), 2];
   const listed = put.indexes.map((entry) => ({ name: name(entry.index), order: entry.order }));
@@ -104,7 +104,7 @@ export function objectStore(engine: Engine): ObjectStore {
       const start = first === undefined ? undefined : Buffer.concat([Buffer.from('('), first]);
       const end = upTo === undefined || upTo >= NEVER ? '+' : Buffer.concat([Buffer.from('('), order(upTo + 1)]);
       const range = newestFirst ? [start ?? end, '-'] : [start ?? '-', end];
-      // One more than wanted: only then is there a next page.
+      // One more than wanted tells whether there is a next page.
       const [members, values] = listOf(await look(objectListScript, name(index), ...range, most + 1, newestFirst ? 1 : 0));
       const items = listOf(values).slice(0, most).flatMap((one) => shown(one) ?? []);
       const last = bytesOf(listOf(members)[most - 1]);

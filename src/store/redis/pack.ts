@@ -1,26 +1,26 @@
-/** What an operation of a batch is made of. */
+/** The constituents of a batch operation. */
 export type Packable = string | Buffer | number | Bulk | readonly Packable[];
 
-/** Many octets, which go to Redis as an argument of their own. In Lua each string costs a pass over all its octets each time it is made. */
+/** A large value, sent to Redis as an argument of its own: in Lua, creating a string takes a pass over all its octets each time. */
 export interface Bulk {
   readonly bulk: Buffer;
-  /** Where the next place is to be written into it, 6 octets, as long as nobody knows better. */
+  /** Where to write the next place (6 octets), if it is not known otherwise. */
   readonly placeAt?: number;
 }
 
 const LEAST_ROOM = 4096;
 
 /**
- * One argument for all operations of a batch, as MessagePack, which Lua in Redis reads with one call (`cmsgpack.unpack`). A command of a
- * thousand arguments would cost the client and the server more than the work itself.
+ * Packs all operations of a batch into one MessagePack argument, which Lua in Redis reads with a single call (`cmsgpack.unpack`). A command with a thousand
+ * arguments would cost client and server more than the work itself.
  *
- * @param place the last one that is taken
+ * @param place the last place assigned
  */
 export function pack(value: Packable, place = 0): Packed {
   const packer = new Packer(place, usual);
   packer.add(value);
   const bytes = packer.bytes();
-  // Batches are mostly as large as the ones before.
+  // Batches are mostly of similar size.
   usual = Math.max(LEAST_ROOM, Math.ceil((usual + bytes.length * 1.5) / 2));
   return { bytes, bulks: packer.bulks };
 }
@@ -29,7 +29,7 @@ let usual = LEAST_ROOM;
 
 export interface Packed {
   readonly bytes: Buffer;
-  /** Where `bytes` has the number n, counted from 1, the value was the n-th of these. */
+  /** Bulk values, which `bytes` refers to by number, starting from 1. */
   readonly bulks: readonly Buffer[];
 }
 
@@ -77,7 +77,7 @@ class Packer {
   }
 
   #text(value: string): void {
-    // No UTF-16 unit needs more than three octets.
+    // A UTF-16 code unit takes at most three octets.
     this.#room(5 + value.length * 3);
     const length = this.#bytes.write(value, this.#at + 5);
     this.#head(0xdb, length);

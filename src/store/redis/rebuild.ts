@@ -7,18 +7,18 @@ import { pack } from './pack.ts';
 import type { Packable } from './pack.ts';
 import { checkPlacesScript, checkStatesScript, clearEndsScript, indexCredentialsScript, indexEndsScript, indexRequestsScript } from './scripts/rebuild.ts';
 
-/** Keys that one step of the scan looks at, and things that one script puts into indexes: a few milliseconds. */
+/** Keys examined per step of the scan, and things indexed per script: a few milliseconds. */
 const SLICE = 250;
 
-/** Kinds of keys that are looked at, by what follows the prefix. */
+/** Kinds of keys that are examined, by what follows the prefix. */
 type Kind = 'record' | 'token' | 'apiKey' | 'ending' | 'quota';
 const KINDS: readonly Kind[] = ['record', 'token', 'apiKey', 'ending', 'quota'];
 
-/** See `IndexedStore`. First everything that is there goes in, then what is not there goes out. */
+/** See `IndexedStore`. First adds everything that exists, then removes entries for what does not. */
 export async function rebuildIndexes(engine: Engine, progress: (done: number, total: number) => void): Promise<RebuiltIndexes> {
   const counts = { requests: 0, tokens: 0, apiKeys: 0, removed: 0 };
   const [size] = await engine.read(['DBSIZE']);
-  // The scan makes most of the work; the lists of places follow.
+  // The scan is most of the work, followed by the lists of places.
   const total = Number(size);
   let done = 0;
   while (Number(await engine.run(clearEndsScript, SLICE)) > 0);
@@ -49,7 +49,7 @@ const packed = (values: readonly Packable[]): Buffer => pack(values).bytes;
 
 const everySecond = (pairs: readonly Buffer[]): Buffer[] => pairs.filter((_, at) => at % 2 === 0);
 
-/** What each step of a scan gives. A thing may come twice. */
+/** The results of each step of a scan. Elements may occur twice. */
 async function* scan(engine: Engine, step: (cursor: string) => Command): AsyncGenerator<readonly Buffer[]> {
   let cursor = '0';
   do {
@@ -60,7 +60,7 @@ async function* scan(engine: Engine, step: (cursor: string) => Command): AsyncGe
   } while (cursor !== '0');
 }
 
-/** The rests of the keys, by their kind. */
+/** The suffixes of the keys, by kind. */
 function sorted({ keys: { prefix } }: Engine, keys: readonly Buffer[]): Readonly<Record<Kind, Buffer[]>> {
   const found: Record<Kind, Buffer[]> = { record: [], token: [], apiKey: [], ending: [], quota: [] };
   for (const key of keys) {

@@ -2,36 +2,36 @@ import type { RequestRecord, RequestState, Step } from '../../issuance/request.t
 import { lengthOf, readTails, writeTails } from '../record-tails.ts';
 
 /**
- * A record in few octets: in Redis all of it is memory, ten million of them at once. What the value's head has is not repeated, members
- * that every record has are told by their place, and times by their distance from the record's creation:
+ * A compact form of a record, since Redis keeps all of them, perhaps ten million, in memory. What is in the value's head is not repeated, members that
+ * every record has are identified by position, and times are relative to the record's creation:
  *
  *     octet 0        version, 1
  *     octet 1        length of the id; then the id
  *     32 octets      key digest
- *     6 octets       lengths of header (2), CSR (2) and TBSCertificate (2); 3 octets each where the version is 2
- *     then           header (JSON, see `Header`), CSR, TBSCertificate, and to the end the certificate
+ *     6 octets       lengths of header (2), CSR (2) and TBSCertificate (2); 3 octets each if the version is 2
+ *     then           header (JSON, see `Header`), CSR, TBSCertificate, and the certificate up to the end
  */
 type Header = [
   authority: string, profile: string, requesterKind: string, requesterName: string, names: readonly string[], updatedAfter: number,
   steps: readonly (string | number)[], rest?: Rest,
 ];
 
-/** Members that not every record has. Of an issued certificate, the times are seconds from its creation. */
+/** Members that not every record has. For issued certificates, times are in seconds from creation. */
 interface Rest {
   readonly b?: number;
   readonly a?: number;
   readonly other?: Partial<RequestRecord>;
-  /** The key digest, where it is none. */
+  /** The key digest, if it does not have the usual form. */
   readonly k?: string;
 }
 
-/** Members that are kept by their place, or that the value's head has. */
+/** Members identified by position, or contained in the value's head. */
 type Placed =
   | 'id' | 'state' | 'authority' | 'profile' | 'requester' | 'names' | 'steps' | 'createdAt' | 'updatedAt' | 'keyHash' | 'csr' | 'tbs' | 'certificate' | 'notBefore' | 'notAfter';
 
 type Other = Exclude<keyof RequestRecord, Placed>;
 
-/** Members that few records have, kept by their names. One that is missing here would be lost: it does not compile. */
+/** Rare members, stored by name. Omitting one here would lose it, and does not compile. */
 const OTHERS = Object.keys({
   metadata: true, validity: true, maxValidity: true, subject: true, revocation: true, refusal: true, approvals: true, takesOver: true, owner: true,
 } satisfies Readonly<Record<Other, true>>) as readonly Other[];
@@ -53,7 +53,7 @@ export interface RecordHead {
   readonly createdAt: number;
 }
 
-/** @param room octets left free in front */
+/** @param room octets to leave free in front */
 export function encodeBody(record: RequestRecord, room: number): Buffer {
   const {
     id, authority, profile, requester, names, steps, createdAt, updatedAt, keyHash, csr, tbs, certificate, notBefore, notAfter,
@@ -88,8 +88,8 @@ export function encodeBody(record: RequestRecord, room: number): Buffer {
 }
 
 /**
- * The record of a body. The DER members are views of `bytes`.
- * @throws Error for a value of another version, or cut short
+ * The record in a body. The DER members are views of `bytes`.
+ * @throws Error if the value has another version or is truncated
  */
 export function decodeBody(bytes: Buffer, { state, createdAt }: RecordHead): RequestRecord {
   const version = bytes[0];

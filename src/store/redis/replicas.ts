@@ -5,7 +5,7 @@ import { KEYS } from './keys.ts';
 
 const SEEN_BYTES = 6;
 
-/** The processes that serve from this store. */
+/** The processes serving from this store. */
 export const replicaStore = ({ keys, read, submit }: Engine): ReplicaStore => ({
   async announce(replica, forget) {
     const seen = Buffer.alloc(SEEN_BYTES);

@@ -16,7 +16,7 @@ import { changeOperand } from './objects.ts';
 import type { Packable } from './pack.ts';
 import { PLACE_AT, bodyDigest, decodeStored, encodeStored, recordOf } from './stored-record.ts';
 
-/** Requests: their acceptance, their way through the states, and their listing. */
+/** Requests: acceptance, state transitions, and listing. */
 export function requestStore(engine: Engine): RequestStore {
   const { keys } = engine;
   return {
@@ -73,7 +73,7 @@ export function requestStore(engine: Engine): RequestStore {
   };
 }
 
-/** @throws TypeError for an id that is no serial; RangeError for a request that begins as failed */
+/** @throws TypeError if the id is not a serial; RangeError for a request created as failed */
 function acceptOperation({ record, claims, token, quota, guard, objects = [], audit, now }: Acceptance): readonly Packable[] {
   if (record.state === 'failed') throw new RangeError('a request cannot begin as failed');
   const id = recordId(record.id);
@@ -88,7 +88,7 @@ function acceptOperation({ record, claims, token, quota, guard, objects = [], au
   ];
 }
 
-/** The letter of a record's keys, and what follows it. */
+/** The letter of a credential record's keys, followed by the rest of its key. */
 function guardOperand({ kind, id }: CredentialRecord): readonly Packable[] {
   switch (kind) {
     case 'certificate': return ['r', idOctets(id) ?? ''];
@@ -102,7 +102,7 @@ const quotaOperand = ({ key, limit, window }: QuotaClaim, now: number): readonly
 /** Seconds until the quota's window ends. */
 const secondsLeft = ({ window }: QuotaClaim, now: number): number => Math.max(1, Math.ceil((windowEnd(window, now) - now) / 1000));
 
-/** Requesters whose quota's field is remembered: most requests are of few. */
+/** Requesters whose quota field is cached: most requests come from few. */
 const MOST_FIELDS = 1000;
 const fields = new Map<string, Buffer>();
 
@@ -116,7 +116,7 @@ function fieldOf(key: string, window: number): Buffer {
   return field;
 }
 
-/** First codes of the replies that tell which object has another version than was expected. */
+/** First of the reply codes that identify the object with an unexpected version. */
 const ACCEPT_OBJECT = 8;
 const TRANSITION_OBJECT = 4;
 
@@ -152,7 +152,7 @@ function acceptOutcome(reply: Reply, { claims, token, quota, objects = [], now }
   }
 }
 
-/** What is told of the request that a claim stands for, or a token's use, which needs no comparison. */
+/** The outcome for a request found by a claim, or by a token use, which needs no comparison. */
 function askedBefore(value: Buffer, claim: Claim | undefined): AcceptOutcome {
   const { record, marks } = decodeStored(value);
   if (claim === undefined) return { outcome: 'exists', record };
@@ -161,14 +161,14 @@ function askedBefore(value: Buffer, claim: Claim | undefined): AcceptOutcome {
   return same ? { outcome: 'exists', record } : { outcome: 'conflict', claim: claim.key };
 }
 
-/** A request's value that a script told. */
+/** The value of a request in a script's reply. */
 export function told(reply: Reply | undefined): Buffer {
   const value = bytesOf(reply);
   if (value === undefined) throw new StoreUnavailable('Redis gave an answer that none of the scripts gives');
   return value;
 }
 
-/** @throws TypeError for an id that is no serial */
+/** @throws TypeError if the id is not a serial */
 function recordId(id: string): Buffer {
   const octets = idOctets(id);
   if (octets === undefined) throw new TypeError('a request\'s id is its serial: lower-case hex of at most 20 octets');

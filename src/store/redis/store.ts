@@ -19,8 +19,8 @@ import { sweeper } from './sweep.ts';
 import { transferStore } from './transfer.ts';
 
 /**
- * Another Redis at the same address, or this one with nothing in it any more, knows of no revocation: a process that went on with it would
- * publish CRLs that list none. By its key for cursors a store is told from every other one.
+ * A different Redis at the same address, or one that has been emptied, knows of no revocations: a process that continued with it would publish CRLs
+ * without entries. The key for cursors identifies the store.
  */
 async function holdOn(link: RedisLink, meta: string): Promise<void> {
   const command = ['HGET', meta, META.cursorKey] as const;
@@ -28,20 +28,20 @@ async function holdOn(link: RedisLink, meta: string): Promise<void> {
   if (Buffer.isBuffer(reply)) link.demand({ command, reply, otherwise: 'it is not the store that was opened: somebody has emptied or replaced it; bring its content back, or start the service anew' });
 }
 
-/** The version of the layout (`keys.ts`) and of the values in it. */
+/** Version of the layout (`keys.ts`) and of the values. */
 const FORMAT = '1';
 const CURSOR_KEY_BYTES = 32;
 
 export interface RedisStoreOptions {
-  /** The way to Redis; the store closes it. */
+  /** The link to Redis, which the store closes. */
   readonly link: RedisLink;
-  /** What all keys begin with, within the hash tag; `chancery` where absent. */
+  /** The hash tag of all keys; default `chancery`. */
   readonly prefix?: string;
 }
 
 /**
- * The store in Redis, shared by any number of processes on any number of machines.
- * @throws StoreUnavailable; Error where what is there is of another version
+ * Opens the store in Redis, shared by any number of processes on any number of machines.
+ * @throws StoreUnavailable; Error if the data is of another version
  */
 export async function openRedisStore({ link, prefix = 'chancery' }: RedisStoreOptions): Promise<WholeStore & IndexedStore> {
   const keys = keyspace(prefix);

@@ -6,12 +6,12 @@ import type { Mark } from './marks.ts';
 import { decodeBody, encodeBody } from './record-body.ts';
 
 /**
- * The value of a request: what the scripts ask about, in fixed places, its marks, and the record.
+ * The value of a request: what the scripts look at, at fixed positions, followed by its marks and the record.
  *
  *     octet 0        state (STATES)
- *     octets 1..6    milliseconds since the epoch when the record's life was or will be over, 0 while the request is open
- *     octets 7..12   milliseconds since the epoch when it was made
- *     octets 13..18  place in the order of arrival, as the script settles it
+ *     octets 1..6    end of the record's life, past or future, in milliseconds since the epoch; 0 while the request is open
+ *     octets 7..12   creation, milliseconds since the epoch
+ *     octets 13..18  place in order of arrival, assigned by the script
  *     octets 19..20  length of the marks
  *     then           marks (`marks.ts`), body (`record-body.ts`)
  */
@@ -37,10 +37,10 @@ const stateOf = (record: RequestRecord): number => (record.revocation === undefi
 
 const STATE_NAMES = new Map<number, RequestState>(Object.entries(STATES).map(([state, number]) => [number, state === 'revoked' ? 'issued' : state as RequestState]));
 
-/** When the record's life was or will be over: milliseconds since the epoch, 0 while the request is open. */
+/** End of the record's life, past or future: milliseconds since the epoch, 0 while the request is open. */
 function endOf(record: RequestRecord): number {
   switch (record.state) {
-    // The last second of notAfter still counts (RFC 5280 4.1.2.5).
+    // notAfter is inclusive, to the end of its second (RFC 5280 4.1.2.5).
     case 'issued': return (record.notAfter ?? 0) * 1000 + 999;
     case 'denied':
     case 'failed': return record.updatedAt;
@@ -48,7 +48,7 @@ function endOf(record: RequestRecord): number {
   }
 }
 
-/** The value of a record, but for its place. */
+/** The value of a record, without its place. */
 export function encodeStored(record: RequestRecord, marks: readonly Mark[]): EncodedRecord {
   const [state, end, encodedMarks] = [stateOf(record), endOf(record), encodeMarks(marks)];
   const value = encodeBody(record, MARKS_AT + encodedMarks.length);
@@ -65,10 +65,13 @@ export function decodeStored(value: Buffer): StoredRecord {
   return { place: value.readUIntBE(PLACE_AT, 6), marks: decodeMarks(value.subarray(MARKS_AT, bodyAt(value))), record: recordOf(value) };
 }
 
-/** SHA-1 over the record alone, hex: whether it is still the one that was seen. Of two forms of one waiting request, each by those who may decide about it. */
+/**
+ * SHA-1 over the record alone, hex: whether it is still the one that was seen. Of two forms of one waiting request, each by those who may decide
+ * about it.
+ */
 export const bodyDigest = (record: RequestRecord): string => createHash('sha1').update(encodeBody(record, 0)).digest('hex');
 
-/** The record alone. */
+/** The record within a value. */
 export function recordOf(value: Buffer): RequestRecord {
   const state = STATE_NAMES.get(value[0] ?? -1);
   if (state === undefined) throw new Error('not a record, or one of a newer version');

@@ -7,12 +7,12 @@ import { pack } from './pack.ts';
 import { sweepRestScript, sweepScript } from './scripts/sweep.ts';
 import { recordOf } from './stored-record.ts';
 
-/** Removals in one script: a few milliseconds. */
+/** Removals per script: a few milliseconds. */
 const SLICE = 250;
-/** Milliseconds after which what had to stay is looked at again. */
+/** Milliseconds after which requests that had to be kept are examined again. */
 const LOOK_AGAIN = 3_600_000;
 
-/** Removes about `most` things of those that have ended; true when there may be more. */
+/** Removes about `most` expired things; true if there may be more. */
 export function sweeper(engine: Engine): Store['sweep'] {
   return async (now, { retainEnded, most }) => {
     const before = Math.max(0, now - retainEnded);
@@ -36,7 +36,7 @@ export function sweeper(engine: Engine): Store['sweep'] {
   };
 }
 
-/** Ids of those revoked requests of which the feeds have nothing any more: a record stays as long as its CRL entry does. */
+/** Ids of the revoked requests that are no longer in a feed: a record is kept as long as its CRL entry. */
 async function withoutChange(engine: Engine, values: readonly Buffer[]): Promise<Buffer[]> {
   if (values.length === 0) return [];
   const ended = values.flatMap((value) => {

@@ -11,10 +11,13 @@ import { loadEntries, loadItem } from './load.ts';
 import { objectItem } from './objects.ts';
 import { thingsScript } from './scripts/transfer.ts';
 
-/** Lines that one script follows: some milliseconds, in which Redis serves nobody else. With fewer, a busy store would not be caught up with. */
+/**
+ * Log lines followed by one script: it takes some milliseconds, in which Redis serves no one else. With fewer, a busy store could not be caught
+ * up with.
+ */
 const MOST_LINES = 1000;
 
-/** The whole content of the store, on its way to another one or from one. */
+/** Dumps and loads the complete content of the store. */
 export function transferStore(engine: Engine, log: AuditStore): TransferStore {
   const putMark = (mark: string | undefined): Promise<unknown> => engine.submit('mark', mark ?? '');
   return {
@@ -23,7 +26,7 @@ export function transferStore(engine: Engine, log: AuditStore): TransferStore {
     changes: (after, limit, authorities, objectsAfter) => changes(engine, log, { after, limit: Math.min(limit, MOST_LINES), authorities, objectsAfter }),
     async load(items, mark) {
       const done = { added: 0, advanced: 0, kept: 0 };
-      // At once, where each is about something else; what is there twice goes in its order.
+      // Concurrently if all items are distinct; repeated ones are loaded in order.
       for (const group of apart(items)) for (const outcome of await Promise.all(group.map((item) => loadItem(engine, item)))) done[outcome] += 1;
       await putMark(mark);
       return done;
@@ -40,7 +43,7 @@ export function transferStore(engine: Engine, log: AuditStore): TransferStore {
   };
 }
 
-/** In groups that hold nothing twice. Revocations follow in groups of their own: they also write into records. */
+/** Splits items into groups without duplicates. Revocations are in groups of their own, since they also change records. */
 function apart(items: readonly PortableItem[]): PortableItem[][] {
   const groups: PortableItem[][] = [];
   let taken = new Set<string>();
@@ -110,7 +113,7 @@ async function changes(engine: Engine, log: AuditStore, { after, limit, authorit
   return { head: { sequence, hash: top?.hash ?? '0'.repeat(64) }, entries, items, objects: { last, more: fed.length === limit } };
 }
 
-/** The keys of these requests that are blocked. A key stays blocked, so it does not matter that this is seen a moment later. */
+/** The blocked keys of these requests. Keys stay blocked, so it does not matter that they are read a moment later. */
 async function blockedKeysOf({ keys, read }: Engine, items: readonly PortableItem[]): Promise<PortableItem[]> {
   const digests = items.flatMap((item) => (item.kind === 'request' ? [digestOctets(item.record.keyHash)] : []));
   if (digests.length === 0) return [];

@@ -5,10 +5,10 @@ import type { Command, Reply } from './link.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, meaningOf } from './replies.ts';
 
-/** The server cannot be used, or no longer; the message says why and which, and nothing that is secret. */
+/** The server is unusable. The message says why, and which server, without secrets. */
 export class LinkDown extends Error {
   override readonly name = 'LinkDown';
-  /** True where only a change of settings helps, not time. */
+  /** True if only a change of settings would help. */
   readonly refused: boolean;
 
   constructor(message: string, refused = false) {
@@ -17,12 +17,15 @@ export class LinkDown extends Error {
   }
 }
 
-/** One connection to one server. It never connects again by itself and never sends anything twice. */
+/** One connection to one server. It never reconnects, and never sends anything twice. */
 export interface Connection {
   readonly endpoint: Endpoint;
-  /** Sends the commands with one write, in order. Resolves with a reply or an error reply for each; rejects with LinkDown where the connection ended before. */
+  /**
+   * Sends the commands with one write, in order. Resolves with a reply or an error reply for each; rejects with LinkDown where the connection
+   * ended before.
+   */
   send(commands: readonly Command[]): Promise<readonly (Reply | ErrorReply)[]>;
-  /** Resolves with the reason when it has ended, whoever ended it. */
+  /** Resolves with the reason when the connection has ended for any reason. */
   readonly ended: Promise<string>;
   onMessage(heard: (channel: string, message: string) => void): void;
   close(): void;
@@ -33,14 +36,14 @@ export interface Credentials {
   readonly password?: string;
 }
 
-/** Milliseconds of silence after which the kernel asks whether the other end is there. */
+/** Milliseconds of silence after which the kernel probes the other end. */
 const KEEP_ALIVE = 10_000;
-/** Milliseconds that a connection has to end well, once closed. */
+/** Milliseconds for a connection to close gracefully. */
 const FAREWELL = 50;
 
 /**
- * Connects, and proves who we are.
- * @param limit milliseconds for all of it
+ * Connects and authenticates.
+ * @param limit milliseconds in total
  * @throws LinkDown
  */
 export async function connect(endpoint: Endpoint, { user, password }: Credentials, { address, tls }: Pick<RedisLinkOptions, 'address' | 'tls'>, limit: number): Promise<Connection> {
@@ -49,10 +52,10 @@ export async function connect(endpoint: Endpoint, { user, password }: Credential
     ...endpoint,
     ...(address.tls ? { tls: await tlsOptions(tls) } : {}),
     protocol: 2, lazyConnect: true, connectTimeout: limit, disconnectTimeout: FAREWELL, keepAlive: KEEP_ALIVE,
-    // Whether and when to connect again, and what to do with commands under way, is decided by the keeper alone: a script that may have
-    // been run is not sent again.
+    // Reconnecting, and the fate of commands in progress, is left to the keeper: a script that may have been
+    // executed is never sent again.
     retryStrategy: null, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, autoResubscribe: false,
-    // HELLO, SELECT and AUTH are sent below: ioredis would go on in another database where SELECT fails.
+    // HELLO, SELECT and AUTH are sent below: ioredis would use another database if SELECT failed.
     enableReadyCheck: false, disableClientInfo: true,
   });
   let reason = 'the connection has ended';
@@ -83,7 +86,7 @@ export async function connect(endpoint: Endpoint, { user, password }: Credential
   return connection;
 }
 
-/** The promise, or LinkDown with the message after so many milliseconds. */
+/** The promise, or LinkDown with the message after that many milliseconds. */
 export function within<T>(limit: number, promise: Promise<T>, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new LinkDown(message)), limit)));
@@ -114,7 +117,7 @@ async function sendAll(redis: Redis, commands: readonly Command[], lost: () => L
 
 const oneCall = (redis: Redis, [name, ...args]: Command): Promise<unknown> => redis.callBuffer(name, args);
 
-/** What ioredis says of a command. Its errors are not passed on: they carry the command's arguments, a password among them. */
+/** The result of a command. Errors of ioredis are not passed on, since they contain the command's arguments, such as a password. */
 function settled([error, reply]: readonly [Error | null, unknown?], lost: () => LinkDown): Reply | ErrorReply {
   if (error === null) return reply as Reply;
   if (error.name === 'ReplyError') return new ErrorReply(error.message);

@@ -1,11 +1,11 @@
 import type { Command, Reply } from './link.ts';
 import { ErrorReply, listOf, meaningOf, textOf } from './replies.ts';
 
-/** A setting by which a server loses nothing that it has acknowledged. */
+/** A setting required for a server not to lose what it has acknowledged. */
 interface Demand {
   readonly setting: string;
   readonly good: string;
-  /** What happens otherwise. */
+  /** What may happen otherwise. */
   readonly because: string;
 }
 
@@ -16,7 +16,10 @@ const DEMANDS: readonly Demand[] = [
   { setting: 'maxmemory-policy', good: 'noeviction', because: 'what is stored is thrown away when memory is full' },
 ];
 
-/** What is asked of a server before it is used; one setting each, as servers before 7.0 take no more. INFO tells some where CONFIG is forbidden. */
+/**
+ * Queries sent to a server before it is used: one setting each, since servers before 7.0 accept no more. INFO reveals some if CONFIG is
+ * forbidden.
+ */
 export const DURABILITY_QUESTIONS: readonly Command[] = [
   ...DEMANDS.map(({ setting }): Command => ['CONFIG', 'GET', setting]),
   ['INFO', 'persistence'],
@@ -24,7 +27,7 @@ export const DURABILITY_QUESTIONS: readonly Command[] = [
 ];
 
 /**
- * Why the server may lose what it has acknowledged, each reason in words; empty where it does not.
+ * The reasons why the server may lose what it has acknowledged, in words; empty if it does not.
  * @param replies to DURABILITY_QUESTIONS
  */
 export function volatility(replies: readonly (Reply | ErrorReply)[]): string[] {
@@ -35,13 +38,13 @@ export function volatility(replies: readonly (Reply | ErrorReply)[]): string[] {
     const value = forbidden ? INFERRED[setting]?.(info) : textOf(listOf(reply)[1]);
     if (value === good) return [];
     if (value !== undefined) return [`${setting} is ${value}, must be ${good}: else ${because}`];
-    // A server without the setting has not the fault.
+    // A server without the setting does not have the problem.
     if (!forbidden) return setting === 'no-appendfsync-on-rewrite' ? [] : [`${setting} cannot be read: CONFIG GET does not tell it`];
     return [`${setting} cannot be read: ${reply.code === 'NOPERM' ? 'the user needs the right +config|get' : meaningOf(reply)}`];
   });
 }
 
-/** What INFO says about a setting. Of appendfsync it says nothing. */
+/** What INFO reveals about a setting. It does not mention appendfsync. */
 const INFERRED: Readonly<Record<string, (info: ReadonlyMap<string, string>) => string | undefined>> = {
   appendonly: (info) => ({ 0: 'no', 1: 'yes' })[info.get('aof_enabled') ?? ''],
   'maxmemory-policy': (info) => info.get('maxmemory_policy'),

@@ -1,15 +1,15 @@
 import type { Reply } from './link.ts';
 import { type ErrorReply, listOf, textOf } from './replies.ts';
 
-/** What ROLE says of a primary. */
+/** What ROLE says about a primary. */
 export interface Following {
-  /** Where its replication stream ends. */
+  /** End of its replication stream. */
   readonly offset: number;
-  /** Of each replica that follows, how far it has said that it is. */
+  /** The offset that each connected replica has reported. */
   readonly replicas: ReadonlyMap<string, number>;
 }
 
-/** Undefined where the reply is not that of a primary. */
+/** Undefined unless the reply is that of a primary. */
 export function followingOf(reply: Reply | ErrorReply | undefined): Following | undefined {
   const [role, offset, replicas] = listOf(reply);
   if (textOf(role) !== 'master') return undefined;
@@ -17,26 +17,26 @@ export function followingOf(reply: Reply | ErrorReply | undefined): Following | 
   return { offset: Number(offset), replicas: new Map(each.map(([host = '', port = '', at = '']) => [`${host} ${port}`, Number(at)])) };
 }
 
-/** Milliseconds that a replica may be silent: it tells how far it is each second, and sentinels wait longer before they act. */
+/** Milliseconds for which a replica may be silent: it reports its offset every second, and sentinels wait longer before they act. */
 const SILENT = 2000;
 
-/** What the replicas' places in the stream mean for what is acknowledged. */
+/** What the replicas' offsets mean for acknowledgements. */
 export interface Standing {
-  /** Whether they give reason to ask if the primary still is the only one. */
+  /** Whether they give reason to verify that this is still the only primary. */
   readonly doubt: boolean;
-  /** How many keep step: have had all that there was, and not been silent since. */
+  /** The number of replicas in step: they have received everything, and have not been silent since. */
   readonly inStep: number;
 }
 
 /**
- * Milliseconds after a replica has left in which it may be the primary already, and not all who should know have heard of it: sentinels look
- * at a replica's role each second, and tell each other every two.
+ * Milliseconds after the departure of a replica during which it may already be the primary without everyone knowing: sentinels check a replica's role
+ * every second, and inform each other every two.
  */
 const UNSETTLED = 5000;
 
 interface Seen {
   readonly wanted: number;
-  /** When it had last come to where it was to be. */
+  /** When it last reached the offset it was supposed to. */
   readonly since: number;
   readonly inStep: boolean;
 }
@@ -44,11 +44,11 @@ interface Seen {
 /**
  * Watches the replicas of a primary.
  *
- * In a failover that somebody asked for, or where the network is cut in two, the old primary lives on for a while, and those replicas that
- * were not promoted still acknowledge what it will soon throw away. But the one that was promoted has left it, or is silent: that is doubt.
+ * During a manual failover, or a network partition, the old primary lives on for a while, and the replicas that were not promoted still acknowledge
+ * what it will soon discard. But the promoted one has left, or is silent: that raises doubt.
  *
- * And any replica that keeps step may be the one that a failover promotes: a sentinel chooses by how far they were when it last asked, which
- * may be seconds ago. So what is acknowledged must be on all of these.
+ * Any replica in step may be the one that a failover promotes: sentinels choose by the offsets that they saw last, possibly seconds ago. So whatever is
+ * acknowledged must be on all of these.
  */
 export function watchFollowers(): (now: Following, clock: number) => Standing {
   let known: ReadonlyMap<string, Seen> = new Map();

@@ -4,27 +4,27 @@ import { type Locate, locator } from './locate.ts';
 import { endpointText, type RedisLinkOptions } from './options.ts';
 import { openSession, type Session } from './session.ts';
 
-/** Sees to it that there is a session, whenever there can be one. */
+/** Maintains a session whenever possible. */
 export interface Keeper {
-  /** The session, at once where there is one; else as soon as there is, for a short time. Rejects with StoreUnavailable. */
+  /** The present session or, for a short time, the next one to be established. Rejects with StoreUnavailable. */
   session(): Promise<Session>;
-  /** Calls `begun` with the session there is, and each new one. */
+  /** Calls `begun` with the present session, and with each new one. */
   onSession(begun: (session: Session) => void): void;
   close(): void;
 }
 
-/** Milliseconds before the n-th new attempt. */
+/** Milliseconds before the n-th retry. */
 const pauses = (attempt: number): number => Math.min(1000, 25 * 2 ** attempt) * (0.75 + Math.random() / 2);
-/** Milliseconds since the last session during which calls wait for the next one: a connection that was cut is soon replaced. */
+/** Milliseconds after the end of a session during which calls wait for the next one: a lost connection is soon replaced. */
 const GRACE = 1000;
-/** Milliseconds: a session that ended sooner is no success. */
+/** Milliseconds: a session that ended sooner does not count as success. */
 const SHORT = 1000;
-/** Calls that may wait for a session. */
+/** Upper bound of calls waiting for a session. */
 const MOST_WAITING = 10_000;
 
 /**
- * Opens the first session.
- * @throws StoreUnavailable where there is none within the time limit, or at once where the server is refused
+ * Establishes the first session.
+ * @throws StoreUnavailable if there is none within the time limit, or immediately if the server is refused
  */
 export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
   const locate: Locate = locator(options);
@@ -39,7 +39,7 @@ export async function startKeeper(options: RedisLinkOptions): Promise<Keeper> {
   let wake: (() => void) | undefined;
 
   const unavailable = (): StoreUnavailable => new StoreUnavailable(reason);
-  /** Not in the same turn of the event loop: a caller that tries again and again must not keep the next session from beginning. */
+  /** Deferred by a turn of the event loop: a caller that retries in a loop must not keep the next session from starting. */
   const refuse = (): Promise<never> => new Promise((_, reject) => setImmediate(() => reject(unavailable())));
   const failWaiting = (): void => {
     for (const { fail } of waiting) fail(unavailable());

@@ -5,29 +5,29 @@ import type { Command, Reply } from './link.ts';
 import { endpointText } from './options.ts';
 import { ErrorReply, isElsewhere, listOf, meaningOf } from './replies.ts';
 
-/** How to learn that enough replicas have everything. */
+/** How to find out that enough replicas have everything. */
 export interface Acknowledgement {
-  /** WAIT, or WAITAOF, for so many replicas. */
+  /** WAIT or WAITAOF for that many replicas. */
   readonly command: (replicas: number) => Command;
-  /** The fewest that are enough. */
+  /** The minimum number required. */
   readonly replicas: number;
-  /** Makes sure that the server still is the primary; rejects with LinkDown where it is not. */
+  /** Makes sure that the server is still the primary; rejects with LinkDown if it is not. */
   readonly confirm: () => Promise<void>;
 }
 
-/** Sends calls over a connection: some commands each, in the order in which they were made. */
+/** Sends the commands of calls over a connection, in the order of the calls. */
 export type Lane = (commands: readonly Command[]) => Promise<readonly (Reply | ErrorReply)[]>;
 
 /**
- * A lane whose calls resolve only when enough replicas have all that was written, and all that was seen.
+ * A lane whose calls resolve only when enough replicas have everything that was written, and everything that was seen.
  *
- * WAIT counts the replicas that have the replication stream up to where it stood after the connection's last command, whatever that was:
- * a command that only read waits for the writes of others that it saw. (The documentation promises it for own writes only; Redis and
- * Valkey note the offset after every command, and a test holds them to it.) It holds up its connection: calls that come meanwhile are
- * gathered, and share the next one.
+ * WAIT counts the replicas that have received the replication stream up to its offset after the connection's last command, whatever that was: a
+ * read-only command thus waits for writes by others that it saw. (The documentation only promises this for the connection's own writes, but Redis and
+ * Valkey record the offset after every command, and a test verifies that.) WAIT blocks its connection: calls arriving meanwhile are collected, and share
+ * the next one.
  *
- * After WAIT comes ROLE. It tells which replicas keep step: a failover may promote any of these, so all of them must have it, however few
- * would be enough. And where they give reason to doubt that this is the primary, nothing is acknowledged before that is certain.
+ * After WAIT comes ROLE, which tells which replicas are in step: since a failover may promote any of them, all must have the data, even if fewer were
+ * required. And if they raise doubt whether this is the primary, nothing is acknowledged until that is certain.
  */
 export function waitingLane(connection: Connection, { command, replicas, confirm }: Acknowledgement): Lane {
   interface Call {
@@ -50,7 +50,7 @@ export function waitingLane(connection: Connection, { command, replicas, confirm
       if (following === undefined) throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: it is no longer the primary`);
       const standing = watch(following, performance.now());
       inStep = standing.inStep;
-      // Who has left meanwhile, or was found silent, is waited for no more.
+      // Replicas that left meanwhile, or turned out to be silent, are not waited for.
       const shortage = shortageOf(replies.at(-2), Math.max(replicas, Math.min(waitedFor, inStep)), endpointText(connection.endpoint));
       if (standing.doubt && shortage === undefined) await confirm();
       let from = 0;
@@ -64,7 +64,7 @@ export function waitingLane(connection: Connection, { command, replicas, confirm
     }
   };
   const drain = async (): Promise<void> => {
-    // What is called in the same turn goes together.
+    // Calls from the same turn go together.
     await Promise.resolve();
     while (gathered.length > 0) await flush();
     busy = false;
@@ -77,7 +77,7 @@ export function waitingLane(connection: Connection, { command, replicas, confirm
   });
 }
 
-/** Undefined where the reply to WAIT (a count) or WAITAOF (local, replicas) says that enough have it. */
+/** Undefined if the reply to WAIT (a count) or WAITAOF (local, replicas) says that enough have it. */
 function shortageOf(reply: Reply | ErrorReply | undefined, wanted: number, at: string): Error | undefined {
   if (reply instanceof ErrorReply) return isElsewhere(reply) ? new LinkDown(`Redis ${at}: ${meaningOf(reply)}`) : new StoreUnavailable(`Redis ${at}: ${meaningOf(reply)}`);
   const counts = typeof reply === 'number' ? [reply] : listOf(reply).map(Number);

@@ -3,31 +3,34 @@ import type { Command, Reply } from './link.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, listOf, meaningOf, textOf } from './replies.ts';
 
-/** None of the sentinels, or nodes, answers. */
+/** None of the sentinels or nodes responds. */
 export class NobodyToAsk extends LinkDown {}
 
 /**
- * Finds the primary that holds our keys. Throws LinkDown; also while another server is being made the primary.
- * @param certain whether the answers must be those of most that there are
+ * Finds the primary that holds our keys. Throws LinkDown, also while another server is being promoted.
+ * @param certain whether a majority of the known sentinels or nodes must answer
  */
 export type Locate = (certain?: boolean) => Promise<Endpoint>;
 
-/** What one sentinel or node says. */
+/** The answer of one sentinel or node. */
 interface Testimony {
   readonly primary: Endpoint;
-  /** Rises with every failover: of two that contradict each other, the one with the higher epoch knows more. */
+  /** Increases with every failover: of two contradictory answers, the one with the higher epoch is more recent. */
   readonly epoch: number;
-  /** A failover has begun, and it is not decided yet who the next primary is. */
+  /** A failover has begun, and the next primary is not determined yet. */
   readonly moving: boolean;
-  /** Others who may be asked the next time. */
+  /** Others that can be asked next time. */
   readonly others: readonly Endpoint[];
 }
 
-/** Milliseconds that a sentinel or node has to answer. */
+/** Milliseconds for a sentinel or node to answer. */
 const ANSWERED_WITHIN = 1000;
-/** Milliseconds that others have once one has answered: the first one may be behind. Whoever leads a failover may be slow just then: its disk has its vote to keep. */
+/**
+ * Milliseconds that others have once one has answered: the first one may be behind. Whoever leads a failover may be slow just then: its disk has
+ * its vote to keep.
+ */
 const OTHERS_WITHIN = { commonly: 200, certain: ANSWERED_WITHIN } as const;
-/** Of those that were learnt; a bound on what a server can make us remember. */
+/** Upper bound of hosts learnt: limits what a server can make us remember. */
 const MOST_KNOWN = 100;
 
 export function locator(options: RedisLinkOptions): Locate {
@@ -41,7 +44,7 @@ export function locator(options: RedisLinkOptions): Locate {
     let known = address.hosts;
     const othersWithin = OTHERS_WITHIN[certain ? 'certain' : 'commonly'];
     const answers = await askAll(known, (host) => asked(host, options), othersWithin).catch((error: unknown) => {
-      // None of those that were named lives; others may.
+      // None of the configured hosts responds, but others may.
       known = learnt;
       if (known.length === 0) throw error;
       return askAll(known, (host) => asked(host, options), othersWithin);
@@ -49,7 +52,7 @@ export function locator(options: RedisLinkOptions): Locate {
     const best = answers.reduce((one, other) => (other.epoch > one.epoch ? other : one));
     const most = answers.length * 2 > known.length;
     if (certain && !most) throw new LinkDown(`only ${answers.length} of ${known.length} of ${who} answer, too few to know which server is the primary`);
-    // Whoever was cut off still names the primary of before. Where most say so, their count began anew.
+    // A host that was cut off still names the previous primary. If the majority does, the epoch was reset.
     if (best.epoch < highest && !most) throw new LinkDown(`those who answer of ${who} know nothing of the last failover`);
     if (answers.some(({ moving }) => moving)) throw new LinkDown(`${who} are about to make another server the primary`);
     highest = best.epoch;
@@ -58,7 +61,7 @@ export function locator(options: RedisLinkOptions): Locate {
   };
 }
 
-/** The answers of all that answer in time, at least one; else LinkDown with what each said. */
+/** The answers of all that respond in time, at least one; otherwise LinkDown with the error of each. */
 async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promise<Testimony>, othersWithin: number): Promise<readonly [Testimony, ...Testimony[]]> {
   const answers: Testimony[] = [];
   const faults: string[] = [];
@@ -78,7 +81,7 @@ async function askAll(hosts: readonly Endpoint[], ask: (host: Endpoint) => Promi
   return [first, ...rest];
 }
 
-/** Connects, asks, and lets go. */
+/** Connects, asks, and disconnects. */
 async function question(host: Endpoint, credentials: Credentials, options: RedisLinkOptions, commands: readonly Command[]): Promise<readonly Reply[]> {
   let connection: Connection | undefined;
   try {
@@ -100,13 +103,13 @@ async function askSentinel(host: Endpoint, options: RedisLinkOptions): Promise<T
   const [ip, port] = listOf(address).map((part) => textOf(part) ?? '');
   return {
     primary: { host: ip ?? '', port: Number(port) }, epoch: Number(about.get('config-epoch') ?? 0),
-    // Both answers change when the next one is promoted: the address at once, what is told of the primary at the end of the failover.
+    // Both change when a new primary is promoted: the address at once, the details about the primary when the failover completes.
     moving: (about.get('flags') ?? '').includes('failover_in_progress') && about.get('ip') === ip && about.get('port') === port,
     others: listOf(sentinels).map((one) => fields(one)).map((one) => ({ host: one.get('ip') ?? '', port: Number(one.get('port')) })),
   };
 }
 
-/** A list of names and values, as a map. */
+/** A list of alternating names and values as a map. */
 function fields(reply: Reply): ReadonlyMap<string, string> {
   const texts = listOf(reply).map((part) => textOf(part) ?? '');
   return new Map(texts.flatMap((name, index) => (index % 2 === 0 ? [[name, texts[index + 1] ?? '']] : [])));
@@ -133,11 +136,11 @@ function nodeOf(line: string, asked: Endpoint): ClusterNode {
   const [, at = '', flags = '', , , , epoch = '0', , ...slots] = line.split(' ');
   const [, ip = '', port = '', hostname = ''] = /^(.*):(\d+)(?:@\d+)?(?:,([^,]*))?/.exec(at) ?? [];
   return {
-    // A node that has not met another does not know its own address.
+    // A node that has not met another one does not know its own address.
     endpoint: { host: hostname === '' ? (ip === '' ? asked.host : ip) : hostname, port: Number(port) },
     epoch: Number(epoch),
     alive: !/fail|noaddr|handshake/.test(flags),
-    // [93-<-id] is a slot on its way.
+    // [93-<-id] is a slot being migrated.
     slots: slots.filter((range) => !range.startsWith('[')).map((range) => range.split('-').map(Number)).map(([from = -1, to = from]) => [from, to]),
   };
 }

@@ -7,13 +7,13 @@ import { type KnownScript, knownScript } from './rights.ts';
 import type { ScriptState, Session } from './session.ts';
 import { subscriber } from './subscriber.ts';
 
-/** Milliseconds since the last ping that went well in which another one need not be tried, unless a write has failed since. */
+/** Milliseconds after a successful ping during which another one is unnecessary, unless a write has failed since. */
 const KNOWN_GOOD = 1000;
 
 /**
- * The way to Redis in all its forms: one server, Sentinel, Cluster; with or without TLS; checked before it is used, and found again by
- * itself when it was lost.
- * @throws StoreUnavailable where it cannot be used; the message says what to mend
+ * Opens the link to Redis in any form: a single server, Sentinel, Cluster; with or without TLS. Servers are checked before use, and found again after
+ * a failure.
+ * @throws StoreUnavailable if it cannot be used; the message says what to fix
  */
 export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
   let demand: Demand | undefined;
@@ -21,10 +21,10 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
   const listener = subscriber(options);
   keeper.onSession(({ endpoint }) => listener.follow(endpoint));
   const known = new Map<Script, KnownScript>();
-  /** By the process's own clock, like all spans here: the system's may be set. */
+  /** In process time, like all durations here, since the system clock may be set. */
   let written = -Infinity;
 
-  /** Ends within the time limit from now on, whatever of it the wait for a session took. */
+  /** Completes within the time limit from now, including any wait for a session. */
   const call = async <T>(kind: 'write' | 'read', commandsFor: (session: Session) => readonly Command[], resultOf: (replies: readonly (Reply | ErrorReply)[], session: Session) => T): Promise<T> => {
     const end = performance.now() + options.timeout;
     const session = await keeper.session();
@@ -38,7 +38,7 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
     const whole: Command = ['EVAL', script.source, ...operands];
     const ways: Readonly<Record<ScriptState, Command>> = { unseen: ['EVAL', guarded, ...operands], checked: whole, loaded: ['EVALSHA', digest, ...operands] };
     const first = await call(kind, ({ scripts }) => [ways[scripts.get(digest) ?? 'unseen']], ([reply], session) => {
-      // SCRIPT FLUSH: it certainly was not run.
+      // SCRIPT FLUSH: the script was certainly not executed.
       if (reply instanceof ErrorReply && reply.code === 'NOSCRIPT') return undefined;
       const result = good(reply, session);
       session.scripts.set(digest, session.scripts.has(digest) ? 'loaded' : 'checked');

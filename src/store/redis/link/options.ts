@@ -6,46 +6,46 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Where Redis is, and as whom to go there. */
+/** Addresses of Redis, and the user to authenticate as. */
 export interface RedisAddress {
-  /** `single`: one server, or whatever a name leads to. `sentinel`, `cluster`: `hosts` are asked who the primary is. */
+  /** `single`: one server, or whatever a name resolves to. `sentinel`, `cluster`: `hosts` are asked for the primary. */
   readonly topology: 'single' | 'sentinel' | 'cluster';
   readonly tls: boolean;
   readonly hosts: readonly Endpoint[];
-  /** What the sentinels call the primary. */
+  /** The sentinels' name for the primary. */
   readonly name?: string;
   /** Number of the database; 0 in a Cluster. */
   readonly database: number;
-  /** An ACL user; `default` where absent. */
+  /** An ACL user; default `default`. */
   readonly user?: string;
   readonly password?: string;
 }
 
 export interface RedisLinkOptions {
   readonly address: RedisAddress;
-  /** Hash tag of all keys of the store: in a Cluster it decides who holds them. */
+  /** Hash tag of all keys of the store: in a Cluster it determines the responsible node. */
   readonly hashTag: string;
-  /** Files of PEM, read at each connect, so that a renewed certificate is taken. */
+  /** PEM files, read at each connect, so that renewed certificates are picked up. */
   readonly tls?: {
     readonly ca?: string;
     readonly cert?: string;
     readonly key?: string;
-    /** The name in the servers' certificates, where it is not the host's. */
+    /** The name in the servers' certificates, if it differs from the host. */
     readonly serverName?: string;
   };
-  /** For the sentinels themselves. */
+  /** Credentials for the sentinels themselves. */
   readonly sentinel?: { readonly user?: string; readonly password?: string };
-  /** Take a server that may lose what it has acknowledged. */
+  /** Accept a server that may lose what it has acknowledged. */
   readonly allowVolatile: boolean;
-  /** How many replicas must have a write (and all that a call saw) before the call resolves. */
+  /** Number of replicas that must have a write (and all that a call saw) before the call resolves. */
   readonly minReplicas: number;
-  /** Milliseconds that the replicas have for it. */
+  /** Milliseconds allowed to the replicas for that. */
   readonly replicaTimeout: number;
-  /** Milliseconds after which a call has ended, one way or the other. */
+  /** Milliseconds after which a call has completed, one way or another. */
   readonly timeout: number;
-  /** What a server must hold to be used, once that is known. */
+  /** What a server must contain to be accepted, once that is known. */
   readonly demand?: () => Demand | undefined;
-  /** Told, for the log, when Redis can be used again and when it cannot, and why. No secret is in it. */
+  /** Called, for the log, when Redis becomes usable, or unusable and why. Contains no secrets. */
   readonly told?: (state: LinkState) => void;
 }
 

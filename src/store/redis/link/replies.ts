@@ -2,24 +2,24 @@ import type { Reply } from './link.ts';
 
 const MOST_TEXT = 300;
 
-/** An error that Redis answered: its code and words, without the command's arguments, which may be secret. */
+/** An error reply of Redis: its code and text, without the command's arguments, which may be secret. */
 export class ErrorReply {
   /** The first word: `READONLY`, `OOM`, `ERR`. */
   readonly code: string;
   readonly text: string;
 
   constructor(message: string) {
-    // "ERR unknown command 'X', with args beginning with: …" shows arguments.
+    // "ERR unknown command 'X', with args beginning with: …" reveals arguments.
     this.text = message.replace(/,? with args beginning with.*$/s, '').slice(0, MOST_TEXT);
     this.code = /^[A-Z]+/.exec(message)?.[0] ?? 'ERR';
   }
 }
 
-/** What is known of an error reply, by its code. Every other one is told in Redis' own words, and the connection stays. */
+/** The interpretation of an error reply by its code. Any other is reported in Redis' own words, and the connection is kept. */
 interface Meaning {
   /** What it means here. */
   readonly means: string;
-  /** True: this is not, or no longer, the server to talk to; the primary is looked for anew and checked. */
+  /** True if this is not, or no longer, the right server: the primary is located and checked again. */
   readonly elsewhere: boolean;
 }
 
@@ -41,11 +41,11 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 
 export const isElsewhere = ({ code }: ErrorReply): boolean => MEANINGS[code]?.elsewhere ?? false;
 
-/** The reply in words for people, Redis' own included. */
+/** The reply in words for people, including Redis' own. */
 export const meaningOf = ({ code, text }: ErrorReply): string => (MEANINGS[code] === undefined ? `it answered ${text}` : `${MEANINGS[code].means} (${text})`);
 
-/** A reply that is text, or undefined. */
+/** A reply as text, or undefined. */
 export const textOf = (reply: Reply | ErrorReply | undefined): string | undefined => (Buffer.isBuffer(reply) ? reply.toString() : undefined);
 
-/** A reply that is a list, or an empty one. */
+/** A reply as a list; empty for anything else. */
 export const listOf = (reply: Reply | ErrorReply | undefined): readonly Reply[] => (Array.isArray(reply) ? (reply as readonly Reply[]) : []);

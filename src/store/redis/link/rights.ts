@@ -1,24 +1,24 @@
 import { createHash } from 'node:crypto';
 import type { Script } from './link.ts';
 
-/** A script with what a server must be told of it. */
+/** A script with what is needed to run it on a server. */
 export interface KnownScript {
-  /** By which EVALSHA knows it. */
+  /** For EVALSHA. */
   readonly digest: string;
   /**
-   * The script, with a look before it whether the user has the right to all that it calls: a command that is refused in the middle would
-   * leave it half done. Servers before 7.0 cannot say; there the first write is refused as a whole where none is allowed.
+   * The script, preceded by a check that the user may run every command it calls: a command refused halfway would leave it half done. Servers before 7.0
+   * cannot tell; there, the first write is refused as a whole if none is allowed.
    */
   readonly guarded: string;
 }
 
-/** @param key one that begins as all keys of the store do */
+/** @param key a key with the common prefix of the store */
 export const knownScript = ({ source }: Script, key: string): KnownScript => ({
   digest: createHash('sha1').update(source).digest('hex'),
   guarded: `${guard(commandsOf(source), key)}${source}`,
 });
 
-/** The commands that a script calls, by their names in it. */
+/** The commands that a script calls, found by name. */
 const commandsOf = (source: string): readonly string[] => [...new Set([...source.matchAll(/\bcall\(\s*["']([A-Za-z]+)["']/g)].map(([, name = '']) => name.toUpperCase()))];
 
 const guard = (commands: readonly string[], key: string): string => `do

@@ -7,36 +7,36 @@ import { type Locate, NobodyToAsk } from './locate.ts';
 import { type Endpoint, endpointText, type RedisLinkOptions } from './options.ts';
 import { ErrorReply, isElsewhere, listOf, meaningOf, textOf } from './replies.ts';
 
-/** Not sent yet; sent once, and we have the rights for it; sent as it is, so that the server has it. */
+/** Not sent yet; sent once, so that the permissions are checked; sent in plain form, so that the server has it cached. */
 export type ScriptState = 'unseen' | 'checked' | 'loaded';
 
 /**
- * The time with one server, from a good check to the first doubt: that it is the primary, that it is durable, that it answers. After
- * that all calls under way have ended, and another session begins with another check.
+ * The period with one server, from a successful check to the first doubt that it is the primary, durable, and responsive. After that all calls in
+ * progress are ended, and another session starts with another check.
  */
 export interface Session {
   readonly endpoint: Endpoint;
   /** Sends a call's commands; see `lane.ts`. Rejects with StoreUnavailable, within the limit in milliseconds. */
   call(kind: 'write' | 'read', commands: readonly Command[], limit: number): Promise<readonly (Reply | ErrorReply)[]>;
-  /** What is known of scripts on this server, by digest. */
+  /** The state of scripts on this server, by digest. */
   readonly scripts: Map<string, ScriptState>;
   /** Ends it. */
   end(reason: string): void;
-  /** Resolves with the reason when it has ended. */
+  /** Resolves with the reason when the session has ended. */
   readonly ended: Promise<string>;
 }
 
-/** Milliseconds between two looks at the calls under way. */
+/** Milliseconds between checks of the calls in progress. */
 const LOOK = 250;
-/** Milliseconds without an answer after which it is asked whether another server has become the primary. */
+/** Milliseconds without a response after which to ask whether another server has become the primary. */
 const STALLED = 1000;
-/** Milliseconds between two checks of a session in which nothing seems wrong. */
+/** Milliseconds between checks of a session that seems healthy. */
 const CHECK_EVERY = 5000;
 
-/** Milliseconds for which it is certain who the primary is: a replica has to be promoted, and ours to be left by it. */
+/** Milliseconds for which the primary is certain: another replica would first have to be promoted, and ours to notice its departure. */
 const CONFIRMED = 250;
 
-/** @throws LinkDown where there is no server that may be used */
+/** @throws LinkDown if no server is usable */
 export async function openSession(locate: Locate, options: RedisLinkOptions): Promise<Session> {
   const endpoint = await locate();
   const at = endpointText(endpoint);
@@ -52,10 +52,10 @@ export async function openSession(locate: Locate, options: RedisLinkOptions): Pr
     const first = await connected();
     const hasWaitAof = await within(timeout, check(first, options), `Redis ${at}: no answer within ${timeout / 1000} s`);
     if (minReplicas === 0) return run(endpoint, connections, first.send, first.send, locate, options);
-    // WAIT holds up its connection: reads have one of their own. (A replica may be asked to have it on its disk since 7.2.)
+    // WAIT blocks its connection, so reads have one of their own. (Replicas can be asked for durability since 7.2.)
     const command = (replicas: number): Command => (hasWaitAof && !options.allowVolatile ? ['WAITAOF', 1, replicas, replicaTimeout] : ['WAIT', replicas, replicaTimeout]);
     const second = await connected();
-    /** By the process's own clock: the system's may be set back, and nothing would be confirmed for so long. */
+    /** In process time: if the system clock were set back, nothing would be confirmed for that long. */
     let confirmed = -Infinity;
     const confirm = async (): Promise<void> => {
       if (performance.now() - confirmed < CONFIRMED) return;
@@ -69,13 +69,13 @@ export async function openSession(locate: Locate, options: RedisLinkOptions): Pr
   }
 }
 
-/** @throws LinkDown where another server is the primary, or is being made so, or nobody can say */
+/** @throws LinkDown if another server is the primary, or is being promoted, or no one can tell */
 async function isPrimary(endpoint: Endpoint, locate: Locate): Promise<void> {
   const primary = await locate();
   if (endpointText(primary) !== endpointText(endpoint)) throw new LinkDown(`Redis ${endpointText(endpoint)}: ${endpointText(primary)} is the primary now`);
 }
 
-/** Chooses the database. Names the connection, where it may, for whoever looks at the server's clients. */
+/** Selects the database, and names the connection, if permitted, for anyone listing the server's clients. */
 async function prepare(connection: Connection, { address: { database } }: RedisLinkOptions): Promise<void> {
   const [named, selected] = await connection.send([['CLIENT', 'SETNAME', 'chancery'], ...(database === 0 ? [] : [['SELECT', database] satisfies Command])]);
   for (const reply of [named, selected]) {
@@ -84,7 +84,7 @@ async function prepare(connection: Connection, { address: { database } }: RedisL
 }
 
 /**
- * Whether the server is the primary, holds our keys, lets us do what we need, and is durable.
+ * Checks that the server is the primary, holds our keys, grants the permissions we need, and is durable.
  * @returns whether it has WAITAOF
  * @throws LinkDown
  */
@@ -110,7 +110,7 @@ async function check(connection: Connection, { allowVolatile, minReplicas, hashT
   return minReplicas > 0 && !(replies.at(-1) instanceof ErrorReply);
 }
 
-/** Whether it holds what the one before held. @throws LinkDown */
+/** Checks that it has the same content as the previous server. @throws LinkDown */
 async function checkContent(connection: Connection, demand: Demand | undefined): Promise<void> {
   if (demand === undefined) return;
   const [reply] = await connection.send([demand.command]);
@@ -118,7 +118,7 @@ async function checkContent(connection: Connection, demand: Demand | undefined):
   if (!Buffer.isBuffer(reply) || !reply.equals(demand.reply)) throw new LinkDown(`Redis ${endpointText(connection.endpoint)}: ${demand.otherwise}`, true);
 }
 
-/** Another node of a Cluster is no fault of a link that knows Clusters. */
+/** Being referred to another node is not an error for a link that supports Clusters. */
 const fault = ({ endpoint }: Connection, command: string, reply: ErrorReply): LinkDown =>
   new LinkDown(`Redis ${endpointText(endpoint)}: ${command}: ${meaningOf(reply)}`, reply.code === 'NOPERM' || reply.code === 'ERR');
 
@@ -149,12 +149,12 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
   };
   const endWith = (error: unknown): void => end(error instanceof Error ? error.message : String(error));
 
-  /** Whether this still is the server to talk to, and still is as it must be. */
+  /** Checks that this is still the right server, and in the right state. */
   const look = async (whole: boolean): Promise<void> => {
     checking = true;
     try {
       await isPrimary(endpoint, locate).catch((error: unknown) => {
-        // Where nobody can be asked, the server itself still can.
+        // If no one else can be asked, the server itself still can.
         if (!(error instanceof NobodyToAsk)) throw error;
       });
       if (whole) await within(options.timeout, check(connections.at(-1) as Connection, options), `Redis ${at}: no answer within ${options.timeout / 1000} s`);
@@ -167,7 +167,7 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
     const [oldest] = pending;
     const stalled = oldest !== undefined && performance.now() - oldest.since > STALLED;
     if (checking || (!stalled && performance.now() - checked < CHECK_EVERY)) return;
-    // A server that does not answer need not be asked more; only whether there is another.
+    // An unresponsive server need not be asked more, only whether there is another one.
     look(!stalled).catch(endWith);
   }, LOOK);
   watch.unref();

@@ -5,19 +5,19 @@ import { ErrorReply } from './replies.ts';
 
 export interface Subscriber {
   subscribe(channel: string, heard: (message: string | undefined) => void): () => void;
-  /** Where messages come from now: the primary, as its replicas hear of them from it. */
+  /** Where messages come from now: the primary, whose replicas receive them from it. */
   follow(endpoint: Endpoint): void;
   close(): void;
 }
 
-/** Milliseconds before another attempt. */
+/** Milliseconds before the next attempt. */
 const AGAIN = 500;
-/** Milliseconds between two questions whether the other end is there: nothing else would be sent to it. */
+/** Milliseconds between probes of the connection, on which nothing else would be sent. */
 const ASK = 5000;
 
 /**
- * Listens on a connection of its own, as one that listens may do little else. Messages are hints and may be lost: after each gap, the
- * first one before the subscription stands, every listener is told so with undefined.
+ * Listens on a connection of its own, since a subscribed connection can do little else. Messages are hints and may be lost: after each gap, including the
+ * one before the first subscription, every listener is notified with undefined.
  */
 export function subscriber(options: RedisLinkOptions): Subscriber {
   const channels = new Map<string, Set<(message: string | undefined) => void>>();
@@ -63,9 +63,9 @@ export function subscriber(options: RedisLinkOptions): Subscriber {
     }
   };
   const listen = async (on: Connection, names: readonly string[]): Promise<void> => {
-    // In small letters: ioredis knows it so.
+    // In lower case, as ioredis expects it.
     const [reply] = await within(options.timeout, on.send([['subscribe', ...names] satisfies Command]), 'no answer');
-    // Without the right to listen the store is the truth, and everyone polls it.
+    // Without permission to subscribe, everyone relies on polling the store.
     if (reply instanceof ErrorReply) throw new Error(reply.text);
   };
 

@@ -9,22 +9,22 @@ import { smallOperations } from './small.ts';
 import { loadOperations } from './transfer.ts';
 import { transitionOperations } from './transition.ts';
 
-/** Lines of the log in one entry of the stream, so that reading a few lines is no long work. */
+/** Log lines per stream entry, so that reading a few lines is quick. */
 const LINES_MOST = 32;
 
-/** What begins the reply of an operation that broke; then comes why. */
+/** First element of the reply of an operation that failed, followed by the reason. */
 export const FAILED = -1;
 
-/** Codes of Redis' errors that mean: no write now. */
+/** Redis error codes that mean that writing is impossible now. */
 const REFUSES_WRITES = ['OOM', 'MISCONF', 'READONLY', 'NOREPLICAS', 'MASTERDOWN'];
 
 /**
- * One batch of writes, each all or nothing: an operation reads and decides first, and then writes, so that only what it has decided is
- * written. What goes to the end of a list for each of them (places, ends, lines of the log) is gathered and written for all at once.
+ * One batch of writes, each all or nothing: an operation reads and decides first, then writes only what it decided. What each operation appends to a list
+ * (places, ends, log lines) is collected and written once for all.
  *
- * KEYS[1]: meta. ARGV[1]: what every key begins with. ARGV[2]: operations (MessagePack), each { name, ... }. ARGV[3]: the
- * place before the first one that the requests to be accepted have in them, in their order. From ARGV[4] on: bulks.
- * Reply: { the newest line of the log before, META.link before, and after, the last place, the reply of each operation, which
+ * KEYS[1]: meta. ARGV[1]: prefix of all keys. ARGV[2]: operations (MessagePack), each { name, ... }. ARGV[3]: the place preceding the first of those that
+ * the requests to be accepted already contain, in order. From ARGV[4] on: bulk values.
+ * Reply: { the newest log line before, META.link before, and after, the last place, the reply of each operation, which
  * operations wrote lines }.
  */
 export const batchScript: Script = {

@@ -5,8 +5,8 @@ const constants = { CHUNK, CLAIM_FIELD, END_BUCKET };
 const table = (fields: Readonly<Record<string, string>>): string => Object.entries(fields).map(([name, field]) => `${name} = '${field}'`).join(', ');
 
 /**
- * What all scripts begin with: the key names of `keys.ts` as `K`, and how values are read.
- * ARGV[1]: what every key begins with. All scripts run on Redis 6.2, 7 and Valkey: Lua 5.1, no command that is newer.
+ * The beginning of all scripts: the key names of `keys.ts` as `K`, and functions that read values.
+ * ARGV[1]: prefix of all keys. All scripts run on Redis 6.2, 7 and Valkey: Lua 5.1, and no newer commands.
  */
 export const common = `
 local call, sub, byte, char, floor = redis.call, string.sub, string.byte, string.char, math.floor

@@ -2,8 +2,8 @@ import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
 /**
- * A part of an authority's feed, in one view.
- * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: authority. ARGV[3]: after which revision. ARGV[4]: how many at most.
+ * A section of an authority's feed, in one view.
+ * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: authority. ARGV[3]: revision to start after. ARGV[4]: upper bound of changes.
  * Reply: { revision, floor, { serial, revision, serial, revision, … }, { change, … } }
  */
 export const changesScript: Script = {
@@ -18,7 +18,7 @@ return { tonumber(standing[1] or 0), tonumber(standing[2] or 0), found, changes 
 `,
 };
 
-/** The latest change of one serial. ARGV[2]: authority. ARGV[3]: serial. Reply: { revision, change }, or false. */
+/** The latest change of a serial. ARGV[2]: authority. ARGV[3]: serial. Reply: { revision, change }, or false. */
 export const changeScript: Script = {
   name: 'change',
   source: `${common}
@@ -28,9 +28,9 @@ return revision and { tonumber(revision), call('HGET', K.changes .. ARGV[2], ARG
 };
 
 /**
- * Writes a part of a document's bytes ahead of its publication. They end by themselves, in an hour of the server's own clock, where that
- * never comes. ARGV[2]: key. ARGV[3]: behind how many octets. ARGV[4]: the part. Reply: 0; 1 where the parts before are not there, since
- * a server has become the primary that never had them: nothing is written.
+ * Writes a part of a document's bytes ahead of its publication. They expire after an hour by the server's clock unless they are published. ARGV[2]: key.
+ * ARGV[3]: offset in octets. ARGV[4]: the part. Reply: 0; 1 if the preceding parts are missing because a server that never received them has become the
+ * primary: nothing is written.
  */
 export const stageScript: Script = {
   name: 'stage',

@@ -1,10 +1,10 @@
 import { CLOCKS_APART } from '../../store.ts';
 
 /**
- * A lease: end (milliseconds, 6 octets), fence (6), name of the holder (32, zeros where nobody has it). It stays when it is released, for
- * its fence must rise.
+ * A lease: expiry (milliseconds, 6 octets), fence (6), name of the holder (32, zeros if there is none). It is kept after its release, since its fence must
+ * never decrease.
  *
- * { 'acquire', name, name of the holder, now, ttl }. Reply: the fence, or 0 where another one holds it.
+ * { 'acquire', name, name of the holder, now, ttl }. Reply: the fence, or 0 if another one holds it.
  * { 'release', name, name of the holder }. Reply: 0.
  */
 export const leaseOperations = `

@@ -2,7 +2,7 @@ import { NEVER } from '../../objects.ts';
 import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
-/** What is before the JSON of an object that was removed. */
+/** Precedes the JSON of an object that was removed. */
 export const REMOVED = '-';
 
 /**

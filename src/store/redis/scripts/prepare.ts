@@ -1,7 +1,7 @@
 import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
-/** Marks new keys with their version and gives them a key for their cursors. ARGV[2]: version. ARGV[3]: key. Reply: the version that is there. */
+/** Records the version in a new store, and creates the key for its cursors. ARGV[2]: version. ARGV[3]: key. Reply: the version present. */
 export const prepareScript: Script = {
   name: 'prepare',
   source: `${common}

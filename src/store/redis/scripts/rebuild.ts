@@ -1,7 +1,7 @@
 import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
-/** What several of these scripts need. */
+/** Functions shared by several of these scripts. */
 const places = `
 local place = tonumber(call('HGET', KEYS[1], META.place) or 0)
 
@@ -86,7 +86,7 @@ return there
 `,
 };
 
-/** Takes out of one list of places what is not there. ARGV[2]: number of the list. Reply: how many entries that were. */
+/** Removes entries for missing requests from one list of places. ARGV[2]: number of the list. Reply: the number of entries removed. */
 export const checkPlacesScript: Script = {
   name: 'check-places',
   source: `${common}${places}
@@ -111,7 +111,7 @@ return removed
 `,
 };
 
-/** Takes members out of the index of a state whose requests are in another one. ARGV[2]: state. ARGV[3]: ids. Reply: how many. */
+/** Removes members from the index of a state whose requests are in another one. ARGV[2]: state. ARGV[3]: ids. Reply: how many. */
 export const checkStatesScript: Script = {
   name: 'check-states',
   source: `${common}
@@ -125,7 +125,7 @@ return removed
 `,
 };
 
-/** Empties some lists of ends, which are then made anew. ARGV[2]: how many. Reply: how many are left. */
+/** Empties some lists of ends, which are then rebuilt. ARGV[2]: how many. Reply: how many are left. */
 export const clearEndsScript: Script = {
   name: 'clear-ends',
   source: `${common}

@@ -1,6 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4) in Lua, some 50 us for a short text: only for the few names that a script meets and that no caller could give it.
- * `sha256(text)` gives 32 octets.
+ * SHA-256 (FIPS 180-4) in Lua, some 50 us for a short text: only for the few names that a script encounters and no caller could supply.
+ * `sha256(text)` returns 32 octets.
  */
 export const sha256 = `
 local SHA_K = {}
