@@ -84,12 +84,12 @@ t.test('a new CRL is put in place once, and asked for by its tag from then on', 
   t.equal(await at.watch.look(), true);
   t.same(at.numbers(), [1n]);
   t.equal(await at.watch.look(), true);
-  at.serve({ number: 2, serials: ['0a', '0b'] });
+  at.serve({ number: 2, serials: ['0a'] });
   t.equal(await at.watch.look(), true);
   t.same(at.numbers(), [2n]);
   t.same(at.mirror.asked.map(({ status }) => status), [200, 304, 200]);
   t.match(at.mirror.asked[1]?.etag, /^"/);
-  t.match(at.told, [/^info updated issuing: CRL 1 with 0 entries/, /CRL 2 with 2 entries/]);
+  t.match(at.told, [/^info updated issuing: CRL 1 with 0 entries is in/, /CRL 2 with 1 entry is in/]);
   t.equal(await at.again().look(), true);
   t.match(at.mirror.asked.at(-1), { since: /GMT$/, status: 304 }, 'after a restart it asks by the time of the CRL that it has');
   t.equal(at.told.length, 2);

@@ -79,6 +79,10 @@ t.test('enroll, then look, revoke, and find it on the CRL', async (t) => {
   t.equal(crl.status, 0, crl.stderr);
   t.match(crl.stdout, /^signature {4}good$/m);
   t.match(crl.stdout, new RegExp(`^${serial} {2}.+ UTC {2}keyCompromise$`, 'm'));
+  const none = await service.cli(['crl', 'show', `${service.http}/crl/issueing.crl`]);
+  t.match(none, { status: 1, stderr: /issueing\.crl answered 404; expected a CRL; 'chancery authority list' tells whose there are\n$/ });
+  const nowhere = await service.cli(['crl', 'show', 'http://127.0.0.1:1/crl/issuing.crl']);
+  t.match(nowhere, { status: 1, stderr: /\(connection refused\); start it with 'chancery serve', or name a file, or an address such as http:/ });
   const wrong = await service.cli(['crl', 'show', `${service.http}/crl/issuing.crl`, '--issuer', join(service.data, 'root.pem')]);
   t.equal(wrong.status, 1);
   t.match(wrong.stderr, /^chancery: the CRL was signed by CN=.+, whose certificate is not in \S+root\.pem; it holds: CN=Transcript Root\n$/);

@@ -23,6 +23,8 @@ t.test('operators search requests and certificates, page by page', async (t) => 
   t.strictSame(await found('profile=server'), [...serials].reverse(), 'newest first');
   t.strictSame(await found('name=a.example.com'), [serials[0]]);
   t.strictSame((await found('name=*.example.com&profile=server')).length, 4);
+  t.strictSame((await found('name=**.example.com&profile=server')).length, 4, 'the same, as patterns write it');
+  t.strictSame((await get('/v1/requests?name=**.example.com&profile=server')).items.length, 4);
   t.strictSame(await found('status=revoked'), [serials[1]]);
   t.notOk((await found('status=valid')).includes(serials[1] ?? ''));
   t.strictSame(await found('status=expired'), []);

@@ -107,7 +107,7 @@ export function crlWatch({ find, target, command, poll, partial = false, looked 
     held = all;
     stamp = target.stamp();
     for (const [, { source, crl }] of fresh) {
-      if (crl !== undefined) tell('info', 'updated', `${source.authority}: CRL ${crl.number} with ${crl.count} entries is in ${target.name}`, {
+      if (crl !== undefined) tell('info', 'updated', `${source.authority}: CRL ${crl.number} with ${crl.count === 1 ? '1 entry' : `${crl.count} entries`} is in ${target.name}`, {
         authority: source.authority, number: crl.number.toString(), entries: crl.count, nextUpdate: isoOf(crl.nextUpdate),
       });
     }

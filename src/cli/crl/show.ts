@@ -32,6 +32,8 @@ interface Options extends PlaceOptions {
 /** Two million entries; a CRL is public, and may come from anywhere. */
 const MOST_CRL = 128 * 1024 * 1024;
 
+const ELSEWHERE = 'start it with \'chancery serve\', or name a file, or an address such as http://ca.example.com:8080/crl/issuing.crl';
+
 interface ShownCrl {
   readonly issuer: string;
   readonly number: string | undefined;
@@ -81,8 +83,10 @@ const pathOf = (authority: string, document: string): string =>
 async function fetchCrl(from: string): Promise<Uint8Array> {
   if (!/^https?:\/\//i.test(from)) return readFileSync(from);
   if (!URL.canParse(from)) throw new Failure('usage', `'${from}' is no address`, { advice: 'expected a file or an http address' });
-  const reply = await exchange({ method: 'GET', url: new URL(from), mostReply: MOST_CRL });
-  if (reply.status !== 200) throw new Failure('bad-reply', `${from} answered ${reply.status}`, { advice: 'expected a CRL' });
+  const reply = await exchange({ method: 'GET', url: new URL(from), mostReply: MOST_CRL }).catch((error: unknown) => {
+    throw error instanceof Failure && error.code === 'unreachable' ? new Failure('unreachable', error.message, { advice: ELSEWHERE, cause: error }) : error;
+  });
+  if (reply.status !== 200) throw new Failure('bad-reply', `${from} answered ${reply.status}`, { advice: 'expected a CRL; \'chancery authority list\' tells whose there are' });
   return reply.body;
 }
 

@@ -13,7 +13,7 @@ import type { Authentication } from '../authentication.ts';
 import { certificateReply, certificateType, sendCertificate } from './certificate-reply.ts';
 import { csrBytes } from './csr-body.ts';
 import { type ChainOf, millisecondsToIso, secondsToIso } from './request-view.ts';
-import { bearer, bodyMayBeAbsent, closed, nobody, oneOf, pageOf, pageQuery, PageView, problems, Requester, SerialParameter, Time } from './schemas.ts';
+import { bearer, bodyMayBeAbsent, closed, nobody, oneOf, pageOf, pageQuery, PageView, problems, Requester, searchOf, SerialParameter, Time } from './schemas.ts';
 
 export interface CertificateRoutes {
   readonly store: CertificateStore;
@@ -70,7 +70,7 @@ export function certificateRoutes(app: App, { store, revocation, authentication,
     await authentication.operator(request, 'read');
     const { limit, cursor, expiresBefore, ...filter } = request.query as { limit?: string; cursor?: string; expiresBefore?: string } & Omit<CertificateFilter, 'expiresBefore'>;
     const before = expiresBefore === undefined ? {} : { expiresBefore: secondsOf(expiresBefore) };
-    const page = await store.list({ ...filter, ...before }, pageOf({ ...(limit && { limit }), ...(cursor && { cursor }) }), Math.floor(clock() / 1000));
+    const page = await store.list({ ...searchOf(filter), ...before }, pageOf({ ...(limit && { limit }), ...(cursor && { cursor }) }), Math.floor(clock() / 1000));
     return { items: page.items.map((record) => view(record, true)), ...(page.next === undefined ? {} : { next: page.next }) };
   });
 

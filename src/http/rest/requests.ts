@@ -15,7 +15,7 @@ import { acceptCsrBodies, CSR_TYPES, csrBytes, validitySeconds } from './csr-bod
 import { idempotencyKey } from './idempotency-key.ts';
 import { CsrBody, DecisionBody, ListQuery, RequestBody, RequestQuery } from './request-schemas.ts';
 import { type ChainOf, millisecondsToIso, requestView, stepView } from './request-view.ts';
-import { bearer, bodyMayBeAbsent, IdParameter, pageOf, PageView, problems } from './schemas.ts';
+import { bearer, bodyMayBeAbsent, IdParameter, pageOf, PageView, problems, searchOf } from './schemas.ts';
 import { waitPreference, waitWhile } from './wait.ts';
 
 export interface RequestRoutes {
@@ -91,7 +91,7 @@ export function requestRoutes(app: App, { issuance, store, authentication, chain
   }, async (request) => {
     await operator(request, 'read');
     const { limit, cursor, since, ...filter } = request.query as { limit?: string; cursor?: string; since?: string } & Omit<RequestFilter, 'since'>;
-    const page = await store.list({ ...filter, ...(since === undefined ? {} : { since: timeOf(since) }) }, pageOf({ ...(limit && { limit }), ...(cursor && { cursor }) }));
+    const page = await store.list({ ...searchOf(filter), ...(since === undefined ? {} : { since: timeOf(since) }) }, pageOf({ ...(limit && { limit }), ...(cursor && { cursor }) }));
     return { items: page.items.map((record) => requestView(record, chainOf)), ...(page.next === undefined ? {} : { next: page.next }) };
   });
 

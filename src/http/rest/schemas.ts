@@ -32,6 +32,10 @@ export const pageOf = ({ limit, cursor }: { readonly limit?: string; readonly cu
   ...(cursor === undefined ? {} : { cursor }),
 });
 
+/** A search by name as the store knows it: for names at any depth the patterns of profiles and tokens write `**.`, which means the same here. */
+export const searchOf = <T extends { readonly name?: string }>(filter: T): T =>
+  (filter.name === undefined ? filter : { ...filter, name: filter.name.replace(/^\*\*\./, '*.') });
+
 export const Problem = Type.Object({
   type: Type.String({ description: '`urn:chancery:error:<code>`' }),
   title: Type.String(),
