@@ -39,3 +39,23 @@ t.test('every profile of a token must be one that tokens are made for', async (t
   for (const profile of [[], ['server', 'server'], [''], 7]) t.equal((await make(profile)).status, 400, JSON.stringify(profile));
   t.match((await make(['server'])).json, { profiles: ['server'], uses: 1 });
 });
+
+t.test('a name that no certificate of the profile could have is refused with the token, and not on the node', async (t) => {
+  const chancery = await startTestService(t);
+  const make = (profile: string | readonly string[], names: readonly string[]) => chancery.call('POST', '/v1/tokens', { certificate: chancery.operator, body: { profile, names } });
+  const refused: readonly [string | readonly string[], string, RegExp][] = [
+    ['server', 'my_host', /"my_host" cannot be a name of profile server: .*has characters other than letters, digits and hyphens/],
+    ['server', 'b\u00fccher.example', /written in ASCII it is xn--bcher-kva\.example/],
+    ['server', 'ops@example.com', /it is of kind email; expected dns, ip$/],
+    [['server', 'node'], 'ops@example.com', /profile server, node: it is of kind email; expected dns, ip, uri$/],
+    ['server', 'host.example.com.', /ends in a dot/],
+  ];
+  for (const [profile, name, why] of refused) {
+    t.match(await make(profile, ['a.example.com', name]), { status: 400, json: { errors: [{ code: 'name-kind', at: '/names/1', detail: why }] } }, name);
+  }
+  const taken: readonly [string | readonly string[], string][] = [
+    ['server', 'A.Example.COM'], ['server', 'localhost'], ['server', '2001:DB8::1'], ['server', '10.0.0.0/8'], ['server', '*'], ['server', '**.example.com'],
+    ['node', 'spiffe://example.com/ns/*'], ['node', 'spiffe://example.com/ci'], ['client', 'Jane Doe'], [['server', 'client'], 'Jane Doe'], ['client', 'ops@example.com'],
+  ];
+  for (const [profile, name] of taken) t.equal((await make(profile, [name])).status, 201, name);
+});

@@ -8,6 +8,8 @@ import { requesterKey } from '../../identity/identity.ts';
 import { makeCredential } from '../../identity/make-credential.ts';
 import type { Profile } from '../../policy/profile.ts';
 import type { TokenRecord, TokenStore } from '../../store/store.ts';
+import { X509Error } from '../../x509/errors.ts';
+import { textToName } from '../../x509/general-name.ts';
 import type { App } from '../app.ts';
 import type { Authentication } from '../authentication.ts';
 import { checkedTtl, namesFaults } from './body-faults.ts';
@@ -138,12 +140,36 @@ function checkedToken(
     else if (found.operatorsOnly) faults.push({ code: 'profile-operators-only', at: '/profile', detail: `profile ${profile} is kept for operators; no enrolment token is made for it` });
   }
   faults.push(...namesFaults(names));
+  if (faults.length === 0) faults.push(...uselessNames(names, wanted.flatMap((profile) => profiles.get(profile)?.profile ?? [])));
   const { ttl, faults: ttlFaults } = checkedTtl(ttlText, TTL);
   faults.push(...ttlFaults);
   const maxValidity = maxText === undefined ? undefined : (parseDuration(maxText) ?? 0);
   if (maxValidity !== undefined && maxValidity < 1) faults.push({ code: 'max-validity', at: '/maxValidity', detail: 'maxValidity is expected to be at least 1 s' });
   if (faults.length > 0) throw new Refused('body-invalid', `The token is refused: ${faults.map(({ detail }) => detail).join('; ')}`, { faults });
   return { wanted, ttl, maxValidity };
+}
+
+/** Exact names that none of the profiles can have: a typing error is found here rather than on the node. */
+function uselessNames(names: readonly string[], profiles: readonly Profile[]): readonly Fault[] {
+  const kinds = new Set(profiles.flatMap(({ nameKinds }) => [...nameKinds]));
+  if (kinds.has('text')) return [];
+  const which = `profile ${profiles.map(({ name }) => name).join(', ')}`;
+  return names.flatMap((name, index) => {
+    // Patterns and networks.
+    if (name.includes('*') || (name.includes('/') && !name.includes('://'))) return [];
+    const why = kindFault(name, kinds);
+    return why === undefined ? [] : [{ code: 'name-kind', at: `/names/${index}`, detail: `${JSON.stringify(name)} cannot be a name of ${which}: ${why}` }];
+  });
+}
+
+function kindFault(text: string, kinds: ReadonlySet<string>): string | undefined {
+  try {
+    const { kind } = textToName(text);
+    return kinds.has(kind) ? undefined : `it is of kind ${kind}; expected ${[...kinds].join(', ')}`;
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    return error.detail;
+  }
 }
 
 function tokenView({ id, profile, profiles = [profile], names, uses, used, createdAt, createdBy, expiresAt, maxValidity, note, revokedAt }: TokenRecord): object {
