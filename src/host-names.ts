@@ -2,7 +2,7 @@ import type { Authority } from './authority/authority.ts';
 import type { Config } from './config/config.ts';
 import { constraintViolations } from './policy/name-constraints.ts';
 import { parseCertificate } from './x509/certificate.ts';
-import { valueOf } from './x509/extension-value.ts';
+import { valueOf } from './x509/extension.ts';
 import { textToName } from './x509/general-name.ts';
 import { decodeNameConstraints } from './x509/name-constraints.ts';
 import { OID } from './x509/oids.ts';

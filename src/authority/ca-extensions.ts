@@ -1,6 +1,8 @@
-import { valueOf } from '../x509/extension-value.ts';
-import { type Extension, authorityInformationAccess, authorityKeyIdentifier, basicConstraints, crlDistributionPoints, decodeSubjectKeyIdentifier,
-  type InformationAccess, keyUsage, subjectKeyIdentifier } from '../x509/extensions.ts';
+import { type Extension, valueOf } from '../x509/extension.ts';
+import {
+  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, crlDistributionPoints,
+  decodeSubjectKeyIdentifier, type InformationAccess, keyUsage, subjectKeyIdentifier,
+} from '../x509/extensions.ts';
 import { type NameConstraints, nameConstraints } from '../x509/name-constraints.ts';
 import { OID } from '../x509/oids.ts';
 import type { PublicKey } from '../x509/public-key.ts';

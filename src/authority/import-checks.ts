@@ -2,7 +2,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
-import { valueOf } from '../x509/extension-value.ts';
+import { valueOf } from '../x509/extension.ts';
 import { decodeExtendedKeyUsage, decodeKeyUsage } from '../x509/extensions.ts';
 import { OID, oidName } from '../x509/oids.ts';
 import { subjectKeyIdOf } from './ca-extensions.ts';

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Certificate } from '../x509/certificate.ts';
 import type { DistinguishedName } from '../x509/distinguished-name.ts';
-import { valueOf } from '../x509/extension-value.ts';
+import { valueOf } from '../x509/extension.ts';
 import { decodeAuthorityInformationAccess, decodeBasicConstraints, decodeCrlDistributionPoints } from '../x509/extensions.ts';
 import { decodeNameConstraints } from '../x509/name-constraints.ts';
 import { OID } from '../x509/oids.ts';

@@ -3,7 +3,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
-import { valueOf } from '../x509/extension-value.ts';
+import { valueOf } from '../x509/extension.ts';
 import type { GeneralName } from '../x509/general-name.ts';
 import { certificateNames, decodeAuthorityKeyIdentifier, decodeBasicConstraints, decodeKeyUsage } from '../x509/extensions.ts';
 import { decodeNameConstraints } from '../x509/name-constraints.ts';

@@ -1,4 +1,4 @@
-import type { Extension } from '../x509/extensions.ts';
+import type { Extension } from '../x509/extension.ts';
 import type { PublicKey } from '../x509/public-key.ts';
 import type { Grant } from './grant.ts';
 import type { Name } from './name-pattern.ts';

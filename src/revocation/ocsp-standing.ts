@@ -3,7 +3,7 @@ import type { CrlStore } from '../store/crl-store.ts';
 import type { CertificateStore } from '../store/store.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
-import { valueOf } from '../x509/extension-value.ts';
+import { valueOf } from '../x509/extension.ts';
 import { decodeAuthorityKeyIdentifier } from '../x509/extensions.ts';
 import { OID } from '../x509/oids.ts';
 import type { CertStatus } from '../x509/ocsp-response.ts';

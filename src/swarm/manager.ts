@@ -4,7 +4,7 @@ import type { CertificateStore } from '../store/store.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { X509Error } from '../x509/errors.ts';
-import { valueOf } from '../x509/extension-value.ts';
+import { valueOf } from '../x509/extension.ts';
 import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage } from '../x509/extensions.ts';
 import { OID } from '../x509/oids.ts';
 import { isSignedBy } from '../x509/signature.ts';
@@ -75,7 +75,10 @@ function nodeOf({ subjectName }: Certificate): Node | undefined {
 
 const hasEnded = ({ notAfter }: Pick<Certificate, 'notAfter'>, now: number): boolean => notAfter < Math.floor(now / 1000);
 
-/** The root registered for this very swarm that has signed the certificate, and stands: one that has ended vouches in a grace window alone. @throws Refused `unauthenticated` */
+/**
+ * The root registered for this very swarm that has signed the certificate, and stands: one that has ended vouches in a grace window alone.
+ * @throws Refused `unauthenticated`
+ */
 function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | undefined, now: number): Swarm['roots'][number] {
   const mayHaveEnded = (swarm?.graceUntil ?? 0) > now;
   const root = swarm?.roots.find((one) => (mayHaveEnded || !hasEnded(one, now)) && hasSigned(parseCertificate(Buffer.from(one.certificate, 'base64')), certificate));

@@ -4,7 +4,7 @@ import { parseCertificate } from '../x509/certificate.ts';
 import { equalBytes } from '../x509/der/writer.ts';
 import { distinguishedNameToText } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
-import { valueOf } from '../x509/extension-value.ts';
+import { valueOf } from '../x509/extension.ts';
 import { decodeBasicConstraints, decodeKeyUsage } from '../x509/extensions.ts';
 import { OID } from '../x509/oids.ts';
 import { decodePem } from '../x509/pem.ts';

@@ -4,7 +4,7 @@ import * as tags from './der/tags.ts';
 import { contextExplicit, elementOf, integer, sequence, time } from './der/writer.ts';
 import type { DistinguishedName } from './distinguished-name.ts';
 import { X509Error } from './errors.ts';
-import { type Extension, readExtensions } from './extensions.ts';
+import { type Extension, readExtensions } from './extension.ts';
 import { type PublicKey, readSubjectPublicKeyInfo } from './public-key.ts';
 import { encodeSerial, readSerial } from './serial.ts';
 import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readIssuerName, readName, readSigned } from './signed.ts';

@@ -1,5 +1,5 @@
 import { checkRevokedEntry } from './crl-entry.ts';
-import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
+import { ALL_REASONS, REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
 import { encodeSerial } from './serial.ts';
 
 /** The latest change of a serial's revocation status, with its CRL entry encoded. */
@@ -64,8 +64,6 @@ const GONE = 2;
 /** The log is rewritten once more than this many entries, and more than a quarter of all, are gone. */
 const FEW = 64;
 
-const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];
-
 /**
  * Encoded CRL entries in order of revision, stored contiguously: a CRL is assembled by copying long runs, and a delta CRL is the tail. Only
  * the latest entry of each serial is kept. Everything lives in typed arrays, so that a million entries are not a million objects.
@@ -117,7 +115,7 @@ export class EntryLog {
   select({ previous, since }: Listing): EntrySelection {
     const delta = since !== undefined;
     const from = delta ? this.#firstAfter(since) : 0;
-    const reasons = new Set(REASONS.filter((reason) => this.#byReason[REVOCATION_REASONS[reason]]! > 0));
+    const reasons = new Set(ALL_REASONS.filter((reason) => this.#byReason[REVOCATION_REASONS[reason]]! > 0));
     const everything = this.#live === this.#length && (previous === undefined || this.#firstEnd >= previous.thisUpdate);
     if (everything) return select(from === this.#length ? [] : [this.#bytes.subarray(this.#start(from), this.#start(this.#length))], this.#length - from, reasons);
     const parts: Uint8Array[] = [];

@@ -3,9 +3,9 @@ import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
 import { sequence } from './der/writer.ts';
 import { X509Error } from './errors.ts';
-import { type Extension, readExtensions } from './extensions.ts';
+import { type Extension, readExtensions } from './extension.ts';
 import { OID, oidName } from './oids.ts';
-import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
+import { ALL_REASONS, REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
 import { MAX_SERIAL_OCTETS, readSerial } from './serial.ts';
 
 /** One revoked certificate. */
@@ -60,7 +60,7 @@ export function checkRevokedEntries(list: DerReader): EntrySummary {
       list.offset += 2 + list.bytes[list.offset + 1]!;
     }
   }
-  return { count, reasons: new Set(REASONS.filter((reason) => seen[REVOCATION_REASONS[reason]] === 1)) };
+  return { count, reasons: new Set(ALL_REASONS.filter((reason) => seen[REVOCATION_REASONS[reason]] === 1)) };
 }
 
 /**
@@ -96,7 +96,6 @@ function digit(text: string, at: number): number {
   return code <= 0x39 ? (code >= 0x30 ? code - 0x30 : 1000) : code >= 0x61 && code <= 0x66 ? code - 0x57 : 1000;
 }
 
-const REASONS = Object.keys(REVOCATION_REASONS) as RevocationReason[];
 const REASON_CODES: ReadonlySet<number> = new Set(Object.values(REVOCATION_REASONS));
 
 /** `30 0c 30 0a 06 03 55 1d 15 04 03 0a 01`: the reason extension up to its last octet, the code. */

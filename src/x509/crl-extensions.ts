@@ -2,9 +2,10 @@ import * as tags from './der/tags.ts';
 import { contextPrimitive, element, enumerated, ia5Bytes, integer, sequence } from './der/writer.ts';
 import { encodeGeneralizedTime } from './der/time.ts';
 import { X509Error } from './errors.ts';
-import { decodeValue, encodeExtension, fullName, readDefaultFalse, readFullName } from './extensions.ts';
+import { decodeValue, encodeExtension, readDefaultFalse } from './extension.ts';
+import { fullName, readFullName } from './extensions.ts';
 import { OID } from './oids.ts';
-import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
+import { REASON_BY_CODE, REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
 
 const extension = (type: string, critical: boolean, value: Uint8Array): Uint8Array => encodeExtension({ oid: type, critical, value });
 
@@ -61,9 +62,6 @@ export function decodeIssuingDistributionPoint(value: Uint8Array): IssuingDistri
 
 /** RFC 5280 5.3.1, a CRL entry extension. `unspecified` must be expressed by omitting the extension. */
 export const reasonCode = (reason: Exclude<RevocationReason, 'unspecified'>): Uint8Array => extension(OID.reasonCode, false, enumerated(REVOCATION_REASONS[reason]));
-
-/** The inverse of `REVOCATION_REASONS`. */
-export const REASON_BY_CODE: ReadonlyMap<number, RevocationReason> = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
 
 export function decodeReasonCode(value: Uint8Array): RevocationReason {
   return decodeValue(value, 'reasonCode', (reader) => {

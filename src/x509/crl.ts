@@ -3,10 +3,10 @@ import { checkRevokedEntries, type EntrySummary, readRevokedEntry, type RevokedE
 import { reasonCode } from './crl-extensions.ts';
 import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
-import { bitString, contextExplicit, elementOf, integer, sequence, time } from './der/writer.ts';
+import { bitString, contextExplicit, elementHeader, elementOf, integer, sequence, time } from './der/writer.ts';
 import type { DistinguishedName } from './distinguished-name.ts';
-import { type Extension, readExtensions } from './extensions.ts';
-import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts';
+import { type Extension, readExtensions } from './extension.ts';
+import { ALL_REASONS, type RevocationReason } from './revocation-reason.ts';
 import { encodeSerial } from './serial.ts';
 import { assembleSigned, checkSameAlgorithm, readAnyAlgorithm, readIssuerName, readSigned } from './signed.ts';
 
@@ -53,7 +53,7 @@ export interface Crl extends TbsCrl {
 const VERSION_2 = integer(1);
 
 /** crlEntryExtensions per reason. RFC 5280 5.3.1: non-critical; unspecified is expressed by omission. */
-const ENTRY_EXTENSIONS: ReadonlyMap<RevocationReason, readonly Uint8Array[]> = new Map((Object.keys(REVOCATION_REASONS) as RevocationReason[])
+const ENTRY_EXTENSIONS: ReadonlyMap<RevocationReason, readonly Uint8Array[]> = new Map(ALL_REASONS
   .map((reason) => [reason, reason === 'unspecified' ? [] : [sequence(reasonCode(reason))]]));
 
 /** Encodes an entry of revokedCertificates (RFC 5280 5.1.2.6), reusable in every CRL. Throws an `X509Error`. */
@@ -75,19 +75,11 @@ export function encodeTbsCrl(fields: TbsCrlFields): Uint8Array {
 /** Encodes what precedes and what follows the entries of a TBSCertList, given their total length in octets. */
 export function frameTbsCrl(fields: Omit<TbsCrlFields, 'entries'>, entryOctets: number): [before: Uint8Array, behind: Uint8Array] {
   // RFC 5280 5.1.2.6: if there are no entries, the list must be absent rather than empty.
-  const list = entryOctets === 0 ? new Uint8Array(0) : header(tags.SEQUENCE, entryOctets);
+  const list = entryOctets === 0 ? new Uint8Array(0) : elementHeader(tags.SEQUENCE, entryOctets);
   const start = [VERSION_2, fields.algorithm, fields.issuer, time(fields.thisUpdate), time(fields.nextUpdate), list];
   const behind = contextExplicit(0, elementOf(tags.SEQUENCE, fields.extensions));
   const length = start.reduce((sum, part) => sum + part.length, entryOctets + behind.length);
-  return [Buffer.concat([header(tags.SEQUENCE, length), ...start]), behind];
-}
-
-/** Identifier and length octets of an element. */
-function header(tag: number, length: number): Uint8Array {
-  const octets = length < 0x80
-    ? []
-    : Array.from({ length: length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4 }, (_, i, all = length) => Math.floor(all / 256 ** i) & 0xff).reverse();
-  return Uint8Array.of(tag, ...(octets.length === 0 ? [length] : [0x80 | octets.length, ...octets]));
+  return [Buffer.concat([elementHeader(tags.SEQUENCE, length), ...start]), behind];
 }
 
 /** Octets reserved for the CertificateList header: identifier, and a length of up to four octets. */
@@ -115,7 +107,7 @@ export class CrlSheet {
     const behind = Buffer.concat([this.#algorithm, bitString(signature)]);
     if (behind.length > this.#bytes.length - this.#tbsEnd) throw new RangeError('the signature has more octets than there is room for');
     this.#bytes.set(behind, this.#tbsEnd);
-    const before = header(tags.SEQUENCE, this.#tbsEnd - ROOM_BEFORE + behind.length);
+    const before = elementHeader(tags.SEQUENCE, this.#tbsEnd - ROOM_BEFORE + behind.length);
     this.#bytes.set(before, ROOM_BEFORE - before.length);
     return this.#bytes.subarray(ROOM_BEFORE - before.length, this.#tbsEnd + behind.length);
   }

@@ -23,7 +23,7 @@ const MAX_EMAIL = 254;
 const MAX_URI = 2048;
 
 /** Context tag numbers of GeneralName, RFC 5280 4.2.1.6. */
-const TAGS: Readonly<Record<NameKind, number>> = { email: 1, dns: 2, uri: 6, ip: 7 };
+export const NAME_TAGS: Readonly<Record<NameKind, number>> = { email: 1, dns: 2, uri: 6, ip: 7 };
 
 const REFUSED: Readonly<Record<number, string>> = {
   0xa0: 'otherName',
@@ -33,19 +33,17 @@ const REFUSED: Readonly<Record<number, string>> = {
   0x88: 'registeredID',
 };
 
-const EMAIL_TAG = contextTag(TAGS.email);
-const DNS_TAG = contextTag(TAGS.dns);
-const URI_TAG = contextTag(TAGS.uri);
-const IP_TAG = contextTag(TAGS.ip);
+const EMAIL_TAG = contextTag(NAME_TAGS.email);
+const DNS_TAG = contextTag(NAME_TAGS.dns);
+const URI_TAG = contextTag(NAME_TAGS.uri);
+const IP_TAG = contextTag(NAME_TAGS.ip);
 
 /** Puts a name of a known kind into canonical form. Throws an `X509Error` that says what is wrong with it. */
 function normaliseName(kind: NameKind, text: string): GeneralName {
   if (kind === 'dns') return { kind, value: normaliseDnsName(text, true) };
   if (kind === 'email') return { kind, value: normaliseEmail(text) };
   if (kind === 'uri') return { kind, value: normaliseUri(text) };
-  const octets = parseIpAddress(text);
-  if (octets === undefined) throw new X509Error('bad-ip-address', `${quote(text)} is not an IP address`);
-  return { kind, value: ipText(octets) };
+  return { kind, value: ipText(parseIpAddress(text) ?? notAnAddress(text)) };
 }
 
 /** Recognises a name from text: an IP address, a URI by `://` or `urn:`, a mail address by `@`, otherwise a DNS name. */
@@ -60,7 +58,7 @@ export const nameToText = (name: GeneralName): string => name.value;
 
 /** GeneralName, DER. */
 export function encodeGeneralName(name: GeneralName): Uint8Array {
-  return contextPrimitive(TAGS[name.kind], name.kind === 'ip' ? parseIpAddress(name.value) ?? notAnAddress(name.value) : ia5Bytes(name.value));
+  return contextPrimitive(NAME_TAGS[name.kind], name.kind === 'ip' ? parseIpAddress(name.value) ?? notAnAddress(name.value) : ia5Bytes(name.value));
 }
 
 function notAnAddress(text: string): never {

@@ -2,7 +2,7 @@ import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
 import { boolean, contextExplicit, contextPrimitive, ia5Bytes, octetString, oid, sequence } from './der/writer.ts';
 import { X509Error } from './errors.ts';
-import type { NameKind } from './general-name.ts';
+import { NAME_TAGS, type NameKind } from './general-name.ts';
 import { formatCidr, parseCidr } from './ip-address.ts';
 import { OID } from './oids.ts';
 
@@ -20,8 +20,7 @@ export interface NameConstraints {
 /** Bounded because every name below the CA is compared with every subtree. */
 const MAX_SUBTREES = 256;
 
-const TAGS: Readonly<Record<NameKind, number>> = { email: 1, dns: 2, uri: 6, ip: 7 };
-const KINDS = new Map(Object.entries(TAGS).map(([kind, n]) => [tags.contextTag(n), kind as NameKind]));
+const KINDS = new Map(Object.entries(NAME_TAGS).map(([kind, n]) => [tags.contextTag(n), kind as NameKind]));
 
 /** A host and everything below it; with a leading dot, only what is below. */
 const HOST = /^\.?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
@@ -41,11 +40,11 @@ export function nameConstraints({ permitted = [], excluded = [] }: Partial<NameC
 function encodeSubtree({ kind, value }: NameSubtree): Uint8Array {
   if (kind !== 'ip') {
     if (!FORMS[kind].test(value)) throw new X509Error('bad-extension', `'${value}' is not a name constraint of kind ${kind}`);
-    return sequence(contextPrimitive(TAGS[kind], ia5Bytes(value)));
+    return sequence(contextPrimitive(NAME_TAGS[kind], ia5Bytes(value)));
   }
   const network = parseCidr(value);
   if (network === undefined) throw new X509Error('bad-ip-address', `'${value}' is not a network such as 10.0.0.0/8, without host bits`);
-  return sequence(contextPrimitive(TAGS.ip, network));
+  return sequence(contextPrimitive(NAME_TAGS.ip, network));
 }
 
 /** Decodes the extension. Kinds that Chancery does not issue are refused, since a constraint must not be ignored. */

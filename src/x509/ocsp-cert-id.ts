@@ -15,19 +15,9 @@ const PARAMETERS = [[nullValue()], []];
 export function certIdIssuers(subject: Uint8Array, key: PublicKey): Uint8Array[] {
   return HASHES.flatMap(([name, algorithm]) => {
     const hashes = [octetString(hash(name, subject, 'buffer')), octetString(hash(name, subjectPublicKeyBits(key), 'buffer'))];
-    return PARAMETERS.map((parameters) => concatenated([sequence(oid(algorithm), ...parameters), ...hashes]));
+    return PARAMETERS.map((parameters) => Buffer.concat([sequence(oid(algorithm), ...parameters), ...hashes]));
   });
 }
 
 /** RFC 6960 4.2.1: KeyHash, the SHA-1 of the key's bits without tag, length and count of unused bits. */
 export const ocspKeyHash = (key: PublicKey): Uint8Array => hash('sha1', subjectPublicKeyBits(key), 'buffer');
-
-const concatenated = (parts: readonly Uint8Array[]): Uint8Array => {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
-};

@@ -2,7 +2,7 @@ import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
 import { walkElement } from './der/walk.ts';
 import { X509Error } from './errors.ts';
-import { decodeValue, type Extension, readExtensions } from './extensions.ts';
+import { decodeValue, type Extension, readExtensions } from './extension.ts';
 import { OID, oidName } from './oids.ts';
 import { readSerial } from './serial.ts';
 

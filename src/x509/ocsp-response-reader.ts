@@ -1,13 +1,12 @@
 import type { SignatureAlgorithm } from './algorithms.ts';
-import { REASON_BY_CODE } from './crl-extensions.ts';
 import { DerReader } from './der/reader.ts';
 import * as tags from './der/tags.ts';
 import { X509Error } from './errors.ts';
-import { valueOf } from './extension-value.ts';
-import { decodeValue, type Extension, readExtensions } from './extensions.ts';
+import { decodeValue, type Extension, readExtensions, valueOf } from './extension.ts';
 import { type CertId, decodeNonce, MAX_OCSP_CERTIFICATES, readCertId } from './ocsp-request.ts';
 import { type CertStatus, OCSP_STATUSES, type OcspStatus } from './ocsp-response.ts';
 import { OID, oidName } from './oids.ts';
+import { REASON_BY_CODE } from './revocation-reason.ts';
 import { readAnyAlgorithm, readName } from './signed.ts';
 
 /** How the responder identifies itself: by the hash of its key, or by its subject, DER. */

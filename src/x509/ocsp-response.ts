@@ -1,6 +1,6 @@
 import * as tags from './der/tags.ts';
 import { bitString, contextExplicit, contextPrimitive, elementOf, enumerated, generalizedTime, octetString, oid, sequence } from './der/writer.ts';
-import { encodeExtension } from './extensions.ts';
+import { encodeExtension } from './extension.ts';
 import { ocspKeyHash } from './ocsp-cert-id.ts';
 import { OID } from './oids.ts';
 import type { PublicKey } from './public-key.ts';

@@ -14,11 +14,16 @@ export const REVOCATION_REASONS = {
 
 export type RevocationReason = keyof typeof REVOCATION_REASONS;
 
+export const ALL_REASONS = Object.keys(REVOCATION_REASONS) as readonly RevocationReason[];
+
+/** The inverse of `REVOCATION_REASONS`. */
+export const REASON_BY_CODE: ReadonlyMap<number, RevocationReason> = new Map(ALL_REASONS.map((reason) => [REVOCATION_REASONS[reason], reason]));
+
 /** removeFromCRL releases a hold and aACompromise concerns attribute certificates: neither can be requested (RFC 5280 5.3.1). */
 const NOT_ASKABLE: ReadonlySet<RevocationReason> = new Set(['removeFromCRL', 'aACompromise']);
 
 /** The reasons that may be given for a revocation. */
-export const ASKABLE_REASONS = (Object.keys(REVOCATION_REASONS) as RevocationReason[]).filter((reason) => !NOT_ASKABLE.has(reason));
+export const ASKABLE_REASONS = ALL_REASONS.filter((reason) => !NOT_ASKABLE.has(reason));
 
 /** Those that are final; only a certificateHold can be released. */
 export const PERMANENT_REASONS = ASKABLE_REASONS.filter((reason) => reason !== 'certificateHold');

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Authority } from '../../src/authority/authority.ts';
 import { octetString, sequence, contextExplicit } from '../../src/x509/der/writer.ts';
-import { encodeExtension } from '../../src/x509/extensions.ts';
+import { encodeExtension } from '../../src/x509/extension.ts';
 import { certIdIssuers } from '../../src/x509/ocsp-cert-id.ts';
 import { OID } from '../../src/x509/oids.ts';
 import { encodeSerial } from '../../src/x509/serial.ts';

@@ -9,9 +9,10 @@ import { encodeRevokedEntry, encodeTbsCrl, parseCrl, type TbsCrlFields } from '.
 import { cRLNumber, deltaCRLIndicator, freshestCRL, issuingDistributionPoint } from '../../src/x509/crl-extensions.ts';
 import { contextExplicit, integer, namedBits, nullValue, oid, printableString, sequence, set, time } from '../../src/x509/der/writer.ts';
 import { encodeDistinguishedName } from '../../src/x509/distinguished-name.ts';
+import { encodeExtension, readExtensions } from '../../src/x509/extension.ts';
 import {
-  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificatePolicies, crlDistributionPoints, encodeExtension, extendedKeyUsage,
-  keyUsage, ocspNoCheck, readExtensions, subjectAltName, subjectKeyIdentifier,
+  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificatePolicies, crlDistributionPoints,
+  extendedKeyUsage, keyUsage, ocspNoCheck, subjectAltName, subjectKeyIdentifier,
 } from '../../src/x509/extensions.ts';
 import { DerReader } from '../../src/x509/der/reader.ts';
 import type { GeneralName } from '../../src/x509/general-name.ts';

@@ -11,9 +11,10 @@ import { assembleCertificate, type Certificate, encodeTbsCertificate, parseCerti
 import { contextExplicit, contextPrimitive, integer, sequence, utf8String } from '../../src/x509/der/writer.ts';
 import { encodeDistinguishedName } from '../../src/x509/distinguished-name.ts';
 import type { X509ErrorCode } from '../../src/x509/errors.ts';
+import { encodeExtension } from '../../src/x509/extension.ts';
 import {
-  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificatePolicies, crlDistributionPoints, encodeExtension, extendedKeyUsage,
-  keyUsage, subjectAltName, subjectKeyIdentifier,
+  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificatePolicies, crlDistributionPoints,
+  extendedKeyUsage, keyUsage, subjectAltName, subjectKeyIdentifier,
 } from '../../src/x509/extensions.ts';
 import { OID } from '../../src/x509/oids.ts';
 import { keyIdentifier, parseSubjectPublicKeyInfo } from '../../src/x509/public-key.ts';

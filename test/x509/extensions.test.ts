@@ -12,11 +12,12 @@ import { DerReader } from '../../src/x509/der/reader.ts';
 import { walkElement } from '../../src/x509/der/walk.ts';
 import { sequence } from '../../src/x509/der/writer.ts';
 import type { X509ErrorCode } from '../../src/x509/errors.ts';
+import { encodeExtension, type Extension, readExtensions } from '../../src/x509/extension.ts';
 import {
-  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificateNames, certificatePolicies, crlDistributionPoints, decodeAuthorityInformationAccess,
-  decodeAuthorityKeyIdentifier, decodeBasicConstraints, decodeCertificatePolicies, decodeCrlDistributionPoints, decodeExtendedKeyUsage, decodeKeyUsage,
-  decodeSubjectAltName, decodeSubjectKeyIdentifier, encodeExtension, extendedKeyUsage, type Extension, keyUsage, ocspNoCheck, readExtensions, subjectAltName,
-  subjectKeyIdentifier,
+  authorityInformationAccess, authorityKeyIdentifier, basicConstraints, certificateNames, certificatePolicies,
+  crlDistributionPoints, decodeAuthorityInformationAccess, decodeAuthorityKeyIdentifier, decodeBasicConstraints,
+  decodeCertificatePolicies, decodeCrlDistributionPoints, decodeExtendedKeyUsage, decodeKeyUsage, decodeSubjectAltName,
+  decodeSubjectKeyIdentifier, extendedKeyUsage, keyUsage, ocspNoCheck, subjectAltName, subjectKeyIdentifier,
 } from '../../src/x509/extensions.ts';
 import { textToName } from '../../src/x509/general-name.ts';
 import { decodeNameConstraints, nameConstraints } from '../../src/x509/name-constraints.ts';

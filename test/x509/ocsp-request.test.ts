@@ -5,7 +5,7 @@ import { OCSPRequest } from 'pkijs';
 import t from 'tap';
 import { boolean, contextExplicit, contextPrimitive, integer, nullValue, octetString, oid, sequence } from '../../src/x509/der/writer.ts';
 import { X509Error } from '../../src/x509/errors.ts';
-import { encodeExtension } from '../../src/x509/extensions.ts';
+import { encodeExtension } from '../../src/x509/extension.ts';
 import { MAX_OCSP_REQUEST, parseOcspRequest } from '../../src/x509/ocsp-request.ts';
 import { OID } from '../../src/x509/oids.ts';
 import { makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';

@@ -1,6 +1,7 @@
 import { DerReader } from '../../x509/der/reader.ts';
 import * as tags from '../../x509/der/tags.ts';
-import { decodeSubjectAltName, decodeValue, type Extension, readExtensions } from '../../x509/extensions.ts';
+import { decodeValue, type Extension, readExtensions } from '../../x509/extension.ts';
+import { decodeSubjectAltName } from '../../x509/extensions.ts';
 import { X509Error } from '../../x509/errors.ts';
 import type { GeneralName } from '../../x509/general-name.ts';
 import { OID } from '../../x509/oids.ts';
@@ -16,7 +17,10 @@ export interface AlpnCertificate {
 /** SHA-256. */
 const DIGEST = 32;
 
-/** Reads the extensions, and passes over what else such a certificate says, which is of no consequence. Undefined where it is no certificate in DER. */
+/**
+ * Reads the extensions, and passes over what else such a certificate says, which is of no consequence. Undefined where it is no certificate in
+ * DER.
+ */
 export function readAlpnCertificate(der: Uint8Array): AlpnCertificate | undefined {
   try {
     const extensions = readCertificateExtensions(der);

@@ -9,7 +9,7 @@ import type { RevokedEntry } from '../../x509/crl-entry.ts';
 import { decodeCrlNumber, decodeIssuingDistributionPoint } from '../../x509/crl-extensions.ts';
 import { distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import { X509Error } from '../../x509/errors.ts';
-import { valueOf } from '../../x509/extension-value.ts';
+import { valueOf } from '../../x509/extension.ts';
 import { decodeAuthorityKeyIdentifier, decodeCrlDistributionPoints, decodeSubjectKeyIdentifier } from '../../x509/extensions.ts';
 import { OID } from '../../x509/oids.ts';
 import { decodeBase64, decodePem, pemOrDerOrBase64 } from '../../x509/pem.ts';

@@ -5,7 +5,7 @@ import { type Certificate, parseCertificate } from '../../x509/certificate.ts';
 import { equalBytes } from '../../x509/der/writer.ts';
 import { commonNameOf, distinguishedNameToText } from '../../x509/distinguished-name.ts';
 import { X509Error } from '../../x509/errors.ts';
-import { valueOf } from '../../x509/extension-value.ts';
+import { valueOf } from '../../x509/extension.ts';
 import { certificateNames, decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage } from '../../x509/extensions.ts';
 import { type GeneralName, textToName } from '../../x509/general-name.ts';
 import { OID, oidName } from '../../x509/oids.ts';

@@ -1,6 +1,6 @@
 import { decodeCrlNumber, decodeIssuingDistributionPoint, type IssuingDistributionPoint } from '../../x509/crl-extensions.ts';
 import { parseTbsCrl, type TbsCrl } from '../../x509/crl.ts';
-import { valueOf } from '../../x509/extension-value.ts';
+import { valueOf } from '../../x509/extension.ts';
 import { decodeAuthorityKeyIdentifier, decodeCrlDistributionPoints } from '../../x509/extensions.ts';
 import { OID, oidName } from '../../x509/oids.ts';
 import type { Lint } from './lint.ts';

@@ -1,4 +1,5 @@
-import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage, type Extension } from '../../x509/extensions.ts';
+import type { Extension } from '../../x509/extension.ts';
+import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage } from '../../x509/extensions.ts';
 import { X509Error } from '../../x509/errors.ts';
 import { OID, oidName } from '../../x509/oids.ts';
 import { type Candidate, type EligibilityStep, failed, passed } from '../eligibility.ts';

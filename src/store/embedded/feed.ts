@@ -1,5 +1,4 @@
-import { REVOCATION_REASONS } from '../../x509/revocation-reason.ts';
-import type { RevocationReason } from '../../x509/revocation-reason.ts';
+import { REASON_BY_CODE, REVOCATION_REASONS } from '../../x509/revocation-reason.ts';
 import { name } from '../name.ts';
 import type { RevocationChange, RevocationChanges } from '../crl-store.ts';
 import type { Transaction } from './batch-transaction.ts';
@@ -34,14 +33,12 @@ export const putStanding = (transaction: Transaction, authority: string, { revis
 const REASON_AT = 2 * ORDINAL_BYTES;
 const SERIAL_AT = REASON_AT + 2;
 
-const REASONS = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
-
 const encodeChange = (id: Buffer, { at, notAfter, reason, der }: Omit<RevocationChange, 'revision' | 'serial'>): Buffer =>
   Buffer.concat([ordinal(at), ordinal(notAfter), Buffer.of(REVOCATION_REASONS[reason], id.length), id, der]);
 
 function decodeChange(revision: number, bytes: Buffer): RevocationChange {
   const end = SERIAL_AT + (bytes[REASON_AT + 1] ?? 0);
-  const reason = REASONS.get(bytes[REASON_AT] ?? -1);
+  const reason = REASON_BY_CODE.get(bytes[REASON_AT] ?? -1);
   if (reason === undefined) throw new Error(`revocation ${revision} has a reason that is not known`);
   return {
     revision, serial: bytes.toString('hex', SERIAL_AT, end), at: readOrdinal(bytes), notAfter: readOrdinal(bytes, ORDINAL_BYTES),

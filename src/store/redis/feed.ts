@@ -1,5 +1,4 @@
-import { REVOCATION_REASONS } from '../../x509/revocation-reason.ts';
-import type { RevocationReason } from '../../x509/revocation-reason.ts';
+import { REASON_BY_CODE, REVOCATION_REASONS } from '../../x509/revocation-reason.ts';
 import { name } from '../name.ts';
 import type { RevocationChange, RevocationChanges } from '../crl-store.ts';
 import { bytesOf, listOf } from './engine.ts';
@@ -23,8 +22,6 @@ const SLICE = 2000;
  */
 const DER_AT = 13;
 
-const REASONS = new Map(Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code as number, reason as RevocationReason]));
-
 export function encodeChange({ at, notAfter, reason, der }: Change): Buffer {
   const bytes = Buffer.allocUnsafe(DER_AT + der.length);
   bytes.writeUIntBE(at, 0, 6);
@@ -35,7 +32,7 @@ export function encodeChange({ at, notAfter, reason, der }: Change): Buffer {
 }
 
 export function decodeChange(revision: number, serial: Buffer, bytes: Buffer): RevocationChange {
-  const reason = REASONS.get(bytes[12] ?? -1);
+  const reason = REASON_BY_CODE.get(bytes[12] ?? -1);
   if (reason === undefined) throw new Error(`revocation ${revision} has a reason that is not known`);
   return { revision, serial: serial.toString('hex'), at: bytes.readUIntBE(0, 6), notAfter: bytes.readUIntBE(6, 6), reason, der: bytes.subarray(DER_AT) };
 }

@@ -11,21 +11,36 @@ export function element(tag: number, ...parts: readonly Uint8Array[]): Uint8Arra
   return elementOf(tag, parts);
 }
 
-/** The same from a list: a CRL has a million parts, more than a call can take as arguments. */
+/** Identifier and length octets of an element with that much content. */
+export function elementHeader(tag: number, length: number): Uint8Array {
+  const octets = lengthOctets(length);
+  const out = new Uint8Array(2 + octets);
+  writeHeader(out, tag, length, octets);
+  return out;
+}
+
+/** An element from a list of parts: a CRL has a million, more than a call can take as arguments. */
 export function elementOf(tag: number, parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  const octets = length < 0x80 ? 0 : length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4;
+  const octets = lengthOctets(length);
   const out = new Uint8Array(2 + octets + length);
-  out[0] = tag;
-  out[1] = octets === 0 ? length : 0x80 | octets;
-  for (let i = octets, rest = length; i > 0; i--, rest = Math.floor(rest / 256)) out[1 + i] = rest & 0xff;
+  writeHeader(out, tag, length, octets);
   let offset = 2 + octets;
   for (const part of parts) {
     out.set(part, offset);
     offset += part.length;
   }
   return out;
+}
+
+/** Octets that a length takes after its first one. */
+const lengthOctets = (length: number): number => (length < 0x80 ? 0 : length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4);
+
+function writeHeader(out: Uint8Array, tag: number, length: number, octets: number): void {
+  out[0] = tag;
+  out[1] = octets === 0 ? length : 0x80 | octets;
+  for (let i = octets, rest = length; i > 0; i--, rest = Math.floor(rest / 256)) out[1 + i] = rest & 0xff;
 }
 
 /** A SEQUENCE, or SEQUENCE OF, of encoded elements. */
