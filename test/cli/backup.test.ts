@@ -216,7 +216,7 @@ t.test('to Redis: once while the service runs, once more when it has stopped; an
   const rebuilt = await runHere(['doctor', '--rebuild-indexes', '--json'], { env });
   t.equal(rebuilt.status, 0, rebuilt.stderr);
   t.match(parse(rebuilt.stdout), { rebuilt: true, requests: Number, tokens: 3, removed: 0 });
-  t.match((await runHere(['doctor', '--rebuild-indexes', '--data', service.data])).stdout, 'The embedded store has no indexes of their own');
+  t.match((await runHere(['doctor', '--rebuild-indexes', '--data', service.data])).stdout, 'The embedded store has no separate indexes');
   const back = join(folder, 'back.backup');
   const made = await runHere(['backup', back, '--json'], { env });
   t.equal(made.status, 0, made.stderr);
