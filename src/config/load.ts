@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isThere } from '../is-there.ts';
 import { X509Error } from '../x509/errors.ts';
 import { normaliseDnsName } from '../x509/dns-name.ts';
@@ -58,6 +58,12 @@ export function loadConfig(options: LoadOptions): Config {
   if (found?.inData !== undefined && found.inData !== config.data) {
     report(['data'], 'is another folder than the one that holds this file', 'this folder, or the file to be named with --config');
   }
+  const home = found === undefined ? config.data : dirname(found.path);
+  const said = overrides.some(({ path }) => path[0] === 'data') || written.origins.has(pathKey(['data']));
+  // From another folder than usual, `--config <data>/chancery.yaml` alone would begin a second data folder there.
+  if (!said && home !== config.data && isThere(join(home, AUTHORITIES))) {
+    report(['data'], `is not said, while this file lies in the data folder ${home}`, `--data ${home}, CHANCERY_DATA, or data in this file`);
+  }
   const alreadyFaulty = [...faulty];
   for (const { path, about = [], problem, expected } of inconsistencies(config)) {
     const certain = [path, ...about].every((one) => !alreadyFaulty.some((other) => isWithin(one, other) || isWithin(other, one)));
@@ -66,6 +72,9 @@ export function loadConfig(options: LoadOptions): Config {
   if (faults.length > 0) throw new ConfigError(faults);
   return deepFreeze(config);
 }
+
+/** What a folder has that was made by `init`. */
+const AUTHORITIES = 'authorities';
 
 const SECRETS: readonly (readonly string[])[] = [...leavesOf(SCHEMA)].filter(({ node }) => node['x-secret']).map(({ path }) => path);
 

@@ -157,6 +157,17 @@ t.test('a file found in the data folder cannot name another', async (t) => {
   t.same(faults({}), ['chancery-data/chancery.yaml:1:1: data is another folder than the one that holds this file; expected this folder, or the file to be named with --config']);
 });
 
+t.test('the file of a data folder that is named does not stand for another folder', async (t) => {
+  mkdirSync(join(folder, 'made', 'authorities'), { recursive: true });
+  writeFileSync(join(folder, 'made', 'chancery.yaml'), 'workers: 2', { mode: 0o600 });
+  const home = join(folder, 'made');
+  t.same(faults({ file: 'made/chancery.yaml' }), [`made/chancery.yaml:1:1: data is not said, while this file lies in the data folder ${home}; expected --data ${home}, CHANCERY_DATA, or data in this file`]);
+  t.same(faults({ file: 'made/chancery.yaml', overrides: { data: 'other' } }), [], 'where it is said');
+  t.same(faults({ file: 'made/chancery.yaml', env: { CHANCERY_DATA: 'made' } }), []);
+  rmSync(join(home, 'authorities'), { recursive: true });
+  t.same(faults({ file: 'made/chancery.yaml' }), [], 'where it lies anywhere else');
+});
+
 t.test('a machine whose name no certificate may carry is left out, the public name is taken in', async (t) => {
   t.same(load({ machine: 'build_host' }).hostNames, ['localhost', '127.0.0.1', '::1']);
   t.same(load({ yaml: 'publicUrl: {https: "https://[2001:db8::7]:8443"}' }).hostNames, ['localhost', '127.0.0.1', '::1', 'machine', '2001:db8::7']);
