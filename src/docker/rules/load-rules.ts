@@ -22,7 +22,7 @@ export function loadRules(file: string): Rules {
       if (faults.length === 0) return compileRules(rules);
     }
   }
-  throw new ConfigError(faults, `the rules of ${file}`);
+  throw new ConfigError(faults, `the rules file ${file}`);
 }
 
 /** What the schema cannot say. */
