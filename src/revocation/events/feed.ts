@@ -1,15 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import type { CrlDocument, CrlHead, CrlStore, RevocationChanges } from '../../store/crl-store.ts';
-import { type EventKind, type RevocationEvent, crlEvent, eventText, revocationEvent } from './event.ts';
-import { type AuthorityPosition, type Position, parsePosition, positionText } from './position.ts';
-import { type Read, faultOf, fresh, isAhead, isAt, numbersOf } from './read.ts';
+import { crlEvents, type EventKind, eventText, resetEvent, type RevocationEvent, revocationEvent } from './event.ts';
+import { feedReader, type FeedReaderOptions, PAGE } from './feed-reader.ts';
+import { parsePosition, type Position, positionText } from './position.ts';
+import { faultOf, fresh, isAhead, isAt, type Read } from './read.ts';
 
-export interface FeedOptions {
-  readonly store: Pick<CrlStore, 'standing' | 'changes' | 'heads' | 'onHint'>;
-  readonly authorities: readonly string[];
-  /** Public address of a document. */
-  readonly urlOf: (authority: string, document: CrlDocument) => string;
-  readonly failed: (error: unknown) => void;
+export interface FeedOptions extends Omit<FeedReaderOptions, 'wanted' | 'broadcast'> {
   /** Reports how many events were sent to followers. */
   readonly sent: (kind: EventKind, count: number) => void;
 }
@@ -31,17 +26,8 @@ export interface RevocationFeed {
   readonly stop: () => Promise<void>;
 }
 
-/** Milliseconds between polls of the store, since hints may be lost. */
-const LOOK_EVERY = 500;
-/** Milliseconds between two broadcasts: events in between are sent together. */
-const GATHER = 100;
-/** Polling and broadcasting should take at most one fifth of the time. */
-const SHARE = 4;
-const PAGE = 500;
 /** Followers served at a time. */
 const SLICE = 100;
-/** With more shards than this, they are not reported individually: the full CRL indicates that there is news. */
-const MOST_SHARDS = 256;
 
 /**
  * Reads the store's feeds once for all followers of this process, and only while there are any. A new follower first catches up on its own to the
@@ -50,15 +36,9 @@ const MOST_SHARDS = 256;
 export function revocationFeed({ store, authorities, urlOf, failed, sent }: FeedOptions): RevocationFeed {
   const waiting = new Set<Follower>();
   const live = new Set<Follower>();
-  let read: ReadonlyMap<string, Read> | undefined;
-  let reading: Promise<void> | undefined;
-  let wake = (): void => {};
-  /** Callbacks for the end of the poll that starts next. */
-  let nextLook: (() => void)[] = [];
   let stopped = false;
-  let failing = false;
 
-  const tell = async (events: readonly RevocationEvent[], text: string): Promise<void> => {
+  const broadcast = async (events: readonly RevocationEvent[], text: string): Promise<void> => {
     const followers = [...live];
     for (let from = 0; from < followers.length; from += SLICE) {
       if (from > 0) await setImmediate();
@@ -67,105 +47,13 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     for (const { kind } of events) sent(kind, followers.length);
   };
 
-  /** Advances the position of one authority, and broadcasts what is new. */
-  const moveOn = async (name: string, next: Read, events: readonly (readonly [RevocationEvent, AuthorityPosition])[]): Promise<void> => {
-    const before = read ?? new Map<string, Read>();
-    const text = events.map(([event, at]) => eventText(event, positionText(new Map(before).set(name, { ...next, ...at })))).join('');
-    read = new Map(before).set(name, next);
-    if (events.length > 0) await tell(events.map(([event]) => event), text);
-  };
-
-  const readOne = async (name: string): Promise<void> => {
-    const before = read?.get(name);
-    const { revision: newest, publications } = await store.standing(name);
-    if (before !== undefined && before.revision === newest && before.publications === publications) return;
-    // Heads before changes: a CRL is announced only after all revocations that it lists.
-    const heads = await headsOf(name);
-    const now = { publications, heads, numbers: numbersOf(heads) };
-    if (before === undefined) {
-      await moveOn(name, { ...now, revision: newest }, []);
-      return;
-    }
-    const { numbers } = before;
-    let { revision } = before;
-    for (let more = true; more;) {
-      const page: RevocationChanges = await store.changes(name, revision, PAGE);
-      if (page.restart || page.revision < revision) return startOver(name, { ...now, revision: page.revision });
-      more = page.changes.length === PAGE;
-      revision = more ? page.changes.at(-1)?.revision ?? page.revision : page.revision;
-      await moveOn(name, { publications: before.publications, heads: before.heads, numbers, revision }, page.changes.map((change) => [revocationEvent(name, change), { revision: change.revision, numbers }] as const));
-    }
-    await moveOn(name, { ...now, revision }, crlEvents(name, { revision, numbers }, heads));
-  };
-
-  /** The store knows less than we do: it was replaced by an older one. */
-  const startOver = async (name: string, now: Read): Promise<void> => {
-    read = new Map(read).set(name, now);
-    const event = resetEvent('the service\'s records were replaced');
-    await tell([event], eventText(event, positionText(read)));
-  };
-
-  const headsOf = async (name: string): Promise<ReadonlyMap<CrlDocument, CrlHead>> => {
-    const heads = await store.heads(name);
-    const shards = [...heads.keys()].filter((document) => document !== 'full' && document !== 'delta');
-    return shards.length <= MOST_SHARDS ? heads : new Map([...heads].filter(([document]) => document === 'full' || document === 'delta'));
-  };
-
-  /** Events for each document with a new CRL, with the position after each. */
-  const crlEvents = (name: string, { revision, numbers }: AuthorityPosition, heads: ReadonlyMap<CrlDocument, CrlHead>): (readonly [RevocationEvent, AuthorityPosition])[] => {
-    const known = new Map(numbers);
-    return [...heads].filter(([document, { number }]) => number > (known.get(document) ?? 0n)).map(([document, head]) => {
-      known.set(document, head.number);
-      return [crlEvent(name, document, head, urlOf(name, document)), { revision, numbers: new Map(known) }] as const;
-    });
-  };
-
-  const look = async (): Promise<void> => {
-    for (const name of authorities) await readOne(name);
-  };
-
-  const run = async (): Promise<void> => {
-    const unlisten = store.onHint(() => wake());
-    while (!stopped && waiting.size + live.size > 0) {
-      const began = performance.now();
-      let called = false;
-      const hinted = new Promise<void>((resolve) => {
-        wake = () => {
-          called = true;
-          resolve();
-        };
-      });
-      const waitingForIt = nextLook;
-      nextLook = [];
-      try {
-        await look();
-        failing = false;
-      } catch (error) {
-        // Reported once per outage, as it is retried twice a second.
-        if (!failing) failed(error);
-        failing = true;
-      }
-      for (const done of waitingForIt) done();
-      const gap = Math.min(Math.max(GATHER, SHARE * (performance.now() - began)), LOOK_EVERY);
-      await pause(gap);
-      if (!called && !stopped) await Promise.race([hinted, pause(LOOK_EVERY - gap)]);
-    }
-    unlisten();
-    read = undefined;
-    reading = undefined;
-    for (const done of nextLook.splice(0)) done();
-  };
-
-  /** Resolves when the store has been polled again. */
-  const looked = (): Promise<void> => new Promise((resolve) => {
-    nextLook.push(resolve);
-    wake();
-  });
+  const reader = feedReader({ store, authorities, urlOf, broadcast, failed, wanted: () => waiting.size + live.size > 0 });
+  const readNow = (): ReadonlyMap<string, Read> => reader.read() ?? new Map<string, Read>();
 
   /** Resolves when the reader has a position, or the follower has left: without anyone waiting, the reader may never get one. */
   const started = async (follower: Follower): Promise<void> => {
-    reading ??= run();
-    while (!stopped && waiting.has(follower) && !authorities.every((name) => read?.has(name))) await pause(10);
+    reader.start();
+    while (!stopped && waiting.has(follower) && !authorities.every((name) => reader.read()?.has(name))) await pause(10);
   };
 
   const follow = async (follower: Follower, lastEventId: string | undefined): Promise<void> => {
@@ -174,7 +62,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     if (!waiting.has(follower)) return;
     let at = await begin(follower, lastEventId);
     while (!follower.ended() && !stopped) {
-      const goal = read;
+      const goal = reader.read();
       if (goal === undefined) break;
       const behind = [...goal].find(([name, there]) => !isAt(at.get(name), there));
       if (behind === undefined) {
@@ -190,14 +78,14 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
   /** Determines where a follower starts, and sends that as an id of its own, so that it can resume from there even if nothing happens. */
   const begin = async (follower: Follower, lastEventId: string | undefined): Promise<Position> => {
     if (lastEventId === undefined) {
-      const at = fresh(read ?? new Map<string, Read>());
+      const at = fresh(readNow());
       await follower.write(`id: ${positionText(at)}\n\n`);
       return at;
     }
     const known = parsePosition(lastEventId);
     // Another process may have sent more than ours has read yet.
-    if (known !== undefined && read !== undefined && isAhead(known, read)) await looked();
-    const now = read ?? new Map<string, Read>();
+    if (known !== undefined && isAhead(known, readNow())) await reader.looked();
+    const now = readNow();
     const fault = known === undefined ? 'the id is none of this service' : faultOf(known, now);
     if (known === undefined || fault !== undefined) return beginAnew(follower, fault ?? '');
     // A new authority is reported from its beginning; one that no longer exists is left out.
@@ -205,7 +93,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
   };
 
   const beginAnew = async (follower: Follower, why: string): Promise<Position> => {
-    const at = fresh(read ?? new Map<string, Read>());
+    const at = fresh(readNow());
     sent('reset', 1);
     await follower.write(eventText(resetEvent(why), positionText(at)));
     return at;
@@ -220,7 +108,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     const done = page.changes.length < PAGE || changes.length < page.changes.length;
     const events = changes.map((change) => [revocationEvent(name, change), { revision: change.revision, numbers: from.numbers }] as const);
     const revision = done ? goal.revision : changes.at(-1)?.revision ?? goal.revision;
-    const crls = done ? crlEvents(name, { revision, numbers: from.numbers }, goal.heads) : [];
+    const crls = done ? crlEvents(name, { revision, numbers: from.numbers }, goal.heads, urlOf) : [];
     const all = [...events, ...crls];
     for (const [{ kind }] of all) sent(kind, 1);
     if (all.length > 0) await follower.write(all.map(([event, position]) => eventText(event, positionText(new Map(at).set(name, position)))).join(''));
@@ -235,12 +123,9 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     },
     stop: async () => {
       stopped = true;
-      wake();
-      await reading;
+      await reader.stop();
     },
   };
 }
-
-const resetEvent = (why: string): RevocationEvent => ({ kind: 'reset', data: { detail: `${why}: fetch the CRL anew; what comes from now on follows` } });
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
