@@ -1,7 +1,10 @@
 import { PUBLIC, SECRET } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 
-/** How the files are named: as most programs take them; as Docker wants them in DOCKER_CERT_PATH and dockerd's options; with what a Docker client is set up by. */
+/**
+ * How the files are named: as most programs take them; as Docker wants them in DOCKER_CERT_PATH and dockerd's options; with what a Docker client
+ * is set up by.
+ */
 export const LAYOUTS = ['plain', 'docker', 'bundle'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 

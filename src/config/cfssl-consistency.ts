@@ -8,7 +8,10 @@ import type { Inconsistency, Path } from './faults.ts';
 /** HMAC keys of 16 to 64 octets; shorter ones are guessed (RFC 2104 3), longer ones hashed. */
 const KEY = /^(?:[0-9a-f]{2}){16,64}$/i;
 const HOUR = 3600;
-/** To a Docker Engine the role of a node is its organizational unit, whatever the profile: any certificate under the swarm's root that has it is believed. */
+/**
+ * To a Docker Engine the role of a node is its organizational unit, whatever the profile: any certificate under the swarm's root that has it is
+ * believed.
+ */
 const MAKES_NODES = ['*', 'swarm-manager', 'swarm-worker'];
 /** SwarmKit renews when 50 to 80 % of the time from notBefore to notAfter are over: much of it backdated, and a certificate is due when it is new. */
 const BACKDATED_SHARE = 4;

@@ -19,7 +19,10 @@ export interface WrittenFile {
 
 export const pathKey = (path: Path): string => JSON.stringify(path);
 
-/** Reads one YAML document. Faults of syntax, duplicate names and what is no file are in the result, not thrown. `source` is what they call the file. */
+/**
+ * Reads one YAML document. Faults of syntax, duplicate names and what is no file are in the result, not thrown. `source` is what they call the
+ * file.
+ */
 export function readYamlFile(file: string, source: string): WrittenFile {
   let text: string;
   let openToOthers: boolean;

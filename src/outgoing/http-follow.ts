@@ -31,7 +31,10 @@ export async function httpFollow(dial: Dial, start: URL, options: { readonly por
   }
 }
 
-/** Where a redirect leads (RFC 9110 10.2.2). The URL parser's form of the host decides: `http://0x7f.1/` is 127.0.0.1 here, and is checked as that. */
+/**
+ * Where a redirect leads (RFC 9110 10.2.2). The URL parser's form of the host decides: `http://0x7f.1/` is 127.0.0.1 here, and is checked as
+ * that.
+ */
 function nextUrl(from: URL, location: string, ports: readonly number[]): URL {
   const refuse = (why: string): never => {
     throw new CallFailed('connection', `the redirect of ${from.href} to ${excerpt(location)} ${why}`);

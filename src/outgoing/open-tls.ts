@@ -6,7 +6,10 @@ export interface TlsOptions {
   /** For the other side's choice of certificate (RFC 6066 3); none is sent for an address. */
   readonly serverName: string;
   readonly protocols: readonly string[];
-  /** Where set, whoever answers must show a certificate for the name, or address, under one of these roots; those of the system where `ca` is undefined. */
+  /**
+   * Where set, whoever answers must show a certificate for the name, or address, under one of these roots; those of the system where `ca` is
+   * undefined.
+   */
   readonly trust?: { readonly ca: string | undefined };
 }
 

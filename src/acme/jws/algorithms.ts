@@ -19,7 +19,10 @@ const quietly = (check: JwsAlgorithm['verify']): JwsAlgorithm['verify'] => (inpu
   }
 };
 
-/** In DER (RFC 3279 2.2.3), which is node:crypto's default: Node 24 finds out by errors, thrown and caught in 18 us, that a key with options is no key. */
+/**
+ * In DER (RFC 3279 2.2.3), which is node:crypto's default: Node 24 finds out by errors, thrown and caught in 18 us, that a key with options is no
+ * key.
+ */
 const ecdsa = (hash: string): JwsAlgorithm['verify'] => quietly((input, key, signature) => {
   const half = signature.length / 2;
   return verify(hash, input, key, sequence(integer(signature.subarray(0, half)), integer(signature.subarray(half))));

@@ -1,6 +1,9 @@
 import { pauseUnless } from '../crl/alarm.ts';
 
-/** Timers stand still while a machine sleeps, and know nothing of a clock that is set: so long at most is waited without a look at it, milliseconds. */
+/**
+ * Timers stand still while a machine sleeps, and know nothing of a clock that is set: so long at most is waited without a look at it,
+ * milliseconds.
+ */
 const STRETCH = 30_000;
 /** The clock went another way than time did by more than this: it was set. */
 const SET = 5_000;
