@@ -7,6 +7,8 @@ export interface OneProcessOptions {
   readonly leases: LeaseStore;
   /** The lease's name. */
   readonly name: string;
+  /** Milliseconds for which it is held: longer than the work takes. A minute by default. */
+  readonly time?: number;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly isDue: () => Promise<boolean>;
@@ -24,10 +26,10 @@ export const ownLease = (name: string, { data, runtime }: Pick<Config, 'data' | 
   (runtime === data ? name : `${name} at ${hostname()}:${runtime}`);
 
 /** Runs `make` if it is due. Of several processes, one runs it; the others wait until nothing is due any more. */
-export async function byOneProcess({ leases, name, clock, isDue, make }: OneProcessOptions): Promise<void> {
+export async function byOneProcess({ leases, name, time = LEASE_TIME, clock, isDue, make }: OneProcessOptions): Promise<void> {
   const holder = randomUUID();
   while (await isDue()) {
-    if ((await leases.acquire(name, holder, clock(), LEASE_TIME)) === undefined) {
+    if ((await leases.acquire(name, holder, clock(), time)) === undefined) {
       await new Promise((resolve) => setTimeout(resolve, LEASE_LOOK));
       continue;
     }

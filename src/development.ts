@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
+import { PUBLIC, writeDurably } from './authority/durable-file.ts';
 import { newCredential, secretHash } from './identity/credential.ts';
 import { formatEnrolmentToken } from './identity/enrolment-token.ts';
 import type { Core } from './core.ts';
@@ -9,6 +10,9 @@ import type { Addresses } from './service.ts';
 
 /** Marker file in the data folder: `serve` created this authority for development. */
 export const DEVELOPMENT_MARK = 'development';
+
+export const markDevelopment = (data: string): void =>
+  writeDurably(join(data, DEVELOPMENT_MARK), 'Made by `chancery serve` for development: each start prints an enrolment token. Remove this file to end that.\n', PUBLIC);
 
 const TTL = 86_400_000;
 const USES = 100;

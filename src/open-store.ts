@@ -1,3 +1,4 @@
+import type { AuditDraft } from './audit/entry.ts';
 import type { Log } from './log.ts';
 import type { Config } from './config/config.ts';
 import type { LinkState } from './store/redis/link/options.ts';
@@ -42,6 +43,16 @@ export async function openUsableStore(config: Config['store'], log?: Pick<Log, '
   if (await store.transfer.mark() === undefined) return store;
   await store.close();
   throw new TransferError('unfinished', 'a restore into this store was not finished', 'give the same restore command again: it goes on where it stopped');
+}
+
+/** Appends to the audit log when nothing else is open, or can be yet. @throws StoreUnavailable, TransferError */
+export async function appendAudit(config: Config['store'], entries: readonly AuditDraft[]): Promise<void> {
+  const store = await openUsableStore(config);
+  try {
+    await store.audit.append(entries);
+  } finally {
+    await store.close();
+  }
 }
 
 /** Whether a failover could promote a server that lacks acknowledged writes. */

@@ -5,6 +5,7 @@ import { makeFolder, PUBLIC, SECRET, writeDurably } from './authority/durable-fi
 import { refuse } from './authority/errors.ts';
 import { certificationRequest } from './authority/keys/certification-request.ts';
 import { generateKeyPair } from './authority/keys/generate.ts';
+import { damagedOperatorKey, operatorFile } from './authority/operator-key.ts';
 import type { Core } from './core.ts';
 import { Refused } from './errors.ts';
 import { chainsOf } from './http/rest/request-view.ts';
@@ -18,11 +19,11 @@ import { OID } from './x509/oids.ts';
 /** Whoever can read the authority's key may create operators. */
 export const CEREMONY: Identity = { kind: 'service', name: 'init', proof: 'read access to the key of the authority', grant: FULL_GRANT, scopes: [] };
 
-/** The path of `<data>/operator/cert.pem`, if it exists and currently authenticates an operator. */
+/** The path of `<data>/operator/cert.pem`, if it exists and currently authenticates an operator, whose key is not damaged. */
 export async function standingOperator({ config, store, clock }: Core): Promise<string | undefined> {
-  const path = pathIn(config.data);
+  const path = operatorFile(config.data);
   const certificate = readCertificate(path);
-  if (certificate === undefined) return undefined;
+  if (certificate === undefined || damagedOperatorKey(config.data) !== undefined) return undefined;
   const { raw, serialNumber } = certificate;
   try {
     identifyByClientCertificate(raw, await store.certificates.get(serialNumber.toLowerCase()), clock());
@@ -38,7 +39,7 @@ export async function standingOperator({ config, store, clock }: Core): Promise<
  * restored backup is older. Undefined if the store has it, it has expired, or it is not a certificate.
  */
 export async function unknownOperator({ config, store, clock }: Pick<Core, 'config' | 'store' | 'clock'>): Promise<string | undefined> {
-  const path = pathIn(config.data);
+  const path = operatorFile(config.data);
   const certificate = readCertificate(path);
   if (certificate === undefined || Date.parse(certificate.validTo) < clock()) return undefined;
   const held = (await store.certificates.get(certificate.serialNumber.toLowerCase()))?.certificate;
@@ -66,7 +67,7 @@ export async function refuseStandingOperator(core: Core): Promise<void> {
  * @returns the certificate's path
  */
 export async function makeOperator({ config, authorities, issuanceAt }: Core, name: string, httpUrl: string | undefined): Promise<string> {
-  const path = pathIn(config.data);
+  const path = operatorFile(config.data);
   const { issuance } = issuanceAt(httpUrl, (_what, error) => {
     throw error;
   });
@@ -79,5 +80,3 @@ export async function makeOperator({ config, authorities, issuanceAt }: Core, na
   writeDurably(path, [encodePem('CERTIFICATE', certificate), ...chainsOf([authorities.issuing])(authorities.issuing.name)].join(''), PUBLIC);
   return path;
 }
-
-const pathIn = (data: string): string => join(data, 'operator', 'cert.pem');

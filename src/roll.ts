@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { refuse } from './authority/errors.ts';
 import { importChain } from './authority/import.ts';
 import { prepareRoll, type RollOptions } from './authority/roll.ts';
-import { successionOf } from './authority/succession.ts';
+import { readRoll } from './authority/succession.ts';
 import type { Config } from './config/config.ts';
 import { requesterKey } from './identity/identity.ts';
 import { CEREMONY } from './operator-certificate.ts';
 import { openCore } from './open-core.ts';
+import { appendAudit } from './open-store.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { distinguishedNameToText } from './x509/distinguished-name.ts';
 
@@ -60,24 +61,17 @@ export async function rollAuthority(name: string, options: Omit<RollOptions, 'da
  */
 export async function importRolled(name: string, files: { readonly chain: string; readonly root: string | undefined; readonly from: number }, config: Config, clock: () => number): Promise<Rolled> {
   const { data } = config;
-  const from = Math.max(files.from, Math.floor(clock() / 1000));
+  const asked = Math.max(files.from, Math.floor(clock() / 1000));
+  // Of one that has its certificate already, and gets another, the time stays.
+  const { follows = '', from = asked } = readRoll(data, name) ?? {};
   const { certificate, notes } = await importChain({
     data, passphrase: config.authority.passphrase, chain: readFileSync(files.chain), clock: () => Math.floor(clock() / 1000), rolled: { name, from },
     ...(files.root === undefined ? {} : { root: readFileSync(files.root) }),
+    before: (made) => appendAudit(config.store, [{
+      time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: name, details: { follows, ...certificateDetails(made.certificate, from) },
+    }]),
   });
-  const core = await openCore(config, clock);
-  try {
-    const succession = successionOf(data, config.authority.issuing);
-    const reign = succession.find((one) => one.name === name);
-    const follows = succession[succession.findIndex((one) => one.name === name) - 1]?.name ?? '';
-    await core.store.audit.append([{
-      time: clock(), event: 'authority.rolled', actor: requesterKey(CEREMONY), subject: name,
-      details: { follows, ...certificateDetails(certificate, reign?.from ?? from) },
-    }]);
-    return { name, follows, folder: `${data}/authorities/${name}`, ...madeOf(certificate, reign?.from ?? from), ...(notes.length === 0 ? {} : { notes }) };
-  } finally {
-    await core.store.close();
-  }
+  return { name, follows, folder: `${data}/authorities/${name}`, ...madeOf(certificate, from), ...(notes.length === 0 ? {} : { notes }) };
 }
 
 const certificateDetails = ({ serial, notAfter }: Certificate, from: number): Record<string, string | number> => ({ serial, notAfter, from });

@@ -5,8 +5,9 @@ import { AggregatorRegistry } from 'prom-client';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { DEVELOPMENT_MARK, tellDevelopment } from './development.ts';
-import { PUBLIC, writeDurably } from './authority/durable-file.ts';
+import { sweepAside } from './authority/durable-file.ts';
 import { AuthorityError } from './authority/errors.ts';
+import { authoritiesFolder, unfinishedFile } from './authority/layout.ts';
 import { keepHeapSmall } from './heap.ts';
 import { listenOn } from './listen.ts';
 import { buildMetricsApp } from './http/metrics-app.ts';
@@ -37,19 +38,24 @@ export async function serve(config: Config, io: ServeIo): Promise<number> {
 
 /** @returns true if the authority was created for development, by this start or an earlier one */
 async function prepareData(config: Config, io: ServeIo): Promise<boolean> {
-  const mark = join(config.data, DEVELOPMENT_MARK);
-  if (config.file !== undefined || existsSync(join(config.data, 'authorities'))) return existsSync(mark);
-  if (!io.json) io.stdout.write(`No authority in ${config.data}: making one for development (a root and an issuing authority, P-256).\n`);
-  const { initialise } = await import('./initialise.ts');
-  try {
-    await initialise({ mode: 'internal', rootSubject: 'CN=Chancery Development Root', issuingSubject: 'CN=Chancery Development Issuing' }, config, Date.now);
-  } catch (error) {
-    // Another process that started at the same moment on the same folder was faster.
-    if (!(error instanceof AuthorityError) || !existsSync(join(config.data, 'authorities'))) throw error;
-    return existsSync(mark);
+  const { data } = config;
+  const authorities = authoritiesFolder(data);
+  for (const folder of [data, authorities, join(data, 'operator')]) sweepAside(folder);
+  if (config.file === undefined && !existsSync(authorities)) {
+    if (!io.json) io.stdout.write(`No authority in ${data}: making one for development (a root and an issuing authority, P-256).\n`);
+    const { initialise } = await import('./initialise.ts');
+    try {
+      await initialise({ mode: 'internal', rootSubject: 'CN=Chancery Development Root', issuingSubject: 'CN=Chancery Development Issuing', development: true }, config, Date.now);
+    } catch (error) {
+      // Another process that started at the same moment on the same folder was faster.
+      if (!(error instanceof AuthorityError) || !existsSync(authorities)) throw error;
+    }
   }
-  writeDurably(mark, 'Made by `chancery serve` for development: each start prints an enrolment token. Remove this file to end that.\n', PUBLIC);
-  return true;
+  if (existsSync(unfinishedFile(data))) {
+    const { finishDevelopment } = await import('./initialise.ts');
+    await finishDevelopment(config, Date.now);
+  }
+  return existsSync(join(data, DEVELOPMENT_MARK));
 }
 
 async function single(config: Config, log: Logger, io: ServeIo, development: boolean): Promise<number> {

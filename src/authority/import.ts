@@ -14,53 +14,55 @@ import { called, checkTrustPath } from './trust-path.ts';
 export interface ImportOptions {
   readonly data: string;
   readonly passphrase?: string | undefined;
-  /** What the other CA gave out: PEM in any order, PKCS#7, or one DER certificate. */
+  /** The other CA's file: PEM in any order, PKCS#7, or a single DER certificate. */
   readonly chain: Uint8Array;
-  /** Its root, in the same forms, where the chain does not hold it. */
+  /** Its root, in the same forms, if the chain does not contain it. */
   readonly root?: Uint8Array | undefined;
   /** Seconds since the epoch. */
   readonly clock: () => number;
-  /** The authority whose request it was, where that is to take the issuing one's place, and since when: seconds since the epoch. */
+  /** Set if this is the successor of the issuing authority: its name, and when it takes over, seconds since the epoch. */
   readonly rolled?: { readonly name: string; readonly from: number } | undefined;
+  /** Told of what is about to be installed, for a log: whatever is in force then has its line there, also after a crash. */
+  readonly before?: (result: ImportResult) => Promise<void>;
 }
 
 export interface ImportResult {
   readonly certificate: Certificate;
-  /** DER, from its issuer up, the root left out. */
+  /** DER, from its issuer up, without the root. */
   readonly chain: readonly Uint8Array[];
   /** The trust anchor, DER, and its SHA-256, lower-case hex. */
   readonly root: Uint8Array;
   readonly rootDigest: string;
-  /** False where the way up ended before a root: then the last certificate found is trusted in its place. */
+  /** False if the path ended below a root: the last certificate found is then trusted instead. */
   readonly endsInRoot: boolean;
-  /** What an operator should know, in sentences. */
+  /** Remarks for the operator, in sentences. */
   readonly notes: readonly string[];
 }
 
 /**
- * Checks and installs what another CA made of `request.csr`; again for a renewal with the same key.
- * Nothing is changed unless all of it holds.
+ * Verifies and installs what another CA issued for `request.csr`, for the first time or as a renewal with the same key. Nothing is changed unless
+ * everything is valid.
  * @throws AuthorityError `not-initialised`, `import-unexpected`, those of the key file, or every fault of the chain
  */
-export async function importChain({ data, passphrase, chain, root, clock, rolled }: ImportOptions): Promise<ImportResult> {
+export async function importChain({ data, passphrase, chain, root, clock, rolled, before }: ImportOptions): Promise<ImportResult> {
   const now = clock();
   const name = rolled?.name ?? ISSUING;
   const installed = openInstalled(data, name);
   const key = readKeyFile(authorityFiles(data, name).key, `authorities/${name}/key.pem`, passphrase);
   const ourKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
 
-  // 1. All certificates at hand: the file's, the root given, those installed before.
+  // 1. All available certificates: from the file, the given root, and those installed before.
   const given = readBag(chain, 'the chain');
   const roots = root === undefined ? [] : readBag(root, 'the root').filter(isSelfSigned);
   if (root !== undefined && roots.length === 0) refuse('import-unreadable', 'holds no certificate that signed itself', 'the root');
   const pool = [...given, ...roots, ...installed.all];
 
-  // 2. The one of our key, and the way up from it.
+  // 2. The certificate for our key, and the path up from it.
   const leaf = findLeaf(given, ourKey);
   const way = buildPath(leaf, roots.length === 0 ? pool : [...roots, ...pool.filter((one) => !isSelfSigned(one))], now);
   const top = way.at(-1) as Candidate;
 
-  // 3. By our own strict reader, every rule.
+  // 3. All rules, checked by our own strict parser.
   const faults = new Faults();
   const path = way.map(({ der }) => faults.catch(() => readCertificate(der, 'the chain'))).filter((one) => one !== undefined);
   faults.check();
@@ -74,17 +76,20 @@ export async function importChain({ data, passphrase, chain, root, clock, rolled
   }
   faults.check();
 
-  // 4. In place, all or nothing.
   const endsInRoot = isSelfSigned(top);
-  const notes = notesOn(path, { endsInRoot, formerRoot: installed.root });
-  if (rolled === undefined) installPath(data, way.map(({ der }) => der));
-  else installRolled(data, rolled, way.map(({ der }) => der));
-  return {
-    certificate, endsInRoot, notes,
+  const result: ImportResult = {
+    certificate, endsInRoot,
+    notes: notesOn(path, { endsInRoot, formerRoot: installed.root }),
     chain: way.slice(1, -1).map(({ der }) => der),
     root: top.der,
     rootDigest: createHash('sha256').update(top.der).digest('hex'),
   };
+
+  // 4. Told, then in place, all or nothing.
+  await before?.(result);
+  if (rolled === undefined) installPath(data, way.map(({ der }) => der));
+  else installRolled(data, rolled, way.map(({ der }) => der));
+  return result;
 }
 
 interface Installed {
@@ -93,7 +98,7 @@ interface Installed {
   readonly all: readonly Candidate[];
 }
 
-/** What was imported before, if anything. @throws AuthorityError where nobody waits for an import */
+/** What was imported before, if anything. @throws AuthorityError if no import is expected */
 function openInstalled(data: string, name: string): Installed {
   if (!existsSync(authoritiesFolder(data))) refuse('not-initialised', 'there are no authorities here; begin with chancery init --mode external', data);
   finishInstall(data);
@@ -109,7 +114,7 @@ function openInstalled(data: string, name: string): Installed {
   };
 }
 
-/** Those that node:crypto can read. The others may be no part of the way up, so they are no fault by themselves. */
+/** Those certificates that node:crypto can read. Others may be irrelevant to the path, so they are not faults as such. */
 const readBag = (file: Uint8Array, name: string): Candidate[] => readCertificateBag(file, name).flatMap((der) => candidate(der) ?? []);
 
 function findLeaf(given: readonly Candidate[], ourKey: Uint8Array): Candidate {
@@ -125,7 +130,7 @@ function findLeaf(given: readonly Candidate[], ourKey: Uint8Array): Candidate {
 
 const serialOf = ({ node }: Candidate): string => node.serialNumber.toLowerCase();
 
-/** The way up must end where it was told to end, and not for a signature that does not hold. */
+/** Checks that the path ends at the given root, and not because of an invalid signature. */
 function checkTop(top: Candidate, certificate: Certificate, pool: readonly Candidate[], roots: readonly Candidate[], faults: Faults): void {
   if (isSelfSigned(top)) return;
   const namesake = namesakeOfIssuer(top, pool);

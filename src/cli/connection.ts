@@ -1,6 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { keyPairFrom } from '../agent/key.ts';
 import { authoritiesFolder } from '../authority/layout.ts';
 import { type ChanceryClient, type Credentials, openClient } from '../client/chancery-client.ts';
 import { Failure } from '../client/failure.ts';
@@ -70,8 +72,23 @@ function operatorCredentials(context: Context, options: ConnectionOptions): Cred
   return certificateCredentials(join(folder, 'cert.pem'), join(folder, 'key.pem'));
 }
 
-const certificateCredentials = (certificate: string, key: string): Credentials =>
-  ({ kind: 'certificate', certificate: readFileSync(certificate, 'latin1'), key: readFileSync(key, 'latin1') });
+/** Both are looked at here: TLS would only tell that something is wrong with one of them. Throws Failure `file`. */
+function certificateCredentials(certificateFile: string, keyFile: string): Credentials {
+  const [certificate, key] = [readFileSync(certificateFile, 'latin1'), readFileSync(keyFile, 'latin1')];
+  const { privateKey } = keyPairFrom(key, keyFile);
+  if (!certificateIn(certificate, certificateFile).checkPrivateKey(privateKey)) {
+    throw new Failure('file', `${keyFile} is not the key of ${certificateFile}`, { advice: 'give the two that belong together; where they are those of the data folder, \'chancery init --operator\' makes others' });
+  }
+  return { kind: 'certificate', certificate, key };
+}
+
+function certificateIn(pem: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (error) {
+    throw new Failure('file', `${file} holds no certificate`, { advice: 'expected PEM', cause: error });
+  }
+}
 
 // Also keeps a line feed in the variable from becoming a header of its own. The value is a secret, so it is not repeated.
 function wellFormed(apiKey: string): string {

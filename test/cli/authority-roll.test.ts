@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -7,7 +7,9 @@ import { outsideRoot, outsideSign } from '../authority/openssl-ca.ts';
 import { makeOld, temporaryFolder } from '../helpers/folder.ts';
 import { makeCsr, openssl, opensslStatus } from '../helpers/openssl.ts';
 import { readDocument } from '../helpers/revocations.ts';
-import { runCli } from './run-cli.ts';
+import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
+import { killedAt } from '../helpers/killed-at.ts';
+import { runCli, runHere } from './run-cli.ts';
 import { type RunningService, startService } from './service.ts';
 
 t.setTimeout(120_000);
@@ -172,6 +174,19 @@ t.test('where the root is elsewhere, a CSR goes out and its certificate comes in
   t.match(await cli('authority', 'import', 'issuing-2', signed('issuing-2', outsideRoot(folder, 'Another Root'))), { status: 1, stderr: /does not lead to the root that is trusted here/ });
   t.notOk(existsSync(join(data, 'authorities', 'issuing-2', 'cert.pem')), 'nothing was taken');
   t.match(await cli('authority', 'import', 'issuing', signed('issuing-2')), { status: 1, stderr: /holds the key that request.csr was made for/ });
+  const file = signed('issuing-2');
+  for (let [step, killed] = [1, true]; killed; step += 1) {
+    const copy = join(folder, 'copies', String(step));
+    cpSync(data, copy, { recursive: true });
+    const take = () => runHere(['authority', 'import', 'issuing-2', file, '--data', copy]);
+    killed = await killedAt(step, take);
+    const store = await openEmbeddedStore({ path: join(copy, 'store') });
+    const lines = (await store.audit.list({ after: 0, limit: 100 })).filter(({ event, details }) => event === 'authority.rolled' && 'serial' in (details ?? {}));
+    await store.close();
+    if (existsSync(join(copy, 'authorities', 'issuing-2', 'cert.pem'))) t.ok(lines.length > 0, `killed at step ${step}: what is in force is in the audit log`);
+    t.equal((await take()).status, 0, `step ${step}: again`);
+    if (!killed) t.ok(step > 2, `${step - 1} steps`);
+  }
   const taken = await cli('authority', 'import', 'issuing-2', signed('issuing-2'), '--at', '0s', '--json');
   t.match(JSON.parse(taken.stdout), { name: 'issuing-2', follows: 'issuing' }, taken.stderr);
 });

@@ -1,14 +1,26 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
-import { runHere } from './run-cli.ts';
-import { serve } from './service.ts';
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { initialise } from '../../src/initialise.ts';
+import { runCli, runHere } from './run-cli.ts';
+import { serve, startService } from './service.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { killedAt } from '../helpers/killed-at.ts';
 
 const newFolder = (): string => temporaryFolder('init');
+/** What the audit log has. */
+async function events(data: string): Promise<string[]> {
+  const store = await openEmbeddedStore({ path: join(data, 'store') });
+  const log = await store.audit.list({ after: 0, limit: 100 });
+  await store.close();
+  return log.map(({ event }) => event);
+}
+
 const openssl = (...args: string[]): string => execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 t.test('mode internal: names, lifetimes, constraints and algorithm as they were asked for', async (t) => {
@@ -111,11 +123,71 @@ t.test('killed at any step, it is finished by init --if-missing, with all that w
     t.same(readdirSync(join(data, 'authorities')).sort(), ['issuing', 'root'], `step ${step}`);
     const again = await runHere(['init', '--if-missing', '--data', data, '--json']);
     t.same(JSON.parse(again.stdout), { data, made: false });
-    const store = await openEmbeddedStore({ path: join(data, 'store') });
-    const log = await store.audit.list({ after: 0, limit: 100 });
-    await store.close();
-    t.equal(log.filter(({ event }) => event === 'authority.created').length, 2, `step ${step}: the log has each authority once`);
+    t.equal((await events(data)).filter((event) => event === 'authority.created').length, 2, `step ${step}: the log has each authority once`);
     if (!killed) t.ok(step > 12, `${step - 1} steps`);
+  }
+});
+
+t.test('a development authority that was cut short is finished by the next start; any other is not begun with, and why is told', { timeout: 180_000 }, async (t) => {
+  const development = { mode: 'internal', rootSubject: 'CN=Root', issuingSubject: 'CN=Issuing', development: true } as const;
+  const configured = (data: string): Config => loadConfig({ env: { CHANCERY_DATA: data }, folder: data });
+  let finished = 0;
+  for (let [step, killed] = [1, true]; killed; step += 1) {
+    const data = join(newFolder(), 'data');
+    killed = await killedAt(step, () => initialise(development, configured(data), Date.now));
+    if (!killed || !existsSync(join(data, 'authorities', 'init.json'))) continue;
+    finished += 1;
+    // Those in between differ in one more file alone.
+    if (finished % 3 !== 1) continue;
+    const service = await serve(data);
+    try {
+      t.ok(existsSync(join(data, 'development')), `step ${step}: it is one for development`);
+      t.equal((await service.cli(['token', 'list'])).status, 0, `step ${step}: there is an operator`);
+    } finally {
+      await service.stop();
+    }
+    t.notOk(existsSync(join(data, 'authorities', 'init.json')), `step ${step}`);
+  }
+  t.ok(finished > 4, `${finished} steps`);
+
+  const data = join(newFolder(), 'data');
+  for (let step = 1; !existsSync(join(data, 'authorities', 'init.json')); step += 1) {
+    rmSync(data, { recursive: true, force: true });
+    await killedAt(step, () => runHere(['init', '--public-url', 'http://ca.example.com', '--data', data]));
+  }
+  t.match(await runHere(['serve', '--data', data]), { status: 1, stderr: `is of an init that was cut short; finish it with: chancery init --if-missing --data ${data}` });
+});
+
+t.test('of several starts at once on one that was cut short, one makes the operator', { timeout: 60_000 }, async (t) => {
+  const data = join(newFolder(), 'data');
+  for (let step = 1; !existsSync(join(data, 'authorities', 'init.json')); step += 1) {
+    rmSync(data, { recursive: true, force: true });
+    await killedAt(step, () => runHere(['init', '--data', data]));
+  }
+  const all = await Promise.all([1, 2, 3].map(() => runCli(['init', '--if-missing', '--data', data])));
+  t.same(all.map(({ status }) => status), [0, 0, 0], all.map(({ stderr }) => stderr).join(''));
+  t.ok(new X509Certificate(readFileSync(join(data, 'operator', 'cert.pem'))).checkPrivateKey(createPrivateKey(readFileSync(join(data, 'operator', 'key.pem')))));
+  t.same(await events(data), ['authority.created', 'authority.created', 'certificate.issued']);
+});
+
+t.test('a torn key of the operator is told of, and another operator takes its place', { timeout: 60_000 }, async (t) => {
+  const service = await startService();
+  t.teardown(() => service.stop());
+  const key = join(service.data, 'operator', 'key.pem');
+  const whole = readFileSync(key);
+  const another = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  for (const [what, content, told] of [['torn', whole.subarray(0, 100), 'holds no private key that can be used'], ['empty', '', 'holds no private key'], ['of another', another, 'is not the key of']] as const) {
+    writeFileSync(key, content);
+    t.match(await service.cli(['token', 'list']), { status: 1, stderr: `${key} ${told}` }, what);
+    t.match((await service.cli(['doctor'])).stdout, `${key} is damaged, or the key of another certificate`, what);
+    const made = await service.cli(['init', '--operator']);
+    t.equal(made.status, 0, made.stderr);
+    t.equal((await service.cli(['token', 'list'])).status, 0, `${what}: the next one is whole`);
+  }
+  for (const kept of ['-----BEGIN ENCRYPTED PRIVATE KEY-----\n', undefined]) {
+    rmSync(key);
+    if (kept !== undefined) writeFileSync(key, kept);
+    t.match(await service.cli(['init', '--operator']), { status: 1, stderr: 'is a valid operator\'s certificate' }, 'one that somebody keeps is not replaced');
   }
 });
 
@@ -136,7 +208,18 @@ t.test('mode external: the CSR goes out, what comes back is checked and taken', 
   writeFileSync(at('chain.pem'), readFileSync(at('issuing.pem'), 'utf8'));
   const wrong = await runHere(['init', '--import', at('their.pem'), '--data', data]);
   t.equal(wrong.status, 1);
-  const imported = await runHere(['init', '--import', at('chain.pem'), '--root', at('their.pem'), '--data', data]);
+  const taking = ['init', '--import', at('chain.pem'), '--root', at('their.pem'), '--data'];
+  for (let [step, killed] = [1, true]; killed; step += 1) {
+    const copy = join(folder, 'copy', String(step));
+    cpSync(data, copy, { recursive: true });
+    killed = await killedAt(step, () => runHere([...taking, copy]));
+    const inForce = ['incoming.pem', 'cert.pem'].some((file) => existsSync(join(copy, 'authorities', 'issuing', file)));
+    if (inForce) t.ok((await events(copy)).filter((event) => event === 'authority.created').length >= 2, `killed at step ${step}: what is in force is in the audit log`);
+    t.equal((await runHere([...taking, copy])).status, 0, `step ${step}: again`);
+    t.match(openssl('verify', '-CAfile', join(copy, 'root.pem'), '-untrusted', join(copy, 'authorities', 'issuing', 'cert.pem'), join(copy, 'operator', 'cert.pem')), 'OK');
+    if (!killed) t.ok(step > 6, `${step - 1} steps`);
+  }
+  const imported = await runHere([...taking, data]);
   t.equal(imported.status, 0, imported.stderr);
   t.ok(existsSync(join(data, 'operator', 'cert.pem')));
   t.match(imported.stdout, /^note +.*Their Root.* ends? /m, 'what an operator should know of the chain');

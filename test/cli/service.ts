@@ -55,6 +55,7 @@ function ready(child: ChildProcess): Promise<{ readonly https: string; readonly 
   return new Promise((resolve, reject) => {
     let text = '';
     let said = '';
+    let isReady = false;
     const late = setTimeout(() => {
       child.kill('SIGKILL');
       reject(new Error(`the service was not ready within ${START} ms: ${said}`));
@@ -64,7 +65,9 @@ function ready(child: ChildProcess): Promise<{ readonly https: string; readonly 
     child.stdout?.on('data', (part: Buffer) => {
       text += String(part);
       const line = text.split('\n').find((each) => each.includes('"ready"'));
-      if (line === undefined) return;
+      // A development authority tells more behind that line, perhaps while it is being stopped already.
+      if (line === undefined || isReady) return;
+      isReady = true;
       clearTimeout(late);
       child.removeAllListeners('close');
       resolve((JSON.parse(line) as { ready: { https: string; http: string } }).ready);

@@ -1,7 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { authoritiesFolder, authorityFiles, ISSUING } from '../../authority/layout.ts';
+import { authorityNames as namesIn } from '../../authority/succession.ts';
+import { damagedOperatorKey } from '../../authority/operator-key.ts';
 import { Failure } from '../../client/failure.ts';
 import { isThere } from '../../is-there.ts';
 import { showSpan } from '../text.ts';
@@ -62,6 +64,8 @@ function authorities({ data, context }: Patient): Finding {
 function operator({ data, context }: Patient): Finding {
   const path = join(data, 'operator', 'cert.pem');
   if (!existsSync(path)) return warn('no certificate here', 'operators come in with --cert and --key, or CHANCERY_API_KEY');
+  const key = damagedOperatorKey(data);
+  if (key !== undefined) return fail(`${key} is damaged, or the key of another certificate`, 'bring back the right one, or make another operator with \'chancery init --operator\'');
   return endsOf([{ name: 'operator', path }], context.now(), 'ask for a new one of profile operator, or make an API key');
 }
 
@@ -78,8 +82,7 @@ function store({ config }: Patient): Finding {
   return free < LEAST_SPACE ? warn(`${folder}, ${megabytes}`, 'make room: without it nothing can be issued or revoked') : ok(`${folder}, ${megabytes}`);
 }
 
-const authorityNames = (data: string): string[] =>
-  (existsSync(authoritiesFolder(data)) ? readdirSync(authoritiesFolder(data), { withFileTypes: true }) : []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const authorityNames = (data: string): string[] => (existsSync(authoritiesFolder(data)) ? namesIn(data) : []);
 
 /** When the first of some certificates ends. */
 function endsOf(files: readonly { readonly name: string; readonly path: string }[], now: number, advice: string): Finding {
