@@ -228,7 +228,8 @@ interface Beginning {
 }
 
 async function begin(options: EnrollOptions, names: AskedNames, { label, question, keyFile }: Beginning): Promise<Pending> {
-  mkdirSync(options.folder, { recursive: true });
+  // One by one: with `recursive` Node says ENOENT of a file system that is read-only.
+  for (const folder of [...missingFolders(options.folder)].reverse()) mkdirSync(folder);
   const pair: KeyPair = options.reuseKey ? readKeyPair(keyFile) : await generateKeyPair(options.keyType);
   const csr = encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, names));
   return keepPending(options.folder, label, { question, key: exportKey(pair), csr });

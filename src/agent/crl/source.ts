@@ -20,9 +20,11 @@ export type FindSources = () => Promise<readonly CrlSource[]>;
 /**
  * The CRLs of a service, by its own word about its authorities, which is good since its https certificate is.
  * @param wanted names; all that publish a CRL where there are none
+ * @param leftOut told at each look which authorities issue, now or next, and are not among those wanted
  */
-export const serviceSources = (client: ChanceryClient, agent: Agent, wanted: readonly string[]): FindSources => async () => {
+export const serviceSources = (client: ChanceryClient, agent: Agent, wanted: readonly string[], leftOut?: (names: readonly string[]) => void): FindSources => async () => {
   const { items } = await client.listAuthorities();
+  if (wanted.length > 0) leftOut?.(items.filter(({ name, state }) => (state === 'issuing' || state === 'next') && !wanted.includes(name)).map(({ name }) => name));
   const missing = wanted.filter((name) => !items.some((authority) => authority.name === name));
   if (missing.length > 0) throw new Failure('usage', `there is no authority ${missing.join(', ')} at ${client.url.origin}`, { advice: `expected one of ${items.map(({ name }) => name).join(', ')}` });
   return items

@@ -9,6 +9,7 @@ import { type FindSources, serviceSources } from '../../agent/crl/source.ts';
 import { type CrlFormat, type CrlTarget, fileTarget, hashDirectoryTarget } from '../../agent/crl/targets.ts';
 import { crlWatch } from '../../agent/crl/watch.ts';
 import { runCommand } from '../../agent/run-command.ts';
+import type { Tell } from '../../agent/tell.ts';
 import { openClient } from '../../client/chancery-client.ts';
 import { Failure } from '../../client/failure.ts';
 import { parseDuration } from '../../config/duration.ts';
@@ -58,7 +59,7 @@ export function addCrlWatch(parent: Command, context: Context): void {
     .option('--out <file>', 'the file to write: PEM if it ends in .pem, otherwise DER')
     .option('--hash-dir <folder>', 'an OpenSSL directory instead of a file: <hash>.r0, as \'openssl rehash\' names them')
     .addOption(new Option('--format <format>', 'the format of the file').choices(['pem', 'der']))
-    .option('--authority <name>', 'whose CRL; may be repeated (all that publish one; of a DER file: issuing)', (name: string, all: readonly string[]) => [...all, name], [])
+    .option('--authority <name>', 'whose CRL; may be repeated (default: all that publish one; for a DER file, which holds one: issuing, also after it was rolled)', (name: string, all: readonly string[]) => [...all, name], [])
     .option('--url <address>', 'the service (default: CHANCERY_URL, or the https listener in <data>/chancery.yaml)')
     .option('--ca <file>', 'the root certificate to trust the service by (default: <data>/root.pem)')
     .option('--from <address>', 'fetch one CRL from this http(s) address, instead of a service; needs --issuer')
@@ -97,7 +98,7 @@ async function watch(context: Context, options: Options): Promise<void> {
     },
   });
   const agent = new Agent({ keepAlive: true, ...(options.from === undefined ? { ca: trustedRoots(context, options) } : {}) });
-  const { find, service, close } = await sourcesOf(context, options, agent);
+  const { find, service, close } = await sourcesOf(context, options, agent, tellLeftOut(target.name, tell));
   const surroundings = { now: context.now, random: Math.random, tell };
   const look = crlWatch({ find, target, command, poll: milliseconds(options.poll) }, surroundings);
   try {
@@ -160,15 +161,27 @@ interface Sources {
   readonly close: () => void;
 }
 
-async function sourcesOf(context: Context, options: Options, agent: Agent): Promise<Sources> {
+async function sourcesOf(context: Context, options: Options, agent: Agent, leftOut: (names: readonly string[]) => void): Promise<Sources> {
   const { from, issuer, authority } = options;
   if (from !== undefined && issuer !== undefined) {
     const source = { authority: authority[0] ?? 'issuing', address: new URL(from), issuer: readIssuer(issuer), ...(from.startsWith('https:') ? { agent } : {}) };
     return { find: () => Promise.resolve([source]), close: () => {} };
   }
   const client = openClient({ url: await serviceUrl(context, options), roots: [trustedRoots(context, options)], credentials: { kind: 'none' } });
-  const wanted = authority.length === 0 && isDer(options) ? ['issuing'] : authority;
-  return { find: serviceSources(client, agent, wanted), service: client.url, close: () => client.close() };
+  // Whoever chose is told nothing of the others.
+  const find = authority.length === 0 && isDer(options) ? serviceSources(client, agent, ['issuing'], leftOut) : serviceSources(client, agent, authority);
+  return { find, service: client.url, close: () => client.close() };
+}
+
+/** The certificates of a rolled authority's successor are on a CRL of their own: said once for each. */
+function tellLeftOut(target: string, tell: Tell): (names: readonly string[]) => void {
+  const told = new Set<string>();
+  return (names) => {
+    for (const name of names.filter((one) => !told.has(one))) {
+      told.add(name);
+      tell('warn', 'left-out', `${target} has nothing of ${name}, which issues in the place of issuing: choose --format pem, which holds all, or watch it into a second file with --authority ${name}`, { authority: name });
+    }
+  };
 }
 
 /** The one whose signature counts: which of several that is, nobody but the caller can say. Throws Failure `file`. */
