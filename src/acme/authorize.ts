@@ -9,17 +9,17 @@ export interface Wanted {
   readonly directory: Directory;
   readonly account: Held<Account>;
   readonly identifier: Identifier;
-  /** Milliseconds since the epoch: when a new one ends if it is not met. */
+  /** Milliseconds since the epoch: expiry of a new authorization that is not met. */
   readonly expires: number;
   readonly now: number;
 }
 
-/** A valid authorization must last at least this much longer to be used again, milliseconds. */
+/** Milliseconds for which an existing authorization must remain valid to be reused. */
 const LEAST_LEFT = 60_000;
 
 /**
- * The authorization for one identifier of an order: a valid one that the account has, or a new one. One that is new has version 0.
- * @throws AcmeError `rejectedIdentifier` where there is no way to show control of it
+ * The authorization for one identifier of an order: an existing valid one of the account, or a new one, which has version 0.
+ * @throws AcmeError `rejectedIdentifier` if no challenge can prove control of it
  */
 export async function authorizationFor(context: AcmeContext, { directory, account, identifier, expires, now }: Wanted): Promise<Held<Authorization>> {
   const wildcard = identifier.value.startsWith('*.');
@@ -34,16 +34,16 @@ export async function authorizationFor(context: AcmeContext, { directory, accoun
   }
   const types = context.settings.challenges.filter((type) => fits(type, plain, wildcard));
   if (types.length === 0) throw new AcmeError('rejectedIdentifier', `None of the challenges that are offered here is for ${nameOf({ identifier: plain, wildcard })}.`);
-  // One token for all: each challenge has a place of its own for it.
+  // All challenges share a token: each has a place of its own for it.
   const token = newToken(context);
   return fresh(id, { ...about, status: 'pending', expires, challenges: types.map((type) => ({ type, token: type === 'dns-persist-01' ? '' : token, status: 'pending' })) });
 }
 
-/** An external account's key may stand for the authorization of names (closed networks). */
+/** The key of an external account may take the place of authorizations (closed networks). */
 const isPreauthorized = ({ preauthorized = [] }: Account, identifier: Identifier): boolean =>
   preauthorized.some((pattern) => compileNamePattern(pattern).matches(policyName(identifier)));
 
-/** RFC 8738 4, CA/Browser Forum BR 3.2.2.4: only DNS shows control of all names below another; addresses are not in it. */
+/** RFC 8738 4, CA/Browser Forum BR 3.2.2.4: only DNS proves control of all names below another one; it does not apply to addresses. */
 function fits(type: ChallengeType, { type: kind }: Identifier, wildcard: boolean): boolean {
   const byDns = type.startsWith('dns-');
   return kind === 'ip' ? !byDns : byDns || !wildcard;

@@ -12,16 +12,16 @@ import type { Scheduler } from './scheduler.ts';
 import type { Records } from './state/records.ts';
 import type { ChallengeType, Validators } from './validators/validator.ts';
 
-/** One authority's ACME. */
+/** The ACME service of one authority. */
 export interface Directory {
-  /** Of the authority: `/acme/{name}/directory`. */
+  /** Name of the authority: `/acme/{name}/directory`. */
   readonly name: string;
   readonly authority: Authority;
-  /** Those that a client may ask for. */
+  /** The profiles that clients may request. */
   readonly profiles: ReadonlyMap<string, IssuingProfile>;
   readonly defaultProfile: IssuingProfile;
   readonly externalAccount: 'optional' | 'required';
-  /** Undefined: whatever the profile allows. */
+  /** If undefined, whatever the profile allows. */
   readonly allow: readonly NamePattern[] | undefined;
   readonly deny: readonly NamePattern[];
 }
@@ -37,10 +37,10 @@ export interface AcmeSettings {
   readonly authorizationLifetime: number;
 }
 
-/** What every part of ACME works with: made once by `service.ts`. */
+/** The dependencies of all parts of ACME, assembled once by `acme-service.ts`. */
 export interface AcmeContext {
   readonly settings: AcmeSettings;
-  /** By name. */
+  /** Keyed by name. */
   readonly directories: ReadonlyMap<string, Directory>;
   readonly records: Records;
   readonly store: Pick<Store, 'certificates' | 'requests'>;
@@ -55,8 +55,8 @@ export interface AcmeContext {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly random: RandomBytes;
-  /** A secret of the deployment that the store does not know. */
+  /** A secret of the deployment that is not in the store. */
   readonly master: Uint8Array;
-  /** Where a client reaches this service, by the Host header that it sent: scheme and authority, perhaps a path. */
+  /** Base URL under which the client reached this service, derived from its Host header: scheme and authority, possibly with a path. */
   readonly baseUrl: (host: string | undefined) => string;
 }

@@ -2,12 +2,12 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf, PROBLEM_TYPE, refusedOf } from '../http/problem.ts';
 import { ACME_ERROR, AcmeError, type AcmeErrorType } from './problem.ts';
 
-/** The house's refusals in ACME's words; all others are the client's mistake. */
+/** Refusals of this service as ACME error types; all others are the client's mistake. */
 const TYPES: Readonly<Record<string, AcmeErrorType>> = { 'rate-limited': 'rateLimited', unavailable: 'serverInternal', internal: 'serverInternal', forbidden: 'unauthorized' };
-/** Seconds after which a 503 may be tried again. */
+/** Default number of seconds after which a 503 may be retried. */
 const RETRY_AFTER = 2;
 
-/** Every error of this scope as a problem document (RFC 8555 6.7, RFC 9457). */
+/** Sends every error within this scope as a problem document (RFC 8555 6.7, RFC 9457). */
 export function replyError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void {
   const acme = error instanceof AcmeError ? error : fromHouse(error, request);
   const { retryAfter, headers = {}, subproblems, algorithms } = acme.options;
@@ -18,7 +18,7 @@ export function replyError(error: FastifyError | Error, request: FastifyRequest,
     ...(subproblems === undefined ? {} : { subproblems }),
     ...(algorithms === undefined ? {} : { algorithms }),
   };
-  // As bytes: to text Fastify would add a charset, which JSON types do not have (RFC 8259 11).
+  // Sent as bytes: to text Fastify would add a charset parameter, which JSON types do not have (RFC 8259 11).
   void reply.code(acme.status).header('content-type', PROBLEM_TYPE).send(Buffer.from(JSON.stringify(body)));
 }
 

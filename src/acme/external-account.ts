@@ -12,14 +12,14 @@ import type { Held } from './state/records.ts';
 const [IV_BYTES, TAG_BYTES] = [12, 16];
 const sealingKey = (master: Uint8Array): Buffer => createHmac('sha256', master).update('acme-eab').digest();
 
-/** The secret of an EAB key as the store keeps it: nobody reads it without the deployment's own secret, nor moves it to another key id. */
+/** Encrypts the secret of an EAB key for the store: reading it takes the deployment's own secret, and it is bound to its key id. */
 export function sealSecret(master: Uint8Array, id: string, secret: Uint8Array, random: RandomBytes): string {
   const iv = random(IV_BYTES);
   const cipher = createCipheriv('aes-256-gcm', sealingKey(master), iv).setAAD(Buffer.from(id));
   return Buffer.concat([iv, cipher.update(secret), cipher.final(), cipher.getAuthTag()]).toString('base64url');
 }
 
-/** @throws Error where it was sealed under another secret, or changed */
+/** @throws Error if it was sealed under another secret, or altered */
 function openSecret(master: Uint8Array, id: string, sealed: string): Buffer {
   const bytes = Buffer.from(sealed, 'base64url');
   const decipher = createDecipheriv('aes-256-gcm', sealingKey(master), bytes.subarray(0, IV_BYTES)).setAAD(Buffer.from(id)).setAuthTag(bytes.subarray(-TAG_BYTES));
@@ -28,14 +28,14 @@ function openSecret(master: Uint8Array, id: string, sealed: string): Buffer {
 
 export interface Binding {
   readonly eab: Held<EabKey>;
-  /** As it came. */
+  /** As received. */
   readonly jws: Readonly<Record<string, string>>;
 }
 
 const KID_MOST = 64;
 
 /**
- * Checks an external account binding (RFC 8555 7.3.4): a MAC under a key of ours, over the account's own key, for this address.
+ * Verifies an external account binding (RFC 8555 7.3.4): a MAC with one of our keys, over the account's own key, for this URL.
  * @throws AcmeError `malformed`, `badSignatureAlgorithm`, `unauthorized`
  */
 export async function readBinding({ records, master }: AcmeContext, signed: SignedRequest, value: unknown): Promise<Binding> {
@@ -47,7 +47,7 @@ export async function readBinding({ records, master }: AcmeContext, signed: Sign
   const bound = parseJwk(objectIn(jws.payload, 'payload of the external account binding'));
   if (bound.thumbprint !== signed.key.thumbprint) throw malformed('The external account binding is for another account key.');
   const eab = await records.eab(kid);
-  // One answer for all: whoever guesses key ids learns nothing.
+  // The same answer in all cases, so that guessing key ids reveals nothing.
   const refused = unauthorized('The external account binding is not good: its key is unknown, or its MAC is wrong.');
   if (eab === undefined || (eab.value.authority !== undefined && eab.value.authority !== signed.directory.name)) throw refused;
   if (!macMatches(jws, openSecret(master, eab.id, eab.value.sealed))) throw refused;

@@ -15,15 +15,15 @@ import type { Account, Order } from './state/model.ts';
 import type { Held } from './state/records.ts';
 import type { Identifier } from './validators/validator.ts';
 
-/** Milliseconds after which CAA is asked again before a certificate is issued (CA/Browser Forum BR 3.2.2.8: eight hours). */
+/** Milliseconds after which CAA is checked again before issuance (CA/Browser Forum BR 3.2.2.8: eight hours). */
 const CAA_STALE = 7 * 3_600_000;
 const CAA_TIME = 15_000;
-/** Seconds for which an order's request is found by the order: longer than any order lives. */
+/** Seconds for which an order's request is found through the order: longer than any order lives. */
 const CLAIM_TIME = 60 * 86_400;
 
 /**
- * Has the certificate of an order issued, by the same cycle as every other one. Two at once, or one again after a crash, find the same
- * request, by the claim under which the cycle keeps it; another CSR for the same order finds that the order is done.
+ * Issues the certificate of an order through the common issuance cycle. Concurrent calls, or a repetition after a crash, find the same request through
+ * the claim under which the cycle stores it; a different CSR for the same order finds that the order is complete.
  * @throws AcmeError `badCSR`, `orderNotReady`, `caa`, `rateLimited`, `serverInternal`
  */
 export async function finalizeOrder(context: AcmeContext, account: Held<Account>, order: Held<Order>, csr: Uint8Array, now: number): Promise<OrderStanding> {
@@ -41,14 +41,14 @@ export async function finalizeOrder(context: AcmeContext, account: Held<Account>
     const record = await issued(context, inputFor(account, order, csr));
     return await statusOfOrder(context, await settleSoon(context, order, record), now);
   } catch (error) {
-    // Asked for now, and not before: hardly any order has been finalized without knowing it.
+    // Looked up only now: hardly any order has been finalized without knowing it.
     const earlier = await recovered(context, order, standing);
     if (earlier.status !== 'ready' && await isSameKey(context, earlier.order, parsed)) return earlier;
     throw error;
   }
 }
 
-/** An order that is ready, but has its request already: an earlier finalize did not get to write that. */
+/** Detects an order that appears ready but already has its request, because an earlier finalize could not record that. */
 export async function recovered(context: AcmeContext, order: Held<Order>, standing: OrderStanding): Promise<OrderStanding> {
   const key = claimsKeyOf({ kind: 'acme', name: order.value.account }, orderClaim(order.id));
   const first = await context.store.requests.find({ claims: [key] }, context.clock());
@@ -79,7 +79,7 @@ function readCsr(der: Uint8Array): CertificationRequest {
   }
 }
 
-/** RFC 8555 7.4: exactly the order's names, in the subject alternative name or (as old clients do) as the common name. */
+/** RFC 8555 7.4: exactly the order's identifiers, as subject alternative names or (as old clients do) as the common name. */
 function checkNames({ names, commonName }: CertificationRequest, identifiers: readonly Identifier[]): void {
   const wanted = new Set(identifiers.map(({ type, value }) => `${type}:${value}`));
   const given = new Set(names.map(({ kind, value }) => `${kind}:${value}`));
@@ -100,7 +100,7 @@ function commonNameAsName(text: string): string {
   }
 }
 
-/** RFC 8659 4: what held when control was shown may not hold hours later. */
+/** RFC 8659 4: what held at validation may not hold hours later. */
 async function checkCaa(context: AcmeContext, { authorizations }: OrderStanding, now: number): Promise<void> {
   const problems = await Promise.all(authorizations.map(async (authorization) => {
     const challenge = authorization?.value.challenges.find(({ status }) => status === 'valid');
@@ -114,7 +114,7 @@ async function checkCaa(context: AcmeContext, { authorizations }: OrderStanding,
   throw new AcmeError(first.type.slice(first.type.lastIndexOf(':') + 1) as AcmeErrorType, first.detail, { subproblems: [first, ...more] });
 }
 
-/** The order may be tried again with another CSR, or later: its state stays as it was (RFC 8555 7.4). */
+/** Keeps the order's state on failure, so that it can be retried with another CSR, or later (RFC 8555 7.4). */
 async function issued({ issuance }: AcmeContext, input: IssueInput): Promise<RequestRecord> {
   try {
     return await issue(issuance, input);

@@ -9,12 +9,12 @@ import { hasManyOwners } from '../policy/public-suffix.ts';
 import { policyName } from './state/model.ts';
 import type { Identifier } from './validators/validator.ts';
 
-/** Characters of an identifier that a problem shows. */
+/** Characters of an identifier quoted in a problem. */
 const SHOWN = 255;
 
 /**
- * The identifiers of a new order or authorization in their normal form, each once, all of them allowed here.
- * @throws AcmeError `malformed`, `unsupportedIdentifier`, `rejectedIdentifier`; with more than one, each is a subproblem (RFC 8555 6.7.1)
+ * The identifiers of a new order or authorization in canonical form, without duplicates, all of them allowed here.
+ * @throws AcmeError `malformed`, `unsupportedIdentifier`, `rejectedIdentifier`; if there are several, each is a subproblem (RFC 8555 6.7.1)
  */
 export function readIdentifiers(value: unknown, { allow, deny }: Directory, profile: Profile): Identifier[] {
   if (!Array.isArray(value) || value.length === 0) throw malformed('"identifiers" is missing or empty; expected a list of {type, value}.');
@@ -71,7 +71,7 @@ function refusal(identifier: Identifier, allow: Directory['allow'], deny: Direct
   return undefined;
 }
 
-/** One problem as itself, several as one with subproblems. */
+/** A single problem as it is, several as one with subproblems. */
 function together(problems: readonly AcmeProblem[]): AcmeError {
   const [first] = problems;
   const types = new Set(problems.map(({ type }) => type));

@@ -1,29 +1,29 @@
 import type { QuotaClaim, RequestStore } from '../store/store.ts';
 import { AcmeError } from './problem.ts';
 
-/** How often in an hour, counted in the store for all processes; 0 for no limit. */
+/** Limits per hour, counted in the store across all processes; 0 for no limit. */
 export interface LimitSettings {
   readonly accountsPerAddress: number;
   readonly ordersPerAccount: number;
   readonly ordersPerName: number;
-  /** Failed validations of one account for one name. */
+  /** Failed validations per account and name. */
   readonly failuresPerName: number;
 }
 
-/** Each throws AcmeError `rateLimited` with Retry-After (RFC 8555 6.6) where it is too often; a refusal uses nothing up. */
+/** Each throws AcmeError `rateLimited` with Retry-After (RFC 8555 6.6) when its limit is exceeded; a refusal consumes nothing. */
 export interface Limits {
   readonly account: (address: string, now: number) => Promise<void>;
   readonly order: (account: string, names: readonly string[], now: number) => Promise<void>;
-  /** Whether the account may try to validate the name once more. */
+  /** Checks whether the account may try to validate the name again. */
   readonly validation: (account: string, name: string, now: number) => Promise<void>;
   /** Counts a failed validation. */
   readonly failed: (account: string, name: string, now: number) => Promise<void>;
 }
 
-/** Seconds; windows are those of quotas, fixed from the epoch on. */
+/** Seconds; windows are those of quotas, aligned to the epoch. */
 const WINDOW = 3600;
 
-/** What is limited: its name in the store, its setting, and how a refusal calls it. */
+/** What is limited: its name in the store, its setting, and how refusals refer to it. */
 const LIMITED = {
   accounts: { setting: 'accountsPerAddress', words: () => 'new accounts from this address' },
   orders: { setting: 'ordersPerAccount', words: () => 'new orders of this account' },

@@ -4,10 +4,10 @@ import { NEVER } from '../store/objects.ts';
 import type { ObjectChange, ObjectStore } from '../store/objects.ts';
 import { decodeBase64Url } from '../base64url.ts';
 
-/** Anti-replay nonces (RFC 8555 6.5): each good until it was used, once. */
+/** Anti-replay nonces (RFC 8555 6.5), each valid for a single use. */
 export interface Nonces {
   readonly issue: () => string;
-  /** True for one caller alone. */
+  /** True for exactly one caller. */
   readonly use: (nonce: string) => Promise<boolean>;
 }
 
@@ -30,8 +30,8 @@ const START_BYTES = 10;
 const COUNTER_BYTES = 6;
 
 /**
- * Nonces of a process that is alone with its store: a number, and a bit for each that was used. They end with the process, after which
- * clients are given new ones; the oldest of very many ends when its bit is needed.
+ * Nonces of the only process using a store: a counter, with one bit per nonce for its use. They expire with the process, after which clients are given
+ * new ones; the oldest of very many expires when its bit is needed.
  */
 export function nonceCounter(random: RandomBytes): Nonces {
   const key = random(32);
@@ -60,7 +60,7 @@ export function nonceCounter(random: RandomBytes): Nonces {
   };
 }
 
-/** Milliseconds in which a nonce of several processes must be used: so long its use is remembered. */
+/** Milliseconds for which a nonce shared by several processes is valid, and its use remembered. */
 const LIFETIME = 2 * 3_600_000;
 const TIME_BYTES = 6;
 const KIND = 'acme-nonce';
@@ -68,21 +68,21 @@ const SALT = { kind: 'acme-nonce-salt', id: 'salt' } as const;
 const SALT_BYTES = 16;
 
 /**
- * The key of a store's nonces: of the deployment's secret, and of something that stays in this store. Backups do not hold which nonces were
- * used; so what was issued before is good for nothing in a store that was restored or moved to, and cannot be used there once more.
+ * The key for nonces of a store, derived from the deployment's secret and a salt that never leaves the store. Backups do not include used nonces, so
+ * nonces issued before are worthless in a store that was restored or moved to, and cannot be used a second time there.
  */
 export async function nonceKeyOf(objects: Pick<ObjectStore, 'get' | 'write'>, master: Uint8Array, random: RandomBytes): Promise<Uint8Array> {
   for (;;) {
     const found = await objects.get(SALT.kind, SALT.id);
     if (found !== undefined) return createHmac('sha256', master).update(`acme-nonce ${JSON.stringify(found.value)}`).digest();
     const value = Buffer.from(random(SALT_BYTES)).toString('hex');
-    // Where another process was faster, its salt is found next.
+    // If another process was faster, its salt is found next.
     await objects.write([{ ...SALT, expected: 0, put: { value, expires: NEVER, indexes: [], momentary: true } }], []);
   }
 }
 
 /**
- * Nonces that any process with the same key takes: a time and random octets under a MAC; that one was used is written into the store.
+ * Nonces accepted by any process with the same key: a time and random octets with a MAC. Their use is recorded in the store.
  * @param clock milliseconds since the epoch
  */
 export function sharedNonces(objects: Pick<ObjectStore, 'write'>, key: Uint8Array, random: RandomBytes, clock: () => number): Nonces {
@@ -98,13 +98,13 @@ export function sharedNonces(objects: Pick<ObjectStore, 'write'>, key: Uint8Arra
       if (body === undefined) return false;
       const ends = body.readUIntBE(0, TIME_BYTES) + LIFETIME;
       if (ends <= clock()) return false;
-      // The mark outlives the nonce, so that no sweep brings it back.
+      // The record outlives the nonce, so that sweeping it does not make the nonce valid again.
       const mark: ObjectChange = { kind: KIND, id: body.toString('hex'), expected: 0, put: { value: null, expires: ends + 60_000, indexes: [], momentary: true } };
       return (await objects.write([mark], [])).outcome === 'stored';
     },
   };
 }
 
-/** The same, but some good nonces are refused (and so used up): clients must try again (RFC 8555 6.5). For tests. @param share 0 to 1 */
+/** The same, except that some valid nonces are refused (and used up), so that clients must retry (RFC 8555 6.5). For tests. @param share 0 to 1 */
 export const unreliable = (nonces: Nonces, share: number, chance: () => number): Nonces =>
   (share === 0 ? nonces : { issue: nonces.issue, use: async (nonce) => await nonces.use(nonce) && chance() >= share });

@@ -10,7 +10,7 @@ import type { Identifier } from './validators/validator.ts';
 
 type Payload = Readonly<Record<string, unknown>>;
 
-/** The profile that the client names, or the directory's own. @throws AcmeError `invalidProfile`, `malformed` */
+/** The profile requested by the client, or the directory's default. @throws AcmeError `invalidProfile`, `malformed` */
 export function profileOf({ profiles, defaultProfile }: Directory, { profile }: Payload): IssuingProfile {
   if (profile === undefined) return defaultProfile;
   if (typeof profile !== 'string') throw malformed('"profile" is no text.');
@@ -19,13 +19,13 @@ export function profileOf({ profiles, defaultProfile }: Directory, { profile }: 
   return found;
 }
 
-/** Seconds: how far notBefore may lie back (CA/Browser Forum BR 7.1.2.7 has 48 hours). */
+/** Seconds by which notBefore may lie in the past (CA/Browser Forum BR 7.1.2.7: 48 hours). */
 const MOST_BACK = 48 * 3600;
-/** Seconds: how far it may lie ahead. */
+/** Seconds by which it may lie in the future. */
 const MOST_AHEAD = 30 * 86_400;
 
 /**
- * notBefore and notAfter of an order (RFC 8555 7.4), in whole seconds: refused at once where no certificate could have them.
+ * notBefore and notAfter of an order (RFC 8555 7.4), in whole seconds. Dates that no certificate could have are refused immediately.
  * @param now milliseconds since the epoch
  * @throws AcmeError `malformed`
  */
@@ -47,7 +47,7 @@ export function datesOf(payload: Payload, { profile, authority }: IssuingProfile
 }
 
 /**
- * The certificate that this order is to replace (RFC 9773 5), as it was sent.
+ * The identifier of the certificate that this order replaces (RFC 9773 5), as sent.
  * @throws AcmeError `malformed`, `unauthorized`, `alreadyReplaced`
  */
 export async function replacesOf({ records, store }: AcmeContext, account: Held<Account>, { replaces }: Payload, identifiers: readonly Identifier[]): Promise<string | undefined> {

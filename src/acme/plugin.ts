@@ -18,7 +18,7 @@ import { urlsOf } from './urls.ts';
 
 type Handler = (context: AcmeContext, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Every address of a directory, below `/acme/{authority}`. */
+/** All URLs of a directory, relative to `/acme/{authority}`. */
 const ROUTES: readonly { readonly path: string; readonly methods: readonly ('GET' | 'HEAD' | 'POST')[]; readonly handler: Handler }[] = [
   { path: '/directory', methods: ['GET', 'HEAD', 'POST'], handler: directory },
   { path: '/new-nonce', methods: ['GET', 'HEAD'], handler: newNonce },
@@ -41,7 +41,7 @@ const ROUTES: readonly { readonly path: string; readonly methods: readonly ('GET
 
 const OTHERS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const JOSE = 'application/jose+json';
-/** Bytes of a request: an order of a thousand names with its signature, or a CSR of so many. */
+/** Upper bound of a request in bytes: a signed order with a thousand names, or a CSR for as many. */
 const MOST_BYTES = 262_144;
 
 /** ACME (RFC 8555) for every directory of the context, in a scope of its own. */
@@ -58,14 +58,14 @@ export function acmeRoutes(app: App, context: AcmeContext): void {
     scope.setErrorHandler(replyError);
     scope.setNotFoundHandler((request, reply) => replyError(notFound('thing'), request, reply));
     scope.addHook('onRequest', (request, reply, next) => {
-      // RFC 8555 6.1: scripts of any origin may be clients. 6.5, 7.2: nothing that carries a nonce is kept.
+      // RFC 8555 6.1: scripts of any origin may be clients. 6.5, 7.2: responses with nonces must not be cached.
       reply.header('access-control-allow-origin', '*').header('access-control-expose-headers', 'Link, Location, Replay-Nonce, Retry-After');
       reply.header('cache-control', 'no-store');
       const known = context.directories.get((request.params as { readonly authority?: string }).authority ?? '');
       if (known !== undefined) reply.header('link', `<${urlsOf(context.baseUrl(request.headers.host), known.name).directory}>;rel="index"`);
       next();
     });
-    // RFC 8555 6.5: a new nonce with every answer to a POST, refusals too.
+    // RFC 8555 6.5: a new nonce with every response to a POST, including errors.
     scope.addHook('onSend', (request, reply, payload, next) => {
       if (request.method === 'POST') reply.header('replay-nonce', context.nonces.issue());
       next(null, payload);
@@ -76,7 +76,7 @@ export function acmeRoutes(app: App, context: AcmeContext): void {
       scope.route({ method: [...methods], url, schema, exposeHeadRoute: false, handler: (request, reply) => handler(context, request, reply) });
       scope.route({
         method: OTHERS.filter((method) => !(methods as readonly string[]).includes(method)), url, schema, exposeHeadRoute: false,
-        // A body that nobody reads needs no parser of its own.
+        // The body is ignored, so it needs no parser.
         handler: (_request, reply) => {
           reply.header('allow', methods.join(', '));
           throw new AcmeError('malformed', `Expected ${methods.join(' or ')} here (RFC 8555 6.3).`, { status: 405 });

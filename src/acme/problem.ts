@@ -34,7 +34,7 @@ export type AcmeErrorType = keyof typeof STATUS;
 
 export const ACME_ERROR = 'urn:ietf:params:acme:error:';
 
-/** A problem within a problem, or in an object (RFC 8555 6.7.1): JSON as it goes out. */
+/** A subproblem, or a problem contained in an object (RFC 8555 6.7.1): JSON as sent. */
 export interface AcmeProblem {
   readonly type: string;
   readonly detail: string;
@@ -52,7 +52,7 @@ export interface AcmeErrorOptions extends ErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A refusal in ACME's words. `message` is for the client: no secrets, no internals. */
+/** A refusal in ACME terms. `message` is meant for the client: no secrets, no internals. */
 export class AcmeError extends Error {
   override readonly name = 'AcmeError';
   readonly type: AcmeErrorType;
@@ -69,7 +69,7 @@ export class AcmeError extends Error {
   }
 }
 
-/** A problem as an object of the protocol holds it. */
+/** A problem in the form used within protocol objects. */
 export const problemIn = (type: AcmeErrorType, detail: string, more: Pick<AcmeProblem, 'identifier' | 'subproblems'> = {}): AcmeProblem =>
   ({ type: `${ACME_ERROR}${type}`, detail, status: STATUS[type], ...more });
 

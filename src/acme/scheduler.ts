@@ -12,44 +12,44 @@ export interface SchedulerOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly random: RandomBytes;
-  /** How often a challenge is looked at before it has failed. */
+  /** Attempts before a challenge fails. */
   readonly attempts: number;
-  /** Milliseconds that a valid authorization may be used. */
+  /** Milliseconds for which a valid authorization may be used. */
   readonly authorizationLifetime: number;
-  /** Milliseconds in which an attempt has surely ended: so long it belongs to the process that began it. */
+  /** Milliseconds after which an attempt has certainly ended: it is leased to the process that began it for that long. */
   readonly lease: number;
-  /** No other process validates out of this store: then nobody else can have begun, and the calls go out while that is being written. */
+  /** No other process validates with this store, so attempts can start before the lease is written. */
   readonly alone: boolean;
-  /** Told of a validation that failed for good. */
+  /** Called when a validation has failed for good. */
   readonly failed: (account: string, name: string) => void;
-  /** Told of what is nobody's answer: for the log. */
+  /** Reports internal failures that are nobody's response, for the log. */
   readonly report: (what: string, error: unknown) => void;
 }
 
 /**
- * Validates off the path of requests. That somebody has to look is written into the authorization (`due`); whoever looks moves it ahead by
- * a lease first, in one atomic step, so that of all processes one does, and after the end of that one another.
+ * Validates outside of request handling. The time at which an attempt is due is recorded in the authorization (`due`); a process that starts one first
+ * moves that time forward by a lease, in one atomic step, so that only one process makes the attempt, and another one takes over after the lease.
  */
 export interface Scheduler {
-  /** A place for one validation, if there is room: what is to be written as `due`, and how to go on after that. */
+  /** Reserves a slot for one validation, if available: the value to write as `due`, and how to continue after that. */
   readonly place: (now: number) => Place;
-  /** Resolves when the attempt that is under way in this process for an authorization has ended; undefined where none is. */
+  /** Resolves when this process's current attempt for an authorization has ended; undefined if there is none. */
   readonly underWay: (authorization: string) => Promise<void> | undefined;
-  /** Takes up what is due. */
+  /** Starts attempts that are due. */
   readonly look: () => Promise<void>;
-  /** Interrupts what is under way; it is due again at once, for whoever is there. */
+  /** Aborts current attempts, which immediately become due again for other processes. */
   readonly stop: () => Promise<void>;
 }
 
 export interface Place {
   readonly due: number;
-  /** Begins, with the authorization as it is once it is written. What came of it counts only where it was. */
+  /** Starts the attempt with the authorization as written. Its result counts only if the write succeeds. */
   readonly begin: (authorization: Held<Authorization>, written: Promise<boolean>) => void;
-  /** In place of `begin`. */
+  /** Releases the slot instead. */
   readonly giveBack: () => void;
 }
 
-/** Validations at once in one process: each holds a socket or two. */
+/** Concurrent validations per process: each holds a socket or two. */
 const MOST_AT_ONCE = 128;
 /** Milliseconds before the second attempt; three times as many before each further one. */
 const FIRST_PAUSE = 1500;
@@ -57,9 +57,9 @@ const PAUSE_FACTOR = 3;
 
 export function createScheduler({ records, validators, clock, random, attempts, authorizationLifetime, lease, alone, failed, report }: SchedulerOptions): Scheduler {
   const stopping = new AbortController();
-  // As many as there are validations listen to it, and stop when they are done.
+  // Every validation adds a listener, and removes it when done.
   setMaxListeners(0, stopping.signal);
-  /** By the authorization; and those that only give their place back. */
+  /** Keyed by authorization; symbols stand for slots that were only reserved. */
   const running = new Map<string | symbol, Promise<void>>();
   const timers = new Set<NodeJS.Timeout>();
   let places = 0;
@@ -67,7 +67,7 @@ export function createScheduler({ records, validators, clock, random, attempts, 
   const write = async (authorization: Held<Authorization>): Promise<void> => {
     const { account, status, authority } = authorization.value;
     const valid = { time: clock(), event: 'acme-authorization.valid', actor: `acme:${account}`, subject: authorization.id, details: { authority, name: nameOf(authorization.value), challenge: authorization.value.challenges.find((one) => one.status === 'valid')?.type ?? '' } } as const;
-    // Where another one was faster, it is deactivated, or somebody else's by now.
+    // If another process was faster, it has been deactivated, or taken over by someone else.
     await records.write([put.authorization(authorization)], status === 'valid' ? [valid] : []);
   };
 
@@ -80,12 +80,12 @@ export function createScheduler({ records, validators, clock, random, attempts, 
     }
   };
 
-  /** @param early whether to begin before it is known that nobody else does */
+  /** @param early whether to begin before it is certain that no one else does */
   const attempt = async (authorization: Held<Authorization>, written: Promise<boolean>, early: boolean): Promise<void> => {
     const challenge = authorization.value.challenges.find(({ status }) => status === 'processing');
     if (challenge === undefined) return;
     const begun = early ? validate(authorization, challenge) : undefined;
-    // Whoever writes is told by the write itself why it failed.
+    // The writer learns from the write itself why it failed.
     const stands = await written.catch(() => false);
     const outcome = await (begun ?? (stands && !stopping.signal.aborted ? validate(authorization, challenge) : undefined));
     if (!stands) return;
@@ -126,7 +126,7 @@ export function createScheduler({ records, validators, clock, random, attempts, 
     return {
       due: now + lease,
       begin: (authorization, written) => {
-        // One that is under way already has begun, or will: this one loses the write.
+        // If another attempt is running or about to, this one loses the write.
         const isFirst = !running.has(authorization.id);
         const of = isFirst ? authorization.id : Symbol('nothing to do');
         const work = attempt(authorization, written, alone && isFirst)
@@ -147,7 +147,7 @@ export function createScheduler({ records, validators, clock, random, attempts, 
     const now = clock();
     for (const found of await records.due(now, room)) {
       const { due, begin, giveBack } = place(now);
-      // There may be no room any more: then the next look does.
+      // If there is no slot any more, the next look starts it.
       if (due === now) return;
       const leased = withDue(found, due);
       const taken = await records.write([put.authorization(leased)]).catch((error: unknown) => {
@@ -173,7 +173,7 @@ export function createScheduler({ records, validators, clock, random, attempts, 
 
 const withDue = (authorization: Held<Authorization>, due: number): Held<Authorization> => ({ ...authorization, value: { ...authorization.value, due } });
 
-/** The authorization with one challenge as it is now; without `due` unless that is given. */
+/** The authorization with one challenge replaced; without `due` unless given. */
 function replaced(authorization: Held<Authorization>, challenge: Challenge, over: Partial<Authorization>): Held<Authorization> {
   const { due: _due, ...value } = authorization.value;
   return { ...authorization, value: { ...value, ...over, challenges: value.challenges.map((one) => (one.type === challenge.type ? challenge : one)) } };

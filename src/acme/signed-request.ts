@@ -9,7 +9,7 @@ import type { Account } from './state/model.ts';
 import { type Held, isId } from './state/records.ts';
 import { type Urls, urlsOf } from './urls.ts';
 
-/** A POST that is what it says: by whom, for this very address, for the first time. */
+/** An authenticated POST: by whom, for exactly this URL, not replayed. */
 export interface SignedRequest {
   readonly directory: Directory;
   readonly urls: Urls;
@@ -23,7 +23,7 @@ export interface AccountRequest extends SignedRequest {
   readonly account: Held<Account>;
 }
 
-/** Who may sign: the account's key, named by `kid`, or the key in the header (`jwk`), which may be anybody's (RFC 8555 6.2). */
+/** The key that may sign: the account's, identified by `kid`, or the one in the header (`jwk`), which may be anyone's (RFC 8555 6.2). */
 type By = 'kid' | 'jwk' | 'either';
 
 /** @throws AcmeError as `verified` does */
@@ -38,7 +38,7 @@ export const byKey = (context: AcmeContext, request: FastifyRequest): Promise<Si
 export const byAnyKey = (context: AcmeContext, request: FastifyRequest): Promise<SignedRequest & { readonly account?: Held<Account> }> => verified(context, request, 'either');
 
 /**
- * The checks of RFC 8555 6.2 to 6.5, the cheap ones first; the nonce is used up by a request whose signature is good.
+ * The checks of RFC 8555 6.2 to 6.5, cheap ones first; a request with a valid signature uses up its nonce.
  * @throws AcmeError `malformed`, `badSignatureAlgorithm`, `unauthorized`, `badNonce`, `badPublicKey`, `accountDoesNotExist`
  */
 async function verified(context: AcmeContext, request: FastifyRequest, by: By): Promise<SignedRequest & { readonly account?: Held<Account> }> {
@@ -61,7 +61,7 @@ async function verified(context: AcmeContext, request: FastifyRequest, by: By): 
   return { directory, urls, jws, key, now: context.clock(), ...(account === undefined ? {} : { account }) };
 }
 
-/** The directory that the path names, and where the client sees it. @throws AcmeError 404 */
+/** The directory named in the path, and its URL as seen by the client. @throws AcmeError 404 */
 export function directoryOf({ directories, baseUrl }: AcmeContext, request: FastifyRequest): { readonly directory: Directory; readonly urls: Urls; readonly base: string } {
   const { authority } = request.params as { authority: string };
   const directory = directories.get(authority);
@@ -83,10 +83,10 @@ const badNonce = (detail: string): AcmeError => new AcmeError('badNonce', detail
 /** The payload as a JSON object. @throws AcmeError `malformed` */
 export const payloadOf = ({ jws }: Pick<SignedRequest, 'jws'>): Readonly<Record<string, unknown>> => objectIn(jws.payload, 'payload');
 
-/** True for a POST-as-GET (RFC 8555 6.3): its payload is empty. */
+/** Whether it is a POST-as-GET (RFC 8555 6.3), with an empty payload. */
 export const isGet = ({ jws }: Pick<SignedRequest, 'jws'>): boolean => jws.payload.length === 0;
 
-/** @throws AcmeError `malformed` where the request is no POST-as-GET */
+/** @throws AcmeError `malformed` unless the request is a POST-as-GET */
 export function onlyGet(signed: Pick<SignedRequest, 'jws'>): void {
   if (!isGet(signed)) throw malformed('This is read by POST-as-GET: the payload must be empty (RFC 8555 6.3).');
 }

@@ -1,4 +1,4 @@
-/** The addresses of one directory's things, under the base by which the client reached the service. */
+/** The URLs of a directory's resources, relative to the base URL by which the client reached the service. */
 export interface Urls {
   readonly base: string;
   readonly directory: string;

@@ -4,7 +4,7 @@ import type { Held } from './state/records.ts';
 import { isoTime } from '../iso-time.ts';
 import type { Urls } from './urls.ts';
 
-// Objects of the protocol as they go out (RFC 8555 7.1).
+// Protocol objects as sent to clients (RFC 8555 7.1).
 
 export const accountView = ({ id, value: { status, contact, termsAgreedAt, binding } }: Held<Account>, urls: Urls): object => ({
   status, contact, orders: urls.orders(id),
@@ -36,7 +36,7 @@ export function authorizationView({ id, value }: Held<Authorization>, urls: Urls
   };
 }
 
-/** RFC 8555 7.1.4: of a valid one the challenge that was met, of an invalid one that which failed. */
+/** RFC 8555 7.1.4: a valid authorization shows the challenge that was met, an invalid one that which failed. */
 function shown(challenges: readonly Challenge[], status: string): readonly Challenge[] {
   const met = challenges.filter((one) => one.status === (status === 'invalid' ? 'invalid' : 'valid'));
   return status === 'pending' || met.length === 0 ? challenges : met;

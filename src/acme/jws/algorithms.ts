@@ -2,15 +2,15 @@ import { constants, type KeyObject, verify } from 'node:crypto';
 import type { KeyType } from '../../x509/algorithms.ts';
 import { integer, sequence } from '../../x509/der/writer.ts';
 
-/** A signature algorithm of RFC 7518 3 or RFC 8037 with the one kind of key that it goes with. */
+/** A signature algorithm of RFC 7518 3 or RFC 8037, with the only kind of key that it works with. */
 export interface JwsAlgorithm {
   readonly key: KeyType;
-  /** Octets of a signature; undefined: as many as the modulus has. */
+  /** Octets of a signature; undefined if it is as long as the modulus. */
   readonly octets: number | undefined;
   readonly verify: (input: Uint8Array, key: KeyObject, signature: Uint8Array) => boolean;
 }
 
-/** Whatever node:crypto throws over a signature means that it is none. */
+/** Any exception of node:crypto about a signature means that it is invalid. */
 const quietly = (check: JwsAlgorithm['verify']): JwsAlgorithm['verify'] => (input, key, signature) => {
   try {
     return check(input, key, signature);
@@ -28,7 +28,7 @@ const ecdsa = (hash: string): JwsAlgorithm['verify'] => quietly((input, key, sig
   return verify(hash, input, key, sequence(integer(signature.subarray(0, half)), integer(signature.subarray(half))));
 });
 
-/** All that is taken, and nothing else: no `none`, nothing symmetric, no SHA-1 (RFC 8555 6.2). */
+/** All supported algorithms: neither `none`, nor symmetric ones, nor SHA-1 (RFC 8555 6.2). */
 export const JWS_ALGORITHMS: Readonly<Record<string, JwsAlgorithm>> = {
   ES256: { key: 'P-256', octets: 64, verify: ecdsa('sha256') },
   ES384: { key: 'P-384', octets: 96, verify: ecdsa('sha384') },

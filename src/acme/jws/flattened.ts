@@ -2,22 +2,22 @@ import { JsonError, parseStrictJson } from '../../strict-json.ts';
 import { malformed } from '../problem.ts';
 import { decodeBase64Url } from '../../base64url.ts';
 
-/** A JWS in flattened JSON serialization, taken apart and not verified yet. */
+/** A JWS in flattened JSON serialization, decoded but not verified. */
 export interface FlattenedJws {
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Buffer;
-  /** What is signed: ASCII (RFC 7515 5.1). */
+  /** The signed bytes, ASCII (RFC 7515 5.1). */
   readonly signingInput: Buffer;
   readonly signature: Buffer;
 }
 
 const MEMBERS = ['payload', 'protected', 'signature'];
-/** Header parameters that name keys elsewhere, or change what is signed: nothing is ever fetched, and nothing is guessed (RFC 7515 4.1). */
+/** Header parameters that refer to external keys, or change what is signed: nothing is fetched or guessed (RFC 7515 4.1). */
 const REFUSED = ['crit', 'b64', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'zip', 'enc'];
 
 /**
- * Reads a flattened JWS (RFC 7515 7.2.2, RFC 8555 6.2): its three members and no others, so no unprotected header and no second
- * signature; a header without critical extensions.
+ * Parses a flattened JWS (RFC 7515 7.2.2, RFC 8555 6.2) with exactly its three members, so without unprotected header or second signature, and without
+ * critical header parameters.
  * @throws AcmeError `malformed`
  */
 export function parseFlattened(value: unknown): FlattenedJws {
@@ -39,10 +39,10 @@ function bytesOf(text: unknown, name: string): Buffer {
   return bytes;
 }
 
-/** Bytes that are no UTF-8 would become replacement characters unseen. */
+/** Invalid UTF-8 would otherwise silently become replacement characters. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The JSON object that the bytes are. @throws AcmeError `malformed` */
+/** Parses the bytes as a JSON object. @throws AcmeError `malformed` */
 export function objectIn(bytes: Buffer, what: string): Readonly<Record<string, unknown>> {
   try {
     const value = parseStrictJson(UTF_8.decode(bytes));

@@ -6,23 +6,23 @@ import { parseSubjectPublicKeyInfo, type PublicKey } from '../../x509/public-key
 import { badPublicKey } from '../problem.ts';
 import { decodeBase64Url } from '../../base64url.ts';
 
-/** A public key as it came in a JWK: checked, ready to verify with. */
+/** A public key received as JWK, checked and ready for verification. */
 export interface JwsKey {
-  /** Its required members alone, in the order of RFC 7638 3.2: how it is stored. */
+  /** Only its required members, in the order of RFC 7638 3.2, as stored. */
   readonly jwk: Readonly<Record<string, string>>;
   /** RFC 7638, SHA-256, base64url. */
   readonly thumbprint: string;
   readonly type: PublicKey['type'];
-  /** The one algorithm that it says it is for (RFC 7517 4.4). */
+  /** The algorithm that it is restricted to, if any (RFC 7517 4.4). */
   readonly alg?: string;
-  /** Of the modulus. */
+  /** Size of the modulus. */
   readonly bits: number;
   readonly key: KeyObject;
-  /** SHA-256 of the SubjectPublicKeyInfo, hex: the same name that a certificate's key has. */
+  /** SHA-256 of the SubjectPublicKeyInfo, hex, by which keys of certificates are identified too. */
   readonly keyHash: string;
 }
 
-/** Required members of each kind of key with their lengths in octets (RFC 7518 6, RFC 8037 2), in lexicographic order. */
+/** Required members of each key type with their lengths in octets (RFC 7518 6, RFC 8037 2), in lexicographic order. */
 const KINDS: Readonly<Record<string, Readonly<Record<string, number | undefined>>>> = {
   'EC P-256': { crv: undefined, kty: undefined, x: 32, y: 32 },
   'EC P-384': { crv: undefined, kty: undefined, x: 48, y: 48 },
@@ -30,15 +30,15 @@ const KINDS: Readonly<Record<string, Readonly<Record<string, number | undefined>
   RSA: { e: undefined, kty: undefined, n: undefined },
 };
 
-/** Members that only a private or symmetric key has: whoever sends them has made a mistake that must be loud. */
+/** Members that only private and symmetric keys have: sending them is a mistake that must not go unnoticed. */
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
-/** A modulus of 4096 bits; a longer one never reaches any arithmetic. */
+/** Octets of a modulus of 4096 bits; longer ones never reach any arithmetic. */
 const MOST_MODULUS = 512;
 const MOST_EXPONENT = 8;
 const KEY_TYPES = ['P-256', 'P-384', 'Ed25519', 'RSA'];
 
 /**
- * Reads a JWK as strictly as a CSR's key: one spelling, on its curve, strong enough.
+ * Parses a JWK as strictly as the key of a CSR: canonical encoding, on its curve, strong enough.
  * @throws AcmeError `badPublicKey`
  */
 export function parseJwk(value: unknown): JwsKey {
@@ -81,11 +81,11 @@ function imported(jwk: Readonly<Record<string, string>>): JwsKey {
   }
 }
 
-/** Keys that were seen lately, by thumbprint: importing one costs as much as verifying with it. */
+/** Recently used keys by thumbprint: importing one costs as much as a verification. */
 const KEPT_MOST = 4096;
 const kept = new Map<string, JwsKey>();
 
-/** The key of an account, out of the store: it was checked when it came in. */
+/** The key of an account from the store, where it was placed after being checked. */
 export function storedJwk(jwk: Readonly<Record<string, string>>, thumbprint: string): JwsKey {
   const known = kept.get(thumbprint);
   if (known !== undefined) return known;

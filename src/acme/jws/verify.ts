@@ -4,7 +4,7 @@ import { JWS_ALGORITHMS, type JwsAlgorithm } from './algorithms.ts';
 import type { FlattenedJws } from './flattened.ts';
 import type { JwsKey } from './jwk.ts';
 
-/** The algorithm that the header names. @throws AcmeError `badSignatureAlgorithm` with those that are taken */
+/** The algorithm named in the header. @throws AcmeError `badSignatureAlgorithm` listing the supported ones */
 export function algorithmOf({ header }: Pick<FlattenedJws, 'header'>): JwsAlgorithm {
   const { alg } = header;
   const found = typeof alg === 'string' && Object.hasOwn(JWS_ALGORITHMS, alg) ? JWS_ALGORITHMS[alg] : undefined;
@@ -13,7 +13,7 @@ export function algorithmOf({ header }: Pick<FlattenedJws, 'header'>): JwsAlgori
 }
 
 /**
- * Verifies the signature with the key, by the one algorithm that the header names, which must be one for this kind of key.
+ * Verifies the signature with the key, using only the algorithm named in the header, which must match the kind of key.
  * @throws AcmeError `badSignatureAlgorithm`, `malformed`
  */
 export function verifyJws(jws: FlattenedJws, key: JwsKey): void {
@@ -23,10 +23,10 @@ export function verifyJws(jws: FlattenedJws, key: JwsKey): void {
   if (jws.signature.length !== octets || !algorithm.verify(jws.signingInput, key.key, jws.signature)) throw malformed('The JWS\'s signature does not verify.');
 }
 
-/** RFC 7518 3.2, for external account binding alone (RFC 8555 7.3.4). */
+/** RFC 7518 3.2, for external account binding only (RFC 8555 7.3.4). */
 const MACS: Readonly<Record<string, string>> = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' };
 
-/** True where the MAC is that of the secret. @throws AcmeError `badSignatureAlgorithm` */
+/** Whether the MAC was made with the secret. @throws AcmeError `badSignatureAlgorithm` */
 export function macMatches({ header, signingInput, signature }: FlattenedJws, secret: Uint8Array): boolean {
   const { alg } = header;
   const name = typeof alg === 'string' && Object.hasOwn(MACS, alg) ? MACS[alg] : undefined;

@@ -84,7 +84,7 @@ export function eabKeyRoutes(app: App, { acme, authentication }: OperatorContext
   });
 }
 
-/** What the schema cannot say. @returns seconds */
+/** Checks what the schema cannot express. @returns seconds */
 function checked({ authority, names = [], ttl: text }: Pick<Static<typeof EabBody>, 'ttl'> & { readonly authority: string | undefined; readonly names: readonly string[] | undefined }, authorities: ReadonlySet<string>): number {
   const faults: Fault[] = [];
   if (authority !== undefined && !authorities.has(authority)) faults.push({ code: 'authority-unknown', at: '/authority', detail: `there is no ACME for ${JSON.stringify(authority)}; expected one of ${[...authorities].join(', ')}` });

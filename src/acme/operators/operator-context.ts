@@ -1,7 +1,7 @@
 import type { Authentication } from '../../http/authentication.ts';
 import type { AcmeContext } from '../context.ts';
 
-/** What operators' calls work with. */
+/** The dependencies of the operators' routes. */
 export interface OperatorContext {
   readonly acme: AcmeContext;
   readonly authentication: Authentication;

@@ -25,7 +25,7 @@ export const AcmeOrderView = Type.Object({
   }, closed))),
 }, { ...closed, $id: 'AcmeOrder' });
 
-/** `/v1/acme/orders`: for operators, who want to know why somebody has no certificate. */
+/** `/v1/acme/orders`: for operators who want to know why someone has no certificate. */
 export function orderRoutes(app: App, { acme, authentication }: OperatorContext): void {
   const { records, clock } = acme;
   const reply = { description: 'The order', content: { 'application/json': { schema: { $ref: 'AcmeOrder#' } } } };

@@ -8,7 +8,7 @@ import { INDEX, type Order } from '../state/model.ts';
 import { put } from '../state/records.ts';
 import { accountView } from '../views.ts';
 
-/** An account by itself (RFC 8555 7.3.2, 7.3.3, 7.3.6): read, new contacts, deactivated. Anything else in the payload is ignored. */
+/** An account resource (RFC 8555 7.3.2, 7.3.3, 7.3.6): read, update contacts, deactivate. Other members of the payload are ignored. */
 export async function account(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await own(context, request);
   await reply.send(accountView({ ...signed.account, value: isGet(signed) ? signed.account.value : await changed(context, signed) }, signed.urls));
@@ -28,7 +28,7 @@ async function changed({ records }: AcmeContext, signed: AccountRequest): Promis
 
 const PAGE = 50;
 
-/** The orders list (RFC 8555 7.1.2.1), in pages; orders that have failed are left out. */
+/** The orders list (RFC 8555 7.1.2.1), in pages; failed orders are omitted. */
 export async function ordersOf(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await own(context, request);
   onlyGet(signed);

@@ -8,13 +8,13 @@ import { type Authorization, authorizationStatus, nameOf } from '../state/model.
 import { type Held, isId, put } from '../state/records.ts';
 import { authorizationView, challengeView } from '../views.ts';
 
-/** Seconds after which it is worth asking again. */
+/** Retry-After: seconds after which to ask again. */
 const WAITING = '1';
 
-/** Milliseconds for which a question is held while the answer is being found: most validations are faster, and most clients sleep longer. */
+/** Milliseconds for which a response is delayed to include the result: most validations are faster, and most clients poll less often. */
 const HELD = 1_000;
 
-/** newAuthz (RFC 8555 7.4.1): an authorization before there is an order. Not for wildcards. */
+/** newAuthz (RFC 8555 7.4.1): pre-authorization. Not for wildcards. */
 export async function newAuthz(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   const { directory, account, now, urls } = signed;
@@ -28,7 +28,7 @@ export async function newAuthz(context: AcmeContext, request: FastifyRequest, re
   await reply.code(201).header('location', urls.authorization(authorization.id)).send(authorizationView(authorization, urls, now));
 }
 
-/** An authorization by itself (RFC 8555 7.5), and its deactivation (7.5.2). */
+/** An authorization resource (RFC 8555 7.5), and its deactivation (7.5.2). */
 export async function authorization(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   const { id } = request.params as { readonly id: string };
@@ -47,12 +47,12 @@ async function deactivated({ records }: AcmeContext, found: Held<Authorization>,
   const { due: _due, ...value } = found.value;
   const changed = { ...found, value: { ...value, status: 'deactivated' as const } };
   if (await records.write([put.authorization(changed)])) return changed;
-  // A validation ended meanwhile.
+  // A validation completed meanwhile.
   const again = await records.authorization(found.id);
   return again === undefined ? changed : deactivated({ records } as AcmeContext, again, now);
 }
 
-/** A challenge (RFC 8555 7.5.1): read, or with `{}` answered, after which the service looks. */
+/** A challenge resource (RFC 8555 7.5.1): read or, with payload `{}`, answered, which triggers validation. */
 export async function challenge(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   const { id, type } = request.params as { readonly id: string; readonly type: string };
@@ -71,7 +71,7 @@ export async function challenge(context: AcmeContext, request: FastifyRequest, r
 async function answered(context: AcmeContext, signed: AccountRequest, found: Held<Authorization>, type: string, now: number): Promise<Held<Authorization>> {
   const { account, key, urls } = signed;
   const status = authorizationStatus(found.value, now);
-  // Answered before: how it stands is the answer (RFC 8555 7.5.1 lets clients repeat themselves).
+  // Answered before: return its state (RFC 8555 7.5.1 allows clients to repeat the request).
   if (found.value.challenges.some((one) => one.status === 'processing') || status === 'valid') return found;
   if (status !== 'pending') throw malformed(`The authorization is ${status}; it can only be answered while it is pending.`);
   await context.limits.validation(account.id, nameOf(found.value), now);
@@ -88,7 +88,7 @@ async function answered(context: AcmeContext, signed: AccountRequest, found: Hel
   return answered(context, signed, again, type, now);
 }
 
-/** The authorization, a little later where its validation is under way here. */
+/** The authorization, after a short wait if its validation is in progress here. */
 async function settled(context: AcmeContext, signed: AccountRequest, id: string): Promise<Held<Authorization>> {
   const ended = context.scheduler.underWay(id);
   if (ended !== undefined) {

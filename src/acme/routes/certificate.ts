@@ -8,7 +8,7 @@ import { byAccount, directoryOf, onlyGet } from '../signed-request.ts';
 
 const CHAIN_TYPE = 'application/pem-certificate-chain';
 
-/** A certificate with its chain (RFC 8555 7.4.2), and the ways to its issuer and to the other chain. */
+/** A certificate with its chain (RFC 8555 7.4.2), and links to its issuer and to the alternate chain. */
 export async function certificate(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   onlyGet(signed);
@@ -26,8 +26,8 @@ export async function certificate(context: AcmeContext, request: FastifyRequest,
 }
 
 /**
- * The chain without the certificate: where the link `up` leads (RFC 8555 7.1). Caddy and mod_md follow that link with a signed request, like
- * everything in ACME, although they have the chain already.
+ * The chain without the certificate, target of the link `up` (RFC 8555 7.1). Caddy and mod_md follow that link with a signed request, like everything in
+ * ACME, although they already have the chain.
  */
 export async function issuer(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (request.method === 'POST') onlyGet(await byAccount(context, request));
@@ -35,11 +35,11 @@ export async function issuer(context: AcmeContext, request: FastifyRequest, repl
 }
 
 async function sendChain(reply: FastifyReply, chain: readonly Uint8Array[]): Promise<void> {
-  // As bytes: to text Fastify would add a charset, which this type does not have (RFC 8555 9.1).
+  // Sent as bytes: to text Fastify would add a charset parameter, which this type does not have (RFC 8555 9.1).
   await reply.header('content-type', CHAIN_TYPE).send(Buffer.from(chain.map((der) => encodePem('CERTIFICATE', der)).join('')));
 }
 
-/** The usual chain, without the root; and the one with it, for those who keep everything in one file. */
+/** The default chain, without the root, and an alternate with it, for those who keep everything in one file. */
 function chainsOf({ leafChain, root }: Authority): readonly (readonly Uint8Array[])[] {
   const top = leafChain.at(-1);
   return top !== undefined && Buffer.compare(top, root) === 0 ? [leafChain] : [leafChain, [...leafChain, root]];

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AcmeContext } from '../context.ts';
 import { byAccount, directoryOf, onlyGet } from '../signed-request.ts';
 
-/** The directory (RFC 8555 7.1.1), which also answers a POST-as-GET (6.3). */
+/** The directory (RFC 8555 7.1.1), also by POST-as-GET (6.3). */
 export async function directory(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (request.method === 'POST') onlyGet(await byAccount(context, request));
   const { settings } = context;
@@ -18,7 +18,7 @@ export async function directory(context: AcmeContext, request: FastifyRequest, r
   await reply.header('cache-control', 'public, max-age=0, no-cache').send({ newNonce, newAccount, newOrder, newAuthz, revokeCert, keyChange, renewalInfo, meta });
 }
 
-/** What the profiles draft has shown to people who choose one. */
+/** A profile's description, which clients display according to the profiles draft. */
 const describe = ({ lifetime, nameKinds, wildcards, mostNames }: { readonly lifetime: number; readonly nameKinds: ReadonlySet<string>; readonly wildcards: boolean; readonly mostNames: number }): string =>
   `${Math.round(lifetime / 3600)} hours; ${[...nameKinds].filter((kind) => kind === 'dns' || kind === 'ip').join(' and ')} names, ${mostNames} at most${wildcards ? ', wildcards too' : ''}`;
 

@@ -6,7 +6,7 @@ import { AcmeError } from '../problem.ts';
 import { byAccount, payloadOf } from '../signed-request.ts';
 import { ownOrder, send } from './orders.ts';
 
-/** finalize (RFC 8555 7.4): the CSR, and with it the certificate. */
+/** finalize (RFC 8555 7.4): accepts the CSR, and issues the certificate. */
 export async function finalize(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   const order = await ownOrder(context, signed, request);

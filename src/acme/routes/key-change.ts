@@ -8,7 +8,7 @@ import { type AccountRequest, byAccount } from '../signed-request.ts';
 import { put } from '../state/records.ts';
 import { accountView } from '../views.ts';
 
-/** Account key rollover (RFC 8555 7.3.5): the old key asks for it, and the new one, in an inner JWS, too. */
+/** Account key rollover (RFC 8555 7.3.5), requested by the old key and, in an inner JWS, by the new one. */
 export async function keyChange(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   const key = newKeyOf(signed);
@@ -18,7 +18,7 @@ export async function keyChange(context: AcmeContext, request: FastifyRequest, r
   if (taken.account !== undefined) throw inUse(urls.account(taken.account.id));
   const changed = { ...account, value: { ...account.value, jwk: key.jwk, thumbprint: key.thumbprint, keyHash: key.keyHash } };
   const audit = { time: now, event: 'acme-account.changed', actor: `acme:${account.id}`, subject: account.id, details: { authority: directory.name, thumbprint: key.thumbprint } } as const;
-  // What says that the old key is this account's ends by that: the account has another one.
+  // The mapping from the old key to this account becomes void, since the account now has another key.
   const stored = await records.write([put.account(changed, now), put.key(changed, taken.version, now)], [audit]);
   if (!stored) {
     const { account: faster } = await records.accountOfKey(directory.name, key.thumbprint);
@@ -27,7 +27,7 @@ export async function keyChange(context: AcmeContext, request: FastifyRequest, r
   await reply.header('location', urls.account(account.id)).send(accountView(changed, urls));
 }
 
-/** The new key, out of the inner JWS. @throws AcmeError `malformed`, `badPublicKey`, `badSignatureAlgorithm` */
+/** The new key, from the inner JWS. @throws AcmeError `malformed`, `badPublicKey`, `badSignatureAlgorithm` */
 function newKeyOf({ jws, urls, account, key }: AccountRequest): JwsKey {
   const inner = parseFlattened(objectIn(jws.payload, 'payload'));
   const { jwk, kid, url, nonce } = inner.header;

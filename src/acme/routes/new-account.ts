@@ -8,7 +8,7 @@ import type { Account } from '../state/model.ts';
 import { fresh, type Held, newId, put } from '../state/records.ts';
 import { accountView } from '../views.ts';
 
-/** newAccount (RFC 8555 7.3): finds the account of the key, or makes it. */
+/** newAccount (RFC 8555 7.3): finds the account of the key, or creates it. */
 export async function newAccount(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byKey(context, request);
   const payload = payloadOf(signed);
@@ -22,7 +22,7 @@ interface Found {
   readonly created: boolean;
 }
 
-/** Of two at once with the same key one creates, and the other finds. */
+/** Of two concurrent calls with the same key, one creates the account and the other finds it. */
 async function findOrCreate(context: AcmeContext, signed: SignedRequest, payload: Readonly<Record<string, unknown>>, address: string): Promise<Found> {
   const { records } = context;
   for (;;) {

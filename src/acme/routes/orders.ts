@@ -11,7 +11,7 @@ import type { Order } from '../state/model.ts';
 import { ACCOUNT_LIFETIME, fresh, type Held, isId, newId, put } from '../state/records.ts';
 import { orderView } from '../views.ts';
 
-/** newOrder (RFC 8555 7.4): the order and the authorizations that it still needs, in one step. */
+/** newOrder (RFC 8555 7.4): creates the order and the authorizations that it still needs, in one step. */
 export async function newOrder(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   const { directory, account, now } = signed;
@@ -26,7 +26,7 @@ export async function newOrder(context: AcmeContext, request: FastifyRequest, re
   const authorizations = await Promise.all(identifiers.map((identifier) => authorizationFor(context, { directory, account, identifier, expires, now })));
   const order = fresh<Order>(newId(now, context.random), {
     authority: directory.name, account: account.id, status: 'open', identifiers, authorizations: authorizations.map(({ id }) => id), createdAt: now,
-    // RFC 8555 7.1.3: what it stands on must not end before it does.
+    // RFC 8555 7.1.3: an order must not outlive the authorizations it depends on.
     expires: Math.min(expires, ...authorizations.map(({ value }) => value.expires)),
     profile: issuing.profile.name, profileAsked: payload['profile'] !== undefined, ...dates, ...(replaces === undefined ? {} : { replaces }),
   });
@@ -37,20 +37,20 @@ export async function newOrder(context: AcmeContext, request: FastifyRequest, re
   await send(reply.code(201), openStanding(order, authorizations, now), signed);
 }
 
-/** An account that is in use stays. */
+/** Extends the lifetime of an account in use. */
 async function keepAccount({ records }: AcmeContext, { account, directory, now }: AccountRequest): Promise<void> {
   if (now < account.value.createdAt + ACCOUNT_LIFETIME / 4) return;
   const known = await records.accountOfKey(directory.name, account.value.thumbprint);
   if (known.account?.id === account.id) await records.write([put.account(account, now), put.key(account, known.version, now)]);
 }
 
-/** An order by itself (RFC 8555 7.1.3, 7.4). */
+/** An order resource (RFC 8555 7.1.3, 7.4). */
 export async function order(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAccount(context, request);
   onlyGet(signed);
   const found = await ownOrder(context, signed, request);
   const standing = await statusOfOrder(context, found, signed.now);
-  // A finalize whose answer, or whose last write, was lost: the certificate is there all the same.
+  // If the response, or the last write, of a finalize was lost, the certificate exists nevertheless.
   await send(reply, standing.status === 'ready' ? await recovered(context, found, standing) : standing, signed);
 }
 
@@ -63,7 +63,7 @@ export async function ownOrder({ records }: AcmeContext, { account }: AccountReq
   return found;
 }
 
-/** Seconds after which it is worth asking again: who has to act is another than the one who waits. */
+/** Retry-After: seconds after which to ask again, as someone other than the client has to act. */
 const WAITING = 1;
 const WAITING_FOR_PEOPLE = 30;
 

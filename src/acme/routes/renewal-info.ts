@@ -10,7 +10,7 @@ import { malformed, notFound } from '../problem.ts';
 import { directoryOf } from '../signed-request.ts';
 import { isoTime } from '../../iso-time.ts';
 
-/** renewalInfo (RFC 9773 4): when a certificate is best renewed, as the REST API says it too. No signature, no secret. */
+/** renewalInfo (RFC 9773 4): when a certificate is best renewed, consistent with the REST API. Public, without signature. */
 export async function renewalInfo(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { directory } = directoryOf(context, request);
   const { certId } = request.params as { readonly certId: string };

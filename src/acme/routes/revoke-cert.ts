@@ -14,10 +14,10 @@ import type { Account } from '../state/model.ts';
 import { authorizationStatus } from '../state/model.ts';
 import type { Held } from '../state/records.ts';
 
-/** What a client may say (RFC 8555 7.6); the others are for authorities to say. */
+/** Reasons that clients may give (RFC 8555 7.6); the others are reserved for authorities. */
 const TAKEN: readonly RevocationReason[] = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'];
 
-/** revokeCert (RFC 8555 7.6): by the account that has it, by one that has shown control of all its names, or by its own key. */
+/** revokeCert (RFC 8555 7.6): by the account that obtained it, by one that has proved control of all its names, or by its own key. */
 export async function revokeCert(context: AcmeContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const signed = await byAnyKey(context, request);
   const { certificate, reason: code } = payloadOf(signed);
@@ -40,7 +40,7 @@ function reasonOf(code: unknown): RevocationReason {
   return reason;
 }
 
-/** The record of this very certificate. */
+/** The record of exactly this certificate. */
 async function recordOf({ store }: AcmeContext, { directory }: SignedRequest, value: unknown): Promise<RequestRecord> {
   const der = typeof value === 'string' ? decodeBase64Url(value) : undefined;
   if (der === undefined) throw malformed('The "certificate" is not there as base64url of its DER.');
@@ -52,12 +52,12 @@ async function recordOf({ store }: AcmeContext, { directory }: SignedRequest, va
     throw malformed(`The certificate is refused: ${error.detail}`, error);
   }
   const record = await store.certificates.get(serial);
-  // Byte for byte: a serial alone is easily made up.
+  // Byte for byte: anyone can make up a certificate with the same serial.
   if (record?.certificate === undefined || record.authority !== directory.authority.name || Buffer.compare(record.certificate, der) !== 0) throw new AcmeError('malformed', 'The certificate was not issued here.', { status: 404 });
   return record;
 }
 
-/** Who revokes, for the audit log; undefined where they may not. */
+/** Who revokes, for the audit log; undefined if they may not. */
 async function mayRevoke({ records }: AcmeContext, { account, key, now }: SignedRequest & { readonly account?: Held<Account> }, record: RequestRecord): Promise<string | undefined> {
   if (account === undefined) return key.keyHash === record.keyHash ? `key:${sha256(key.key.export({ format: 'der', type: 'spki' }))}` : undefined;
   const actor = `acme:${account.id}`;

@@ -4,7 +4,7 @@ import type { ChallengeType, Identifier } from '../validators/validator.ts';
 // What ACME keeps in the store, as JSON. Times are milliseconds since the epoch.
 
 export interface Account {
-  /** The directory's authority. */
+  /** Name of the directory's authority. */
   readonly authority: string;
   readonly jwk: Readonly<Record<string, string>>;
   readonly thumbprint: string;
@@ -17,9 +17,9 @@ export interface Account {
   readonly createdAt: number;
   /** The key id of the external account binding. */
   readonly eab?: string;
-  /** Who made that key, as `kind:name`: it may have gone before the account does. */
+  /** Who created that key, as `kind:name`, since the key may be deleted before the account. */
   readonly sponsor?: string;
-  /** The binding as it came, which is shown again (RFC 8555 7.1.2). */
+  /** The binding as received, which is returned to the client (RFC 8555 7.1.2). */
   readonly binding?: Readonly<Record<string, string>>;
   /** Patterns of names that need no challenge (`preauthorized`). */
   readonly preauthorized?: readonly string[];
@@ -29,8 +29,8 @@ export interface Order {
   readonly authority: string;
   readonly account: string;
   /**
-   * `open`: pending or ready, as its authorizations say, or invalid where one of them can no longer become valid;
-   * `processing`: the request waits for somebody.
+   * `open`: pending or ready, depending on its authorizations, or invalid if one of them can no longer become valid;
+   * `processing`: the request is waiting.
    */
   readonly status: 'open' | 'processing' | 'valid' | 'invalid';
   readonly identifiers: readonly Identifier[];
@@ -38,12 +38,12 @@ export interface Order {
   readonly createdAt: number;
   readonly expires: number;
   readonly profile: string;
-  /** Whether the client named the profile. */
+  /** Whether the client requested the profile explicitly. */
   readonly profileAsked: boolean;
   /** Seconds since the epoch. */
   readonly notBefore?: number;
   readonly notAfter?: number;
-  /** RFC 9773 4.1, as it was sent. */
+  /** RFC 9773 4.1, as sent. */
   readonly replaces?: string;
   /** Id of the request for the certificate, which is its serial. */
   readonly request?: string;
@@ -52,12 +52,12 @@ export interface Order {
 
 export interface Challenge {
   readonly type: ChallengeType;
-  /** Empty where the challenge has none. */
+  /** Empty if the challenge type has none. */
   readonly token: string;
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid';
   readonly validatedAt?: number;
   readonly error?: AcmeProblem;
-  /** While processing: what is to be seen, and how often it was looked for. */
+  /** While processing: the expected value, and the number of attempts so far. */
   readonly keyAuthorization?: string;
   readonly accountUri?: string;
   readonly attempts?: number;
@@ -72,16 +72,16 @@ export interface Authorization {
   readonly createdAt: number;
   readonly expires: number;
   readonly challenges: readonly Challenge[];
-  /** While a challenge is processing: when somebody has to look. Whoever does moves it ahead, which is the lease. */
+  /** While a challenge is processing: when the next attempt is due. Whoever makes it moves the time forward, which serves as a lease. */
   readonly due?: number;
 }
 
-/** A key for external account binding; its secret is sealed. */
+/** A key for external account binding, whose secret is encrypted. */
 export interface EabKey {
   readonly authority?: string;
-  /** AES-256-GCM under a key of the deployment's own secret: base64url. */
+  /** AES-256-GCM with a key derived from the deployment's secret: base64url. */
   readonly sealed: string;
-  /** Accounts that it may bind. */
+  /** Number of accounts that it may bind. */
   readonly uses: number;
   readonly accounts: readonly string[];
   readonly names?: readonly string[];
@@ -98,19 +98,19 @@ export const INDEX = {
   accounts: 'acme-accounts',
   orders: 'acme-orders',
   ordersOf: (account: string) => `acme-orders/${account}`,
-  /** Valid authorizations of an account for an identifier, by their end. */
+  /** Valid authorizations of an account for an identifier, by expiry. */
   validOf: (account: string, { type, value }: Identifier, wildcard: boolean) => `acme-valid/${account}/${wildcard ? '*' : ''}${type}/${value}`,
-  /** Authorizations with a challenge to be validated, by when. */
+  /** Authorizations with a challenge to be validated, by due time. */
   due: 'acme-due',
   eab: 'acme-eab',
 } as const;
 
-/** An identifier as an order, a certificate and a pattern write it: with `*.` for a wildcard. */
+/** An identifier as written in orders, certificates and patterns: with `*.` for a wildcard. */
 export const nameOf = ({ identifier, wildcard }: Pick<Authorization, 'identifier' | 'wildcard'>): string => `${wildcard ? '*.' : ''}${identifier.value}`;
 
 /** The same as a name of `policy/`. */
 export const policyName = ({ type, value }: Identifier): { readonly kind: 'dns' | 'ip'; readonly value: string } => ({ kind: type, value });
 
-/** What it is by now: one that was not done in time is expired. @param now milliseconds since the epoch */
+/** The present status: an authorization not completed in time has expired. @param now milliseconds since the epoch */
 export const authorizationStatus = ({ status, expires }: Authorization, now: number): Authorization['status'] | 'expired' =>
   (expires > now ? status : status === 'valid' ? 'expired' : status === 'pending' ? 'invalid' : status);

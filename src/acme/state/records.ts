@@ -4,42 +4,42 @@ import { type Json, NEVER, type ObjectChange, type ObjectStore, type StoredObjec
 import type { Page, PageQuery } from '../../store/store.ts';
 import { type Account, type Authorization, type EabKey, INDEX, KIND, type Order } from './model.ts';
 
-/** A thing out of the store with what is needed to change it. */
+/** A stored thing with what is needed to change it. */
 export interface Held<T> {
   readonly id: string;
   readonly version: number;
   readonly value: T;
 }
 
-/** What stays a while after its end, so that a late client is told what became of it. Milliseconds. */
+/** Milliseconds for which things are kept after they end, so that late clients learn about the outcome. */
 const REMEMBERED = 86_400_000;
-/** An account of which nothing was heard for so long is forgotten; its client makes another one. */
+/** Milliseconds without use after which an account is deleted; its client creates another one. */
 export const ACCOUNT_LIFETIME = 2 * 366 * 86_400_000;
 
 const ID_BYTES = 16;
 
-/** A new id: the time, by which neighbours in time are neighbours on the disk, and 96 random bits. */
+/** A new id: the time, so that ids close in time are close on disk, and 96 random bits. */
 export function newId(now: number, random: RandomBytes): string {
   const bytes = Buffer.from(random(ID_BYTES));
   bytes.writeUInt32BE(Math.floor(now / 1000) % 2 ** 32, 0);
   return bytes.toString('hex');
 }
 
-/** What an id looks like; anything else is not worth a look into the store. */
+/** Whether the text has the form of an id; nothing else is looked up in the store. */
 export const isId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
 
 const held = <T>(object: StoredObject | undefined): Held<T> | undefined => object && { id: object.id, version: object.version, value: object.value as T };
 const change = (kind: string, { id, version }: Omit<Held<unknown>, 'value'>, value: object, expires: number, indexes: { readonly index: string; readonly order: number }[]): ObjectChange =>
   ({ kind, id, expected: version, put: { value: value as Json, expires, indexes } });
 
-/** A thing that is not there yet. */
+/** A thing that is not stored yet. */
 export const fresh = <T>(id: string, value: T): Held<T> => ({ id, version: 0, value });
 
-/** Changes of each kind of thing: how long it stays, and where it is listed, is told here. */
+/** Changes of each kind of thing, which define how long it is kept, and where it is listed. */
 export const put = {
   account: (account: Held<Account>, now: number): ObjectChange =>
     change(KIND.account, account, account.value, now + ACCOUNT_LIFETIME, [{ index: INDEX.accounts, order: account.value.createdAt }]),
-  /** That a key belongs to an account. @param version of what is there already */
+  /** Assigns a key to an account. @param version of an existing assignment */
   key: ({ id, value }: Held<Account>, version: number, now: number): ObjectChange =>
     change(KIND.key, { id: keyId(value.authority, value.thumbprint), version }, { account: id }, now + ACCOUNT_LIFETIME, []),
   order: (order: Held<Order>): ObjectChange =>
@@ -54,16 +54,19 @@ export const put = {
     ]);
   },
   eab: (key: Held<EabKey>): ObjectChange => change(KIND.eab, key, key.value, key.value.expiresAt + REMEMBERED * 30, [{ index: INDEX.eab, order: key.value.createdAt }]),
-  /** That a certificate was replaced. @param until when it has ended, milliseconds */
+  /** Records that a certificate was replaced. @param until its expiry, milliseconds */
   replaced: (serial: string, order: string, until: number): ObjectChange => change(KIND.replaced, { id: serial, version: 0 }, { order }, until + REMEMBERED, []),
 } as const;
 
 export const keyId = (authority: string, thumbprint: string): string => `${authority}/${thumbprint}`;
 
-/** What ACME keeps, typed. */
+/** Typed access to what ACME keeps in the store. */
 export interface Records {
   readonly account: (id: string) => Promise<Held<Account> | undefined>;
-  /** The account that has this key, and the version of what says so: 0 where nothing ever did. An account that has changed its key has it no more. */
+  /**
+   * The account that has this key, and the version of the assignment, 0 if there never was one. An account that changed its key is not found by
+   * the old one.
+   */
   readonly accountOfKey: (authority: string, thumbprint: string) => Promise<{ readonly account: Held<Account> | undefined; readonly version: number }>;
   readonly order: (id: string) => Promise<Held<Order> | undefined>;
   readonly authorization: (id: string) => Promise<Held<Authorization> | undefined>;
@@ -71,11 +74,11 @@ export interface Records {
   readonly eab: (id: string) => Promise<Held<EabKey> | undefined>;
   /** Whether an order has replaced the certificate. */
   readonly isReplaced: (serial: string) => Promise<boolean>;
-  /** The one with the latest end first. */
+  /** The one that expires last. */
   readonly validAuthorization: (account: string, identifier: Authorization['identifier'], wildcard: boolean) => Promise<Held<Authorization> | undefined>;
   readonly due: (now: number, limit: number) => Promise<readonly Held<Authorization>[]>;
   readonly list: <T>(index: string, page: PageQuery, newestFirst?: boolean) => Promise<Page<Held<T>>>;
-  /** False where another one was faster: nothing was written. */
+  /** False if another writer was faster: nothing was written. */
   readonly write: (changes: readonly ObjectChange[], audit?: readonly AuditDraft[]) => Promise<boolean>;
 }
 

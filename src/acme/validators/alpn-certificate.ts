@@ -7,10 +7,10 @@ import type { GeneralName } from '../../x509/general-name.ts';
 import { OID } from '../../x509/oids.ts';
 import { readSigned } from '../../x509/signed.ts';
 
-/** What of a certificate for tls-alpn-01 counts (RFC 8737 3). */
+/** The relevant contents of a tls-alpn-01 certificate (RFC 8737 3). */
 export interface AlpnCertificate {
   readonly names: readonly GeneralName[];
-  /** `digest` undefined where the extension holds something else. */
+  /** `digest` is undefined if the extension contains something else. */
   readonly acmeIdentifier: { readonly critical: boolean; readonly digest: Uint8Array | undefined } | undefined;
 }
 
@@ -18,8 +18,7 @@ export interface AlpnCertificate {
 const DIGEST = 32;
 
 /**
- * Reads the extensions, and passes over what else such a certificate says, which is of no consequence. Undefined where it is no certificate in
- * DER.
+ * Reads the extensions, ignoring everything else in the certificate, which is irrelevant. Undefined if it is not a certificate in DER.
  */
 export function readAlpnCertificate(der: Uint8Array): AlpnCertificate | undefined {
   try {
@@ -36,7 +35,7 @@ export function readAlpnCertificate(der: Uint8Array): AlpnCertificate | undefine
   }
 }
 
-/** RFC 5280 4.1: none of an extension twice, which two readers could see differently. */
+/** RFC 5280 4.1: refuses duplicate extensions, which two parsers could interpret differently. */
 function readCertificateExtensions(der: Uint8Array): readonly Extension[] {
   const { body } = readSigned(der, 'certificate');
   const last = tags.contextConstructedTag(3);

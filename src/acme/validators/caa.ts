@@ -3,21 +3,21 @@ import type { CaaRecord, Resolver } from '../../outgoing/resolver.ts';
 import { parameterValues, parseIssueValue } from './issue-value.ts';
 import type { ValidationRequest } from './validator.ts';
 
-/** Questions under way at once for one name; most names have fewer labels. */
+/** Concurrent queries per name; most names have fewer labels. */
 const AT_ONCE = 8;
 
-/** Tags that are known, so that a critical flag on them is no hindrance (RFC 8659 4.1): they say nothing about a server's certificate. */
+/** Known tags, on which a critical flag does no harm (RFC 8659 4.1): they do not concern server certificates. */
 const HARMLESS = ['iodef', 'issuemail', 'issuevmc', 'contactemail', 'contactphone'];
 
 export interface RelevantRecords {
-  /** The name that has them. */
+  /** The name at which they were found. */
   readonly at: string;
   readonly records: readonly CaaRecord[];
 }
 
 /**
- * The Relevant Resource Record Set (RFC 8659 3): of the name, else of the nearest one above it that has any. Undefined where there is none
- * up to the top-level domain. Throws CallFailed where a lookup fails that could have found one: no answer is no permission.
+ * The Relevant Resource Record Set (RFC 8659 3): that of the name, or of its closest ancestor that has one. Undefined if there is none up to the
+ * top-level domain. Throws CallFailed if a lookup that might have found one fails: no answer is no permission.
  */
 export async function relevantRecords(resolver: Pick<Resolver, 'caa'>, name: string, signal: AbortSignal): Promise<RelevantRecords | undefined> {
   const labels = name.split('.');
@@ -35,14 +35,14 @@ export async function relevantRecords(resolver: Pick<Resolver, 'caa'>, name: str
 
 type Asking = Pick<ValidationRequest, 'type' | 'wildcard' | 'accountUri'>;
 
-/** Why records forbid issuance by one of `identities`; undefined where they permit it (RFC 8659 4.2, 4.3; RFC 8657). */
+/** Explains why the records forbid issuance by any of `identities`; undefined if they permit it (RFC 8659 4.2, 4.3; RFC 8657). */
 export function forbidden({ at, records }: RelevantRecords, asking: Asking, identities: readonly string[]): string | undefined {
   const issue = records.filter(({ tag }) => tag === 'issue');
   const wild = records.filter(({ tag }) => tag === 'issuewild');
   const unknown = records.find(({ critical, tag }) => critical && tag !== 'issue' && tag !== 'issuewild' && !HARMLESS.includes(tag));
   if (unknown !== undefined) return `a CAA record of ${at} is critical and of the unknown tag ${excerpt(unknown.tag)}`;
   const [tag, deciding] = asking.wildcard && wild.length > 0 ? ['issuewild', wild] as const : ['issue', issue] as const;
-  // RFC 8659 4.2: records of other tags alone restrict nothing.
+  // RFC 8659 4.2: records with other tags do not restrict issuance.
   if (deciding.length === 0) return undefined;
   const faults = deciding.map(({ value }) => faultOf(value, asking, identities));
   if (faults.includes(undefined)) return undefined;
@@ -50,13 +50,13 @@ export function forbidden({ at, records }: RelevantRecords, asking: Asking, iden
   return `the CAA records (${tag}) of ${at} do not permit it: ${told}`;
 }
 
-/** Why one record permits nothing to us. */
+/** Why a single record does not permit issuance by us. */
 function faultOf(text: string, { type, accountUri }: Asking, identities: readonly string[]): string | undefined {
   const value = parseIssueValue(text);
   if (value === undefined) return `${excerpt(text)} is malformed`;
   if (value.issuer === '') return 'nobody may issue';
   if (!identities.includes(value.issuer)) return `${excerpt(value.issuer)} is another authority`;
-  // RFC 8657 3: a second one makes the record one that nobody can satisfy.
+  // RFC 8657 3: a repeated parameter makes the record unsatisfiable.
   const accounts = parameterValues(value, 'accounturi');
   if (accounts.length > 1 || accounts.some((uri) => uri !== accountUri)) return 'accounturi names another account';
   // RFC 8657 4.

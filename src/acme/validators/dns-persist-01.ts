@@ -4,7 +4,7 @@ import { invalid, VALID } from './outcome.ts';
 import type { ValidationOutcome, ValidationRequest } from './validator.ts';
 
 /**
- * draft-ietf-acme-dns-persist: a lasting record says who may issue (as in CAA) for which account, perhaps for wildcards, perhaps until when.
+ * draft-ietf-acme-dns-persist: a persistent record states who may issue (as in CAA) for which account, optionally for wildcards, optionally until when.
  * `now` in seconds since the epoch.
  */
 export async function validateDnsPersist01(

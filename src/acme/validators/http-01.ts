@@ -5,10 +5,10 @@ import { httpFollow } from '../../outgoing/http-follow.ts';
 import { invalid, VALID } from './outcome.ts';
 import type { ValidationOutcome, ValidationRequest } from './validator.ts';
 
-/** A key authorization has 87 characters or a few more; the rest is for white space. */
+/** A key authorization has 87 characters or slightly more; the rest is for white space. */
 const MOST_BODY = 1_024;
 
-/** RFC 8555 8.3, for addresses RFC 8738 5. */
+/** RFC 8555 8.3; for addresses RFC 8738 5. */
 export async function validateHttp01(dial: Dial, ports: { readonly http: number; readonly https: number }, request: ValidationRequest, signal: AbortSignal): Promise<ValidationOutcome> {
   const { identifier, token, keyAuthorization } = request;
   const host = identifier.value.includes(':') ? `[${identifier.value}]` : identifier.value;
@@ -18,7 +18,7 @@ export async function validateHttp01(dial: Dial, ports: { readonly http: number;
   const text = body.toString('latin1');
   if (status !== 200) return invalid('unauthorized', `${url.href} answered ${status}, not 200${text === '' ? '' : `: ${excerpt(text)}`}`);
   if (body.length > MOST_BODY) return invalid('unauthorized', `${url.href} answered with more than ${MOST_BODY} bytes, which is no key authorization: ${excerpt(text)}`);
-  // RFC 8555 8.3: white space at the end SHOULD be ignored.
+  // RFC 8555 8.3: trailing white space SHOULD be ignored.
   if (text.trimEnd() !== keyAuthorization) return invalid('unauthorized', `${url.href} answered with another key authorization than the challenge's: ${excerpt(text)}`);
   return VALID;
 }

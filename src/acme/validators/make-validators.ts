@@ -28,7 +28,7 @@ export function makeValidators(settings: ValidationSettings, now: () => number):
     'dns-persist-01': (request, signal) => validateDnsPersist01(resolver, settings.caa.identities, Math.floor(now() / 1000), request, signal),
   };
 
-  /** What the other side does, or does not do, as an outcome. @param late what it is where the time for the attempt was up */
+  /** Converts the peer's behaviour to an outcome. @param late the kind of failure if time runs out */
   const outcomeOf = async (late: 'connection' | 'dns', work: Promise<ValidationOutcome>, signal: AbortSignal): Promise<ValidationOutcome> => {
     try {
       return await work;
@@ -55,7 +55,7 @@ export function makeValidators(settings: ValidationSettings, now: () => number):
         outcomeOf(LATE[request.type], methods[request.type](request, attempt), attempt),
         outcomeOf('dns', checkCaa(request, attempt), attempt),
       ]));
-      // What is settled goes before what may change by itself.
+      // A definite failure takes precedence over one that may be temporary.
       return [caa, control].find((one) => one.outcome === 'invalid' && !one.again) ?? (control.outcome === 'invalid' ? control : caa);
     },
     async caa(request, signal) {
@@ -65,12 +65,12 @@ export function makeValidators(settings: ValidationSettings, now: () => number):
   };
 }
 
-/** What it is where time runs out. */
+/** The kind of failure if time runs out. */
 const LATE: Readonly<Record<ChallengeType, 'connection' | 'dns'>> = {
   'http-01': 'connection', 'tls-alpn-01': 'connection', 'dns-01': 'dns', 'dns-account-01': 'dns', 'dns-persist-01': 'dns',
 };
 
-/** Challenges that say nothing about such a name (RFC 8555 8.3, RFC 8737 3, RFC 8738 4); they are not offered for it either. */
+/** Challenge types that do not apply to such a name (RFC 8555 8.3, RFC 8737 3, RFC 8738 4), and are not offered for it. */
 function misfitOf({ type, identifier, wildcard }: ValidationRequest): string | undefined {
   if (identifier.type === 'ip' && type.startsWith('dns-')) return `${type} is not for addresses`;
   if (wildcard && !type.startsWith('dns-')) return `${type} is not for wildcards`;

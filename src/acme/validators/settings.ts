@@ -1,21 +1,21 @@
 import type { Network } from '../../outgoing/network.ts';
 
-/** How identifiers are validated: from the configuration, checked. */
+/** How identifiers are validated, from the checked configuration. */
 export interface ValidationSettings {
-  /** `host:port` of the recursive resolver; those of the system where undefined. */
+  /** `host:port` of the recursive resolver; the system's if undefined. */
   readonly resolver: string | undefined;
-  /** Where http-01 asks, and where redirects to http may lead. 80 for the Internet (RFC 8555 8.3). */
+  /** Port for http-01, and for redirects to http. 80 on the Internet (RFC 8555 8.3). */
   readonly http01Port: number;
-  /** Where tls-alpn-01 asks, and where redirects to https may lead. 443 for the Internet (RFC 8737 3). */
+  /** Port for tls-alpn-01, and for redirects to https. 443 on the Internet (RFC 8737 3). */
   readonly tlsAlpn01Port: number;
-  /** Special-purpose networks that may be called all the same. */
+  /** Special-purpose networks that may be contacted nevertheless. */
   readonly permitNetworks: readonly Network[];
-  /** Seconds for one attempt, CAA included. */
+  /** Seconds for one attempt, including CAA. */
   readonly timeout: number;
   readonly caa: {
-    /** Names that stand for this authority in CAA records, and in those of dns-persist-01; lower case. */
+    /** Names that identify this authority in CAA and dns-persist-01 records; lower case. */
     readonly identities: readonly string[];
-    /** Whether CAA holds for a DNS name: not for those of private zones. */
+    /** Whether CAA applies to a DNS name: not in private zones. */
     readonly applies: (name: string) => boolean;
   };
 }

@@ -8,7 +8,7 @@ import type { Identifier, ValidationOutcome, ValidationRequest } from './validat
 
 const PROTOCOL = 'acme-tls/1';
 
-/** RFC 8737 3, for addresses RFC 8738 6. */
+/** RFC 8737 3; for addresses RFC 8738 6. */
 export async function validateTlsAlpn01(dial: Dial, port: number, request: ValidationRequest, signal: AbortSignal): Promise<ValidationOutcome> {
   const { identifier, keyAuthorization } = request;
   const socket = await dial(identifier.value, port, signal);
@@ -23,7 +23,7 @@ export async function validateTlsAlpn01(dial: Dial, port: number, request: Valid
   }
 }
 
-/** RFC 8738 6: an address is asked for by its name in the reverse tree (RFC 1034 5.2.1, RFC 3596 2.5). */
+/** RFC 8738 6: an address is requested by its name in the reverse tree (RFC 1034 5.2.1, RFC 3596 2.5). */
 export function serverNameOf({ type, value }: Identifier): string {
   if (type === 'dns') return value;
   const octets = [...parseIpAddress(value) ?? []];
@@ -32,7 +32,7 @@ export function serverNameOf({ type, value }: Identifier): string {
   return `${nibbles.map((nibble) => nibble.toString(16)).join('.')}.ip6.arpa`;
 }
 
-/** RFC 8737 3: self-signed; one name, the one that was asked for; the digest of the key authorization in a critical acmeIdentifier. */
+/** RFC 8737 3: self-signed, with exactly the requested name, and the digest of the key authorization in a critical acmeIdentifier. */
 function faultOf(shown: X509Certificate, identifier: Identifier, keyAuthorization: string): string | undefined {
   const certificate = readAlpnCertificate(shown.raw);
   if (certificate === undefined) return 'it cannot be read';
