@@ -64,8 +64,9 @@ function operatorCredentials(context: Context, options: ConnectionOptions): Cred
   const apiKey = context.env['CHANCERY_API_KEY']?.trim();
   if (apiKey !== undefined && apiKey !== '') return { kind: 'bearer', secret: wellFormed(apiKey) };
   const folder = join(dataFolder(context, options), 'operator');
-  if (!isThere(join(folder, 'cert.pem'))) {
-    throw new Failure('no-credentials', `no operator credentials: ${join(folder, 'cert.pem')} does not exist`, {
+  const missing = [join(folder, 'cert.pem'), join(folder, 'key.pem')].find((file) => !isThere(file));
+  if (missing !== undefined) {
+    throw new Failure('no-credentials', `no operator credentials: ${missing} does not exist`, {
       advice: 'give --cert and --key, or CHANCERY_API_KEY, or the data folder with --data',
     });
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type RunningService, serve, startService } from './service.ts';
@@ -170,6 +170,13 @@ t.test('a holder revokes their own certificate with it', async (t) => {
   const renewal = await service.cli(['renew', '--out', folder, '--force']);
   t.equal(renewal.status, 1);
   t.match(renewal.stderr, /revoked/);
+});
+
+t.test('an operator\'s key that is kept elsewhere is told, with what to give', async (t) => {
+  const key = join(service.data, 'operator', 'key.pem');
+  renameSync(key, `${key}.away`);
+  t.teardown(() => renameSync(`${key}.away`, key));
+  t.match(await service.cli(['token', 'list']), { status: 1, stderr: `chancery: no operator credentials: ${key} does not exist; give --cert and --key, or CHANCERY_API_KEY, or the data folder with --data\n` });
 });
 
 t.test('API keys: made, used within their scope, revoked', async (t) => {
