@@ -6,13 +6,13 @@ import { badCall, violation } from './refusal.ts';
 import type { SignRequest } from './sign-request.ts';
 
 /**
- * Seconds: how far a certificate may begin in the past or ahead, as with ACME. Without an end to it, who may ask for an hour today could collect
+ * Seconds by which a certificate may begin in the past or in the future, as with ACME. Without a limit, someone allowed an hour today could collect
  * certificates for every hour of the years to come.
  */
 const MOST_BACK = 48 * 3600;
 const MOST_AHEAD = 30 * 86_400;
 
-/** What an identity asks the cycle of issuance for. @throws CfsslRefusal */
+/** The input for the issuance cycle on behalf of an identity. @throws CfsslRefusal */
 export function inputFor(identity: Identity, wanted: SignRequest, granted: GrantedSubject, issuance: Pick<IssuanceContext, 'profiles' | 'defaultProfile' | 'clock'>): IssueInput {
   const { csr, hosts, label, validity, notBefore, notAfter } = wanted;
   const profile = wanted.profile ?? onlyProfileOf(identity) ?? issuance.defaultProfile;
@@ -33,7 +33,7 @@ function onlyProfileOf({ grant: { profiles } }: Identity): string | undefined {
   return profiles === 'any' || profiles.length > 1 ? undefined : profiles[0];
 }
 
-/** A label names an authority; it must be the one that signs. @throws CfsslRefusal */
+/** A label names an authority, which must be the one that signs. @throws CfsslRefusal */
 export function checkLabel(label: string | undefined, profile: string, { profiles }: Pick<IssuanceContext, 'profiles'>): void {
   const signer = profiles.get(profile)?.authority;
   if (label !== undefined && signer !== undefined && label !== signer.name) throw badCall(`bad label: certificates of profile ${profile} are signed by ${JSON.stringify(signer.name)}`);

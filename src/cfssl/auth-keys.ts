@@ -8,10 +8,10 @@ import { membersOf, textOf } from './sign-request.ts';
 
 type KeySettings = CfsslConfig['keys'][string];
 
-/** Who may ask by authsign. */
+/** The holder of an authsign key. */
 export interface AuthKey extends Omit<KeySettings, 'key' | 'previousKey'> {
   readonly name: string;
-  /** The key, and the one before it. */
+  /** The present key, and the previous one. */
   readonly secrets: readonly Buffer[];
 }
 
@@ -20,16 +20,16 @@ export const authKeysOf = (keys: CfsslConfig['keys']): readonly AuthKey[] =>
     name, secrets: [key, previousKey].flatMap((hex) => (hex === undefined ? [] : Buffer.from(hex, 'hex'))), ...granted,
   }));
 
-/** An authsign request before its token is looked at. */
+/** An authsign request whose token has not been verified. */
 export interface AuthenticatedRequest {
   readonly token: Uint8Array;
-  /** The sign request, JSON: what the token is over. */
+  /** The sign request, JSON, over which the token is computed. */
   readonly request: Uint8Array;
 }
 
 /**
- * Reads the outer request of `authsign`. `timestamp` and `remote_address` are not under the token (cfssl's standard provider leaves them
- * out), so nobody may rely on them: their form is checked, and they are not used.
+ * Parses the outer request of `authsign`. `timestamp` and `remote_address` are not covered by the token (cfssl's standard provider omits them), so they
+ * cannot be relied on: their form is checked, and they are ignored.
  * @throws CfsslRefusal
  */
 export function readAuthenticatedRequest(body: unknown): AuthenticatedRequest {
@@ -51,7 +51,7 @@ function octets(text: string | undefined, name: string): Uint8Array {
   }
 }
 
-/** The holder of the key by which the token is HMAC-SHA-256 over the request. All keys are tried, so that time tells nothing. */
+/** The holder of the key with which the token is the HMAC-SHA-256 of the request. All keys are tried, so that timing reveals nothing. */
 export function holderOf(keys: readonly AuthKey[], { token, request }: AuthenticatedRequest): AuthKey | undefined {
   let found: AuthKey | undefined;
   for (const key of keys) {
@@ -63,9 +63,9 @@ export function holderOf(keys: readonly AuthKey[], { token, request }: Authentic
   return found;
 }
 
-/** Seconds. Within it a key is to be changed: so long its tokens, which have no end of their own, are remembered. */
+/** Seconds for which tokens, which never expire, are remembered; keys are to be changed within that time. */
 const REMEMBERED = 2 * 366 * 86_400;
 
-/** The token's use: it yields one certificate. @param now milliseconds since the epoch */
+/** The use of a token, which yields one certificate. @param now milliseconds since the epoch */
 export const onceOf = ({ token }: AuthenticatedRequest, now: number): { readonly key: string; readonly expires: number } =>
   ({ key: `cfssl/${sha256(token)}`, expires: Math.floor(now / 1000) + REMEMBERED });

@@ -12,21 +12,21 @@ import type { PublicKey } from '../x509/public-key.ts';
 import { isSignedBy } from '../x509/signature.ts';
 import { CfsslRefusal, CODE } from './refusal.ts';
 
-/** Go's names of what our and others' authorities sign with. */
+/** Go's names of the signature algorithms that our and other authorities use. */
 const SIGNATURES: Readonly<Record<string, string>> = {
   'ecdsa-with-SHA256': 'ECDSAWithSHA256', 'ecdsa-with-SHA384': 'ECDSAWithSHA384', 'ecdsa-with-SHA512': 'ECDSAWithSHA512',
   sha256WithRSAEncryption: 'SHA256WithRSA', sha384WithRSAEncryption: 'SHA384WithRSA', sha512WithRSAEncryption: 'SHA512WithRSA', Ed25519: 'Ed25519',
 };
 
-/** How cfssl writes the parts of a name. */
+/** cfssl's names for parts of a distinguished name. */
 const PARTS: Readonly<Record<string, string>> = {
   [OID.countryName]: 'Country', [OID.stateOrProvinceName]: 'Province', [OID.localityName]: 'Locality', [OID.organizationName]: 'Organization',
   [OID.organizationalUnitName]: 'OrganizationalUnit', [OID.commonName]: 'CommonName', [OID.serialNumber]: 'SerialNumber',
 };
 
 /**
- * What cfssl calls a bundle: the certificate with what leads to the root, and what it says, in cfssl's own words and members.
- * @throws CfsslRefusal where no authority here has signed it
+ * A bundle in cfssl's terms: the certificate with its path to the root, and its contents in cfssl's own members.
+ * @throws CfsslRefusal if no authority here has signed it
  */
 export function bundleOf(der: Uint8Array, authorities: readonly Authority[]): object {
   const certificate = read(der);
@@ -70,7 +70,7 @@ function read(der: Uint8Array): Certificate {
 const hasSigned = ({ certificate }: Authority, child: Certificate): boolean =>
   equalBytes(child.issuer, certificate.subject) && isSignedBy(child, certificate.publicKey);
 
-/** cfssl ends none of these with a line feed. */
+/** cfssl omits the final line feed in all of these. */
 const pem = (der: Uint8Array): string => encodePem('CERTIFICATE', der).trimEnd();
 const nameText = (name: DistinguishedName): string => name.map(({ type, value }) => `/${PARTS[type] ?? type}=${value}`).join('');
 const keyType = ({ type, bits }: PublicKey): string => (type === 'Ed25519' ? 'Ed25519' : `${bits}-bit ${type === 'RSA' ? 'RSA' : 'ECDSA'}`);

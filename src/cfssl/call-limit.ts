@@ -1,10 +1,10 @@
 import { Refused } from '../errors.ts';
 import { rateLimit } from '../http/rate-limit.ts';
 
-/** Takes a call of an identity. @throws Refused `rate-limited` */
+/** Counts a call of an identity. @throws Refused `rate-limited` */
 export type CallLimit = (identity: string, now: number) => void;
 
-/** @param perMinute calls of one identity; 0 for no limit */
+/** @param perMinute calls per identity; 0 for no limit */
 export function callLimit(perMinute: number): CallLimit {
   const calls = rateLimit(perMinute);
   return (identity, now) => {

@@ -6,12 +6,12 @@ import type { CfsslContext } from './context.ts';
 import { violation } from './refusal.ts';
 import type { SignRequest } from './sign-request.ts';
 
-/** Seconds after which somebody may have decided. */
+/** Retry-After for requests that wait for a decision, seconds. */
 const LOOK_AGAIN = 10;
 
 /**
- * The result of `sign`: the certificate alone, with a line feed behind it, since clients write others after it.
- * @throws Refused `unavailable` while it waits; CfsslRefusal where there will be none, or none that is any good
+ * The result of `sign`: the certificate alone, with a final line feed, since clients append others to it.
+ * @throws Refused `unavailable` while it waits; CfsslRefusal if there will be no certificate, or none that is valid
  */
 export function certificateReply(context: Pick<CfsslContext, 'authorities' | 'clock'>, record: RequestRecord, { bundle }: SignRequest): object {
   const { id, state, steps, certificate, revocation, notAfter = 0, refusal } = record;
@@ -20,7 +20,7 @@ export function certificateReply(context: Pick<CfsslContext, 'authorities' | 'cl
     throw new Refused('unavailable', `Request ${id} waits${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}. Ask again with the same request.`, { retryAfter: LOOK_AGAIN });
   }
   if (certificate === undefined) throw violation(`Policy violation request: ${refusal?.detail ?? 'it was refused'} (request ${id})`);
-  // What is found again may be over.
+  // A certificate found again may have ended.
   if (revocation !== undefined) throw violation(`Policy violation request: this very request yielded certificate ${id}, which is revoked (${revocation.reason}); make a new CSR.`);
   if (notAfter < Math.floor(context.clock() / 1000)) throw violation(`Policy violation request: this very request yielded certificate ${id}, which has ended; make a new CSR.`);
   return { certificate: encodePem('CERTIFICATE', certificate), ...(bundle ? { bundle: bundleOf(certificate, context.authorities) } : {}) };

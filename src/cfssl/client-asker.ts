@@ -29,8 +29,8 @@ const ANY: GrantedSubject = { organizations: ['*'], organizationalUnits: ['*'] }
 const NONE: GrantedSubject = { organizations: [], organizationalUnits: [] };
 
 /**
- * Who asks `sign` with credentials of this service: whoever may ask the REST API, for the same, and holders of a client certificate for
- * which a rule of the configuration says what.
+ * Callers of `sign` with credentials of this service: whoever may use the REST API, for the same, and holders of a client certificate to which a
+ * configured rule applies.
  */
 export function clientAsker({ clients, authentication, issuance }: ClientAskerOptions): Asker {
   const rules: readonly Rule[] = Object.entries(clients).map(([name, { profile, holders, profiles, names, maxValidity, organizations, organizationalUnits }]) => ({
@@ -60,7 +60,7 @@ export function clientAsker({ clients, authentication, issuance }: ClientAskerOp
   };
 }
 
-/** With their own rights; what a subject says is for operators to decide. */
+/** With their own permissions; only operators may choose the subject. */
 const own = (identity: Identity): { readonly identity: Identity; readonly granted: GrantedSubject } => ({ identity, granted: identity.grant.operator === true ? ANY : NONE });
 
 function namesOf(der: Uint8Array): Name[] {

@@ -8,7 +8,7 @@ import type { Asker } from './asker.ts';
 import type { AuthKey } from './auth-keys.ts';
 import type { CallLimit } from './call-limit.ts';
 
-/** What the calls of cfssl's API work with. */
+/** The dependencies of the cfssl API. */
 export interface CfsslContext {
   readonly issuance: IssuanceContext;
   readonly revocation: RevocationContext;
@@ -16,12 +16,12 @@ export interface CfsslContext {
   readonly authorities: readonly Authority[];
   readonly shelf: Pick<CrlShelf, 'bytes'>;
   readonly authentication: Authentication;
-  /** Who may ask `sign`, in order. */
+  /** Kinds of callers that may use `sign`, in order. */
   readonly askers: readonly Asker[];
   readonly keys: readonly AuthKey[];
   readonly limit: CallLimit;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Told how each call ended. */
+  /** Called with the outcome of each call. */
   readonly counted: (call: string, outcome: 'done' | 'refused' | 'failed') => void;
 }

@@ -1,10 +1,10 @@
-/** A message of cfssl's envelope. */
+/** A message in cfssl's envelope. */
 interface Message {
   readonly code: number;
   readonly message: string;
 }
 
-/** What every answer of cfssl's API looks like; `result` is null in a refusal. */
+/** The form of every response of cfssl's API; `result` is null in a refusal. */
 export interface Envelope {
   readonly success: boolean;
   readonly result: unknown;

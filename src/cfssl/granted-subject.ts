@@ -6,16 +6,15 @@ import { OID } from '../x509/oids.ts';
 import { violation } from './refusal.ts';
 import type { SignRequest } from './sign-request.ts';
 
-/** Of a subject, what may come into a certificate beside the common name: as they are written, `*` for any. */
+/** Subject attributes that a certificate may contain besides the common name: exact values, or `*` for any. */
 export interface GrantedSubject {
   readonly organizations: readonly string[];
   readonly organizationalUnits: readonly string[];
 }
 
 /**
- * The subject that is asked for: that of the call in place of the CSR's, as with cfssl. Of an organization that is not granted, nothing is
- * taken from a CSR, where `cfssl genkey` writes whatever is in its file; asked for in the call itself it is refused, as are other
- * attributes.
+ * The requested subject: that of the call overrides the CSR's, as in cfssl. An organization that is not granted is ignored in a CSR, where
+ * `cfssl genkey` writes whatever is in its file; in the call itself it is refused, as are other attributes.
  * @throws CfsslRefusal
  */
 export function subjectFor({ csr, subject }: SignRequest, granted: GrantedSubject): AskedSubject | undefined {
@@ -44,7 +43,7 @@ function takenFrom(der: Uint8Array, { organizations, organizationalUnits }: Gran
 
 const isGranted = (list: readonly string[], value: string): boolean => list.includes('*') || list.includes(value);
 
-/** Empty where the CSR cannot be read, which the cycle of issuance tells. */
+/** Empty if the CSR is malformed, which the issuance cycle reports. */
 function subjectOfCsr(der: Uint8Array): DistinguishedName {
   try {
     return parseCertificationRequest(der).subject;

@@ -33,11 +33,11 @@ export const ALL_CALLS: readonly Call[] = [
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-/** cfssl's HTTP API, in a scope of its own: its envelope for results and refusals alike. */
+/** cfssl's HTTP API, in a scope of its own: results and refusals alike use its envelope. */
 export function cfsslRoutes(app: App, context: CfsslContext, calls: readonly Call[]): void {
   app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
-    // cfssl takes any content type, and its documentation sends JSON with curl's own one.
+    // cfssl accepts any content type, and its documentation sends JSON with curl's default one.
     scope.addContentTypeParser(['application/json', 'application/x-www-form-urlencoded'], { parseAs: 'string' }, (_request, body, parsed) => {
       try {
         parsed(null, parseStrictJson(body as string));
@@ -48,7 +48,7 @@ export function cfsslRoutes(app: App, context: CfsslContext, calls: readonly Cal
     scope.setErrorHandler(replyError);
     scope.addHook('onRequest', (request, reply, next) => {
       reply.header('cache-control', 'no-store');
-      // A page of some other site can have a browser send such a body, with the certificate of whoever looks at it. No client of cfssl has an origin.
+      // A web page could make a browser send such a body, with the certificate of its user. No client of cfssl sends an Origin.
       next(request.headers.origin === undefined ? undefined : new CfsslRefusal(403, 'calls from web pages are not taken'));
     });
     for (const { name, method, handler } of calls) {

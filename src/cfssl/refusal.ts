@@ -3,13 +3,13 @@ import type { ErrorCode } from '../errors.ts';
 import { problemOf, refusedOf } from '../http/problem.ts';
 import { failed } from './envelope.ts';
 
-/** A refusal in cfssl's words. `message` is for the client: no secrets, no internals. */
+/** A refusal in cfssl's terms. `message` is meant for the client: no secrets, no internals. */
 export class CfsslRefusal extends Error {
   override readonly name = 'CfsslRefusal';
   readonly code: number;
   readonly status: number;
 
-  /** @param code the status itself for what is wrong with the call, as cfssl does it; else one of cfssl's `errors` (category and reason) */
+  /** @param code the status itself for errors in the call, as in cfssl; otherwise one of cfssl's `errors` (category and reason) */
   constructor(code: number, message: string, options: ErrorOptions & { readonly status?: number } = {}) {
     super(message, options);
     this.code = code;
@@ -17,7 +17,7 @@ export class CfsslRefusal extends Error {
   }
 }
 
-/** cfssl's codes: a category in thousands, and a reason. */
+/** cfssl's error codes: a category in thousands, plus a reason. */
 export const CODE = {
   certificateDecode: 1002,
   certificateParse: 1003,
@@ -35,7 +35,7 @@ export const CODE = {
 export const badCall = (message: string, cause?: unknown): CfsslRefusal => new CfsslRefusal(400, message, { cause });
 export const violation = (message: string, status = 400): CfsslRefusal => new CfsslRefusal(CODE.policyViolation, message, { status });
 
-/** The house's refusals that have a code of their own in cfssl; of all others it is their status. */
+/** Refusals of this service that have a code of their own in cfssl; for all others it is their status. */
 const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
   'csr-malformed': CODE.csrParse,
   'csr-possession': CODE.csrBad,
@@ -46,10 +46,10 @@ const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
   'already-revoked': CODE.storeUnknown,
 };
 
-/** Seconds after which a 503 may be tried again. */
+/** Default number of seconds after which a 503 may be retried. */
 const RETRY_AFTER = 2;
 
-/** What is sent in place of a result. */
+/** What is sent instead of a result. */
 export interface Sent {
   readonly status: number;
   readonly code: number;
@@ -57,7 +57,7 @@ export interface Sent {
   readonly retryAfter?: number;
 }
 
-/** Any error as it is sent. What is for now alone is a 503 (or 429) for every client; cfssl's own clients read the envelope and not the status. */
+/** Any error as it is sent. Temporary ones are a 503 (or 429) for all clients; cfssl's own clients read the envelope rather than the status. */
 export function sentFor(error: unknown): Sent {
   if (error instanceof CfsslRefusal) return { status: error.status, code: error.code, message: error.message };
   const refused = refusedOf(error);
@@ -65,13 +65,13 @@ export function sentFor(error: unknown): Sent {
   const retryAfter = refused.retryAfter ?? (status === 503 ? RETRY_AFTER : undefined);
   const code = CODES[refused.code];
   return {
-    // cfssl: 400 for all that has a code of its own.
+    // As in cfssl: 400 for everything with a code of its own.
     status: code === undefined ? status : refused.code === 'forbidden' ? 403 : 400,
     code: code ?? status, message: refused.message, ...(retryAfter === undefined ? {} : { retryAfter }),
   };
 }
 
-/** For `setErrorHandler`: every error of this scope in cfssl's envelope. */
+/** Error handler: sends every error of this scope in cfssl's envelope. */
 export function replyError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void {
   const { status, code, message, retryAfter } = sentFor(error);
   if (refusedOf(error).code === 'internal' && status === 503) request.log.error({ err: error, requestId: request.id }, 'internal fault');

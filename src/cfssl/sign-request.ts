@@ -3,7 +3,7 @@ import { decodePem } from '../x509/pem.ts';
 import { parseGoDuration, parseGoTime } from './go-values.ts';
 import { badCall, CfsslRefusal, CODE, violation } from './refusal.ts';
 
-/** One attribute set of `subject.names`, as cfssl writes it; empty texts are none. */
+/** One entry of `subject.names` as cfssl writes it; empty strings count as absent. */
 export interface NameParts {
   readonly C: string;
   readonly ST: string;
@@ -19,7 +19,7 @@ export interface Subject {
   readonly SerialNumber: string;
 }
 
-/** What `sign` and `authsign` ask for, read and checked; what is empty or zero in Go's eyes is not there. */
+/** The parsed request of `sign` and `authsign`; values that Go considers zero are absent. */
 export interface SignRequest {
   /** DER. */
   readonly csr: Uint8Array;
@@ -32,7 +32,7 @@ export interface SignRequest {
   /** Seconds since the epoch. */
   readonly notBefore: number | undefined;
   readonly notAfter: number | undefined;
-  /** Whether the answer is to carry a bundle. */
+  /** Whether the response is to contain a bundle. */
   readonly bundle: boolean;
 }
 
@@ -41,15 +41,15 @@ const NAME_PARTS = ['C', 'ST', 'L', 'O', 'OU', 'SerialNumber'] as const;
 const MOST_HOSTS = 1000;
 
 /**
- * Members that clients of cfssl send. Anything else is refused: a word that was not understood might have been a limit.
- * `expiry`, `NotBefore` and `NotAfter` as Go names them and as cfssl's documentation does.
+ * Members that clients of cfssl send. Anything else is refused, since a member that is not understood might have been a limit.
+ * `expiry`, `NotBefore` and `NotAfter` are included as named in Go and in cfssl's documentation.
  */
 const KNOWN: ReadonlySet<string> = new Set([
   'hostname', 'hosts', 'certificate_request', 'subject', 'profile', 'label', 'bundle', 'expiry', 'not_before', 'not_after',
   'crl_override', 'serial', 'extensions', 'Expiry', 'NotBefore', 'NotAfter', 'ReturnPrecert', 'metadata', 'serial_sequence', 'remote_address',
 ]);
 
-/** What cfssl's servers may let a client decide, and this one never does: from it nothing but "nothing" is taken. */
+/** Choices that cfssl servers may leave to clients, and this one never does: only the zero value is accepted. */
 const NEVER_GRANTED = ['crl_override', 'serial', 'extensions', 'ReturnPrecert', 'serial_sequence'] as const;
 
 /** @throws CfsslRefusal */
@@ -72,16 +72,16 @@ export function readSignRequest(body: unknown): SignRequest {
   };
 }
 
-/** Go's zero of any kind. */
+/** Whether it is a zero value in Go. */
 const isUnset = (value: unknown): boolean => value === undefined || value === null || value === '' || value === false || value === 0 || (Array.isArray(value) && value.length === 0);
 
-/** @throws CfsslRefusal where it is no object */
+/** @throws CfsslRefusal if it is not an object */
 export function membersOf(value: unknown, what: string): Members {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badCall(`${what} is no JSON object`);
   return value as Members;
 }
 
-/** Undefined where it is empty. @throws CfsslRefusal where it is no text */
+/** Undefined if empty. @throws CfsslRefusal if it is not a string */
 export function textOf(members: Members, name: string): string | undefined {
   const value = members[name];
   if (value === undefined || value === null || value === '') return undefined;
@@ -89,7 +89,7 @@ export function textOf(members: Members, name: string): string | undefined {
   return value;
 }
 
-/** As cfssl tells what a CSR is not. */
+/** Refuses a malformed CSR in cfssl's words. */
 function csrOf(text: string): Uint8Array {
   const [, label = ''] = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text) ?? [];
   if (label === '') throw new CfsslRefusal(CODE.csrDecode, 'CSR Decode failed');
@@ -104,7 +104,7 @@ function csrOf(text: string): Uint8Array {
   }
 }
 
-/** `hostname` (separated by commas) goes before `hosts`, as in cfssl. */
+/** `hostname` (comma-separated) takes precedence over `hosts`, as in cfssl. */
 function hostsOf(members: Members): readonly string[] | undefined {
   const { hosts } = members;
   const hostname = textOf(members, 'hostname');

@@ -1,11 +1,11 @@
-/** Which part of a call failed: the lookup, the connection with what was said over it, or its TLS. */
+/** The part of a call that failed: the lookup, the connection including what was sent over it, or TLS. */
 export type CallFault = 'dns' | 'connection' | 'tls';
 
-/** A call to the outside that came to nothing. `message` is for the client who asked for it: bounded, printable, no internals. */
+/** An outbound call failed. `message` is meant for the client that caused it: bounded, printable, without internals. */
 export class CallFailed extends Error {
   override readonly name = 'CallFailed';
   readonly fault: CallFault;
-  /** Whether the same might succeed a little later. */
+  /** Whether the same may succeed a little later. */
   readonly again: boolean;
 
   constructor(fault: CallFault, detail: string, options: ErrorOptions & { readonly again?: boolean } = {}) {

@@ -1,9 +1,9 @@
-/** What `within` gives as reason when the time was up. */
+/** The reason given by `within` when time is up. */
 export class TimeUp extends Error {
   override readonly name = 'TimeUp';
 }
 
-/** Runs work with a signal that fires after `milliseconds`, or when `signal` does. Nothing is left behind when the work is done. */
+/** Runs work with a signal that fires after `milliseconds`, or when `signal` does. Cleans up when the work is done. */
 export async function within<T>(milliseconds: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const stop = (): void => controller.abort(signal.reason);
@@ -19,8 +19,8 @@ export async function within<T>(milliseconds: number, signal: AbortSignal, work:
 }
 
 /**
- * The result, or a rejection: with TimeUp after `milliseconds`, with the signal's reason once that fires; whichever comes first. A late
- * result is dropped. For work that takes no signal: it costs a fifth of `within`.
+ * The result, or a rejection with TimeUp after `milliseconds`, or with the signal's reason when that fires, whichever comes first. A late result is
+ * dropped. For work that does not accept a signal: it costs a fifth of `within`.
  */
 export function inTime<T>(milliseconds: number, signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

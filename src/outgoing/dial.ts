@@ -5,19 +5,19 @@ import { CallFailed } from './call-failed.ts';
 import { inTime, TimeUp } from './deadline.ts';
 import type { Resolver } from './resolver.ts';
 
-/** The part of a resolver that is needed to connect. */
+/** The part of a resolver that connecting requires. */
 export type AddressLookup = Pick<Resolver, 'addresses'>;
 
-/** Addresses that are tried, one after the other, and the time for each, milliseconds. */
+/** Upper bound of addresses tried in sequence, and the time for each, milliseconds. */
 const MOST_ADDRESSES = 4;
 const CONNECT = 3_000;
 
-/** Opens a connection to a host, a name or an address, at a port. Throws CallFailed, and what `signal` says when it fires. */
+/** Opens a connection to a host (name or address) and port. Throws CallFailed, and the reason of `signal` if that fires. */
 export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Socket>;
 
 /**
- * The one place from which connections to strangers are opened. A name is looked up once; what is checked are the addresses that came
- * back, and the connection goes to one of those very addresses: no second lookup could tell another one. Proxies are not asked.
+ * The only place that opens connections to addresses chosen by others. A name is resolved once, the resulting addresses are checked, and the connection
+ * goes to one of exactly these: no second lookup could yield a different one. Proxies are not used.
  */
 export const makeDial = (resolver: AddressLookup, guard: AddressGuard): Dial => async (host, port, signal) => {
   const addresses = parseIpAddress(host) === undefined ? await lookUp(resolver, host, signal) : [host];
@@ -45,7 +45,7 @@ async function lookUp(resolver: AddressLookup, name: string, signal: AbortSignal
   return addresses;
 }
 
-/** One of each family in turn, IPv6 first (RFC 8305 4): a family that does not work costs one try at a time. */
+/** Alternates between address families, IPv6 first (RFC 8305 4), so that a broken one costs one attempt at a time. */
 function alternate(addresses: readonly string[]): string[] {
   const v6 = addresses.filter((address) => address.includes(':'));
   const v4 = addresses.filter((address) => !address.includes(':'));
@@ -55,9 +55,9 @@ function alternate(addresses: readonly string[]): string[] {
 const nameAddress = (host: string, address: string): string => host === address ? address : `${address}, address of ${host},`;
 
 async function open(host: string, address: string, port: number, signal: AbortSignal): Promise<Socket> {
-  // An address in place of a name: nothing is looked up here.
+  // The host is an address, so nothing is resolved here.
   const socket = connect({ host: address, port });
-  // Whoever gets it may be done with it before the other side is: what goes wrong then is nobody's fault.
+  // The caller may be done before the peer is; errors after that are irrelevant.
   socket.on('error', () => undefined);
   try {
     await inTime(CONNECT, signal, new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject)));

@@ -5,18 +5,18 @@ import type { Dial } from './dial.ts';
 import { excerpt } from './excerpt.ts';
 import { DEFAULT_PORTS, type Got, httpGet, isRedirect } from './http-get.ts';
 
-/** Redirects that are followed, and characters of an address. */
+/** Upper bounds of redirects followed, and of characters in a URL. */
 const MOST_REDIRECTS = 10;
 const MOST_URL = 2_000;
 
 export interface Followed extends Got {
-  /** The last address. */
+  /** The final URL. */
   readonly url: URL;
 }
 
 /**
- * GETs an address and follows redirects: to http and https, at the given ports, without user or password in them. Each one is looked
- * up, checked and connected to like the first. Throws CallFailed, and what `signal` says when it fires.
+ * GETs a URL and follows redirects to http and https, to the given ports, without credentials in the URL. Each target is resolved, checked and connected
+ * to like the first. Throws CallFailed, and the reason of `signal` if that fires.
  */
 export async function httpFollow(dial: Dial, start: URL, options: { readonly ports: readonly number[]; readonly mostBody: number }, signal: AbortSignal): Promise<Followed> {
   const seen = new Set<string>();
@@ -32,8 +32,7 @@ export async function httpFollow(dial: Dial, start: URL, options: { readonly por
 }
 
 /**
- * Where a redirect leads (RFC 9110 10.2.2). The URL parser's form of the host decides: `http://0x7f.1/` is 127.0.0.1 here, and is checked as
- * that.
+ * The target of a redirect (RFC 9110 10.2.2). The host as normalised by the URL parser counts: `http://0x7f.1/` is 127.0.0.1, and is checked as such.
  */
 function nextUrl(from: URL, location: string, ports: readonly number[]): URL {
   const refuse = (why: string): never => {

@@ -4,23 +4,23 @@ import { CallFailed } from './call-failed.ts';
 import type { Dial } from './dial.ts';
 import { openTls } from './open-tls.ts';
 
-/** Bytes of the head of an answer; interim answers (RFC 9110 15.2) before the one. */
+/** Bytes of a response head; interim responses (RFC 9110 15.2) before the final one. */
 const MOST_HEAD = 8_192;
 const MOST_INTERIM = 5;
 
 export interface Got {
   readonly status: number;
   readonly location?: string;
-  /** Of a redirect it is not read. */
+  /** Not read for a redirect. */
   readonly body: Buffer;
 }
 
 export interface GetOptions {
-  /** Bytes of the body. One more may come: it shows that there is more. */
+  /** Bytes of the body. One more may be returned, to show that there is more. */
   readonly mostBody: number;
   /** As in `openTls`. */
   readonly trust?: { readonly ca: string | undefined };
-  /** Beside those that every call has. */
+  /** In addition to those that every call has. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -28,15 +28,15 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 export const isRedirect = ({ status }: Pick<Got, 'status'>): boolean => REDIRECTS.includes(status);
 
 /**
- * GETs one address over a connection of its own: no redirect is followed, no cookie or credential sent but what `headers` says, no
- * compression taken, no proxy asked. Throws CallFailed, and what `signal` says when it fires.
+ * GETs a URL over a connection of its own: no redirects, no cookies or credentials except in `headers`, no compression, no proxy. Throws CallFailed, and
+ * the reason of `signal` if that fires.
  */
 export async function httpGet(dial: Dial, url: URL, options: GetOptions, signal: AbortSignal): Promise<Got> {
   const { trust } = options;
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const isSecure = url.protocol === 'https:';
   const socket = await dial(host, Number(url.port === '' ? DEFAULT_PORTS[url.protocol] : url.port), signal);
-  // A request's own `signal` would cost a tenth of the call.
+  // The request's own `signal` option would cost a tenth of the call.
   const stop = (): void => void socket.destroy();
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -78,7 +78,7 @@ const read = (socket: Socket, url: URL, { mostBody, headers }: GetOptions, signa
     response.on('error', (error) => fail(reason(error), { cause: error, again: true }));
     if (isRedirect({ status })) return done();
     response.on('data', (part: Buffer) => {
-      // One byte more than is wanted shows that there is more; the rest is not read.
+      // One byte more than wanted shows that there is more; the rest is not read.
       parts.push(part.subarray(0, mostBody + 1 - size));
       size += part.length;
       if (size > mostBody) done();

@@ -3,19 +3,18 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { CallFailed } from './call-failed.ts';
 
 export interface TlsOptions {
-  /** For the other side's choice of certificate (RFC 6066 3); none is sent for an address. */
+  /** Server name indication (RFC 6066 3); omitted for an address. */
   readonly serverName: string;
   readonly protocols: readonly string[];
   /**
-   * Where set, whoever answers must show a certificate for the name, or address, under one of these roots; those of the system where `ca` is
-   * undefined.
+   * If set, the peer must present a certificate for the name or address under one of these roots; the system's if `ca` is undefined.
    */
   readonly trust?: { readonly ca: string | undefined };
 }
 
 /**
- * TLS over an open connection. Without `trust` it is not checked who answers: a validation is there to find out, and gives no secret away.
- * Throws CallFailed `tls`, and what `signal` says when it fires.
+ * TLS over an open connection. Without `trust` the peer is not authenticated: validation is meant to find out, and reveals no secrets. Throws CallFailed
+ * `tls`, and the reason of `signal` if that fires.
  */
 export const openTls = (socket: Socket, { serverName, protocols, trust }: TlsOptions, signal: AbortSignal): Promise<TLSSocket> => new Promise((resolve, reject) => {
   const options: ConnectionOptions = {
@@ -47,7 +46,7 @@ export const openTls = (socket: Socket, { serverName, protocols, trust }: TlsOpt
   });
 });
 
-/** OpenSSL's own words are for us; these are for the other side. */
+/** OpenSSL's messages are meant for us; these are for the other side. */
 function reason(error: (Error & { readonly code?: string }) | undefined): string {
   const alert = /(?:ssl|tls)(?:v[0-9.]+)? alert ([a-z ]+)/i.exec(error?.message ?? '')?.[1];
   if (alert !== undefined) return `the server sent the alert "${alert.trim()}"`;

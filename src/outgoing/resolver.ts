@@ -2,43 +2,43 @@ import { Resolver as NodeResolver } from 'node:dns/promises';
 import { CallFailed } from './call-failed.ts';
 import { inTime, TimeUp } from './deadline.ts';
 
-/** Time for one question with its retries, and for the first answer, milliseconds. A resolver may itself have to ask a few servers. */
+/** Time for one query including retries, and for the first attempt, milliseconds. A resolver may have to query several servers itself. */
 const LOOKUP = 6_000;
 const FIRST_TRY = 2_000;
 const TRIES = 2;
 
-/** Records in one answer; more are not looked at. No honest name has so many. */
+/** Records examined per response. No honest name has more. */
 const MOST_RECORDS = 200;
 
 /** A CAA record (RFC 8659 4.1). */
 export interface CaaRecord {
   /** Bit 7 of the flags. */
   readonly critical: boolean;
-  /** Lower case; empty where it could not be read. */
+  /** In lower case; empty if it could not be read. */
   readonly tag: string;
   readonly value: string;
 }
 
 /**
- * Questions to a recursive resolver. An empty list means that the name has none. Nothing is kept: each call asks anew, only that those for
- * CAA of one name at one time share an answer. Throws CallFailed `dns` where no good answer came, and what `signal` says when it fires;
- * `caa` takes a name that does not exist for one without records.
+ * Queries to a recursive resolver. An empty list means that the name has no such records. Nothing is cached, except that concurrent CAA queries for the
+ * same name share a response. Throws CallFailed `dns` if there was no valid response, and the reason of `signal` if that fires; `caa` treats a name that
+ * does not exist like one without records.
  */
 export interface Resolver {
   /** IPv6 first (RFC 6724). */
   readonly addresses: (name: string, signal: AbortSignal) => Promise<readonly string[]>;
-  /** Each record as one text. */
+  /** Each record as a single string. */
   readonly texts: (name: string, signal: AbortSignal) => Promise<readonly string[]>;
   readonly caa: (name: string, signal: AbortSignal) => Promise<readonly CaaRecord[]>;
 }
 
-/** @param server `host:port`, `[::1]:53`; those of the system where undefined */
+/** @param server `host:port`, `[::1]:53`; the system's if undefined */
 export function makeResolver(server?: string): Resolver {
-  // Node's own (c-ares): it goes to TCP when an answer was cut short, has a random port and number for each question, and keeps no answers.
+  // Node's resolver (c-ares) falls back to TCP for truncated responses, randomises port and id of each query, and does not cache.
   const node = new NodeResolver({ timeout: FIRST_TRY, tries: TRIES });
   if (server !== undefined) node.setServers([server]);
 
-  // Names that are validated at the same time mostly lie below the same ones.
+  // Names validated concurrently mostly share their parents.
   const underWay = new Map<string, Promise<readonly object[]>>();
   const resolveCaa = (name: string): Promise<readonly object[]> => {
     const known = underWay.get(name);
@@ -66,7 +66,7 @@ export function makeResolver(server?: string): Resolver {
         ask(name, 'A', () => node.resolve4(name), signal),
       ]);
       const found = [v6, v4].flatMap((one) => one.status === 'fulfilled' ? one.value : []);
-      // Servers that know no AAAA answer with all sorts of faults: what the other question brought is good enough.
+      // Servers that do not know AAAA respond with all kinds of errors: the result of the other query suffices.
       const failed = [v4, v6].find((one) => one.status === 'rejected');
       if (found.length === 0 && failed !== undefined) throw failed.reason;
       return found;
@@ -91,8 +91,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Node puts a record into an object, flags as `critical` beside the tag as a member's name. A tag that is itself called `critical` or
- * `__proto__` is lost that way: such a record is taken for a critical one of an unknown tag, which forbids (RFC 8659 4.1).
+ * Node returns a record as an object whose member is named after the tag, next to `critical` for the flags. A tag that is itself `critical` or
+ * `__proto__` is lost that way: such a record is treated as a critical one with an unknown tag, which forbids issuance (RFC 8659 4.1).
  */
 function readCaa(record: object): CaaRecord {
   const members = Object.entries(record as Readonly<Record<string, unknown>>);

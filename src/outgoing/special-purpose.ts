@@ -1,9 +1,8 @@
 import { type Network, isWithin, parseNetwork } from './network.ts';
 
 /**
- * Blocks that are not for everyone on the Internet: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), with multicast
- * and what is reserved or deprecated. The few smaller blocks in them that are globally reachable are left in: nobody runs a host there
- * that would want a certificate by validation.
+ * Address blocks that are not globally reachable: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), multicast, and reserved or
+ * deprecated blocks. A few smaller blocks within them that are globally reachable are included too: no host there would need a certificate by validation.
  */
 const SPECIAL: readonly (readonly [string, string])[] = [
   ['0.0.0.0/8', '"this network", RFC 791'],
@@ -51,13 +50,13 @@ const unreadable = (text: string): never => {
 
 const TABLE = SPECIAL.map(([text, use]) => ({ network: known(text), use }));
 
-/** RFC 6052 2.1: an IPv4 address in its last four octets, which is where the call ends. */
+/** RFC 6052 2.1: contains an IPv4 address in its last four octets, which is the actual destination. */
 const TRANSLATED = known('64:ff9b::/96');
 
-/** RFC 4291 2.4 and IANA's IPv6 address space: all that is handed out lies in here. */
+/** RFC 4291 2.4 and IANA's IPv6 address space: contains everything that has been allocated. */
 const GLOBAL_UNICAST = known('2000::/3');
 
-/** What a special-purpose address, 4 or 16 octets, is for: `10.0.0.0/8 (private use, RFC 1918)`. Undefined for one of the Internet at large. */
+/** The purpose of a special-purpose address (4 or 16 octets), for example `10.0.0.0/8 (private use, RFC 1918)`. Undefined for a public one. */
 export function specialPurpose(octets: Uint8Array): string | undefined {
   if (isWithin(octets, TRANSLATED)) {
     const inner = specialPurpose(octets.subarray(12));

@@ -7,8 +7,8 @@ import type { AddressLookup } from './dial.ts';
 const LOOKUP = 5_000;
 
 /**
- * Addresses of names as the machine itself knows them: its hosts file, its search domains (`kubernetes.default.svc`), its caches. For names that
- * an operator has configured; those that strangers name are asked for by `resolver.ts`. Throws CallFailed `dns`, and what `signal` says.
+ * Addresses of names as resolved by the machine itself: with its hosts file, search domains (`kubernetes.default.svc`) and caches. For names configured by
+ * an operator; names given by clients are resolved by `resolver.ts`. Throws CallFailed `dns`, and the reason of `signal`.
  */
 export const systemLookup: AddressLookup = {
   async addresses(name, signal) {

@@ -16,7 +16,7 @@ export interface ManagerAskerOptions extends ManagerOptions {
   readonly clock: () => number;
 }
 
-/** Managers of swarms, who ask `sign` for the nodes of theirs. */
+/** Managers of swarms, who call `sign` for the nodes of their swarm. */
 export function managerAsker(options: ManagerAskerOptions): Asker {
   const { authentication, audit, limit, clock, profile } = options;
   return {
@@ -32,10 +32,10 @@ export function managerAsker(options: ManagerAskerOptions): Asker {
       if ('faults' in asked) {
         const reason = asked.faults.join('; ');
         await audit.append([{ time: now, event: 'swarm.refused', actor: `cfssl:swarm/${clusterId}`, subject: clusterId, details: { serial, reason } }]);
-        // For good: with any other status SwarmKit would ask again and again.
+        // Final: with any other status SwarmKit would keep asking.
         throw violation(`Policy violation request: ${reason}`, 200);
       }
-      // All managers of a swarm are one requester: a join that is asked for twice, also by two of them, yields one certificate.
+      // All managers of a swarm are one requester: a join requested twice, even by two of them, yields one certificate.
       const identity: Identity = { kind: 'cfssl', name: `swarm/${clusterId}`, proof, serial, scopes: [], grant: { profiles: [profile], names: asked.names } };
       return { input: { identity, csr: wanted.csr, profile, names: asked.names, namesReplace: true, subject: asked.subject }, refusedWith: 200 };
     },

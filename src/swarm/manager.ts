@@ -14,11 +14,11 @@ import { CLUSTER_ID, MANAGER, NODE_ID, type Swarm, WORKER } from './swarm.ts';
 export interface ManagerOptions {
   readonly certificates: Pick<CertificateStore, 'get'>;
   readonly registrations: Pick<Registrations, 'get'>;
-  /** Of the certificates that this service issues to nodes of swarms. */
+  /** Profile of the certificates that this service issues to swarm nodes. */
   readonly profile: string;
 }
 
-/** Who asks for nodes of a swarm: one of its managers. */
+/** Who asks on behalf of a swarm's nodes: one of its managers. */
 export interface Manager {
   readonly clusterId: string;
   readonly proof: string;
@@ -32,11 +32,10 @@ interface Node {
 }
 
 /**
- * The manager that presents this certificate. Either this service issued it, for a node of a swarm, or a root did that an operator has
- * registered for the swarm of which the certificate speaks. Asked anew at each call: what was revoked or unregistered counts no more,
- * also on a connection that was made before.
+ * Identifies the manager that presents a certificate: one issued by this service for a swarm node, or one from a root that an operator registered for the
+ * swarm named in the certificate. Checked with each call: what was revoked or unregistered is not accepted any more, even on an existing connection.
  * @param now milliseconds since the epoch
- * @returns undefined where the certificate is not of a swarm's node, by what it says
+ * @returns undefined if the certificate does not claim to be a swarm node's
  * @throws Refused `unauthenticated`; `forbidden` for a worker
  */
 export async function identifyManager(presented: PeerCertificate, { certificates, registrations, profile }: ManagerOptions, now: number): Promise<Manager | undefined> {
@@ -65,7 +64,7 @@ const read = (der: Uint8Array): Certificate | undefined => {
   }
 };
 
-/** O, OU and CN, each once and nothing else, as SwarmKit writes them. */
+/** O, OU and CN, each once and nothing else, as written by SwarmKit. */
 function nodeOf({ subjectName }: Certificate): Node | undefined {
   const values = new Map(subjectName.map(({ type, value }) => [type, value]));
   const [clusterId = '', role = '', id = ''] = [OID.organizationName, OID.organizationalUnitName, OID.commonName].map((type) => values.get(type));
@@ -76,7 +75,7 @@ function nodeOf({ subjectName }: Certificate): Node | undefined {
 const hasEnded = ({ notAfter }: Pick<Certificate, 'notAfter'>, now: number): boolean => notAfter < Math.floor(now / 1000);
 
 /**
- * The root registered for this very swarm that has signed the certificate, and stands: one that has ended vouches in a grace window alone.
+ * The root registered for this swarm that signed the certificate and is valid: an expired one is only accepted during a grace window.
  * @throws Refused `unauthenticated`
  */
 function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | undefined, now: number): Swarm['roots'][number] {
@@ -92,7 +91,7 @@ function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | unde
 const hasSigned = (root: Certificate, certificate: Certificate): boolean =>
   equalBytes(certificate.issuer, root.subject) && isSignedBy(certificate, root.publicKey);
 
-/** RFC 5280 4.2.1.12, 4.2.1.3, 4.2.1.9: what is said must allow it, and the usage must be said. */
+/** RFC 5280 4.2.1.12, 4.2.1.3, 4.2.1.9: extensions that are present must allow it, and extended key usage must be present. */
 function isForClients(certificate: Certificate): boolean {
   try {
     return valueOf(certificate, OID.extendedKeyUsage, decodeExtendedKeyUsage)?.includes(OID.clientAuth) === true
@@ -104,7 +103,7 @@ function isForClients(certificate: Certificate): boolean {
   }
 }
 
-/** @returns words for the proof where a grace window was needed @throws Refused `unauthenticated` */
+/** @returns an addition to the proof if a grace window was needed @throws Refused `unauthenticated` */
 function checkTime(certificate: Certificate, clusterId: string, swarm: Swarm | undefined, now: number): string {
   if (Math.floor(now / 1000) < certificate.notBefore) throw new Refused('unauthenticated', 'The client certificate is not valid yet.');
   if (!hasEnded(certificate, now)) return '';

@@ -4,16 +4,15 @@ import { MANAGER, NODE_ID, SWARM_CA, WORKER } from './swarm.ts';
 
 const NOTHING: NameParts = { C: '', ST: '', L: '', O: '', OU: '', SerialNumber: '' };
 
-/** What a manager asks for, as it will be in the certificate. */
+/** A manager's request for a node, with the contents of the certificate. */
 export interface NodeRequest {
   readonly subject: AskedSubject;
   readonly names: readonly string[];
 }
 
 /**
- * What SwarmKit asks for a node: role and id in the subject, the swarm as its organization, and the same as names. Anything else than
- * exactly that is refused.
- * @returns every fault where there are some
+ * Parses SwarmKit's request for a node: role and id in the subject, the swarm as organization, and the same as names. Anything else is refused.
+ * @returns all faults, if there are any
  */
 export function readNodeRequest(wanted: SignRequest, clusterId: string, profile: string): NodeRequest | { readonly faults: readonly string[] } {
   const faults: string[] = [];

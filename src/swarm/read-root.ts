@@ -11,7 +11,7 @@ import { decodePem } from '../x509/pem.ts';
 import { verifySignature } from '../x509/signature.ts';
 import type { RegisteredRoot } from './swarm.ts';
 
-/** What a root is held against. */
+/** What a root is checked against. */
 export interface RootSurroundings {
   /** SHA-256 of the SubjectPublicKeyInfo of this service's authorities. */
   readonly ownKeys: ReadonlySet<string>;

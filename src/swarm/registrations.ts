@@ -5,13 +5,13 @@ import type { Page, PageQuery } from '../store/store.ts';
 import type { RegisteredRoot, Swarm } from './swarm.ts';
 
 const KIND = 'swarm';
-/** That a root's key is of a swarm: of one alone. */
+/** Assigns a root's key to a single swarm. */
 const ROOT_KIND = 'swarm-root';
 const INDEX = 'swarms';
 
-/** A rotation has one root before and one after; twice that is enough for one that went wrong. */
+/** A rotation involves one root before and one after; twice that is enough for one that went wrong. */
 const MOST_ROOTS = 4;
-/** Milliseconds for which what has ended is still listed. */
+/** Milliseconds for which registrations are listed after they end. */
 const REMEMBERED = 30 * 86_400_000;
 
 export interface Registered {
@@ -19,21 +19,24 @@ export interface Registered {
   readonly swarm: Swarm;
 }
 
-/** Who does it, and when (milliseconds since the epoch). */
+/** Who acts, and when (milliseconds since the epoch). */
 export interface Act {
   readonly actor: string;
   readonly now: number;
 }
 
-/** What operators have said of swarms: in the store, so that it counts at once in every process. Each change is one atomic write, audited. */
+/**
+ * What operators have registered about swarms: kept in the store, so that it takes effect at once in every process. Each change is one atomic,
+ * audited write.
+ */
 export interface Registrations {
   readonly get: (clusterId: string) => Promise<Swarm | undefined>;
   readonly list: (page: PageQuery) => Promise<Page<Registered>>;
-  /** The same root again changes nothing. @throws Refused `swarm-root-taken`, `body-invalid` */
+  /** Registering the same root again has no effect. @throws Refused `swarm-root-taken`, `body-invalid` */
   readonly register: (clusterId: string, root: Omit<RegisteredRoot, 'addedAt' | 'addedBy'>, act: Act) => Promise<Swarm>;
-  /** Takes away one root (by its digest), or all. @throws Refused `not-found` */
+  /** Removes one root (by its digest), or all. @throws Refused `not-found` */
   readonly unregister: (clusterId: string, digest: string | undefined, act: Act) => Promise<Swarm>;
-  /** Opens the grace window until then, or closes it. A swarm without a root may have one: its managers have certificates of this service. */
+  /** Opens the grace window until then, or closes it. Also for swarms without a root, whose managers have certificates of this service. */
   readonly grace: (clusterId: string, until: number | undefined, act: Act) => Promise<Swarm>;
 }
 

@@ -10,7 +10,7 @@ import type { CfsslContext } from '../context.ts';
 import { badCall } from '../refusal.ts';
 import { readSignRequest } from '../sign-request.ts';
 
-/** `authsign`: a certificate for whoever has a key, shown by a token over the request. A token yields one certificate, which it finds again. */
+/** `authsign`: a certificate for the holder of a key, proved by a token over the request. A token yields one certificate, which it finds again. */
 export async function authsign(context: CfsslContext, request: FastifyRequest): Promise<unknown> {
   const { keys, authentication, clock, issuance, limit } = context;
   const outer = readAuthenticatedRequest(request.body);
@@ -26,7 +26,7 @@ export async function authsign(context: CfsslContext, request: FastifyRequest): 
   return certificateReply(context, await issue(issuance, input), wanted);
 }
 
-/** As cfssl says it. */
+/** Refuses in cfssl's words, counting invalid tokens. */
 async function invalidTokensCounted(attempt: () => Promise<AuthKey>): Promise<AuthKey> {
   try {
     return await attempt();

@@ -8,7 +8,7 @@ import { membersOf, textOf } from '../sign-request.ts';
 
 const FLAVORS = ['optimal', 'ubiquitous', 'force'];
 
-/** `bundle`: a certificate that was issued here with what leads to the root. There is one way up, so every flavor is the same. */
+/** `bundle`: a certificate issued here with its path to the root. There is only one path, so all flavors are the same. */
 export function bundle({ authorities }: CfsslContext, request: FastifyRequest): unknown {
   const members = membersOf(request.body, 'the bundle request');
   for (const name of Object.keys(members)) if (!['certificate', 'private_key', 'flavor', 'domain', 'ip'].includes(name)) throw badCall(`unknown parameter ${JSON.stringify(name.slice(0, 64))}`);
@@ -20,7 +20,7 @@ export function bundle({ authorities }: CfsslContext, request: FastifyRequest): 
   return bundleOf(firstOf(certificate), authorities);
 }
 
-/** What follows the first is left to us. */
+/** Only the first certificate matters; the rest is determined by us. */
 function firstOf(text: string): Uint8Array {
   try {
     const [first] = decodePem(text, 'CERTIFICATE');

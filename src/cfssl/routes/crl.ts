@@ -4,8 +4,8 @@ import type { CfsslContext } from '../context.ts';
 import { badCall } from '../refusal.ts';
 
 /**
- * `crl`: the authority's full CRL, as base64 of its DER. It is the one that is published for all: cfssl signs one for each call, valid for
- * as long as `expiry` asks, which is taken and changes nothing here.
+ * `crl`: the authority's full CRL, as base64 of its DER. It is the published one: cfssl signs one per call, valid for as long as `expiry` says, which is
+ * accepted here but has no effect.
  */
 export async function crl({ shelf, authorities, issuance }: CfsslContext, request: FastifyRequest): Promise<unknown> {
   const { label } = request.query as { readonly label?: unknown };

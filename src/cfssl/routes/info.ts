@@ -7,13 +7,13 @@ import { goDuration } from '../go-values.ts';
 import { badCall, CfsslRefusal, CODE } from '../refusal.ts';
 import { membersOf, textOf } from '../sign-request.ts';
 
-/** cfssl's words for usages. */
+/** cfssl's names of usages. */
 const USAGES: Readonly<Record<string, string>> = {
   [OID.serverAuth]: 'server auth', [OID.clientAuth]: 'client auth', [OID.codeSigning]: 'code signing', [OID.emailProtection]: 'email protection',
   [OID.timeStamping]: 'timestamping', [OID.OCSPSigning]: 'ocsp signing',
 };
 
-/** `info`: who signs, and what a profile's certificates are for. Public, as an authority's certificate is. */
+/** `info`: who signs, and what a profile's certificates are for. Public, like an authority's certificate. */
 export function info({ issuance, authorities }: CfsslContext, request: FastifyRequest): unknown {
   const members = membersOf(request.body, 'the info request');
   for (const name of Object.keys(members)) if (!['label', 'profile'].includes(name)) throw badCall(`unknown parameter ${JSON.stringify(name.slice(0, 64))}`);
@@ -21,9 +21,9 @@ export function info({ issuance, authorities }: CfsslContext, request: FastifyRe
   const issuing = issuance.profiles.get(named ?? issuance.defaultProfile);
   if (issuing === undefined) throw new CfsslRefusal(CODE.unknownProfile, `Unknown policy profile ${JSON.stringify(named)}`);
   const labelled = label === undefined ? issuing.authority : authorities.find(({ name }) => name === label);
-  // Asked for both, the answer must be true of both.
+  // If both are given, the answer must be true of both.
   if (labelled === undefined || (named !== undefined && labelled !== issuing.authority)) throw badCall('bad label');
-  // cfssl ends the certificate without a line feed here.
+  // cfssl omits the certificate's final line feed here.
   return { certificate: encodePem('CERTIFICATE', labelled.der).trimEnd(), usages: usagesOf(issuing), expiry: goDuration(issuing.profile.lifetime) };
 }
 

@@ -6,12 +6,12 @@ import type { CfsslContext } from '../context.ts';
 import { badCall, CfsslRefusal, CODE } from '../refusal.ts';
 import { membersOf, textOf } from '../sign-request.ts';
 
-/** As cfssl takes them: by name in any case, or by number. */
+/** In the forms that cfssl accepts: by name in any case, or by number. */
 const REASONS: ReadonlyMap<string, RevocationReason> = new Map((Object.entries(REVOCATION_REASONS) as [RevocationReason, number][])
   .filter(([reason]) => reason !== 'removeFromCRL' && reason !== 'aACompromise')
   .flatMap(([reason, code]) => [[reason.toLowerCase(), reason], [String(code), reason]]));
 
-/** `revoke`: by an operator with scope revoke, or by the holder; with cfssl it is whoever reaches the port. */
+/** `revoke`: by an operator with scope revoke, or by the holder; in cfssl, by anyone who can reach the port. */
 export async function revoke({ authentication, revocation, certificates, authorities }: CfsslContext, request: FastifyRequest): Promise<unknown> {
   const members = membersOf(request.body, 'the revocation request');
   for (const name of Object.keys(members)) if (!['serial', 'authority_key_id', 'reason'].includes(name)) throw badCall(`unknown parameter ${JSON.stringify(name.slice(0, 64))}`);
@@ -30,13 +30,13 @@ export async function revoke({ authentication, revocation, certificates, authori
   try {
     await revokeCertificate(revocation, { identity, serial: record.id, reason });
   } catch (error) {
-    // With cfssl a second revocation changes nothing and succeeds; a client that repeats its call wants just that.
+    // In cfssl a second revocation succeeds without effect, which is what a client that repeats its call wants.
     if (!(error instanceof Refused && error.code === 'already-revoked' && record.revocation?.reason === reason)) throw error;
   }
   return {};
 }
 
-/** Lower-case hex, whole octets, of a serial number in decimal; undefined where none of ours can be so. */
+/** Lower-case hex, whole octets, of a decimal serial number; undefined if none of ours can have that form. */
 function serialOf(text: string): string | undefined {
   if (!/^\d{1,49}$/.test(text)) throw badCall('"serial" is no decimal number');
   const hex = BigInt(text).toString(16);

@@ -5,7 +5,7 @@ import type { CfsslContext } from '../context.ts';
 import { badCall, CfsslRefusal, sentFor } from '../refusal.ts';
 import { readSignRequest } from '../sign-request.ts';
 
-/** `sign`: a certificate for whoever shows by the connection, or a bearer credential, who they are. */
+/** `sign`: a certificate for whoever authenticates by the connection or a bearer credential. */
 export async function sign(context: CfsslContext, request: FastifyRequest): Promise<unknown> {
   const wanted = readSignRequest(request.body);
   for (const asker of context.askers) {
@@ -15,7 +15,7 @@ export async function sign(context: CfsslContext, request: FastifyRequest): Prom
       return certificateReply(context, await issue(context.issuance, asking.input), wanted);
     } catch (error) {
       const { status, code, message } = sentFor(error);
-      // What is for now alone stays a 503.
+      // Temporary errors remain a 503.
       if (status === 503 || status === 429) throw error;
       throw new CfsslRefusal(code, message, { status: asking.refusedWith, cause: error });
     }
