@@ -80,6 +80,18 @@ t.test('a root that is missing, or none, is told with what brings it', async (t)
   t.match(line(await doctor(), 'service'), /^fail {2}service +no root certificate to trust the service by: \S+root\.pem does not exist\n +-> the service makes it when it starts; or give it with --ca FILE\n/);
 });
 
+t.test('what has ended is told with what helps then; a former authority that has ended is no fault', async (t) => {
+  const rolled = join(folder, 'rolled');
+  const cli = (args: readonly string[], days = 0) => runHere([...args, '--data', rolled], { now: () => Date.now() + days * 86_400_000 });
+  await cli(['init', '--issuing-lifetime', '30d']);
+  t.match(line(await cli(['doctor'], 40), 'authorities'), /^fail +authorities +issuing ended, root for 9 years\n +-> renew its certificate with the same key/);
+  t.match(line(await cli(['doctor'], 400), 'operator'), /^fail +operator +operator ended\n +-> make another with 'chancery init --operator'\n/);
+  const roll = await cli(['authority', 'roll', 'issuing', '--at', '0s', '--lifetime', '3y']);
+  t.equal(roll.status, 0, roll.stderr);
+  t.match(line(await cli(['doctor'], 1), 'authorities'), /^ok +authorities +issuing \(former\) for \d+ days, issuing-2 for 2 years, root for 9 years\n/);
+  t.match(line(await cli(['doctor'], 40), 'authorities'), /^ok +authorities +issuing \(former\) ended, issuing-2 for 2 years, root for 9 years\n/);
+});
+
 t.test('a store that is away is told once, and of the CRLs that they could not be looked at', { skip: noRedis }, async (t) => {
   const redis = await startRedis(t);
   const env = { CHANCERY_STORE__URL: `redis://${redis.address}` };

@@ -11,6 +11,7 @@ const LATE = 3;
 interface Authority {
   readonly name: string;
   readonly state: string;
+  readonly notAfter: string;
 }
 
 /** The CRLs that are served: how old, how many entries, how long they last; and what the metrics say of publication and pollers. */
@@ -32,7 +33,9 @@ export async function crls(patient: Patient): Promise<Finding> {
 const rank = ({ state }: Authority): number => (state === 'issuing' ? 0 : 1);
 
 /** Undefined where an authority's CRL is published elsewhere, or by nobody yet. */
-async function served(patient: Patient, { name, state }: Authority): Promise<Finding | undefined> {
+async function served(patient: Patient, { name, state, notAfter }: Authority): Promise<Finding | undefined> {
+  // With its last certificate, nobody needs its CRL any longer.
+  if (state === 'former' && Date.parse(notAfter) <= patient.context.now()) return undefined;
   const { reply } = await ask(patient, `/crl/${encodeURIComponent(name)}.crl`);
   if (reply.status !== 200) return state === 'issuing' ? fail(`/crl/${name}.crl answers ${reply.status}`, 'publish one with \'chancery crl publish\'') : undefined;
   const { summary: { count }, thisUpdate, nextUpdate } = parseCrl(reply.body);

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { authoritiesFolder, authorityFiles, ISSUING } from '../../authority/layout.ts';
-import { authorityNames as namesIn } from '../../authority/succession.ts';
+import { authorityNames as namesIn, reignsAt, successionOf } from '../../authority/succession.ts';
 import { damagedOperatorKey } from '../../authority/operator-key.ts';
 import { Failure } from '../../client/failure.ts';
 import { isThere } from '../../is-there.ts';
@@ -51,14 +51,20 @@ function keyFiles({ data }: Patient): Finding {
   return keys.length === 0 ? warn('none', 'make them with \'chancery init\'') : ok(`${keys.length}, for their owner alone`);
 }
 
-function authorities({ data, context }: Patient): Finding {
+function authorities({ data, context, config }: Patient): Finding {
   const names = authorityNames(data);
   if (names.length === 0) return fail(`none in ${data}`, 'make them with \'chancery init\'');
   const waiting = names.filter((name) => !existsSync(authorityFiles(data, name).certificate));
   if (waiting.length > 0) {
     return warn(`${waiting.join(', ')} waits for another CA's signature`, `have ${authorityFiles(data, waiting[0] ?? '').request} signed, then 'chancery ${waiting[0] === ISSUING ? 'init --import' : `authority import ${waiting[0] ?? ''}`}'`);
   }
-  return endsOf(names.map((name) => ({ name, path: authorityFiles(data, name).certificate })), context.now(), 'make a new one in time: all that it signed ends with it');
+  const now = context.now();
+  const succession = successionOf(data, config?.authority.issuing);
+  const current = succession.findIndex(({ name }) => name === reignsAt(succession, now / 1000));
+  const former = succession.slice(0, current).map(({ name }) => name);
+  return endsOf(names.map((name) => ({ name, path: authorityFiles(data, name).certificate, isFormer: former.includes(name) })), now, {
+    soon: 'make a new one in time: all that it signed ends with it', ended: 'renew its certificate with the same key, as docs/operations.md tells',
+  });
 }
 
 function operator({ data, context }: Patient): Finding {
@@ -66,7 +72,9 @@ function operator({ data, context }: Patient): Finding {
   if (!existsSync(path)) return warn('no certificate here', 'operators come in with --cert and --key, or CHANCERY_API_KEY');
   const key = damagedOperatorKey(data);
   if (key !== undefined) return fail(`${key} is damaged, or the key of another certificate`, 'bring back the right one, or make another operator with \'chancery init --operator\'');
-  return endsOf([{ name: 'operator', path }], context.now(), 'ask for a new one of profile operator, or make an API key');
+  return endsOf([{ name: 'operator', path }], context.now(), {
+    soon: 'ask for a new one of profile operator, or make an API key', ended: 'make another with \'chancery init --operator\'',
+  });
 }
 
 function store({ config }: Patient): Finding {
@@ -84,13 +92,14 @@ function store({ config }: Patient): Finding {
 
 const authorityNames = (data: string): string[] => (existsSync(authoritiesFolder(data)) ? namesIn(data) : []);
 
-/** When the first of some certificates ends. */
-function endsOf(files: readonly { readonly name: string; readonly path: string }[], now: number, advice: string): Finding {
-  const lives = files.map(({ name, path }) => ({ name, ...lifeOf(new X509Certificate(readFileSync(path))) }));
-  const words = lives.map(({ name, end }) => `${name} ${end < now ? 'ended' : `for ${showSpan((end - now) / 1000)}`}`).join(', ');
-  if (lives.some(({ end }) => end < now)) return fail(words, advice);
+/** When the first of some certificates ends. Former authorities are no longer needed once theirs has ended. */
+function endsOf(files: readonly { readonly name: string; readonly path: string; readonly isFormer?: boolean }[], now: number, { soon, ended }: { readonly soon: string; readonly ended: string }): Finding {
+  const all = files.map(({ name, path, isFormer = false }) => ({ name, isFormer, ...lifeOf(new X509Certificate(readFileSync(path))) }));
+  const lives = all.filter(({ isFormer }) => !isFormer);
+  const words = all.map(({ name, isFormer, end }) => `${name}${isFormer ? ' (former)' : ''} ${end < now ? 'ended' : `for ${showSpan((end - now) / 1000)}`}`).join(', ');
+  if (lives.some(({ end }) => end < now)) return fail(words, ended);
   const late = lives.some(({ begin, end }) => end - now < Math.min((end - begin) * LEAST_SHARE, 365 * DAY));
-  return late ? warn(words, advice) : ok(words);
+  return late ? warn(words, soon) : ok(words);
 }
 
 const lifeOf = (certificate: X509Certificate) => ({ begin: Date.parse(certificate.validFrom), end: Date.parse(certificate.validTo) });
