@@ -1,10 +1,11 @@
 import type { PublishedOptions } from './http/https-app.ts';
 import type { LoadedAuthorities } from './authority/authority.ts';
 import type { Core } from './core.ts';
+import { isoTime } from './iso-time.ts';
 import type { CrlState, MetricSources } from './metrics.ts';
 import { shardIn } from './revocation/revocation-view.ts';
 import type { CrlDocument, CrlHead } from './store/crl-store.ts';
-import type { Store } from './store/store.ts';
+import { CLOCKS_APART, type Store } from './store/store.ts';
 
 const SECOND = 1000;
 /** Seconds. */
@@ -34,10 +35,14 @@ export function readiness(
         }
         return undefined;
       },
-      // Not a fault of this service, since the holder of the key may publish elsewhere; but someone should know.
       note: async () => {
-        for (const authority of all.filter(({ canSign }) => !canSign)) {
+        for (const authority of all) {
           const head = await store.crls.head(authority.name, 'full');
+          // Times of CRLs never go back, so one that was published while a clock was ahead is the one until then.
+          const begins = (head?.thisUpdate ?? 0) * SECOND;
+          if (begins > clock() + CLOCKS_APART) return `the CRL of ${authority.name} begins only at ${isoTime(begins)}, since a clock was ahead when it was published: whoever checks by it refuses every certificate until then`;
+          // Not a fault of this service, since the holder of the key may publish elsewhere; but someone should know.
+          if (authority.canSign) continue;
           const left = head === undefined ? Infinity : head.nextUpdate - clock() / SECOND;
           if (left <= crls.scheduleOf(authority).renewBefore) return `the CRL of ${authority.name}, whose key is not here, ${left <= 0 ? 'has ended' : `ends in ${Math.floor(left / DAY)} days`}`;
         }

@@ -182,6 +182,25 @@ t.test('a root whose key was taken away: its last CRL is served, and its end is 
   t.match(await crlCheck(), { detail: /root.*has ended/ });
 });
 
+t.test('a clock that was ahead: numbers and times of the CRL never go back, revocations are on it, and that it has not begun is told', async (t) => {
+  let now = Date.now();
+  const chancery = await startTestService(t, { clock: () => now });
+  const published = async (): Promise<number> => {
+    const { serial } = (await issue(chancery, 'ahead')).json;
+    t.equal((await chancery.call('POST', `/v1/certificates/${serial}/revoke`, { certificate: chancery.operator })).status, 200);
+    const reply = await chancery.call('POST', '/v1/authorities/issuing/crl', { certificate: chancery.operator });
+    t.ok((await chancery.plain('GET', '/crl/issuing.crl')).bytes.includes(Buffer.from(serial, 'hex')));
+    return Date.parse(String(reply.json.thisUpdate ?? (await chancery.plain('GET', '/crl/issuing.crl')).headers['last-modified']));
+  };
+  const crlCheck = async (): Promise<object> => (await chancery.plain('GET', '/readyz')).json.checks.find(({ name }: { name: string }) => name === 'crl');
+  now += 10 * 86_400_000;
+  const ahead = await published();
+  t.strictSame(await crlCheck(), { name: 'crl', ok: true });
+  now -= 10 * 86_400_000;
+  t.ok(await published() > ahead);
+  t.match(await crlCheck(), { ok: true, detail: /^the CRL of issuing begins only at \d{4}-.*Z, since a clock was ahead when it was published/ });
+});
+
 t.test('a compromised key leaves a line of its own in the audit log', async (t) => {
   const chancery = await startTestService(t);
   const { serial } = (await issue(chancery, 'blocked')).json;
