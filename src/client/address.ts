@@ -1,6 +1,6 @@
 import { Failure } from './failure.ts';
 
-/** The address of a service as a person wrote it: `https://ca:8443`, `ca:8443`. Throws Failure `usage`. */
+/** Parses the address of a service as a person writes it: `https://ca:8443` or `ca:8443`. Throws Failure `usage`. */
 export function parseServiceUrl(text: string): URL {
   const whole = /^[a-z]+:\/\//i.test(text) ? text : `https://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : null;
@@ -11,14 +11,14 @@ export function parseServiceUrl(text: string): URL {
   return url;
 }
 
-// Credentials in an address would end in logs; http would send a token in clear.
+// Credentials in an address would end up in logs; plain http would send a token in the clear.
 const fault = (url: URL): string | undefined => {
   if (url.protocol !== 'https:') return `is not https (${url.protocol.slice(0, -1)})`;
   if (url.username !== '' || url.password !== '') return 'has a user name or a password in it';
   return undefined;
 };
 
-/** A path of the service, under the path that its address may have behind a reverse proxy. */
+/** A path of the service, under the path prefix that its address may have behind a reverse proxy. */
 export function under(base: URL, path: string, query: Readonly<Record<string, string | number | undefined>> = {}): URL {
   const url = new URL(base.pathname.replace(/\/$/, '') + path, base);
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));

@@ -10,7 +10,7 @@ import type {
   PageReply, RenewalCampaignReply, RenewalInfoReply, RequestReply, SwarmReply, TokenReply,
 } from './replies.ts';
 
-/** How the caller proves who they are: a client certificate in the handshake, a bearer credential (API key or token), or nothing. */
+/** How the caller authenticates: with a client certificate in the handshake, a bearer credential (API key or token), or not at all. */
 export type Credentials =
   | { readonly kind: 'certificate'; readonly certificate: string; readonly key: string }
   | { readonly kind: 'bearer'; readonly secret: string }
@@ -18,7 +18,7 @@ export type Credentials =
 
 export interface ClientOptions {
   readonly url: URL;
-  /** Root certificates (PEM) that the service's own certificate must lead to. The system's are not used. */
+  /** Root certificates (PEM) that the service's own certificate must chain to. The system's roots are not used. */
   readonly roots: readonly string[];
   readonly credentials: Credentials;
 }
@@ -31,32 +31,32 @@ export interface RequestQuestion {
   readonly validity?: string;
 }
 
-/** When a certificate is best renewed, and in how many seconds to ask again. */
+/** When a certificate is best renewed, and after how many seconds to ask again. */
 export interface RenewalInfo extends RenewalInfoReply {
   readonly retryAfter: number | undefined;
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** The native REST API, one method for each call. Every method throws Failure (connection, reply) or ProblemFailure (refusal). */
+/** The native REST API, with one method for each call. Every method throws Failure (connection, reply) or ProblemFailure (refusal). */
 export interface ChanceryClient {
   readonly url: URL;
-  /** Serial of the client certificate that is presented. */
+  /** The serial number of the client certificate in use. */
   readonly serial: string | undefined;
-  /** Any call of the API, by its method and path as the OpenAPI document names them. */
+  /** Any call of the API, by its method and path as named in the OpenAPI document. */
   readonly call: CallApi;
   createRequest(question: RequestQuestion): Promise<RequestReply>;
   renew(question: Pick<RequestQuestion, 'csr' | 'validity'>): Promise<RequestReply>;
-  /** With `wait`, the service holds its answer for so many seconds, or until the state changes. */
+  /** With `wait`, the service holds its reply for that many seconds, or until the state changes. */
   getRequest(id: string, wait?: number): Promise<RequestReply>;
   listRequests(query: Query): Promise<PageReply<RequestReply>>;
   decideRequest(id: string, decision: 'approve' | 'deny', reason: string): Promise<RequestReply>;
   getCertificate(serial: string): Promise<CertificateReply>;
   listCertificates(query: Query): Promise<PageReply<CertificateReply>>;
-  /** `proof`: a CSR (PEM) by the certificate's own key, in place of credentials. */
+  /** `proof`: a CSR (PEM) signed by the certificate's own key, instead of credentials. */
   revokeCertificate(serial: string, reason: string | undefined, proof?: string): Promise<CertificateReply>;
   releaseCertificate(serial: string): Promise<CertificateReply>;
-  /** Who holds a name, or a key. */
+  /** Who holds a name or a key. */
   getHolding(thing: { readonly name: string } | { readonly key: string }): Promise<HoldingReply>;
   releaseHolding(thing: { readonly name: string } | { readonly key: string }, reason: string): Promise<HoldingReply>;
   /** When a certificate is best renewed. */
@@ -74,7 +74,7 @@ export interface ChanceryClient {
   getAcmeOrder(id: string): Promise<AcmeOrderReply>;
   registerSwarm(swarm: { readonly clusterId: string; readonly root: string }): Promise<SwarmReply>;
   listSwarms(query: Query): Promise<PageReply<SwarmReply>>;
-  /** One root by its SHA-256, or all. */
+  /** Removes one root, given by its SHA-256, or all of them. */
   unregisterSwarm(clusterId: string, root: string | undefined): Promise<SwarmReply>;
   openSwarmGrace(clusterId: string, duration: string | undefined): Promise<SwarmReply>;
   closeSwarmGrace(clusterId: string): Promise<SwarmReply>;
@@ -97,13 +97,13 @@ interface Call {
   readonly body?: object;
   /** Seconds for `Prefer: wait`. */
   readonly wait?: number;
-  /** Whether the same call twice has one effect, so that a lost reply is asked for again. */
+  /** Whether the call is idempotent, so that it is repeated if the reply is lost. */
   readonly repeatable?: boolean;
-  /** For a creating call; drawn by chance where absent. */
+  /** For a creating call; random if absent. */
   readonly idempotencyKey?: string | undefined;
 }
 
-/** A client of one service. Connections are kept until `close`. Throws Failure `no-credentials` where certificate and key are no pair. */
+/** Opens a client for one service. Connections are kept until `close`. Throws Failure `no-credentials` if certificate and key do not match. */
 export function openClient({ url, roots, credentials }: ClientOptions): ChanceryClient {
   const serial = credentials.kind === 'certificate' ? checkPair(credentials) : undefined;
   const agent = new Agent({
@@ -156,7 +156,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
     url,
     serial,
     call,
-    // Without dryRun the answer is a request.
+    // Without dryRun the reply is a request.
     createRequest: (question) => call('post', '/v1/requests', { body: question, idempotencyKey: randomUUID() }) as Promise<RequestReply>,
     renew: (question) => call('post', '/v1/renewals', { body: question, idempotencyKey: randomUUID() }),
     getRequest: (id, wait) => call('get', '/v1/requests/{id}', { path: { id }, ...(wait === undefined ? {} : { wait }) }),
@@ -204,7 +204,7 @@ export function openClient({ url, roots, credentials }: ClientOptions): Chancery
   };
 }
 
-/** A call as it is, once its types have been checked. */
+/** A call with its types erased, once they have been checked. */
 interface AnyCall {
   readonly path?: Readonly<Record<string, string>>;
   readonly query?: Query;
@@ -213,11 +213,11 @@ interface AnyCall {
   readonly idempotencyKey?: string;
 }
 
-/** `/v1/tokens/{id}` with its parameters. Whatever they hold, they stay one part of the path. */
+/** `/v1/tokens/{id}` with its parameters filled in. Whatever a value contains, it stays a single path segment. */
 const filled = (template: string, parameters: Readonly<Record<string, string>>): string =>
   template.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(parameters[name] ?? '').replace(/^\.{1,2}$/, (dots) => dots.replaceAll('.', '%2E')));
 
-/** What a good reply says; a refusal is thrown. */
+/** The content of a successful reply; throws for a refusal. */
 function bodyOf(url: URL, reply: Reply): object {
   const body = parseJson(reply);
   if (reply.status >= 200 && reply.status < 300) {
@@ -227,7 +227,7 @@ function bodyOf(url: URL, reply: Reply): object {
   throw new ProblemFailure(toProblem(reply.status, body), retryAfter(reply));
 }
 
-/** The certificate's serial. */
+/** Returns the certificate's serial number. */
 function checkPair({ certificate, key }: { readonly certificate: string; readonly key: string }): string {
   let isPair: boolean;
   let serial: string;
@@ -254,7 +254,7 @@ function parseJson(reply: Reply): unknown {
 const notChancery = (url: URL, reply: Reply): Failure =>
   new Failure('bad-reply', `${url.origin} answered ${reply.status} with something that is not JSON`, { advice: 'check that --url is the https address of a Chancery service' });
 
-/** Seconds; the date form of Retry-After is not used by the service. */
+/** In seconds; the service does not use the date form of Retry-After. */
 const retryAfter = (reply: Reply): number | undefined => {
   const seconds = Number(reply.headers['retry-after']);
   return reply.headers['retry-after'] !== undefined && Number.isInteger(seconds) ? seconds : undefined;

@@ -30,7 +30,7 @@ const clientCertificate = (reason: string): Meaning => ({
   advice: 'use one that its own authority issued and that has not ended',
 });
 
-/** What Node's error codes mean for somebody who wants an answer from the service. */
+/** What Node's error codes mean to somebody waiting for a reply from the service. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ECONNREFUSED: unreachable('connection refused'),
   ENOTFOUND: unreachable('no such host'),
@@ -66,14 +66,14 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: clientCertificate('certificate unknown'),
 };
 
-/** An error of the connection as a Failure that says the address and what to do. The error is its `cause`. */
+/** Turns a connection error into a Failure that names the address and what to do. The error is kept as its `cause`. */
 export const connectionFailure = (url: URL, error: Error): Failure => {
   const code = errorCode(error);
   const meaning = (code === undefined ? undefined : MEANINGS[code]) ?? unreachable(code ?? error.message);
   return new Failure(meaning.code, meaning.message(url.origin), { advice: meaning.advice, cause: error });
 };
 
-// Connecting to a name with several addresses fails with an AggregateError, whose first part tells the reason.
+// Connecting to a name with several addresses fails with an AggregateError; its first error has the reason.
 const errorCode = (error: Error): string | undefined => {
   const own = (error as NodeJS.ErrnoException).code;
   const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException | undefined)?.code : undefined;

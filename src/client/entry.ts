@@ -1,4 +1,4 @@
-// What `import … from 'chancery/client'` gives: a client of the native REST API, with types of all that it sends and answers.
+// The exports of `chancery/client`: a client of the native REST API, with types for everything that it sends and receives.
 
 export { openClient } from './chancery-client.ts';
 export type { ChanceryClient, ClientOptions, Credentials, Query, RenewalInfo, RequestQuestion } from './chancery-client.ts';

@@ -6,33 +6,33 @@ import { Failure } from './failure.ts';
 
 /** One event of a stream of server-sent events (WHATWG HTML 9.2). */
 export interface ServerEvent {
-  /** `message` where the service names none. */
+  /** `message` where the service sends no event name. */
   readonly event: string;
   readonly data: string;
-  /** The last id that was told, by this event or one before. */
+  /** The last event id received, with this event or an earlier one. */
   readonly id: string;
 }
 
 export interface StreamOptions {
   readonly url: URL;
   readonly agent?: Agent;
-  /** Goes on behind this id. */
+  /** Resumes after this id. */
   readonly lastEventId: string;
   readonly signal: AbortSignal;
-  /** The service answered, and events follow. */
+  /** The service has accepted the call, and events follow. */
   readonly onOpen: () => void;
   readonly onEvent: (event: ServerEvent) => void;
-  /** An id that came by itself, so that a caller who has seen no event yet can go on behind it. */
+  /** An id that came without an event, so that a caller who has seen no event yet can resume after it. */
   readonly onId: (id: string) => void;
 }
 
-/** Longest event taken, characters. */
+/** The longest event accepted, in characters. */
 const MOST_EVENT = 65_536;
-/** Without a byte for so long the stream is dead: the service sends a comment each 15 s. */
+/** Milliseconds of silence after which the stream is considered dead: the service sends a comment every 15 s. */
 const IDLE = 50_000;
 const CONNECT = 15_000;
 
-/** Reads events until the stream ends, by whomever. Resolves when the service ended it or the signal did; throws Failure for all else. */
+/** Reads events until the stream ends. Resolves when the service or the signal ended it; throws Failure for everything else. */
 export const followEvents = ({ url, agent, lastEventId, signal, onOpen, onEvent, onId }: StreamOptions): Promise<void> => new Promise((resolve, reject) => {
   const send = url.protocol === 'http:' ? httpRequest : httpsRequest;
   const call = send(url, {
@@ -69,7 +69,7 @@ export const followEvents = ({ url, agent, lastEventId, signal, onOpen, onEvent,
   call.end();
 });
 
-/** Takes the stream's text in any pieces, and tells each event when it is whole. Throws Failure `bad-reply` for one that is too long. */
+/** Takes the stream's text in arbitrary pieces, and reports each event once it is complete. Throws Failure `bad-reply` for one that is too long. */
 export function eventParser(first: string, onEvent: (event: ServerEvent) => void, onId: (id: string) => void): (text: string) => void {
   let rest = '';
   let size = 0;

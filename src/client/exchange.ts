@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { connectionFailure } from './connection-failure.ts';
 import { Failure } from './failure.ts';
 
-/** Largest reply taken, bytes: a page of the audit log is far below it. */
+/** The largest reply accepted, in bytes: a page of the audit log is far below it. */
 const MOST_REPLY = 8 * 1024 * 1024;
-/** Time without a byte, and time for the whole exchange, milliseconds. */
+/** Limits for a period without a byte and for the whole exchange, in milliseconds. */
 const IDLE = 15_000;
 const WHOLE = 60_000;
 
@@ -15,15 +15,15 @@ export interface Exchange {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** Milliseconds that the service may hold its answer on purpose (`Prefer: wait`). */
+  /** Milliseconds for which the service may deliberately hold its reply (`Prefer: wait`). */
   readonly held?: number;
   readonly mostReply?: number;
-  /** Milliseconds for the whole exchange, where it may be long. */
+  /** Milliseconds for the whole exchange, where it may take long. */
   readonly whole?: number;
-  /** Whose connections are used; a connection of its own with `false`. */
+  /** The agent whose connections are used; `false` for a connection of its own. */
   readonly agent?: Agent | false;
   readonly tls?: Pick<RequestOptions, 'rejectUnauthorized'>;
-  /** Sees the connection when the head of the reply is there. */
+  /** Called with the connection when the head of the reply has arrived. */
   readonly onSocket?: (socket: Socket) => void;
 }
 
@@ -34,7 +34,7 @@ export interface Reply {
 }
 
 /**
- * One request and its whole reply, over https or http, with bounded size and time. Redirects are not followed.
+ * One request and its whole reply, over https or http, bounded in size and time. Redirects are not followed.
  * Throws Failure: unreachable, timeout, untrusted, wrong-host, bad-reply (too large).
  */
 export const exchange = (what: Exchange): Promise<Reply> => new Promise((resolve, reject) => {
@@ -66,7 +66,7 @@ export const exchange = (what: Exchange): Promise<Reply> => new Promise((resolve
       else parts.push(part);
     });
     response.on('error', fail);
-    // Without this a reply cut off in the middle would never settle.
+    // Without this, a truncated reply would never settle.
     response.on('close', () => {
       if (!response.complete) fail(new Failure('unreachable', `${what.url.origin} closed the connection in the middle of its reply`, { advice: 'try again' }));
     });

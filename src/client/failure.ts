@@ -1,38 +1,38 @@
 /** Why a command, or a node's agent, could not do what was asked. Tests assert on the code. */
 export type FailureCode =
-  /** Wrong usage: the command line itself. */
+  /** The command line itself is wrong. */
   | 'usage'
-  /** No answer: refused, no such host, no route, connection lost. */
+  /** No connection: refused, no such host, no route, connection lost. */
   | 'unreachable'
-  /** No answer in time. */
+  /** No reply in time. */
   | 'timeout'
-  /** The other side's certificate does not lead to the root that is trusted. */
+  /** The service's certificate does not chain to the trusted root. */
   | 'untrusted'
-  /** The other side's certificate is for other host names. */
+  /** The service's certificate is for other host names. */
   | 'wrong-host'
-  /** An answer that is no answer of Chancery: too large, not JSON, members missing. */
+  /** A reply that Chancery would not send: too large, not JSON, members missing. */
   | 'bad-reply'
-  /** The service refused, with a problem document. */
+  /** The service refused with a problem document. */
   | 'refused'
-  /** No credentials for a call that needs them. */
+  /** No credentials for a call that requires them. */
   | 'no-credentials'
   /** A file that is missing, unreadable, malformed, or in the way. */
   | 'file'
-  /** A request that still waits when the time for it is over. */
+  /** A request that is still pending when the time allowed for it has passed. */
   | 'waiting'
-  /** A command run afterwards ended badly. */
+  /** A command that was run afterwards failed. */
   | 'command-failed'
-  /** Something checked and found wrong: an audit line, a CRL's signature, a doctor's check. */
+  /** A check that failed: an audit line, a CRL's signature, one of doctor's checks. */
   | 'check-failed';
 
 export interface FailureOptions extends ErrorOptions {
-  /** What to do about it, or what was expected instead: the second half of the line that a person reads. */
+  /** What to do about it, or what was expected instead: the second half of the line shown to the user. */
   readonly advice?: string;
-  /** Further faults, one line each. */
+  /** Further faults, one per line. */
   readonly more?: readonly string[];
 }
 
-/** A failure told to a person in one line: `message` is what was wrong, `advice` what to do. Neither holds a secret. */
+/** A failure reported to the user in one line: `message` is what went wrong, `advice` what to do. Neither contains a secret. */
 export class Failure extends Error {
   override readonly name: string = 'Failure';
   readonly code: FailureCode;

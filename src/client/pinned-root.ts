@@ -4,16 +4,16 @@ import { under } from './address.ts';
 import { exchange } from './exchange.ts';
 import { Failure } from './failure.ts';
 
-/** Largest list of roots taken from a service that is not trusted yet, bytes. */
+/** The largest list of roots accepted from a service that is not trusted yet, in bytes. */
 const MOST_ROOTS = 256 * 1024;
 const MOST_CHAIN = 10;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
 /**
- * The root certificate (PEM) whose SHA-256 is `digest`, asked of a service that is not trusted yet: nothing secret is sent,
- * and nothing of its answer is believed but the certificate that has exactly this digest. Whoever calls must connect anew,
- * trusting this root alone, before a secret is sent.
- * Throws Failure: `untrusted` when the service shows no such certificate; unreachable, timeout, bad-reply.
+ * Fetches the root certificate (PEM) whose SHA-256 is `digest` from a service that is not trusted yet: no secret is sent, and nothing
+ * in the reply is trusted except the certificate with exactly this digest. The caller must connect anew, trusting this root alone,
+ * before sending a secret.
+ * Throws Failure: `untrusted` if the service presents no such certificate; unreachable, timeout, bad-reply.
  */
 export async function fetchPinnedRoot(url: URL, digest: string): Promise<string> {
   const found = (await presentedCertificates(under(url, '/ca/roots.pem'))).find((der) => sha256(der) === digest);
@@ -25,7 +25,7 @@ export async function fetchPinnedRoot(url: URL, digest: string): Promise<string>
   return new X509Certificate(found).toString();
 }
 
-// The chain of the handshake, and the published roots: a service need not send its root in the handshake (RFC 8446 4.4.2).
+// The chain of the handshake, and the published roots: a service need not send its root in the handshake (RFC 8446 section 4.4.2).
 async function presentedCertificates(url: URL): Promise<Uint8Array[]> {
   const chain: Uint8Array[] = [];
   const reply = await exchange({
@@ -44,7 +44,7 @@ function handshakeChain(socket: TLSSocket): Uint8Array[] {
   let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
   while (certificate?.raw !== undefined && chain.length < MOST_CHAIN) {
     chain.push(certificate.raw);
-    // The last one names itself as its issuer.
+    // The last certificate of the chain is its own issuer.
     certificate = certificate.issuerCertificate === certificate ? undefined : certificate.issuerCertificate;
   }
   return chain;

@@ -1,6 +1,6 @@
 import { Failure } from './failure.ts';
 
-/** One fault of a problem document's `errors`. */
+/** One entry of a problem document's `errors`. */
 export interface ProblemFault {
   readonly code?: string;
   readonly detail: string;
@@ -19,13 +19,13 @@ export interface Problem {
 
 const TYPE_PREFIX = 'urn:chancery:error:';
 
-/** A refusal by the service. `problemCode` is its stable code, such as `request-refused`; `unknown` where there was none. */
+/** A refusal by the service. `problemCode` is its stable code, such as `request-refused`, or `unknown` if it sent none. */
 export class ProblemFailure extends Failure {
   override readonly name = 'ProblemFailure';
   readonly status: number;
   readonly problem: Problem;
   readonly problemCode: string;
-  /** Seconds after which the service asks to be asked again. */
+  /** Seconds after which the service asks the client to try again. */
   readonly retryAfter: number | undefined;
 
   constructor(problem: Problem, retryAfter?: number) {
@@ -40,7 +40,7 @@ export class ProblemFailure extends Failure {
   }
 }
 
-// The detail of a problem names its faults too: one may stay there, of several each gets a line of its own.
+// A problem's detail may already name its faults: a single one stays there, several get a line each.
 const tellsAll = ({ detail, errors }: Problem): boolean => detail !== undefined && errors.every((fault) => detail.includes(fault.detail));
 
 const headline = (problem: Problem): string =>
@@ -50,10 +50,10 @@ const faultLines = (problem: Problem): string[] => (problem.errors.length <= 1 &
   ? []
   : problem.errors.map((fault) => (fault.at === undefined || fault.at === '/' ? fault.detail : `${fault.at}: ${fault.detail}`)));
 
-/** The problem in a parsed reply, or a stand-in made of the status alone where the body is something else. */
+/** The problem in a parsed reply, or a stand-in built from the status alone if the body is something else. */
 export const toProblem = (status: number, body: unknown): Problem => {
   const whole = isRecord(body) ? body : {};
-  // A request that was denied comes as itself, with its problem in it.
+  // A denied request is sent as the request itself, with the problem inside.
   const members = isRecord(whole['problem']) ? whole['problem'] : whole;
   const detail = text(members['detail']);
   const instance = text(members['instance']);

@@ -3,13 +3,13 @@ import type { components } from './api-types.ts';
 
 type Schemas = components['schemas'];
 
-/** What the native REST API answers, as its OpenAPI document says. Times are ISO 8601, UTC. */
+/** Replies of the native REST API, as described by its OpenAPI document. Times are ISO 8601, UTC. */
 
 export type StepReply = RequestReply['steps'][number];
 
 export type RequestReply = Schemas['Request'];
 
-/** Who holds a name or key, and by which certificates. */
+/** Who holds a name or key, and through which certificates. */
 export type HoldingReply = Schemas['Holding'];
 
 export type CertificateReply = Schemas['Certificate'];
@@ -27,7 +27,7 @@ export type SwarmReply = Schemas['Swarm'];
 
 export type EabKeyReply = Schemas['EabKey'];
 
-/** A node that may prove what it is once, and has. */
+/** A node that may attest once, and has. */
 export type AttestedNodeReply = Schemas['AttestedNode'];
 
 export type AcmeAccountReply = Schemas['AcmeAccount'];
@@ -43,8 +43,8 @@ export interface AuditReply extends PageReply<AuditEntry> {
   readonly head: { readonly sequence: number; readonly hash: string };
 }
 
-/** One of `GET /v1/authorities`. */
+/** One entry of `GET /v1/authorities`. */
 export type AuthorityReply = Schemas['Authority'];
 
-/** What `POST /v1/authorities/{name}/crl` published. */
+/** The CRL that `POST /v1/authorities/{name}/crl` published. */
 export type CrlReply = Schemas['Crl'];

@@ -20,7 +20,7 @@ export interface SwarmRoutes {
 
 const GRACE_DEFAULT = '1h';
 const HOUR = 3600;
-/** A window is for the time in which an operator looks on. */
+/** A grace window covers the time during which an operator is watching. */
 const GRACE_MOST = 7 * 24 * HOUR;
 
 const ClusterId = Type.String({ pattern: CLUSTER_ID.source, description: 'The swarm\'s id: `docker info -f \'{{.Swarm.Cluster.ID}}\'`' });
@@ -39,7 +39,7 @@ export const SwarmView = Type.Object({
   graceBy: Type.Optional(Type.String()),
 }, { ...closed, $id: 'Swarm' });
 
-/** `/v1/swarms`: which roots vouch for the managers of which swarm. For operators, where swarms are served. */
+/** `/v1/swarms`: which roots vouch for the managers of which swarm. For operators, on deployments that serve swarms. */
 export function swarmRoutes(app: App, { registrations, authentication, ownKeys, clock }: SwarmRoutes): void {
   app.addSchema(SwarmView);
   const reply = { description: 'The swarm', content: { 'application/json': { schema: { $ref: 'Swarm#' } } } };
@@ -121,7 +121,7 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
 }
 
 
-/** A window that has ended is none. */
+/** A grace window that has passed is left out. */
 function view(clusterId: string, { roots, graceUntil, graceBy }: Swarm, now: number): object {
   return {
     clusterId,

@@ -1,4 +1,4 @@
-/** A root by which managers of a swarm may show who they are. */
+/** A root under which the managers of a swarm may authenticate. */
 export interface RegisteredRoot {
   /** SHA-256 of the certificate, lower-case hex. */
   readonly digest: string;
@@ -14,21 +14,21 @@ export interface RegisteredRoot {
   readonly addedBy: string;
 }
 
-/** What operators have said of one swarm. */
+/** What operators have registered about one swarm. */
 export interface Swarm {
   readonly roots: readonly RegisteredRoot[];
   readonly createdAt: number;
-  /** Until then, milliseconds since the epoch, also a manager's certificate that has ended is taken. */
+  /** Until this time, in milliseconds since the epoch, an expired manager certificate is accepted too. */
   readonly graceUntil?: number;
   readonly graceBy?: string;
 }
 
 export const MANAGER = 'swarm-manager';
 export const WORKER = 'swarm-worker';
-/** The name of every manager as a CA of its swarm. */
+/** The name that every manager has as a CA of its swarm. */
 export const SWARM_CA = 'swarm-ca';
 
-/** Ids of nodes, as SwarmKit makes them: 128 random bits in base 36. */
+/** Node ids as SwarmKit makes them: 128 random bits in base 36. */
 export const NODE_ID = /^[a-z0-9]{25}$/;
-/** The same of swarms, which say so where all of their nodes are to keep to FIPS 140-2. */
+/** Ids of swarms: the same, with a prefix where all nodes are required to comply with FIPS 140-2. */
 export const CLUSTER_ID = /^(?:FIPS\.)?[a-z0-9]{25}$/;

@@ -10,12 +10,12 @@ import type { BackupEnd, Frame, Tally } from './frames.ts';
 import { FIRST_PLACE, readFrames } from './read-backup.ts';
 import type { Place } from './read-backup.ts';
 
-/** What was done, out of how much where that is known. */
+/** What has been done, out of how much where the total is known. */
 export type Progress = (label: string, done: number, total: number) => void;
 
 export interface BackupOptions {
   readonly source: Source;
-  /** Where it goes; nothing may be there. What is begun lies beside it, as `<file>.partial`. */
+  /** Where the backup goes; the file must not exist yet. An unfinished backup lies beside it, as `<file>.partial`. */
   readonly file: string;
   readonly program: string;
   readonly id: string;
@@ -24,9 +24,9 @@ export interface BackupOptions {
   readonly progress: Progress;
 }
 
-/** Only its owner may read it: it has names, and hashes of secrets. */
+/** Readable by the owner only: a backup contains names, and hashes of secrets. */
 const MODE = 0o600;
-/** Octets that a power cut may take, and that are then read from the store again. */
+/** Bytes between two syncs: at most this much is lost in a power cut, and is then read from the store again. */
 const SYNC_EVERY = 64 * 2 ** 20;
 
 interface Begun {
@@ -36,7 +36,7 @@ interface Begun {
 }
 
 /**
- * Writes the whole content of a store into a file, also while a service uses the store. One that was interrupted goes on where it stopped.
+ * Writes the whole content of a store to a file, even while a service is using the store. An interrupted backup is resumed.
  * @throws TransferError, StoreUnavailable
  */
 export async function backup(options: BackupOptions): Promise<BackupEnd & { readonly resumed: boolean; readonly bytes: number }> {
@@ -57,7 +57,7 @@ export async function backup(options: BackupOptions): Promise<BackupEnd & { read
       ({ position } = portion);
       await write(portionFrame(portion, tally));
       const { requests, head: { sequence }, begun: { sequence: lines } } = position;
-      // Each request has a line at least: both together are at most twice as many as there are lines.
+      // Each request has at least one line, so requests and lines together are at most twice the number of lines.
       progress(`${requests} requests, ${sequence} lines of the log`, sequence > 0 ? lines + Math.min(sequence, lines) : Math.min(requests, lines), 2 * lines);
     }
     const end: BackupEnd = { finishedAt: clock(), head: position.head, ...tally };
@@ -72,12 +72,12 @@ export async function backup(options: BackupOptions): Promise<BackupEnd & { read
   }
 }
 
-/** Unlike a rename, a link takes nobody's place. */
+/** Unlike a rename, a link never replaces an existing file. */
 async function putInPlace(partial: string, file: string): Promise<void> {
   try {
     await link(partial, file);
   } catch (error) {
-    // Where there are no links (FAT, some networks) a name may be taken in the moment between.
+    // Where links are not supported (FAT, some network file systems), the name may be taken between the check and the rename.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' && !existsSync(file)) return rename(partial, file);
     throw new TransferError('in-use', `${file} has come to be there meanwhile, and is not overwritten`, `the backup is whole in ${partial}: move that to another name`);
   }
@@ -92,7 +92,7 @@ async function begin({ source, program, id, clock }: BackupOptions, handle: File
   return { place, position, tally: { items: {}, lines: 0 } };
 }
 
-/** Up to where the file that was begun is whole; undefined where not even its head is. */
+/** The place up to which the unfinished file is intact; undefined if not even its head is. */
 async function takeUp(source: Source, partial: string): Promise<Begun | undefined> {
   let begun: Begun | undefined;
   if (statSync(partial).size < MAGIC.length) return undefined;
@@ -106,7 +106,7 @@ async function takeUp(source: Source, partial: string): Promise<Begun | undefine
   return begun && { ...begun, position: takenUp(begun.position) };
 }
 
-/** Appends frames; gives the length of the file. */
+/** Returns a function that appends a frame and resolves to the new length of the file. */
 function frameWriter(handle: FileHandle, path: string, from: Place): (frame: Frame) => Promise<number> {
   let { offset, digest } = from;
   let unsynced = 0;
@@ -126,8 +126,8 @@ function frameWriter(handle: FileHandle, path: string, from: Place): (frame: Fra
 }
 
 /**
- * Where the same command was given twice, the second would write into what the first has written, or even finished.
- * @param size as it is if nobody else has written
+ * If the same command was started twice, the second would write into what the first is writing, or has even finished.
+ * @param size the size the file has if nobody else has written to it
  * @throws TransferError
  */
 async function refuseOther(handle: FileHandle, path: string, size: number): Promise<void> {

@@ -3,29 +3,29 @@ import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { ChainHead } from '../audit/chain.ts';
 import type { DumpedKind, PortableItem, WholeStore } from '../store/transfer.ts';
 
-/** How far the reading of a store is: all that is needed to go on later, in another process too. */
+/** How far a store has been read: everything needed to resume later, even in another process. */
 export interface Position {
   readonly phase: Phase;
-  /** Within the phase. */
+  /** The place within the phase. */
   readonly cursor?: string;
-  /** The last line of the log that was given out. */
+  /** The last line of the log that was delivered. */
   readonly head: ChainHead;
-  /** Where the log stood when the reading began. */
+  /** The head of the log when the reading began. */
   readonly begun: ChainHead;
-  /** Authorities that are known: those of the deployment, and those that records name. */
+  /** The known authorities: those of the deployment, and those that records name. */
   readonly authorities: readonly string[];
-  /** The last change in the feed of objects that was given out. */
+  /** The last change in the feed of objects that was delivered. */
   readonly objects: number;
-  /** Requests given out. */
+  /** The number of requests delivered. */
   readonly requests: number;
 }
 
-/** In their order. */
+/** In the order in which they are read. */
 const DUMPED: readonly DumpedKind[] = ['request', 'token', 'api-key', 'claim', 'quota', 'blocked-key'];
 const PHASES = [...DUMPED, 'revocations', 'log', 'changes', 'whole'] as const;
 type Phase = (typeof PHASES)[number];
 
-/** A part of a store's content; `position` is where to go on behind it. */
+/** A part of a store's content; `position` is where to resume after it. */
 export interface Portion {
   readonly items: readonly PortableItem[];
   readonly entries: readonly AuditEntry[];
@@ -34,39 +34,39 @@ export interface Portion {
 
 export interface Source {
   readonly store: Pick<WholeStore, 'transfer' | 'audit' | 'crls'>;
-  /** Names of the deployment's authorities. */
+  /** The names of the deployment's authorities. */
   readonly authorities: readonly string[];
 }
 
-/** Things and lines in one portion: a few MB. */
+/** Items and lines in one portion: a few MB. */
 const ITEMS = 1000;
 const LINES = 1000;
 
-/** Where a reading begins. */
+/** The position at which a full reading starts. */
 export async function beginning({ store, authorities }: Source): Promise<Position> {
   return { phase: 'request', head: EMPTY_CHAIN, begun: await store.audit.head(), authorities: [...new Set(authorities)].sort(), objects: 0, requests: 0 };
 }
 
-/** Where a reading begins that is about objects: all else that it gives out is behind this head. */
+/** The position at which a reading of objects alone starts: everything else that it delivers lies after this head. */
 export async function objectsAlone(source: Source, head: ChainHead): Promise<Position> {
   return { ...await beginning(source), phase: 'changes', head };
 }
 
-/** Whether the store's log still has the head at which this reading began: else it is another store, or was put back. */
+/** Whether the store's log still contains the head at which this reading began; if not, it is another store, or was restored. */
 export async function continues({ store }: Source, { begun }: Position): Promise<boolean> {
   if (begun.sequence === 0) return true;
   const [entry] = await store.audit.list({ after: begun.sequence - 1, limit: 1 });
   return entry?.hash === begun.hash;
 }
 
-/** Where to go on in another process: with all objects again, for the numbers of their changes may be those of another store with the same log. */
+/** The position for resuming in another process. All objects are read again: the change numbers may be those of another store with the same log. */
 export const takenUp = (position: Position): Position => ({ ...position, objects: 0 });
 
 /**
- * The whole content of a store that may be in use, in bounded memory. First everything is read as it happens to be; then the log up to
- * where it stood at the beginning; then, step by step, each further line with what it speaks of, and objects in the order of their
- * changes, as all are in one view. When a step reaches the log's head and the end of that feed, all of it together is the store as it was
- * at that head.
+ * Reads the whole content of a store that may be in use, in bounded memory. First everything is read as it stands; then the log up to
+ * where it ended at the beginning; then, step by step, each further line together with what it refers to, and the objects in the order of
+ * their changes, all in one view. Once a step reaches both the log's head and the end of that feed, everything read adds up to the store
+ * as it was at that head.
  */
 export async function* contentOf(source: Source, from: Position): AsyncGenerator<Portion> {
   let position = from;
@@ -95,7 +95,7 @@ function withThoseOf(known: readonly string[], items: readonly PortableItem[]): 
   return more.size === 0 ? known : [...known, ...more];
 }
 
-/** One authority after another: its feed, its documents, and where they stand. The cursor is `<number of the authority> <revision>`. */
+/** For each authority in turn: its feed, its documents, and its counters. The cursor is `<index of the authority> <revision>`. */
 async function* revocations({ store }: Source, from: Position): AsyncGenerator<Portion> {
   const [at = 0, after = 0] = (from.cursor ?? '').split(' ').filter((part) => part !== '').map(Number);
   const authority = from.authorities[at];
@@ -117,7 +117,7 @@ async function* revocations({ store }: Source, from: Position): AsyncGenerator<P
   yield { items, entries: [], position: from };
   for (const document of (await store.crls.heads(authority)).keys()) {
     const crl = await store.crls.current(authority, document);
-    // One at a time: a full CRL may have 50 MB.
+    // One at a time: a full CRL may be 50 MB.
     if (crl !== undefined) yield { items: [{ kind: 'crl', authority, document, crl }], entries: [], position: from };
   }
   yield { items: [await store.transfer.authority(authority)], entries: [], position: { ...from, cursor: `${at + 1} 0` } };

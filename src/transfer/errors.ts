@@ -1,25 +1,25 @@
 /** Why a backup cannot be made, read or restored. Tests assert on the code. */
 export type TransferErrorCode =
-  /** Nothing is where the store should be. */
+  /** There is nothing at the store's address. */
   | 'no-store'
-  /** No backup, or one of a newer version. */
+  /** Not a backup, or one of a newer format version. */
   | 'not-a-backup'
-  /** It was interrupted while it was made: it has no end. */
+  /** The backup was interrupted while it was being made: it has no end frame. */
   | 'incomplete'
-  /** Octets were changed, or are missing in the middle. */
+  /** Bytes were changed, or are missing from the middle. */
   | 'damaged'
-  /** What is in it cannot be right: a certificate that is none, a log that does not hold together. */
+  /** The content is invalid: a certificate that cannot be parsed, a log whose chain does not verify. */
   | 'wrong-content'
-  /** The file that was begun is of another store, or the store was put back since. */
+  /** The unfinished file belongs to another store, or the store has been restored since. */
   | 'other-store'
-  /** The log here and the log in the backup are not one. */
+  /** The log in the store and the log in the backup are not the same. */
   | 'other-log'
-  /** A service is running on the store, or another backup writes the file. */
+  /** A service is running on the store, or another backup is writing to the file. */
   | 'in-use'
   /** A restore into this store was begun and not finished. */
   | 'unfinished';
 
-/** Something about a backup or restore that a person must know. */
+/** A fault in a backup or restore that has to be reported to the operator. */
 export class TransferError extends Error {
   override readonly name = 'TransferError';
   readonly code: TransferErrorCode;

@@ -3,13 +3,13 @@ import type { CrlBase } from '../store/crl-store.ts';
 import type { PortableItem } from '../store/transfer.ts';
 
 /**
- * Items in a backup, one after another, each as
+ * The items of a backup, one after another, each as
  *
  *     octets 0..3    length of all that follows, big-endian
  *     octets 4..7    length of the JSON
- *     then           JSON, and to the end octets: a request's record (`record-codec.ts`), a CRL, a CRL entry
+ *     then           JSON, and the remaining octets: a request's record (`record-codec.ts`), a CRL, or a CRL entry
  *
- * Numbers of CRLs, which may be larger than JSON's, are text.
+ * CRL numbers, which may exceed the range of JSON numbers, are strings.
  */
 const PREFIX = 8;
 
@@ -44,7 +44,7 @@ function parted(item: PortableItem): readonly [json: object, octets: Uint8Array]
   }
 }
 
-/** @throws Error for octets that `encodeItems` did not make */
+/** @throws Error for octets that `encodeItems` did not produce */
 export function* decodeItems(bytes: Buffer): Iterable<PortableItem> {
   for (let at = 0; at < bytes.length;) {
     if (at + PREFIX > bytes.length) throw new Error('an item that is cut short');

@@ -4,7 +4,7 @@ import { TransferError } from './errors.ts';
 import { DIGEST_BYTES, FRAME_PREFIX, MAGIC, decodeFrame, firstDigest, frameLength } from './frames.ts';
 import type { Frame } from './frames.ts';
 
-/** A place between two frames: where the next one begins, and the digest that it follows. */
+/** A place between two frames: where the next frame begins, and the digest it follows. */
 export interface Place {
   readonly offset: number;
   readonly digest: Buffer;
@@ -12,15 +12,15 @@ export interface Place {
 
 export interface ReadFrame {
   readonly frame: Frame;
-  /** Behind it. */
+  /** The place after this frame. */
   readonly place: Place;
 }
 
 export const FIRST_PLACE: Place = { offset: MAGIC.length, digest: firstDigest() };
 
 /**
- * The frames of a backup from a place on, one at a time, as far as they are whole: what follows is not given out.
- * @throws TransferError where the file does not begin as a backup
+ * Reads the frames of a backup from a place on, one at a time, and stops before the first that is not intact.
+ * @throws TransferError if the file does not begin like a backup
  */
 export async function* readFrames(path: string, from: Place = FIRST_PLACE): AsyncGenerator<ReadFrame> {
   const file = await open(path, 'r');
@@ -42,7 +42,7 @@ export async function* readFrames(path: string, from: Place = FIRST_PLACE): Asyn
   }
 }
 
-/** So many octets, or undefined where the file ends before. */
+/** Reads exactly this many octets; undefined if the file ends first. */
 async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer | undefined> {
   const { size } = await file.stat();
   if (position + length > size) return undefined;

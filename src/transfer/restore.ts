@@ -17,39 +17,39 @@ export interface RestoreOptions {
   readonly target: Target;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Another backup of the same store will follow: the log here is left as it is there, so that it can go on. */
+  /** Whether another backup of the same store will follow: the log is then left as it is in the backup, so that it can be continued. */
   readonly more: boolean;
   readonly actor: string;
-  /** How many shards each CRL has here; 0 for none. They may be younger than the backup. */
+  /** The number of shards of each CRL in this deployment; 0 for none. They may be newer than the backup. */
   readonly shards: number;
   readonly progress: Progress;
 }
 
 export interface Restored extends LoadCounts {
-  /** Lines of the log that were not here. */
+  /** The number of log lines that were not in the store before. */
   readonly lines: number;
   /** The head of the log that was restored. */
   readonly head: ChainHead;
-  /** True where the store had all of it, and more, before. */
+  /** True if the store already held all of it, and more. */
   readonly older: boolean;
   readonly resumed: boolean;
 }
 
 /**
- * At most one CRL a second is published of each document; so this many numbers beyond those of the time between cannot have been used,
- * also where two clocks differ by an hour. Numbers have 20 octets (RFC 5280 5.2.3): there is no end of them.
+ * At most one CRL a second is published of each document, so this many numbers beyond those of the elapsed time cannot have been used, even
+ * if two clocks differ by an hour. CRL numbers have up to 20 octets (RFC 5280 section 5.2.3), so they do not run out.
  */
 const SPARE = 3600n;
-/** More changes than a feed can have had that nobody knows of any more. */
+/** More changes than a feed can have had since the backup. */
 const REVISIONS_SPARE = 2 ** 30;
-/** A process that serves says so every ten seconds. */
+/** Milliseconds; a process that serves reports so every ten seconds. */
 export const SERVES_WITHIN = 35_000;
-/** In place of a backup's id. */
+/** Stands in place of a backup's id when a store is copied directly. */
 const STRAIGHT = 'store';
 
 /**
- * Takes the content of a backup into a store, after all of it was checked. What is here only goes forward (`TransferStore.load`). One that
- * was interrupted goes on where it stopped, with the same file.
+ * Loads the content of a backup into a store, after checking all of it. State in the store only moves forward (`TransferStore.load`). An
+ * interrupted restore is resumed when it is given the same file.
  * @throws TransferError, StoreUnavailable
  */
 export async function restoreFile(path: string, options: RestoreOptions): Promise<Restored> {
@@ -58,7 +58,7 @@ export async function restoreFile(path: string, options: RestoreOptions): Promis
   const here = await target.audit.head();
   const backup = await verifyBackup(path, progress, here.sequence);
   const mark = parseMark(await target.transfer.mark());
-  // Reading a large backup takes minutes, in which a service may have been started.
+  // Reading a large backup takes minutes, during which a service may have been started.
   await refuseRunning(target, options.clock());
   await refuseOtherLog(target, here, backup.end.head, backup.hashAt);
   const older = isOlder(mark, here, backup.end.head);
@@ -76,7 +76,7 @@ export async function restoreFile(path: string, options: RestoreOptions): Promis
 }
 
 /**
- * The same from another store, without a file between. That one may be in use where `more` says that this is not the last time.
+ * The same directly from another store, without a file. The source may be in use if `more` says that this is not the last pass.
  */
 export async function restoreStore(source: Source & { readonly store: Pick<WholeStore, 'replicas'> }, options: RestoreOptions): Promise<Restored> {
   const { target, progress, clock, more } = options;
@@ -101,7 +101,7 @@ export async function restoreStore(source: Source & { readonly store: Pick<Whole
   return finish(options, { counts, head: older ? there : position.head, madeAt, authorities: position.authorities, older, resumed, of: STRAIGHT });
 }
 
-/** How far a loading is: kept in the store that is loaded. */
+/** The progress of a load; kept in the store that is being loaded. */
 interface Mark {
   readonly of: string;
   /** See `isOlder`. */
@@ -111,8 +111,8 @@ interface Mark {
 }
 
 /**
- * Whether all lines of that log are here. Then only objects are taken: they change without a line, and their versions tell which is later.
- * Of the rest nothing is: a hold in it may have been released, and that been forgotten.
+ * Whether all lines of that log are already here. In that case only objects are loaded: they change without a log line, and their versions
+ * tell which is newer. Nothing else is: a hold in the backup may since have been released and forgotten.
  */
 const isOlder = (mark: Mark | undefined, here: ChainHead, there: ChainHead): boolean =>
   (mark === undefined || mark.older) && here.sequence >= there.sequence && there.sequence > 0;
@@ -128,14 +128,14 @@ interface Loadable {
 async function load({ target: { transfer }, clock }: RestoreOptions, before: Mark, portions: () => AsyncIterable<Loadable>): Promise<LoadCounts & { readonly lines: number }> {
   const sums = { added: 0, advanced: 0, kept: 0, lines: 0 };
   let done = JSON.stringify(before);
-  // Before anything else: a store that has some of it and no mark would be taken for whole.
+  // First of all: a store with part of the content and no mark would be taken for complete.
   await transfer.load([], done);
   for await (const { items, entries, mark } of portions()) {
     const now = JSON.stringify(mark);
     const time = clock();
     const taken = items.filter((item) => (item.kind === 'object' ? !hasEnded(item, time) : !before.older));
     const lines = before.older ? [] : entries;
-    // The lines last: a log that has them has what they speak of.
+    // Log lines come last: a log that contains a line also has what the line refers to.
     const { added, advanced, kept } = await transfer.load(taken, lines.length === 0 ? now : done);
     sums.lines += lines.length === 0 ? 0 : await transfer.loadAudit(lines, now);
     done = now;
@@ -146,13 +146,13 @@ async function load({ target: { transfer }, clock }: RestoreOptions, before: Mar
   return sums;
 }
 
-/** What was swept here has ended, and with it every copy of it (`objects.ts`): it does not come back. */
+/** An object that was swept here has expired, and so has every copy of it (`objects.ts`): it does not come back. */
 const hasEnded = ({ object }: PortableObject, now: number): boolean => object.expires <= now;
 
 interface Loaded {
   readonly counts: LoadCounts & { readonly lines: number };
   readonly head: ChainHead;
-  /** Milliseconds since the epoch: what was published since then is not known here. */
+  /** Milliseconds since the epoch: anything published after this time is unknown here. */
   readonly madeAt: number;
   readonly authorities: readonly string[];
   readonly older: boolean;
@@ -164,7 +164,7 @@ async function finish({ target, clock, more, actor, shards }: RestoreOptions, { 
   const { transfer, audit } = target;
   const now = await audit.head();
   if (now.sequence < head.sequence) throw new TransferError('wrong-content', `the log here ends at line ${now.sequence}, not ${head.sequence}`);
-  // What was older than what is here has nothing to catch up with.
+  // Content older than what is already here does not advance any counter.
   if (!older) await transfer.load(await jumps(target, authorities, shards, madeAt, clock()), JSON.stringify({ of, older }));
   if (!more && !older) {
     const line: AuditDraft = {
@@ -178,8 +178,8 @@ async function finish({ target, clock, more, actor, shards }: RestoreOptions, { 
 }
 
 /**
- * Where authorities go on: with numbers that no CRL since the backup can have had, no thisUpdate before now, and revisions that no feed
- * has told anybody.
+ * Advances the counters of the authorities: to CRL numbers that no CRL since the backup can have used, no thisUpdate before now, and
+ * revisions that no feed has shown to anybody.
  */
 async function jumps({ transfer }: Target, authorities: readonly string[], shards: number, madeAt: number, now: number): Promise<PortableItem[]> {
   const numbers = BigInt(Math.max(0, Math.ceil((now - madeAt) / 1000))) + SPARE;
@@ -187,7 +187,7 @@ async function jumps({ transfer }: Target, authorities: readonly string[], shard
   const published: readonly CrlDocument[] = ['full', ...Array.from({ length: shards }, (_, index) => `${shards}-${index}` as const)];
   return Promise.all(authorities.map(async (name) => {
     const standing = await transfer.authority(name);
-    // What the backup does not know of may have been published since, too.
+    // Documents the backup does not know may have been published since, too.
     const unknown = published.filter((document) => !standing.sequences.some((one) => one.document === document)).map((document) => ({ document, number: 0n, thisUpdate, revision: 0 }));
     return {
       ...standing,
@@ -197,7 +197,7 @@ async function jumps({ transfer }: Target, authorities: readonly string[], shard
   }));
 }
 
-/** A running service would answer for a store that is half there, and write into a log that is about to go on otherwise. */
+/** A running service would answer from a half-loaded store, and append to a log that is about to be replaced. */
 async function refuseRunning({ replicas }: Pick<WholeStore, 'replicas'>, now: number): Promise<void> {
   const running = (await replicas.list()).find(({ seenAt }) => now - seenAt < SERVES_WITHIN);
   if (running === undefined) return;
@@ -205,7 +205,7 @@ async function refuseRunning({ replicas }: Pick<WholeStore, 'replicas'>, now: nu
   throw new TransferError('in-use', `a service runs on this store: ${running.name}, seen ${seconds} s ago`, `stop it; one that died is forgotten after ${SERVES_WITHIN / 1000} s`);
 }
 
-/** One of the two logs must be the beginning of the other. `hashAt`: the hash there of the line that is the last one here. */
+/** One of the two logs must be a prefix of the other. `hashAt` is the hash in the other log at the line that is the last one here. */
 async function refuseOtherLog({ audit }: Target, here: ChainHead, there: ChainHead, hashAt: string | undefined): Promise<void> {
   if (here.sequence === 0 || there.sequence === 0) return;
   const same = here.sequence <= there.sequence

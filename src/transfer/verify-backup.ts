@@ -14,20 +14,20 @@ import { readFrames } from './read-backup.ts';
 export interface VerifiedBackup {
   readonly head: BackupHead;
   readonly end: BackupEnd;
-  /** Of the file. */
+  /** The size of the file. */
   readonly bytes: number;
-  /** Authorities that it knows. */
+  /** The authorities named in the backup. */
   readonly authorities: readonly string[];
-  /** The hash of the line that was asked for, if the log has it. */
+  /** The hash of the line that was asked for, if the log contains it. */
   readonly hashAt?: string;
 }
 
-/** Faults told. */
+/** The number of faults reported at most. */
 const FAULTS_MOST = 3;
 
 /**
- * Reads a whole backup and checks everything that it shows of itself: each octet by the digests, the log's chain, every certificate and
- * CRL, every count.
+ * Reads a whole backup and checks everything that can be checked from the file alone: each octet against the digests, the chain of the log,
+ * every certificate and CRL, and every count.
  * @param line a line of the log whose hash is wanted
  * @throws TransferError
  */
