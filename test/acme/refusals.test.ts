@@ -35,6 +35,9 @@ t.test('names that no certificate can have, or this one may not, are refused one
     t.ok(status >= 400 && status < 500 && /(rejectedIdentifier|malformed)$/.test(json.type), JSON.stringify(value.slice(0, 20)));
   }
   t.match(await client.order(signer, [dnsName('a.denied.example')]), type('rejectedIdentifier'));
+  for (const value of ['10.0.0.1', '2001:db8::1']) {
+    t.match(await client.order(signer, [dnsName(value)]), { status: 403, json: { type: `${PROBLEM}rejectedIdentifier`, detail: /is an IP address; expected type ip/ } }, 'as clients order it that know no addresses');
+  }
   t.match(await client.order(signer, [{ type: 'email', value: 'a@example.com' }]), type('unsupportedIdentifier'));
   for (const value of ['127.0.0.1/8', '1', '::ffff:10.0.0.1', '256.0.0.1']) t.ok((await client.order(signer, [ip(value)])).status >= 400, value);
   for (const identifiers of [undefined, [], 'x', {}, [null], [{}], [{ type: 'dns' }], [{ type: 'dns', value: 5 }], Array.from({ length: 101 }, (_, n) => dnsName(`${n}.example`))]) {
