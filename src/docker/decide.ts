@@ -5,19 +5,19 @@ import type { AuthzRequest } from './plugin-request.ts';
 import type { Rules } from './rules/rules.ts';
 import type { Standing, Verdict } from './standing.ts';
 
-/** Stable: logs are searched for them, tests assert on them. */
+/** Stable codes: logs are searched for them, and tests assert on them. */
 export type DenialCode = Exclude<Verdict, 'good'> | 'certificate-malformed' | 'no-certificate' | 'rule' | 'request-malformed' | 'internal';
 
 export type Decision =
   | { readonly allowed: true }
-  /** `message` is shown to the client; the rest is for the log. */
+  /** `message` is shown to the client; the rest goes to the log. */
   | { readonly allowed: false; readonly code: DenialCode; readonly message: string; readonly who: string; readonly call: string };
 
 export interface DecideOptions {
   readonly standing: Standing;
-  /** May be replaced while it runs; undefined: whoever is not revoked may do everything. */
+  /** May change while the plugin runs; undefined if every client that is not revoked may do everything. */
   readonly rules: () => Rules | undefined;
-  /** What comes over a unix socket, or over TCP without client certificates. */
+  /** For calls over a unix socket, or over TCP without client certificates. */
   readonly local: 'allow' | 'deny';
 }
 
@@ -31,12 +31,12 @@ const MESSAGES: Readonly<Record<Exclude<Verdict, 'good'>, string>> = {
   expired: 'the certificate has ended',
 };
 
-/** Of a call, in the log. */
+/** The longest part of a call shown in the log, in characters. */
 const MOST_SHOWN = 256;
 
-/** Whether a call may be made. Deny is the default: what cannot be read is refused. */
+/** Decides whether a call may be made. The default is to deny: what cannot be parsed is refused. */
 export const decider = ({ standing, rules, local }: DecideOptions) => ({ method, uri, certificates }: AuthzRequest): Decision => {
-  // The client's own; those behind it are what it says about itself.
+  // The client's own certificate; those after it are unverified claims of the client.
   const [text] = certificates;
   const call = `${method} ${uri}`.slice(0, MOST_SHOWN);
   if (text === undefined) {

@@ -5,10 +5,10 @@ import type { GeneralName } from '../x509/general-name.ts';
 import { OID } from '../x509/oids.ts';
 import { decodePem } from '../x509/pem.ts';
 
-/** A client's certificate, as the decision needs it. */
+/** The parts of a client's certificate that a decision needs. */
 export interface PeerCertificate {
   readonly certificate: Certificate;
-  /** Octets of the serial, the sign's left out. */
+  /** The octets of the serial number without a leading sign octet. */
   readonly serial: Uint8Array;
   readonly commonNames: readonly string[];
   readonly organizations: readonly string[];
@@ -16,11 +16,11 @@ export interface PeerCertificate {
   readonly names: readonly GeneralName[];
 }
 
-/** The octets of a serial in hex, as certificates and CRLs have it. */
+/** Converts a serial number in hex to octets, as certificates and CRLs encode it. */
 export const serialOctets = (hex: string): Uint8Array => Buffer.from(hex, 'hex');
 
 /**
- * One of RequestPeerCertificates: the Engine sends PEM, and since Go writes octets so, in base64.
+ * Parses one of RequestPeerCertificates: the Engine sends PEM, which Go's JSON encoder writes in base64 as it does all octets.
  * Throws an `X509Error`.
  */
 export function readPeerCertificate(text: string): PeerCertificate {
@@ -39,17 +39,17 @@ export function readPeerCertificate(text: string): PeerCertificate {
   };
 }
 
-/** More than use one Engine at a time. */
+/** More certificates than use one Engine at a time. */
 const MOST_KEPT = 1024;
 
-/** Remembers what was made of the texts of late: a client sends the same certificate with each call. `make` may throw: that is not kept. */
+/** Caches the results for recent texts: a client sends the same certificate with every call. If `make` throws, nothing is cached. */
 export function remembered<T>(make: (text: string) => T): { readonly get: (text: string) => T; readonly clear: () => void } {
   const kept = new Map<string, T>();
   return {
     get: (text) => {
       const known = kept.get(text);
       if (known !== undefined) {
-        // To the end: the first is the one that was not used for the longest time.
+        // Move it to the end: the first entry is then the least recently used.
         kept.delete(text);
         kept.set(text, known);
         return known;

@@ -1,25 +1,25 @@
 import { JsonError, parseStrictJson } from '../strict-json.ts';
 
-/** What the Engine asks (docs.docker.com, Access authorization plugin): the members that the decision rests on. */
+/** A request of the Engine (docs.docker.com, Access authorization plugin), reduced to what the decision rests on. */
 export interface AuthzRequest {
   readonly method: string;
-  /** As it came over the line, query included. */
+  /** As in the request line, query included. */
   readonly uri: string;
-  /** As the client sent them, its own first; none on a unix socket, and on TCP without client certificates. */
+  /** As the client sent them, its own first; empty for a unix socket, and for TCP without client certificates. */
   readonly certificates: readonly string[];
 }
 
-/** What the Engine sent is not what an Engine sends. */
+/** The request is not one that an Engine would send. */
 export class MalformedRequest extends Error {
   override readonly name = 'MalformedRequest';
 }
 
-/** More than a client's chain has. */
+/** More than any client's chain has. */
 const MOST_CERTIFICATES = 16;
 
 /**
- * Reads the body of AuthZReq or AuthZRes. The request's own body and the response are left alone: the Engine does not send them always
- * (not above 1 MiB, and since CVE-2024-41110 it is known that it could be led to leave them out), so that no decision may rest on them.
+ * Parses the body of AuthZReq or AuthZRes. The body of the request and the response are ignored: the Engine does not always send them
+ * (not above 1 MiB, and CVE-2024-41110 showed that it could be made to leave them out), so no decision may rest on them.
  * Throws MalformedRequest.
  */
 export function readAuthzRequest(body: Uint8Array): AuthzRequest {
@@ -29,7 +29,7 @@ export function readAuthzRequest(body: Uint8Array): AuthzRequest {
   if (!Array.isArray(certificates) || certificates.length > MOST_CERTIFICATES || !certificates.every((each) => typeof each === 'string')) {
     throw new MalformedRequest('RequestPeerCertificates is no list of certificates');
   }
-  // Somebody who was known by TLS, and whose certificate is gone, is nobody on a unix socket.
+  // A client authenticated by TLS whose certificate is missing must not be taken for a local one.
   if (proof !== undefined && proof !== '' && certificates.length === 0) throw new MalformedRequest('RequestPeerCertificates is missing');
   return { method, uri, certificates };
 }

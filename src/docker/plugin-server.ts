@@ -3,15 +3,15 @@ import type { Tell } from '../agent/tell.ts';
 import type { Decide, Decision } from './decide.ts';
 import { MalformedRequest, readAuthzRequest } from './plugin-request.ts';
 
-/** The Engine sends bodies of a mebibyte at most, twice (call and reply), in base64. */
+/** In bytes. The Engine sends bodies of at most one MiB, twice (call and reply), in base64. */
 const MOST_BODY = 8 * 1024 * 1024;
 const MOST_CONNECTIONS = 4096;
-/** The Engine writes its call at once, milliseconds. */
+/** Milliseconds for a whole call; the Engine writes it at once. */
 const WHOLE = 10_000;
-/** Docker's plugin protocol. */
+/** The media type of Docker's plugin protocol. */
 const TYPE = 'application/vnd.docker.plugins.v1.2+json';
 
-/** What is answered where the Engine asks what this plugin is. */
+/** The answer to the Engine's activation call. */
 const MANIFEST = JSON.stringify({ Implements: ['authz'] });
 const ALLOWED = JSON.stringify({ Allow: true });
 
@@ -23,11 +23,11 @@ export interface PluginOptions {
 }
 
 /**
- * The plugin's HTTP server (Docker Plugin API, access authorization). Whatever comes, there is an answer, and one that cannot be understood
- * is answered with no. The reply of a call is judged like the call: who was revoked meanwhile does not get it.
+ * The plugin's HTTP server (Docker Plugin API, access authorization). Every request gets an answer, and one that cannot be understood is
+ * denied. The reply of a call is judged like the call: a client revoked in the meantime does not receive it.
  */
 export function pluginServer(options: PluginOptions): Server {
-  // Connections stay: the Engine keeps them, and takes one that is closed under a call for a plugin that is gone.
+  // Connections are kept open: the Engine reuses them, and treats one closed during a call as a failed plugin.
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: WHOLE, headersTimeout: WHOLE, maxHeaderSize: 16 * 1024 }, (request, response) => {
     answer(options, request, response).catch((error: unknown) => {
       options.tell('error', 'internal', `a question of the Engine could not be answered: ${error instanceof Error ? error.message : String(error)}`);
@@ -48,7 +48,7 @@ async function answer({ decide, tell }: PluginOptions, request: IncomingMessage,
   const decision = body === undefined ? malformed('the question is too long') : decided(decide, body);
   if (decision.allowed) return send(response, ALLOWED);
   const { code, message, who, call } = decision;
-  // The reply of a call that was allowed: refused only where something has changed since.
+  // The reply of a call that was allowed: it is only denied if something has changed since.
   tell('warn', 'denied', `${who}: ${call}: ${message}`, { code, who, call, reply: url === QUESTIONS[1] ? 1 : 0 });
   send(response, refusal(decision.message));
 }
@@ -71,7 +71,7 @@ function send(response: ServerResponse, body: string, status = 200): void {
   response.end(body);
 }
 
-/** Undefined where it is too long; then it was read to its end, and thrown away. */
+/** Undefined if the body is too long; it is then read to its end and discarded. */
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array | undefined> {
   const parts: Buffer[] = [];
   let size = 0;

@@ -5,13 +5,13 @@ import { dirname } from 'node:path';
 import { PUBLIC, writeDurably } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 
-/** Where Docker looks for sockets by itself. A plugin is called by the name of its file. */
+/** Where Docker discovers sockets. A plugin's name is the file name. */
 export const PLUGIN_FOLDER = '/run/docker/plugins';
 
-/** sun_path of Linux, its end left out. */
+/** The limit of Linux's sun_path in bytes, without the terminating NUL. */
 const MOST_PATH = 107;
 
-/** Listens on a unix socket, for root alone. A socket that a crash has left is replaced; one that somebody answers is not. Throws Failure `file`. */
+/** Listens on a unix socket that only root can access. Replaces a socket left by a crash, but not one that still answers. Throws Failure `file`. */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > MOST_PATH) throw new Failure('usage', `the path of the socket is longer than ${MOST_PATH} octets`, { advice: 'give a shorter one with --socket' });
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
@@ -21,7 +21,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
     if (await isAnswered(path)) throw new Failure('file', `another process listens on ${path}`, { advice: 'stop it, or give another path with --socket' });
     rmSync(path);
   }
-  // Whoever can write to the socket can learn who is revoked, but not more; still it is nobody's business.
+  // Write access to the socket reveals who is revoked and nothing more; it is restricted all the same.
   const before = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -43,7 +43,7 @@ const isAnswered = (path: string): Promise<boolean> => new Promise((resolve) => 
   socket.on('error', () => done(false));
 });
 
-/** Tells Docker of a socket that is elsewhere: a file `<name>.spec` in /etc/docker/plugins. */
+/** Announces a socket elsewhere to Docker: a file `<name>.spec` in /etc/docker/plugins. */
 export function writeSpec(file: string, socket: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
   writeDurably(file, `unix://${socket}\n`, PUBLIC);

@@ -3,36 +3,36 @@ import * as tags from '../x509/der/tags.ts';
 import { MAX_SERIAL_OCTETS } from '../x509/serial.ts';
 
 /**
- * The serials of a CRL as a hash table in memory that threads share: some 30 octets for each, no object of the heap, and looked up
- * in a microsecond.
+ * The serial numbers of a CRL as a hash table in shared memory: about 30 octets each, no heap objects, and a lookup takes about a
+ * microsecond.
  */
 export interface SharedSerials {
   readonly count: number;
-  /** A power of two of slots, 32 bits each: 0, or where the serial stands in `octets`, plus one. */
+  /** A power of two of slots, 32 bits each: 0 if empty, else the position of the serial in `octets` plus one. */
   readonly table: SharedArrayBuffer;
-  /** Each serial with its length before it. */
+  /** Each serial preceded by its length. */
   readonly octets: SharedArrayBuffer;
 }
 
 export interface RevokedSerials {
   readonly count: number;
-  /** @param serial its octets, the sign's left out */
+  /** @param serial its octets, without a leading sign octet */
   readonly has: (serial: Uint8Array) => boolean;
 }
 
 const INITIAL = 0x811c9dc5;
 const PRIME = 0x01000193;
 
-/** FNV-1a, 32 bits, of `length` octets from `start`. */
+/** 32-bit FNV-1a of `length` octets from `start`. */
 function hashOf(bytes: Uint8Array, start: number, length: number): number {
   let hash = INITIAL;
   for (let at = start; at < start + length; at += 1) hash = Math.imul(hash ^ bytes[at]!, PRIME);
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-/** The table of a CRL's entries. @param entries as `TbsCrl` has them: DER that was checked */
+/** Builds the table from a CRL's entries. @param entries as in `TbsCrl`: DER that has been checked */
 export function indexSerials(entries: Uint8Array, count: number): SharedSerials {
-  // Half of the slots stay empty, so that few looks are needed.
+  // At least half of the slots stay empty, to keep probe sequences short.
   const slots = 2 ** Math.max(4, Math.ceil(Math.log2(count * 2 + 1)));
   const table = new SharedArrayBuffer(slots * 4);
   const octets = new SharedArrayBuffer(Math.max(1, count * (MAX_SERIAL_OCTETS + 1)));
@@ -41,7 +41,7 @@ export function indexSerials(entries: Uint8Array, count: number): SharedSerials 
   for (let at = 0; at < entries.length;) {
     const entry = elementAt(entries, at, tags.SEQUENCE);
     const serial = elementAt(entries, entry.start, tags.INTEGER);
-    // Of the sign's octet nothing depends.
+    // The leading sign octet is not part of the key.
     const sign = serial.length > 1 && entries[serial.start] === 0 ? 1 : 0;
     const length = serial.length - sign;
     serials[end] = length;
@@ -55,7 +55,7 @@ export function indexSerials(entries: Uint8Array, count: number): SharedSerials 
   return { count, table, octets };
 }
 
-/** What the table holds. */
+/** Lookup in the table. */
 export function revokedSerials({ count, table, octets }: SharedSerials): RevokedSerials {
   const [places, serials] = [new Uint32Array(table), new Uint8Array(octets)];
   const mask = places.length - 1;
@@ -76,7 +76,7 @@ export function revokedSerials({ count, table, octets }: SharedSerials): Revoked
   };
 }
 
-/** Where an element's content is. Its DER was checked; what does not fit all the same is not passed over. */
+/** The bounds of an element's content. The DER was checked before; a mismatch still throws. */
 function elementAt(bytes: Uint8Array, at: number, tag: number): { readonly start: number; readonly length: number } {
   const first = bytes[at + 1] ?? 0;
   const more = first < 0x80 ? 0 : first & 0x7f;

@@ -13,9 +13,9 @@ import { standing } from './standing.ts';
 
 export interface PluginSettings {
   readonly socket: string;
-  /** A file by which Docker finds the socket. */
+  /** A file through which Docker finds the socket. */
   readonly spec: string | undefined;
-  /** File of rules. */
+  /** The rules file. */
   readonly rules: string | undefined;
   readonly stale: 'deny' | 'allow';
   /** Milliseconds. */
@@ -28,14 +28,14 @@ export interface PluginSurroundings {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly tell: Tell;
-  /** Calls back when the rules shall be read anew. */
+  /** Registers a callback for when the rules are to be reloaded. */
   readonly onReload: (reload: () => void) => void;
 }
 
-/** The first look may take so long before the plugin answers without it; Docker waits for 15 s, milliseconds. */
+/** Milliseconds that the first poll may take before the plugin answers without it; Docker waits for 15 s. */
 const FIRST_LOOK = 8000;
 
-/** Serves the plugin until the signal comes. Throws Failure and ConfigError for what keeps it from beginning. */
+/** Serves the plugin until the signal aborts. Throws Failure and ConfigError if it cannot start. */
 export async function servePlugin(settings: PluginSettings, { now, tell, onReload }: PluginSurroundings, signal: AbortSignal): Promise<void> {
   const { socket, spec, rules: file } = settings;
   makeFolder(settings.watch.state);
@@ -44,7 +44,7 @@ export async function servePlugin(settings: PluginSettings, { now, tell, onReloa
   const server = pluginServer({ decide: decider({ standing: certificates, rules: () => rules, local: settings.local }), tell });
   const thread = startCrlThread(settings.watch, { learn: certificates.learn, tell });
   try {
-    // Who asks before the first look would be refused for no reason of theirs.
+    // A client asking before the first poll would be refused through no fault of its own.
     await Promise.race([thread.looked, sleep(FIRST_LOOK, undefined, { signal, ref: false }).catch(() => {})]);
     if (signal.aborted) return;
     await listenOnSocket(server, socket);

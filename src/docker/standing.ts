@@ -6,37 +6,37 @@ import { type PeerCertificate, readPeerCertificate, remembered, serialOctets } f
 import { type RevokedSerials, revokedSerials } from './revoked-serials.ts';
 import { toldRevocations } from './told.ts';
 
-/** What is made of a certificate by the CRLs, or why nothing can be. */
+/** The status of a certificate by the CRLs, or why it cannot be determined. */
 export type Verdict =
   | 'good'
-  /** It, or an authority above it, is on a CRL or was told to be revoked. */
+  /** The certificate, or an authority above it, is on a CRL or was announced as revoked. */
   | 'revoked' | 'issuer-revoked'
-  /** Of no authority whose CRL is watched. */
+  /** Not issued by an authority whose CRL is watched. */
   | 'issuer-unknown'
-  /** There was no CRL of its authority yet. */
+  /** No CRL of its authority has been received yet. */
   | 'crl-missing'
-  /** The CRL has ended, or nothing was heard for longer than is allowed. */
+  /** The CRL has expired, or no poll has succeeded for longer than allowed. */
   | 'crl-stale'
   | 'not-yet-valid' | 'expired';
 
 export interface StandingOptions {
-  /** Whether a CRL that has ended still counts; one that was never there does not. */
+  /** Whether an expired CRL still counts; one that was never received does not. */
   readonly stale: 'deny' | 'allow';
-  /** Milliseconds since the CRLs were last looked for with success; undefined: their own end decides alone. */
+  /** Milliseconds since the last successful poll after which CRLs are stale; undefined: only their nextUpdate counts. */
   readonly mostSilence: number | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** Which certificates are good now. */
+/** Judges which certificates are good now. */
 export interface Standing {
-  /** Takes in what the watch of the CRLs has found. */
+  /** Takes in a message of the thread that watches the CRLs. */
   readonly learn: (news: News) => void;
-  /** The certificate of a text as the Engine sends it. Throws an `X509Error`. */
+  /** Parses a certificate as the Engine sends it. Throws an `X509Error`. */
   readonly read: (text: string) => PeerCertificate;
-  /** Judges by the text, whose way up is remembered. */
+  /** Judges a certificate by its text; its chain is cached. */
   readonly judge: (text: string) => Verdict;
-  /** The authority that issued it, where it is known. */
+  /** The authority that issued it, if known. */
   readonly issuerOf: (text: string) => string | undefined;
 }
 
@@ -46,7 +46,7 @@ interface Authority {
   crl: { readonly thisUpdate: number; readonly nextUpdate: number; readonly serials: RevokedSerials } | undefined;
 }
 
-/** A serial, and the authority on whose CRL it would be. */
+/** A serial number, and the authority whose CRL would list it. */
 interface Link {
   readonly serial: Uint8Array;
   readonly hex: string;
@@ -55,11 +55,11 @@ interface Link {
 
 interface Peer {
   readonly peer: PeerCertificate;
-  /** From the certificate up, as far as authorities are known. */
+  /** From the certificate upwards, as far as authorities are known. */
   readonly way: readonly Link[];
 }
 
-/** Authorities above each other; more are a mistake. */
+/** The longest chain of authorities; a longer one is a mistake. */
 const MOST_DEPTH = 8;
 
 export function standing({ stale, mostSilence, now }: StandingOptions): Standing {
@@ -72,7 +72,7 @@ export function standing({ stale, mostSilence, now }: StandingOptions): Standing
     return { peer, way: wayUp(peer.certificate) };
   });
 
-  /** The authority that signed a certificate: there may be several of one name, with an old key and a new one. */
+  /** The authority that signed a certificate: there may be several of the same name, with an old and a new key. */
   const signerOf = (certificate: Certificate): Authority | undefined =>
     authorities.find((authority) => equalBytes(authority.certificate.subject, certificate.issuer) && isSignedBy(certificate, authority.certificate.publicKey));
 
@@ -123,7 +123,7 @@ export function standing({ stale, mostSilence, now }: StandingOptions): Standing
     judge: (text) => {
       const { peer: { certificate: { notBefore, notAfter } }, way } = peers.get(text);
       const seconds = Math.floor(now() / 1000);
-      // The Engine asks for it at the handshake alone; a connection may last for days.
+      // The Engine only checks it in the handshake, and a connection may last for days.
       if (seconds > notAfter) return 'expired';
       if (seconds < notBefore) return 'not-yet-valid';
       return judgeWay(way);

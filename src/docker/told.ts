@@ -1,28 +1,28 @@
 import type { StandingChange } from '../agent/crl/hear-events.ts';
 
-/** Since when an authority's CRL that counts is, seconds since the epoch; undefined where there is none. */
+/** The thisUpdate of an authority's CRL in force, in seconds since the epoch; undefined if there is none. */
 export interface StandingCrl {
   readonly authority: string;
   readonly thisUpdate: number | undefined;
 }
 
-/** Revocations that events told of, and that no CRL is known to list. */
+/** Revocations that were announced by events and are not known to be on any CRL. */
 export interface Told {
   readonly learn: (change: StandingChange) => void;
   /**
-   * Forgets what the CRLs say themselves. All authorities that are known are given: an event has a name, and where two have the same one (another
-   * service's, or a former key's) only their CRLs together say what it told.
+   * Forgets what the CRLs now list. All known authorities must be given: an event carries a name, and where two authorities share it (another
+   * service's, or a former key's) only all of their CRLs together cover what it announced.
    */
   readonly settle: (standing: readonly StandingCrl[]) => void;
   /** @param serial lower-case hex */
   readonly has: (authority: string, serial: string) => boolean;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly changes: () => readonly StandingChange[];
 }
 
-/** More than so many are not remembered: the oldest go first, as they are listed first. */
+/** The most that are remembered: the oldest are dropped first, as they are listed first. */
 const MOST = 100_000;
-/** A CRL is taken to list what was revoked so many seconds before it: replicas have clocks of their own. */
+/** A CRL is taken to list what was revoked at least this many seconds before it: the clocks of replicas differ. */
 const SKEW = 5;
 
 export function toldRevocations(): Told {

@@ -4,7 +4,7 @@ import type { Tell } from '../../agent/tell.ts';
 import type { Message, News, WatchSettings } from './news.ts';
 
 export interface CrlThread {
-  /** Resolves when it has looked for every CRL once, with success or not. */
+  /** Resolves once every CRL has been polled, successfully or not. */
   readonly looked: Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -14,13 +14,13 @@ export interface CrlThreadOptions {
   readonly tell: Tell;
 }
 
-/** Between two starts at the most, and for an end that was asked for, milliseconds. */
+/** The longest pause between two starts, and the time allowed for a requested stop, in milliseconds. */
 const MOST_PAUSE = 60_000;
 const GRACE = 2000;
-/** A thread that lived so long was a good one, milliseconds. */
+/** A thread that ran this long, in milliseconds, resets the pause. */
 const LASTED = 60_000;
 
-/** Starts the thread that watches CRLs; should it die, another one: until then what was learned counts. */
+/** Starts the thread that watches CRLs, and restarts it if it dies; what was learned before stays in force. */
 export function startCrlThread(settings: WatchSettings, { learn, tell }: CrlThreadOptions): CrlThread {
   let worker: Worker | undefined;
   let timer: NodeJS.Timeout | undefined;

@@ -10,14 +10,14 @@ import { Failure } from '../../client/failure.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import { X509Error } from '../../x509/errors.ts';
 
-/** What is kept for a start at which the service cannot be asked: the authorities, and the last good CRL of each. */
+/** What is kept for a start without the service: the authorities, and the last valid CRL of each. */
 export interface StateFolder {
-  /** The authorities that were known last. An agent is for those by https. Throws Failure `file`. */
+  /** The authorities known last. The agent is used for those with an https address. Throws Failure `file`. */
   readonly sources: (agent: Agent) => readonly CrlSource[];
   readonly keepSources: (sources: readonly CrlSource[]) => void;
-  /** The CRL of an authority, its signature checked anew; undefined where there is no good one. */
+  /** The kept CRL of an authority, its signature verified again; undefined if there is no valid one. */
   readonly crlOf: (source: CrlSource) => KeptCrl | undefined;
-  /** Where new CRLs go. `learned` is told of each before it is written. */
+  /** Where new CRLs are written. `learned` is called with each before it is written. */
   readonly target: (learned: (crl: OwnedCrl) => void, known: readonly OwnedCrl[]) => CrlTarget;
 }
 
@@ -31,7 +31,7 @@ const AUTHORITIES = 'authorities.json';
 export function stateFolder(folder: string): StateFolder {
   makeFolder(folder);
   const list = join(folder, AUTHORITIES);
-  // Names come from elsewhere: a digest leads nowhere.
+  // Names come from outside; a digest cannot escape the folder.
   const fileOf = (issuer: Uint8Array): string => join(folder, `${createHash('sha256').update(issuer).digest('hex').slice(0, 32)}.crl`);
   const read = (issuer: Uint8Array): Uint8Array | undefined => (existsSync(fileOf(issuer)) ? readFileSync(fileOf(issuer)) : undefined);
   let issuers: readonly Uint8Array[] = [];
@@ -59,7 +59,7 @@ export function stateFolder(folder: string): StateFolder {
       try {
         return checkCrl(der, source.issuer, source.address.href);
       } catch (error) {
-        // A damaged one is replaced by the next.
+        // A damaged file is replaced by the next CRL.
         if (error instanceof Failure) return undefined;
         throw error;
       }
@@ -70,12 +70,12 @@ export function stateFolder(folder: string): StateFolder {
         name: folder,
         marker: join(folder, '.command-owed'),
         read: () => issuers.flatMap((issuer) => read(issuer) ?? []),
-        // Nobody else writes here.
+        // There is no other writer.
         stamp: () => '',
         mend: () => false,
         write: (crls) => {
           const fresh = crls.filter(({ issuer, crl }) => written.get(fileOf(issuer.der)) !== crl.number);
-          // What they say counts also where the disk is full.
+          // Their content takes effect even if the disk is full.
           for (const owned of fresh) learned(owned);
           for (const { issuer, crl } of fresh) {
             writeDurably(fileOf(issuer.der), crl.der, SECRET);

@@ -2,10 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Message, WatchSettings } from './news.ts';
 import { watchCrls } from './watch-crls.ts';
 
-// The thread in which CRLs are fetched, verified and indexed: with a million entries that takes seconds, in which no call could be decided.
+// The thread in which CRLs are fetched, verified and indexed: a CRL of a million entries takes seconds, during which no call could be decided.
 const send = (message: Message): void => parentPort?.postMessage(message);
 const stop = new AbortController();
-// The only thing that is said to it.
+// The only message it receives is the request to stop.
 parentPort?.once('message', () => stop.abort());
 
 await watchCrls(workerData as WatchSettings, {

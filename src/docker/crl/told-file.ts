@@ -4,28 +4,31 @@ import type { Tell } from '../../agent/tell.ts';
 import { SECRET, writeDurably } from '../../authority/durable-file.ts';
 import { type StandingCrl, toldRevocations } from '../told.ts';
 
-/** Keeps what events told until a CRL says it: a plugin that starts anew, and can ask nobody, still refuses those it refused before. */
+/** Keeps announced revocations until a CRL lists them, so that a plugin restarted without the service still refuses what it refused before. */
 export interface ToldFile {
-  /** What was kept, the oldest first. */
+  /** The changes kept, oldest first. */
   readonly kept: () => readonly StandingChange[];
-  /** Keeps one more; all of one turn become durable together, at its end. */
+  /** Adds a change; all changes of one turn are synced together at its end. */
   readonly add: (change: StandingChange) => void;
-  /** These CRLs are durable (`Told.settle`). */
+  /** Called when these CRLs are durable (`Told.settle`). */
   readonly settle: (standing: readonly StandingCrl[]) => void;
-  /** Writes what was added, now. */
+  /** Writes pending changes now. */
   readonly flush: () => void;
 }
 
-/** A file of JSON lines, each a change, later ones over earlier ones: what is new is appended, and the rest rewritten when a CRL says some of it. */
+/**
+ * A file of JSON lines, one change each, later ones overriding earlier ones: new changes are appended, and the file is rewritten once a CRL lists
+ * some of them.
+ */
 export function toldFile(path: string, tell: Tell): ToldFile {
   const told = toldRevocations();
   let added: StandingChange[] = [];
-  /** Lines of the file; undefined where its end is not known to be whole. */
+  /** The number of lines in the file; undefined while its end may be torn. */
   let lines: number | undefined = 0;
   for (const line of existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []) {
     if (line === '') continue;
     const change = parse(line);
-    // The end may be missing after a crash; before it, nothing that was told is passed over in silence.
+    // A crash may have torn the end; anywhere else, an unreadable line is reported.
     if (change === undefined) {
       lines = undefined;
       tell('warn', 'state', `${path}: a line is damaged, and does not count`);
@@ -41,7 +44,7 @@ export function toldFile(path: string, tell: Tell): ToldFile {
     writeDurably(path, textOf(changes), SECRET);
     lines = changes.length;
   };
-  /** A disk that refuses takes nothing back from what is known; the next write writes all. */
+  /** A failing disk does not undo what is known; the next write then rewrites the whole file. */
   const attempt = (write: () => void): void => {
     try {
       write();

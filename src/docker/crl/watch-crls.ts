@@ -24,15 +24,15 @@ export interface WatchSurroundings {
   readonly learn: (news: News) => void;
 }
 
-/** Longest time between two attempts to listen to events, milliseconds. */
+/** The longest time between two attempts to connect to the event stream, in milliseconds. */
 const MOST_PAUSE = 30_000;
 
-/** In the folder of what is kept. */
+/** In the state folder. */
 const TOLD = 'told.jsonl';
 
 /**
- * Watches CRLs until the signal comes, and tells what they say: at once those that were kept, then every newer one, and between
- * them what the service's events say.
+ * Watches CRLs until the signal aborts, and reports what they list: first the kept ones, at once, then every newer one, and between
+ * them the events of the service.
  */
 export async function watchCrls(settings: WatchSettings, { now, random, tell, learn }: WatchSurroundings, signal: AbortSignal): Promise<void> {
   const agent = new Agent({ keepAlive: true, ...(settings.roots === undefined ? {} : { ca: settings.roots }) });
@@ -50,7 +50,7 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
     learn({ kind: 'authorities', items: sources.map(({ authority, issuer }) => ({ authority, issuer: Uint8Array.from(issuer.der) })) });
   };
 
-  // 1. What was kept counts before anybody is asked.
+  // 1. Kept state takes effect before any request is made.
   const before = keptBefore(state, agent, tell);
   if (before.length > 0) learnAuthorities(before);
   const known = before.flatMap((source): OwnedCrl[] => {
@@ -61,7 +61,7 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
   const told = toldFile(join(settings.state, TOLD), tell);
   for (const change of told.kept()) learn({ kind: 'revocation', ...change });
 
-  // 2. From then on what is new.
+  // 2. From then on, everything newer.
   const fixed = settings.sources.map(({ authority, address, issuer }): CrlSource => ({
     authority, address: new URL(address), issuer: parseCertificate(Buffer.from(issuer)), ...(address.startsWith('https:') ? { agent } : {}),
   }));
@@ -96,7 +96,7 @@ export async function watchCrls(settings: WatchSettings, { now, random, tell, le
   }
 }
 
-/** None where the list is damaged: it is made anew when somebody can be asked, and until then nobody is let in. */
+/** Empty if the list is damaged: it is rebuilt once the service can be reached, and until then every client is refused. */
 function keptBefore(state: StateFolder, agent: Agent, tell: Tell): readonly CrlSource[] {
   try {
     return state.sources(agent);
@@ -117,8 +117,8 @@ interface KeptSourcesOptions {
 }
 
 /**
- * The sources that are found, and those that were before, until their authorities end: their certificates are still about. Where nobody can be
- * asked, those that were known last.
+ * The sources found now, and those known before until their authorities expire, because their certificates are still in use. If the service
+ * cannot be reached, those known last.
  */
 function keptSources({ find, state, before, learned, now, tell }: KeptSourcesOptions): FindSources {
   let kept = before;
@@ -143,7 +143,7 @@ function keptSources({ find, state, before, learned, now, tell }: KeptSourcesOpt
       state.keepSources(next);
       written = true;
     } catch (error) {
-      // What is known counts all the same; the list is written with the next look that finds room for it.
+      // The sources take effect all the same; the list is written at the next poll that succeeds in doing so.
       written = false;
       tell('error', 'state', `the list of authorities cannot be kept: ${(error as Error).message}`);
     }

@@ -1,17 +1,17 @@
-/** Longer than any call of the API. */
+/** Longer than any call of the API, in characters. */
 const MOST = 8192;
-/** What names of the API are made of: images with registry, port and digest, plugins, containers. */
+/** The characters of names in the API: images with registry, port and digest, plugins, containers. */
 const PLAIN = /^[A-Za-z0-9._~:@+,=/-]+$/;
-/** As the Engine's router has it. */
+/** The version prefix, as the Engine's router matches it. */
 const VERSION = /^v[0-9.]+$/;
 
 /**
- * The path of a call as the Engine's router sees it: without query and version, percent signs decoded once (also `%2F`, which the router takes
- * for a slash). Undefined for what the Engine would send elsewhere (`//`, `.`, `..`), and for all that cannot be part of a
- * good call: whoever decides by the path refuses that.
+ * The path of a call as the Engine's router sees it: without query and version, percent-decoded once (including `%2F`, which the router
+ * treats as a slash). Undefined for paths that the Engine would redirect (`//`, `.`, `..`), and for anything that cannot be part of a
+ * valid call: a decision by path refuses those.
  */
 export function apiPath(uri: string): string | undefined {
-  // A whole address in the request line (`GET http://…`) is taken by the Engine too.
+  // The Engine also accepts the absolute form in the request line (`GET http://…`).
   if (!uri.startsWith('/') || uri.length > MOST) return undefined;
   const [raw = ''] = uri.split('?', 1);
   if (/%(?![0-9A-Fa-f]{2})/.test(raw)) return undefined;

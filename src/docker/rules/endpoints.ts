@@ -1,12 +1,12 @@
-/** Kinds of calls that a rule can allow or deny by name; `all` are those below, and with nothing denied also those that are not known here. */
+/** Kinds of calls that a rule can allow or deny by name; `all` covers those below and, if nothing is denied, also calls not listed here. */
 export const ACTIONS = ['all', 'read', 'logs', 'exec', 'files', 'control', 'create', 'build', 'images', 'networks', 'volumes', 'swarm', 'services', 'secrets', 'configs', 'plugins', 'login'] as const;
 export type Action = (typeof ACTIONS)[number];
-/** `hello`: what every client asks before anything else, allowed to whomever a rule is for. */
+/** `hello`: what every client calls first; allowed to every client that a rule matches. */
 export type Endpoint = Exclude<Action, 'all'> | 'hello';
 
 /**
- * The Engine API, 1.24 to 1.51: `{id}` is one segment, `{ref}` one or several (images and plugins have slashes in their names).
- * What is not here is not known, and is only allowed to those who may do all. https://docs.docker.com/reference/api/engine/
+ * The Engine API, 1.24 to 1.51: `{id}` is one segment, `{ref}` one or more (names of images and plugins contain slashes).
+ * Anything not listed is unknown, and only allowed to clients that may do everything. https://docs.docker.com/reference/api/engine/
  */
 const API: Readonly<Record<Endpoint, readonly string[]>> = {
   hello: ['GET /_ping', 'HEAD /_ping', 'GET /version', 'OPTIONS {ref}'],
@@ -18,7 +18,7 @@ const API: Readonly<Record<Endpoint, readonly string[]>> = {
     'GET /nodes', 'GET /nodes/{id}', 'GET /services', 'GET /services/{id}', 'GET /tasks', 'GET /tasks/{id}', 'GET /secrets', 'GET /secrets/{id}',
   ],
   logs: ['GET /containers/{id}/logs', 'GET /services/{id}/logs', 'GET /tasks/{id}/logs'],
-  // Attaching is typing into a container too, and by WebSocket it is a GET.
+  // Attaching can write to a container's input too, and over WebSocket it is a GET.
   exec: [
     'POST /containers/{id}/exec', 'POST /exec/{id}/start', 'POST /exec/{id}/resize', 'POST /containers/{id}/attach', 'GET /containers/{id}/attach/ws', 'POST /containers/{id}/resize',
   ],
@@ -34,13 +34,13 @@ const API: Readonly<Record<Endpoint, readonly string[]>> = {
   ],
   networks: ['POST /networks/create', 'POST /networks/prune', 'POST /networks/{id}/connect', 'POST /networks/{id}/disconnect', 'DELETE /networks/{id}'],
   volumes: ['POST /volumes/create', 'POST /volumes/prune', 'PUT /volumes/{id}', 'DELETE /volumes/{id}'],
-  // GET /swarm tells the join tokens.
+  // GET /swarm reveals the join tokens.
   swarm: [
     'GET /swarm', 'GET /swarm/unlockkey', 'POST /swarm/init', 'POST /swarm/join', 'POST /swarm/leave', 'POST /swarm/update', 'POST /swarm/unlock', 'POST /nodes/{id}/update', 'DELETE /nodes/{id}',
   ],
   services: ['POST /services/create', 'POST /services/{id}/update', 'DELETE /services/{id}'],
   secrets: ['POST /secrets/create', 'POST /secrets/{id}/update', 'DELETE /secrets/{id}'],
-  // Unlike secrets, their content is told.
+  // Unlike secrets, configs can be read back.
   configs: ['GET /configs', 'GET /configs/{id}', 'POST /configs/create', 'POST /configs/{id}/update', 'DELETE /configs/{id}'],
   plugins: [
     'GET /plugins/privileges', 'POST /plugins/pull', 'POST /plugins/create', 'DELETE /plugins/{ref}',
@@ -54,7 +54,7 @@ interface Route {
   readonly path: RegExp;
 }
 
-/** By method and first segment, so that few are tried. */
+/** By method and first segment, so that few patterns are tried. */
 const ROUTES = new Map<string, Route[]>();
 for (const [endpoint, calls] of Object.entries(API) as [Endpoint, readonly string[]][]) {
   for (const call of calls) {
@@ -69,7 +69,7 @@ function patternOf(template: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-/** What kinds of call this is, by `apiPath`: none where it is not known; several where the table leaves it open. */
+/** The kinds of a call, by its `apiPath`: empty if unknown; several if the table is ambiguous. */
 export function endpointsOf(method: string, path: string): readonly Endpoint[] {
   const routes = [...ROUTES.get(`${method} ${path.split('/', 2)[1] ?? ''}`) ?? [], ...ROUTES.get(`${method} `) ?? []];
   return [...new Set(routes.filter((route) => route.path.test(path)).map(({ endpoint }) => endpoint))];

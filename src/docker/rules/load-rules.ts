@@ -6,12 +6,12 @@ import { compileNamePattern, PatternError } from '../../policy/name-pattern.ts';
 import { compileRules, type Rules } from './rules.ts';
 import { type RuleSettings, RulesSchema } from './rules-schema.ts';
 
-/** The rules of a YAML file. Throws ConfigError with every fault, its line and what was expected. */
+/** Loads the rules from a YAML file. Throws ConfigError with every fault, its line, and what was expected. */
 export function loadRules(file: string): Rules {
   const { values, origins, faults: written } = readYamlFile(file, file);
   const faults: ConfigFault[] = [...written];
   const report = (path: Path, problem: string, expected: string): void => {
-    // Where a value is missing, what should hold it has a place.
+    // For a missing value, use the position of the node that should contain it.
     const at = path.map((_, index) => origins.get(pathKey(path.slice(0, path.length - index)))).find((origin) => origin !== undefined);
     faults.push({ ...(at ?? { source: file }), path: pathText(path), problem, expected });
   };
@@ -25,7 +25,7 @@ export function loadRules(file: string): Rules {
   throw new ConfigError(faults, `the rules file ${file}`);
 }
 
-/** What the schema cannot say. */
+/** Checks that the schema cannot express. */
 function checkRule({ clients = [] }: RuleSettings, path: Path, report: (path: Path, problem: string, expected: string) => void): void {
   clients.forEach((client, index) => {
     const at = [...path, 'clients', index];

@@ -13,7 +13,7 @@ const Clients = Type.Object({
   authority: patterns('Names of authorities of the service'),
 }, closed);
 
-/** A call that is not among the kinds of `endpoints.ts`, or only one of them. */
+/** A call outside the kinds of `endpoints.ts`, or only one call of a kind. */
 const Call = Type.Object({
   methods: Texts('Methods', { minItems: 1, item: Choice(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']) }),
   path: Type.String({
@@ -33,7 +33,7 @@ const Rule = Type.Object({
   deny: optional(Calls),
 }, closed);
 
-/** The file of rules: the first rule that is for a client decides, and without one it may do nothing. */
+/** The rules file: the first rule that matches a client decides, and a client without one may do nothing. */
 export const RulesSchema = Type.Object({
   rules: Type.Unsafe<Static<typeof Rule>[]>({ type: 'array', items: Rule, minItems: 1, description: 'The rules, in order' }),
 }, closed);

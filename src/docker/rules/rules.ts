@@ -5,7 +5,7 @@ import { apiPath } from './api-path.ts';
 import { type Action, type Endpoint, endpointsOf } from './endpoints.ts';
 import type { CallSettings, ClientSettings, RuleSettings } from './rules-schema.ts';
 
-/** A client whose certificate is good. */
+/** A client whose certificate is valid. */
 export interface Client {
   readonly peer: PeerCertificate;
   /** The authority that issued it. */
@@ -15,10 +15,10 @@ export interface Client {
 /** `reason` is for the client and the log. */
 export type RuleDecision = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
 
-/** Which client may make which calls. */
+/** Decides which client may make which calls. */
 export type Rules = (client: Client, method: string, uri: string) => RuleDecision;
 
-/** Calls that a rule names. */
+/** The calls named by a rule. */
 interface Calls {
   readonly actions: ReadonlySet<Action | Endpoint>;
   readonly isNamed: (method: string, path: string) => boolean;
@@ -31,7 +31,7 @@ interface Rule {
   readonly deny: Calls | undefined;
 }
 
-/** The first rule that is for the client decides; whom none is for may do nothing. The settings must have been checked. */
+/** Compiles checked settings. The first rule that matches the client decides; a client that none matches may do nothing. */
 export function compileRules(settings: readonly RuleSettings[]): Rules {
   const rules = settings.map(compileRule);
   return (client, method, uri) => {
@@ -42,7 +42,7 @@ export function compileRules(settings: readonly RuleSettings[]): Rules {
 
 function decide({ name, allow, deny }: Rule, method: string, uri: string): RuleDecision {
   const denied = (reason: string): RuleDecision => ({ allowed: false, reason: `rule ${name}: ${reason}` });
-  // Who may do everything may do also what is not understood here.
+  // A client that may do everything may also make calls that are not recognized here.
   if (deny === undefined && allow.actions.has('all')) return { allowed: true };
   const path = apiPath(uri);
   if (path === undefined) return denied('the path cannot be understood');
