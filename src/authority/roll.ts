@@ -64,7 +64,7 @@ export interface PreparedRoll {
  * @throws AuthorityError `roll-pending`, `roll-refused`, `option-wrong`, `ceremony-unverified`
  */
 export async function prepareRoll(authorities: LoadedAuthorities, options: RollOptions): Promise<PreparedRoll> {
-  const { data, random, now, passphrase } = options;
+  const { data, now, passphrase } = options;
   const from = Math.max(options.from, now);
   const { issuing } = authorities;
   refuseSecondRoll(data, authorities);
