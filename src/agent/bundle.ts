@@ -3,11 +3,11 @@ import { PUBLIC } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 import type { NewFile } from './replace-files.ts';
 
-/** The port that the Engine's remote API has with TLS (IANA: docker-s). */
+/** The port of the Engine's remote API over TLS (IANA: docker-s). */
 const PORT = 2376;
 const HOST = /^(?:tcp:\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?\/?$/;
 
-/** `tcp://host:port` from that, or from a host with or without a port. Throws Failure `usage`. */
+/** Normalizes `tcp://host:port`, or a host with or without a port, to `tcp://host:port`. Throws Failure `usage`. */
 export function dockerHost(text: string): string {
   const [, host = '', port = String(PORT)] = HOST.exec(text) ?? [];
   const good = host !== '' && (!host.startsWith('[') || isIP(host.slice(1, -1)) === 6) && Number(port) >= 1 && Number(port) <= 65_535;
@@ -15,14 +15,14 @@ export function dockerHost(text: string): string {
   return `tcp://${host}:${port}`;
 }
 
-/** The Engine that is on the same machine as the service. */
+/** The address of an Engine on the same machine as the service. */
 export const dockerHostBeside = ({ hostname }: URL): string => dockerHost(hostname);
 
 /**
- * What sets up a shell for a Docker client: for sh, bash and zsh, for PowerShell, and for cmd. Each finds the certificates where it
- * lies itself, so that the folder may be moved, or be packed and sent to somebody.
- * @param folder where a shell looks that does not tell a script its own place
- * @param host as `dockerHost` gives it: nothing in it needs quotes
+ * Scripts that set up a shell for a Docker client: for sh, bash and zsh, for PowerShell, and for cmd. Each finds the certificates next to
+ * itself, so the folder can be moved, or packed and sent to somebody.
+ * @param folder where to look in shells that do not tell a sourced script its own location
+ * @param host as returned by `dockerHost`: it contains nothing that needs quoting
  */
 export function bundleFiles(folder: string, host: string): NewFile[] {
   const inFolder = (name: string, lines: readonly string[], end: string): NewFile => ({ path: `${folder}/${name}`, content: lines.map((line) => line + end).join(''), mode: PUBLIC });

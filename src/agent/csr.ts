@@ -9,18 +9,18 @@ import { certificateNames, subjectAltName } from '../x509/extensions.ts';
 import { type GeneralName, textToName } from '../x509/general-name.ts';
 import { OID } from '../x509/oids.ts';
 
-/** RFC 5280 appendix A.1, ub-common-name: characters. */
+/** ub-common-name in characters, RFC 5280 appendix A.1. */
 const MOST_COMMON_NAME = 64;
 
-/** The names that a certificate is asked for, sorted into where a CSR carries them. */
+/** The requested names, sorted by where a CSR carries them. */
 export interface AskedNames {
   readonly names: readonly GeneralName[];
-  /** A host name is repeated here, for readers of old; a text that is no SAN (`Alice Smith`) is only here; an address never is. */
+  /** A host name is repeated here for old readers; a text that is not a SAN (`Alice Smith`) appears only here; an IP address never does. */
   readonly commonName: string | undefined;
 }
 
 /**
- * Sorts names as a person writes them. One of them may be a plain text, which becomes the common name alone.
+ * Sorts names as a person writes them. One of them may be plain text, which becomes the common name only.
  * Throws Failure `usage`.
  */
 export function sortNames(texts: readonly string[]): AskedNames {
@@ -41,17 +41,17 @@ export function sortNames(texts: readonly string[]): AskedNames {
   return { names, commonName: plain ?? (first !== undefined && first.length <= MOST_COMMON_NAME ? first : undefined) };
 }
 
-/** The names of a certificate, DER, for its renewal. */
+/** The names in a certificate (DER), for its renewal. */
 export function namesOf(certificate: Uint8Array): AskedNames {
   const { extensions, subjectName } = parseCertificate(certificate);
   const commonName = commonNameOf(subjectName);
-  // What is taken for an address is refused there (x509/csr.ts); the service sets it anew.
+  // A common name that looks like an address is refused (x509/csr.ts); the service sets it again.
   return { names: certificateNames(extensions), commonName: commonName === undefined || isIP(commonName) === 0 ? commonName : undefined };
 }
 
-/** A certification request for these names, DER. */
+/** Builds a certification request for these names, DER. */
 export function buildCertificationRequest(pair: KeyPair, { names, commonName }: AskedNames): Uint8Array {
   const subject = commonName === undefined ? [] : [{ type: OID.commonName, value: commonName }];
-  // The SAN is critical where the subject is empty (RFC 5280 4.2.1.6).
+  // The SAN is critical if the subject is empty (RFC 5280 section 4.2.1.6).
   return certificationRequest(pair, subject, names.length === 0 ? [] : [subjectAltName(names, subject.length === 0)]);
 }

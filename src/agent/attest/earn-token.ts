@@ -12,14 +12,14 @@ import { type AttestKind, PROOFS } from './proofs.ts';
 export interface AttestOptions {
   readonly url: URL;
   readonly kind: AttestKind;
-  /** File of the service's root certificate, PEM. */
+  /** The file with the service's root certificate, PEM. */
   readonly ca: string;
-  /** Files of the certificate (with its chain; of an SSH host) and its key, where the proof is by one. */
+  /** The files of the certificate (with its chain, or of an SSH host) and of its key, for the kinds of proof that use one. */
   readonly certificate: string | undefined;
   readonly key: string | undefined;
-  /** File with a proof that was made elsewhere, JSON as the call takes it. */
+  /** A file with a proof made elsewhere: JSON as the API accepts it. */
   readonly document: string | undefined;
-  /** Of the metadata service; that of the clouds where absent. */
+  /** The address of the metadata service; that of the cloud providers if absent. */
   readonly metadata?: URL;
 }
 
@@ -29,8 +29,8 @@ interface ChallengeReply {
 }
 
 /**
- * An enrolment token that this node earns by proving what it is: a challenge for the CSR's key, a proof for that, the token.
- * Throws Failure; ProblemFailure where the service refuses.
+ * Earns an enrolment token by attesting the node: a challenge bound to the CSR's key, a proof that answers it, then the token.
+ * Throws Failure; ProblemFailure if the service refuses.
  */
 export function attested(options: AttestOptions): EarnedToken {
   const { url, kind } = options;

@@ -1,9 +1,9 @@
 import { exchange } from '../../client/exchange.ts';
 import { Failure } from '../../client/failure.ts';
 
-/** Where each cloud's metadata service is, as a machine in it reaches it. An instance's own link: nothing beyond it. */
+/** The link-local address at which each cloud serves instance metadata; it is not routed beyond the host. */
 const METADATA = new URL('http://169.254.169.254');
-/** Milliseconds, and bytes. */
+/** Timeout in milliseconds, and the largest reply in bytes. */
 const LIMIT = 5_000;
 const MOST = 64 * 1024;
 
@@ -13,10 +13,10 @@ export interface MetadataCall {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Asks the metadata service at `base`. */
+/** Calls the metadata service at `base`. */
 export type Metadata = (call: MetadataCall) => Promise<string>;
 
-/** The text that the metadata service answers. Throws Failure where there is none, or it refuses. */
+/** The body of the metadata service's reply. Throws Failure if there is none, or it refuses. */
 export const metadataAt = (base: URL = METADATA): Metadata => async ({ method = 'GET', path, headers }) => {
   const url = new URL(path, base);
   try {

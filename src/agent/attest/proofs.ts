@@ -7,29 +7,29 @@ import type { Metadata } from './metadata.ts';
 export const ATTEST_KINDS = ['x509', 'x509pop', 'aws', 'gcp', 'azure', 'ssh'] as const;
 export type AttestKind = (typeof ATTEST_KINDS)[number];
 
-/** What a proof is made of: what the challenge demands, the files that were given, the metadata service. */
+/** The inputs of a proof: the challenge, the files given, and the metadata service. */
 export interface Making {
   readonly demands: Readonly<Record<string, string>>;
-  /** Certificate with its chain, PEM, or (ssh) the line of a host certificate. */
+  /** A certificate with its chain, PEM, or for ssh the line of a host certificate. */
   readonly certificate: string | undefined;
-  /** Its key's file. */
+  /** The file of its key. */
   readonly key: string | undefined;
   readonly metadata: Metadata;
 }
 
 type Proof = Readonly<Record<string, string>>;
 
-/** Seconds for which a session of IMDSv2 is asked for. */
+/** The lifetime requested for an IMDSv2 session, in seconds. */
 const IMDS_SESSION = '60';
 const AZURE_VERSION = '2020-09-01';
 const HOST_KEY = '/etc/ssh/ssh_host_ed25519_key';
 
-/** How the proof of each kind is made. */
+/** How each kind of proof is made. */
 export const PROOFS: Readonly<Record<AttestKind, (making: Making) => Promise<Proof>>> = {
   x509: async ({ certificate }) => ({ chain: given(certificate, '--attest-cert') }),
   x509pop: async ({ demands, certificate, key }) => ({ chain: given(certificate, '--attest-cert'), signature: signed(demanded(demands, 'message'), given(key, '--attest-key')) }),
   aws: async ({ metadata }) => {
-    // IMDSv2: the session's token is asked for with a PUT, which what can only be made to GET cannot do.
+    // IMDSv2 hands out the session token in response to a PUT, which a forged GET request cannot make.
     const token = await metadata({ method: 'PUT', path: '/latest/api/token', headers: { 'X-aws-ec2-metadata-token-ttl-seconds': IMDS_SESSION } });
     const read = (path: string): Promise<string> => metadata({ path: `/latest/dynamic/instance-identity/${path}`, headers: { 'X-aws-ec2-metadata-token': token } });
     return { document: await read('document'), rsa2048: await read('rsa2048') };
@@ -64,7 +64,7 @@ function signed(message: string, file: string): string {
   return sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', Buffer.from(message), key).toString('base64');
 }
 
-/** The private key is read by ssh-keygen, which knows every form of it, and agents. */
+/** Signs with ssh-keygen, which reads every format of private key, and supports agents. */
 const sshSigned = (message: string, namespace: string, key: string): Promise<string> => new Promise((resolve, reject) => {
   const child = execFile('ssh-keygen', ['-Y', 'sign', '-q', '-f', key, '-n', namespace], { timeout: 30_000 }, (error, stdout, stderr) => {
     if (error === null) resolve(stdout);
@@ -81,7 +81,7 @@ function signatureIn(text: string): string {
     const { signature } = JSON.parse(text) as { signature?: unknown };
     if (typeof signature === 'string') return signature;
   } catch {
-    // Told below.
+    // The error is reported when the process exits.
   }
   throw new Failure('bad-reply', 'the metadata service did not answer with attested data');
 }

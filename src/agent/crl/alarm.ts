@@ -1,8 +1,8 @@
-/** Calls for a look before its time. A call is not lost while nobody waits. */
+/** Requests a poll ahead of schedule. A request made while nobody is waiting is not lost. */
 export interface Alarm {
   readonly call: () => void;
   readonly clear: () => void;
-  /** Calls back at once where it was called since it was cleared, else when it is. One at a time. */
+  /** Calls back at once if the alarm has been raised since it was last cleared, else when it is. One listener at a time. */
   readonly onCall: (listener: (() => void) | undefined) => void;
 }
 
@@ -22,7 +22,7 @@ export function alarm(): Alarm {
   };
 }
 
-/** Waits so many milliseconds, or until the alarm calls, or the work is to end. */
+/** Waits this many milliseconds, or until the alarm is raised or work is to stop. */
 export type Pause = (milliseconds: number, until?: Alarm) => Promise<void>;
 
 export const pauseUnless = (signal: AbortSignal): Pause => (milliseconds, until) => new Promise((resolve) => {
@@ -40,6 +40,6 @@ export const pauseUnless = (signal: AbortSignal): Pause => (milliseconds, until)
 
 const FIRST = 1000;
 
-/** Milliseconds to wait after so many failures in a row: twice as long each time, up to `most`, and never the same for all who wait. */
+/** Milliseconds to wait after consecutive failures: doubled each time, up to `most`, with random jitter. */
 export const backOff = (failures: number, most: number, random: () => number): number =>
   Math.min(most, FIRST * 2 ** Math.min(failures - 1, 30)) * (0.5 + random() / 2);

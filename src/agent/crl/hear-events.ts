@@ -6,7 +6,7 @@ import { Failure } from '../../client/failure.ts';
 import { backOff } from './alarm.ts';
 import type { Tell } from '../tell.ts';
 
-/** A certificate that was revoked, put on hold, or released. `at`: seconds since the epoch. */
+/** A certificate that was revoked, put on hold, or released. `at` is in seconds since the epoch. */
 export interface StandingChange {
   readonly authority: string;
   /** Lower-case hex. */
@@ -22,16 +22,16 @@ export interface EventsOptions {
   readonly call: () => void;
   /** An authority's full CRL with this number was published. */
   readonly published: (authority: string, number: bigint) => void;
-  /** Told of each change of a certificate's standing: nothing but the connection vouches for it, and CRLs say the rest. */
+  /** Called for each change of a certificate's status. Only the connection vouches for it; the CRLs confirm it later. */
   readonly changed?: (change: StandingChange) => void;
-  /** Longest time between two attempts to connect, milliseconds. */
+  /** The longest time between two attempts to connect, in milliseconds. */
   readonly mostPause: number;
 }
 
-/** A stream that lasted so long was a good one, milliseconds. */
+/** A stream that lasted this long, in milliseconds, resets the back-off. */
 const LASTED = 10_000;
 
-/** Listens to the service's events until the signal comes, and calls for a look at each new CRL, and whenever some may have been missed. */
+/** Follows the service's events until the signal aborts; requests a poll for each new CRL, and whenever events may have been missed. */
 export async function hearEvents({ service, agent, call, published, changed, mostPause }: EventsOptions, { now, random, tell }: { readonly now: () => number; readonly random: () => number; readonly tell: Tell }, signal: AbortSignal): Promise<void> {
   let lastEventId = '';
   let failures = 0;
@@ -58,10 +58,10 @@ export async function hearEvents({ service, agent, call, published, changed, mos
       });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      // Polling goes on, and tells its own failures: once is enough.
+      // Polling continues and reports its own failures, so one warning is enough.
       if (!quiet) tell('warn', 'disconnected', `no events: ${error.message}; polling meanwhile`);
       quiet = true;
-      // Perhaps it is the id that is refused. Without one nothing is lost: the look at the next opening finds it.
+      // The service may be rejecting the event id. Dropping it loses nothing: the poll on the next connection catches up.
       if (opened === undefined) lastEventId = '';
     }
     failures = opened !== undefined && now() - opened > LASTED ? 1 : failures + 1;
@@ -69,7 +69,7 @@ export async function hearEvents({ service, agent, call, published, changed, mos
   }
 }
 
-/** Undefined where it is about another document, or not understood. */
+/** Undefined if the event is about another document, or not understood. */
 function fullCrlOf({ data }: ServerEvent): { readonly authority: string; readonly number: bigint } | undefined {
   try {
     const { authority, document, number } = JSON.parse(data) as { authority?: unknown; document?: unknown; number?: unknown };
@@ -79,7 +79,7 @@ function fullCrlOf({ data }: ServerEvent): { readonly authority: string; readonl
   }
 }
 
-/** Undefined where it is not understood. */
+/** Undefined if the event is not understood. */
 function changeOf({ data }: ServerEvent): StandingChange | undefined {
   try {
     const { authority, serial, status, at } = JSON.parse(data) as Partial<Record<string, unknown>>;
@@ -92,7 +92,7 @@ function changeOf({ data }: ServerEvent): StandingChange | undefined {
 
 const STATUSES: readonly unknown[] = ['revoked', 'held', 'released'];
 
-/** Whether a value that came from elsewhere is a change, whole. */
+/** Whether an untrusted value is a complete change. */
 export function isStandingChange(value: unknown): value is StandingChange {
   if (typeof value !== 'object' || value === null) return false;
   const { authority, serial, status, at } = value as Partial<Record<string, unknown>>;

@@ -8,7 +8,7 @@ import { OID } from '../../x509/oids.ts';
 import { decodeBase64 } from '../../x509/pem.ts';
 import { verifySignature } from '../../x509/signature.ts';
 
-/** A CRL whose issuer was found and whose signature is good. Times in seconds since the Unix epoch. */
+/** A CRL whose issuer is known and whose signature has been verified. Times in seconds since the Unix epoch. */
 export interface KeptCrl {
   readonly der: Uint8Array;
   readonly number: bigint;
@@ -18,9 +18,9 @@ export interface KeptCrl {
 }
 
 /**
- * Reads a CRL and checks that it is this issuer's full one: name, signature, number; no delta, and no part of another address.
+ * Parses a CRL and checks that it is this issuer's full CRL: name, signature and number, no delta, and no shard of another address.
  * Throws Failure `check-failed`.
- * @param from what it is called in messages, and the address that a part must name as its own
+ * @param from the name of the CRL in messages, and the address that a shard must name as its own
  */
 export function checkCrl(bytes: Uint8Array, issuer: Certificate, from: string): KeptCrl {
   try {
@@ -34,7 +34,7 @@ export function checkCrl(bytes: Uint8Array, issuer: Certificate, from: string): 
   }
 }
 
-/** Throws Failure `check-failed` unless `next` may stand in place of `now`: a number never goes back (RFC 5280 5.2.3). */
+/** Throws Failure `check-failed` unless `next` may replace `now`: a CRL number never decreases (RFC 5280 section 5.2.3). */
 export function checkFollows(now: KeptCrl | undefined, next: KeptCrl, from: string): void {
   if (now === undefined || next.number > now.number) return;
   if (next.number === now.number && equalBytes(next.der, now.der)) return;
@@ -44,7 +44,7 @@ export function checkFollows(now: KeptCrl | undefined, next: KeptCrl, from: stri
   });
 }
 
-/** Throws Failure `check-failed` for a CRL that has not begun by our clock: whoever reads it would refuse everything. `now` in milliseconds. */
+/** Throws Failure `check-failed` for a CRL from the future: its readers would refuse everything. `now` in milliseconds. */
 export function checkBegun(crl: KeptCrl, now: number, from: string): void {
   const ahead = crl.thisUpdate - Math.floor(now / 1000);
   if (ahead > 0) throw new Failure('check-failed', `${from} begins in ${ahead} s by this machine's clock; the one here is kept`, { advice: 'keep both clocks with NTP' });
@@ -54,7 +54,7 @@ function numberOf({ extensions }: Crl, from: string): bigint {
   const value = (oid: string): Uint8Array | undefined => extensions.find((extension) => extension.oid === oid)?.value;
   const number = value(OID.cRLNumber);
   if (number === undefined) throw wrong(from, 'it has no number');
-  // A delta, or one part of several, is signed just as well, and would hide what it does not list.
+  // A delta CRL, or one shard of several, is signed just as well, and would hide what it does not list.
   if (value(OID.deltaCRLIndicator) !== undefined) throw wrong(from, 'it is a delta CRL, not a full one');
   const point = value(OID.issuingDistributionPoint);
   if (point !== undefined) {
@@ -64,7 +64,7 @@ function numberOf({ extensions }: Crl, from: string): bigint {
   return decodeCrlNumber(number);
 }
 
-/** From DER or PEM. A PEM CRL may be far longer than any other PEM text. Throws X509Error. */
+/** Accepts DER or PEM. A PEM CRL may be far longer than any other PEM text. Throws X509Error. */
 function derOfCrl(bytes: Uint8Array): Uint8Array {
   if (bytes[0] === 0x30) return bytes;
   const [der] = crlBlocks(Buffer.from(bytes).toString('latin1'));

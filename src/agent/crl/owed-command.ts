@@ -1,29 +1,29 @@
 import { existsSync } from 'node:fs';
 import { PUBLIC, removeDurably, writeDurably } from '../../authority/durable-file.ts';
 
-/** The command after a change. */
+/** The command to run after a change. */
 export interface OwedCommand {
   /** To be called before the change, so that a crash behind it leaves the debt. */
   readonly owe: () => void;
   readonly owed: () => boolean;
-  /** Runs it now, if it is owed. Rejects with why it failed; it is owed then as before. */
+  /** Runs the command now if it is owed. Rejects with the reason if it fails; it then remains owed. */
   readonly run: () => Promise<void>;
-  /** Runs it soon, several changes as one, if it is owed and not about to run. */
+  /** Schedules the command if it is owed and not yet scheduled; several changes share one run. */
   readonly soon: () => void;
-  /** Nothing more begins; resolves when nothing runs. */
+  /** Starts nothing more; resolves when nothing is running. */
   readonly stop: () => Promise<void>;
 }
 
 export interface OwedCommandOptions {
-  /** The file that says so: another start must know. */
+  /** The file that records the debt, for the next start. */
   readonly marker: string;
   readonly command: () => Promise<void>;
-  /** Milliseconds in which changes are gathered. */
+  /** Milliseconds during which changes are collected. */
   readonly debounce: number;
   readonly failed: (error: unknown) => void;
 }
 
-/** Runs a command after changes: once for several that come together, once more for those that come while it runs, again where it failed. */
+/** Runs a command after changes: once for several that coincide, once more for those made while it runs, and again if it failed. */
 export function owedCommand({ marker, command, debounce, failed }: OwedCommandOptions): OwedCommand {
   let changes = 0;
   let running: Promise<void> | undefined;

@@ -6,7 +6,7 @@ import { Failure } from '../../client/failure.ts';
 import { type Certificate, parseCertificate } from '../../x509/certificate.ts';
 import { pemOrDerOrBase64 } from '../../x509/pem.ts';
 
-/** A CRL to be watched: where it is, and whose signature it must have. */
+/** A CRL to watch: its location, and the issuer that must have signed it. */
 export interface CrlSource {
   readonly authority: string;
   readonly address: URL;
@@ -14,13 +14,13 @@ export interface CrlSource {
   readonly agent?: Agent;
 }
 
-/** Asked again and again: a service may get authorities. Throws Failure. */
+/** Called repeatedly, since a service may gain authorities. Throws Failure. */
 export type FindSources = () => Promise<readonly CrlSource[]>;
 
 /**
- * The CRLs of a service, by its own word about its authorities, which is good since its https certificate is.
- * @param wanted names; all that publish a CRL where there are none
- * @param leftOut told at each look which authorities issue, now or next, and are not among those wanted
+ * The CRLs of a service, as announced by the service itself, whose https certificate has been verified.
+ * @param wanted names of authorities; if empty, all that publish a CRL
+ * @param leftOut called at each poll with the authorities that issue, now or next, but are not wanted
  */
 export const serviceSources = (client: ChanceryClient, agent: Agent, wanted: readonly string[], leftOut?: (names: readonly string[]) => void): FindSources => async () => {
   const { items } = await client.listAuthorities();
@@ -35,18 +35,18 @@ export const serviceSources = (client: ChanceryClient, agent: Agent, wanted: rea
     }));
 };
 
-/** Two million entries. */
+/** In bytes: about two million entries. */
 const MOST_CRL = 128 * 1024 * 1024;
-/** Milliseconds: 50 MB over a slow line. */
+/** Milliseconds for a whole download: 50 MB over a slow line. */
 const WHOLE = 600_000;
 
-/** What the caller has: the tag it was served with, or at least the CRL's own time, seconds since the epoch. */
+/** What the caller already has: the ETag it was served with, or at least the CRL's thisUpdate in seconds since the epoch. */
 export interface Has {
   readonly etag?: string | undefined;
   readonly thisUpdate?: number | undefined;
 }
 
-/** The CRL as it is served, with its tag; undefined where it is the one that the caller has. Throws Failure. */
+/** Fetches the CRL with its ETag; undefined if the caller's is current. Throws Failure. */
 export async function fetchCrl({ address, agent }: CrlSource, { etag, thisUpdate }: Has): Promise<{ readonly bytes: Uint8Array; readonly etag: string | undefined } | undefined> {
   const condition: Record<string, string> = etag !== undefined ? { 'if-none-match': etag }
     : thisUpdate !== undefined ? { 'if-modified-since': new Date(thisUpdate * 1000).toUTCString() } : {};

@@ -9,32 +9,32 @@ import { replaceFiles } from '../replace-files.ts';
 import { type KeptCrl, crlBlocks } from './kept-crl.ts';
 import { opensslNameHash } from './name-hash.ts';
 
-/** A CRL with the authority that it is of. */
+/** A CRL with the authority it belongs to. */
 export interface OwnedCrl {
   readonly authority: string;
   readonly issuer: Certificate;
   readonly crl: KeptCrl;
 }
 
-/** Where the CRLs are kept for the programs that read them. */
+/** Where CRLs are written for the programs that read them. */
 export interface CrlTarget {
-  /** What is there, DER, unchecked; empty where nothing is. */
+  /** The CRLs present, as unchecked DER; empty if there are none. */
   readonly read: () => readonly Uint8Array[];
-  /** Puts all of them in place; a file is whole at every moment. */
+  /** Replaces all of them; each file is complete at every moment. */
   readonly write: (crls: readonly OwnedCrl[]) => void;
-  /** Mends what belongs beside the files; true where something was missing. */
+  /** Repairs anything that belongs beside the files, such as links; true if something was missing. */
   readonly mend: (crls: readonly OwnedCrl[]) => boolean;
-  /** Another text as soon as somebody else changes or removes a file. */
+  /** A text that changes as soon as somebody else changes or removes a file. */
   readonly stamp: () => string;
-  /** Marks that the command after a change is owed. */
+  /** The file that marks the command after a change as owed. */
   readonly marker: string;
-  /** What it is called in messages. */
+  /** The name of the target in messages. */
   readonly name: string;
 }
 
 export type CrlFormat = 'pem' | 'der';
 
-/** One file: PEM, of one CRL or several, or DER of one. */
+/** A single file: PEM with one or more CRLs, or DER with one. */
 export function fileTarget(path: string, format: CrlFormat): CrlTarget {
   return {
     name: path,
@@ -46,12 +46,12 @@ export function fileTarget(path: string, format: CrlFormat): CrlTarget {
   };
 }
 
-/** More than any directory has CRLs of one name. */
+/** More CRLs than any directory has under one name. */
 const MOST_SUFFIX = 100;
 
 /**
  * A directory as OpenSSL reads it (`-CApath`, `openssl rehash`): the PEM file `<authority>.crl.pem`, and beside it the link
- * `<hash>.r<n>`. `openssl rehash` on it makes the same links again.
+ * `<hash>.r<n>`. Running `openssl rehash` on it creates the same links.
  */
 export function hashDirectoryTarget(folder: string): CrlTarget {
   const file = (authority: string): string => `${authority}.crl.pem`;
@@ -67,7 +67,7 @@ export function hashDirectoryTarget(folder: string): CrlTarget {
 
 const ours = (folder: string): string[] => readdirSync(folder).filter((name) => !name.startsWith('.') && name.endsWith('.crl.pem')).sort().map((name) => join(folder, name));
 
-/** Authorities of one name (an old key and a new one) have one hash: they are numbered, without a gap, since OpenSSL stops at the first. */
+/** Authorities of the same name (with an old and a new key) share a hash: their links are numbered without gaps, since OpenSSL stops at the first. */
 function link(folder: string, hash: string, file: string): boolean {
   for (let suffix = 0; suffix < MOST_SUFFIX; suffix += 1) {
     const path = join(folder, `${hash}.r${suffix}`);
@@ -93,7 +93,7 @@ function readCrls(path: string): readonly Uint8Array[] {
   try {
     return crlBlocks(bytes.toString('latin1'));
   } catch (error) {
-    // Whatever it is, it is replaced by a good one.
+    // Whatever it is, it will be replaced by a valid CRL.
     if (error instanceof X509Error) return [];
     throw error;
   }

@@ -13,46 +13,46 @@ export interface WatchOptions {
   readonly find: FindSources;
   readonly target: CrlTarget;
   readonly command: OwedCommand | undefined;
-  /** Milliseconds from one look to the next where nothing calls for one sooner. */
+  /** Milliseconds between two polls if nothing calls for an earlier one. */
   readonly poll: number;
-  /** True where each CRL helps by itself; else one that is missing keeps all others back. */
+  /** True if each CRL is useful on its own; otherwise a missing one holds back all others. */
   readonly partial?: boolean;
-  /** Told after each look, whether nothing failed. */
+  /** Called after each poll with whether it succeeded entirely. */
   readonly looked?: (good: boolean) => void;
 }
 
 export interface WatchSurroundings {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
-  /** From 0 to 1. */
+  /** A random number from 0 to 1. */
   readonly random: () => number;
   readonly tell: Tell;
 }
 
-/** What is known of a source's CRL: the one in the target, and the tag it was served with. */
+/** What is known of a source's CRL: the one in the target, and the ETag it was served with. */
 interface Held {
   readonly source: CrlSource;
   crl?: KeptCrl | undefined;
   etag?: string | undefined;
 }
 
-/** Keeps the CRLs of a target fresh. */
+/** Keeps the CRLs of a target up to date. */
 export interface CrlWatch {
-  /** One look: fetches what is new and puts it in place. Returns false where anything failed; what was, was told. */
+  /** Polls once: fetches what is new and writes it. Returns false if anything failed; failures have been reported. */
   readonly look: () => Promise<boolean>;
-  /** Looks until the signal comes: when called by the alarm, else each `poll`, sooner after a failure. */
+  /** Polls until the signal aborts: when the alarm is raised, else every `poll` milliseconds, sooner after a failure. */
   readonly run: (alarm: Alarm, pause: Pause, signal: AbortSignal) => Promise<void>;
-  /** Whether an authority's CRL is watched, as far as that is known. */
+  /** Whether an authority's CRL is watched, as far as is known. */
   readonly concerns: (authority: string) => boolean;
-  /** A CRL with this number was told of: it is looked for until it is there, since another process of the service may lag behind. */
+  /** A CRL with this number was announced: it is polled for until it arrives, since another process of the service may lag behind. */
   readonly expect: (authority: string, number: bigint) => void;
 }
 
-/** A warning is told again after so long, milliseconds. */
+/** Milliseconds after which a warning is repeated. */
 const TELL_AGAIN = 3_600_000;
-/** A CRL with less of its life left than this share should have been followed by another. */
+/** A CRL with less than this share of its life left should have been superseded. */
 const LEAST_SHARE = 0.1;
-/** How often, and how many times, what was told of is looked for, milliseconds. */
+/** Pause in milliseconds between polls for an announced CRL, and the number of polls at most. */
 const LAG = { pause: 250, most: 20 };
 
 export function crlWatch({ find, target, command, poll, partial = false, looked }: WatchOptions, { now, random, tell }: WatchSurroundings): CrlWatch {
@@ -72,14 +72,14 @@ export function crlWatch({ find, target, command, poll, partial = false, looked 
     tell('error', 'failed', `${authority}: ${error.message}${error.advice === undefined ? '' : `; ${error.advice}`}`, { authority, code: error.code });
   };
 
-  /** What is in the target, each CRL given to the source whose signature it has. */
+  /** Assigns each CRL in the target to the source whose signature it carries. */
   const adopt = (sources: readonly CrlSource[]): void => {
     const there = target.read();
     held = sources.map((source) => ({ source, crl: there.map((der) => goodOrNone(der, source)).filter((crl) => crl !== undefined).sort((a, b) => (a.number < b.number ? 1 : -1))[0] }));
     stamp = target.stamp();
   };
 
-  /** The newer CRL of a source, where there is one. */
+  /** The newer CRL of a source, if there is one. */
   const newer = async ({ source, crl, etag }: Held): Promise<Held | undefined> => {
     const from = source.address.href;
     const reply = await fetchCrl(source, { etag, thisUpdate: crl?.thisUpdate });
@@ -94,7 +94,7 @@ export function crlWatch({ find, target, command, poll, partial = false, looked 
     const all = held.map((one) => changed.get(one) ?? one);
     const owned = all.filter((one): one is Held & OwnedOf => one.crl !== undefined).map(({ source: { authority, issuer }, crl }): OwnedCrl => ({ authority, issuer, crl }));
     if (owned.length < all.length && !partial) {
-      // A reader that finds one of two refuses everything: better the old file, or none.
+      // A reader that finds one CRL of two refuses everything: the old file, or none, is better.
       if (changed.size > 0) tell('warn', 'incomplete', `not written: there is no CRL yet of ${all.filter(({ crl }) => crl === undefined).map(({ source }) => source.authority).join(', ')}`);
       return;
     }
@@ -127,7 +127,7 @@ export function crlWatch({ find, target, command, poll, partial = false, looked 
     let good = true;
     try {
       const sources = await find();
-      // Somebody else may have changed the files: then what is in them counts, not what we remember.
+      // Somebody else may have changed the files: then their content counts, not what is remembered.
       if (!sameSources(held, sources) || stamp !== target.stamp()) adopt(sources);
     } catch (error) {
       told('authorities', error);
@@ -191,7 +191,7 @@ const goodOrNone = (der: Uint8Array, source: CrlSource): KeptCrl | undefined => 
   }
 };
 
-/** Times of a CRL whose issuer is not known yet: enough to warn by. */
+/** The validity of a CRL whose issuer is not known yet: enough for a warning. */
 function unchecked(der: Uint8Array): { readonly name: string; readonly thisUpdate: number; readonly nextUpdate: number }[] {
   try {
     const { issuerName, thisUpdate, nextUpdate } = parseCrl(der);
@@ -205,7 +205,7 @@ function unchecked(der: Uint8Array): { readonly name: string; readonly thisUpdat
 const sameSources = (held: readonly Held[], sources: readonly CrlSource[]): boolean => held.length === sources.length
   && held.every(({ source }, index) => source.address.href === sources[index]?.address.href && Buffer.compare(source.issuer.der, sources[index].issuer.der) === 0);
 
-/** A full disk, or rights that are missing, may be mended while we wait. */
+/** A full disk or missing permissions may be fixed while we wait. */
 function fileFailure(error: unknown): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   return error instanceof Failure || code === undefined ? error : new Failure('file', `${path ?? 'the file'}: ${code}`, { cause: error });

@@ -2,24 +2,24 @@ import { Failure } from '../../client/failure.ts';
 import { ProblemFailure } from '../../client/problem.ts';
 import { pauseAfter } from './schedule.ts';
 
-/** Something that is tried until it is done, and how that went. Times in milliseconds since the Unix epoch. */
+/** Retries of one piece of work. Times in milliseconds since the Unix epoch. */
 export interface Attempts {
-  /** In a row; 0 after a success. */
+  /** Consecutive failures; 0 after a success. */
   readonly failures: () => number;
-  /** Since the start. */
+  /** Failures since the start. */
   readonly failed: () => number;
-  /** Not before this it is tried again; 0 where nothing speaks against it. */
+  /** No retry before this time; 0 if there is no restriction. */
   readonly notBefore: () => number;
   readonly waitUntil: (time: number) => void;
-  /** Does it now. False where it failed: then `told` was told why and when it is tried again. `end`: of what there is time for. */
+  /** Attempts it now. False on failure, after reporting the reason and the time of the retry to `told`. `end` is the deadline for retries. */
   readonly attempt: (work: () => Promise<void>, end: number, told: (failure: Failure, again: number) => void) => Promise<boolean>;
-  /** What was waited for counts no more: the clock was set, or it is another thing now. */
+  /** Discards the back-off: the clock was set, or the work is now a different one. */
   readonly forget: () => void;
 }
 
 export interface AttemptsSurroundings {
   readonly now: () => number;
-  /** From 0 to 1. */
+  /** A random number from 0 to 1. */
   readonly random: () => number;
 }
 
@@ -51,7 +51,7 @@ export function attempts({ now, random }: AttemptsSurroundings): Attempts {
   };
 }
 
-/** One certificate's trouble must not end the care for the others, whatever it is. */
+/** Trouble with one certificate, whatever it is, must not affect the others. */
 function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const { code, path, message = String(error) } = (error ?? {}) as Partial<NodeJS.ErrnoException>;

@@ -4,22 +4,22 @@ import type { Status } from './kept-certificate.ts';
 import type { KeeperSurroundings } from './surroundings.ts';
 
 export interface DaemonSurroundings extends KeeperSurroundings {
-  /** Waits until a time (milliseconds since the Unix epoch), or less: until the signal comes, or the clock was set. */
+  /** Waits until a time (milliseconds since the Unix epoch), or less: until the signal aborts, or the clock is set. */
   readonly sleepUntil: (time: number, signal: AbortSignal) => Promise<void>;
-  /** Told after each look. */
+  /** Called after each pass. */
   readonly looked: () => void;
 }
 
-/** Keeps the certificates of many folders renewed, in one process. */
+/** Keeps the certificates of many folders renewed in one process. */
 export interface Daemon {
-  /** What is to be kept from now on. What stays the same goes on undisturbed. */
+  /** Replaces the set of entries. Unchanged ones continue undisturbed. */
   readonly keep: (entries: readonly Entry[]) => void;
   readonly status: () => readonly Status[];
-  /** Ends the waiting; what is being done is done first. */
+  /** Stops waiting; work in progress is finished first. */
   readonly stop: () => Promise<void>;
 }
 
-/** Folders that are being looked after at the same moment: one service that does not answer must not hold up the others. */
+/** The number of folders processed at the same time, so that a service that does not answer does not hold up the others. */
 const AT_ONCE = 8;
 
 interface Running {
@@ -52,7 +52,7 @@ export function daemon(surroundings: DaemonSurroundings): Daemon {
       for (const [key, entry] of wanted) {
         if (running.has(key)) continue;
         const [one, stop] = [keeper(entry, surroundings), new AbortController()];
-        // One that takes another's place in a folder waits until that has laid its work down.
+        // An entry that replaces another in the same folder waits until that one has finished its work.
         const before = Promise.all(ended.filter(({ folder }) => folder === entry.folder).map(({ done }) => done));
         running.set(key, { keeper: one, stop, done: before.then(() => run(one, stop.signal)) });
       }
@@ -62,7 +62,7 @@ export function daemon(surroundings: DaemonSurroundings): Daemon {
   };
 }
 
-/** Lets so many work at once; the others wait in a row. */
+/** Limits the number of concurrent tasks; further ones wait in line. */
 function turnstile(most: number): <T>(work: () => Promise<T>) => Promise<T> {
   let free = most;
   const waiting: (() => void)[] = [];

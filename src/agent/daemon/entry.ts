@@ -2,10 +2,10 @@ import type { KeyAlgorithm } from '../../authority/keys/generate.ts';
 import type { Enrolled } from '../enrolled.ts';
 import type { Layout } from '../layout.ts';
 
-/** How a certificate that is not there yet is got. */
+/** How to obtain a certificate that does not exist yet. */
 export interface Enrolling {
   readonly url: URL;
-  /** A file that holds an enrolment token; read when it is needed. */
+  /** A file with an enrolment token; read when it is needed. */
   readonly tokenFile: string;
   readonly names: readonly string[];
   readonly layout: Layout;
@@ -15,17 +15,17 @@ export interface Enrolling {
 
 /** A folder whose certificates are kept renewed. */
 export interface Entry {
-  /** Absolute. */
+  /** An absolute path. */
   readonly folder: string;
-  /** Another address than the one that was enrolled with. */
+  /** Overrides the address used for enrolment. */
   readonly url: URL | undefined;
-  /** Only those of this profile; all where absent. */
+  /** Limits the entry to one profile; all if absent. */
   readonly profile: string | undefined;
-  /** Run in the shell after a change. */
+  /** Run in a shell after a change. */
   readonly exec: string | undefined;
   readonly reuseKey: boolean;
   readonly enrolling: Enrolling | undefined;
 }
 
-/** Whether a certificate of the folder is the entry's. */
+/** Whether a certificate of the folder belongs to the entry. */
 export const coveredBy = ({ profile }: Pick<Entry, 'profile'>) => (enrolled: Enrolled): boolean => profile === undefined || enrolled.profile === profile;

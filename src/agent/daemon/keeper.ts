@@ -10,14 +10,14 @@ import { coveredBy, type Enrolling, type Entry } from './entry.ts';
 import { type KeptCertificate, keptCertificate, said, type Status } from './kept-certificate.ts';
 import type { KeeperSurroundings } from './surroundings.ts';
 
-/** Keeps one entry's certificates. */
+/** Keeps one entry's certificates renewed. */
 export interface Keeper {
-  /** Does what is due. Returns when to look again, milliseconds since the Unix epoch. Never rejects. */
+  /** Does what is due. Returns when to look again, in milliseconds since the Unix epoch. Never rejects. */
   readonly look: () => Promise<number>;
   readonly status: () => readonly Status[];
 }
 
-/** Attempts without a certificate that ends are paced as if there were so much time. */
+/** Milliseconds; paces attempts where there is no certificate whose expiry would set a deadline. */
 const ROOM = 1.5 * 3_600_000;
 
 export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
@@ -39,7 +39,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
     }
   };
 
-  /** Tries something whose time has come. Returns when it is to be tried again, if it failed. */
+  /** Attempts something that is due. Returns when to retry if it failed. */
   const when = async (attempt: Attempts, work: () => Promise<void>, event: string, what: string): Promise<number> => {
     if (now() >= attempt.notBefore()) await attempt.attempt(work, now() + ROOM, failed(event, what));
     return attempt.notBefore() === 0 ? now() : attempt.notBefore();
@@ -49,7 +49,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
     const file = enrolled.certificate[0] ?? '';
     const one = kept.get(file) ?? keptCertificate(entry, surroundings);
     kept.set(file, one);
-    // With a token at hand, one that has ended is begun anew.
+    // With a token at hand, an expired certificate is enrolled anew.
     if (enrolling !== undefined && one.ended(enrolled)) return when(enrollingAttempts, () => enrollNow(enrolling, true), 'enroll-failed', 'a certificate that has ended could not be enrolled again');
     return one.look(enrolled);
   };
@@ -58,7 +58,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
     sweepAside(folder);
     const covered = readEnrolled(folder).filter(covers);
     for (const file of kept.keys()) if (!covered.some(({ certificate }) => certificate[0] === file)) kept.delete(file);
-    // Each certificate says when: by its own plan, or to ask the service again.
+    // Each certificate determines when: by its own plan, or to ask the service again.
     let next = Infinity;
     if (covered.length === 0) {
       if (enrolling === undefined) throw new Failure('file', `nothing was enrolled into ${folder}`, { advice: 'enroll with \'chancery enroll\'' });
@@ -78,7 +78,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
 
   return {
     look: async () => {
-      // A clock that was set back must not make us wait for what it showed before.
+      // If the clock was set back, waiting for a time it showed before would take too long.
       if (now() < last) for (const one of [enrollingAttempts, running, ...kept.values()]) one.forget();
       last = now();
       let next = 0;

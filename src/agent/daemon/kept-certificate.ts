@@ -8,16 +8,16 @@ import type { Entry } from './entry.ts';
 import { advisedAt, OUTAGE, plannedAt, pollAfter, restAfter, spreadAfterSleep, spreadAtStart } from './schedule.ts';
 import type { KeeperSurroundings } from './surroundings.ts';
 
-/** How a certificate stands, for whoever watches. Times in milliseconds since the Unix epoch. */
+/** The status of a certificate, for monitoring. Times in milliseconds since the Unix epoch. */
 export interface Status {
   readonly folder: string;
   readonly certificate: string;
   readonly profile: string;
   readonly serial: string;
   readonly notAfter: number;
-  /** When it will be renewed. */
+  /** When it is due for renewal. */
   readonly due: number;
-  /** When it was renewed, in this process. */
+  /** When this process last renewed it. */
   readonly renewedAt: number | undefined;
   readonly failures: number;
   readonly failuresInARow: number;
@@ -28,9 +28,9 @@ export interface KeptCertificate {
   /** Does what is due. Returns when to look again. */
   readonly look: (enrolled: Enrolled) => Promise<number>;
   readonly status: () => Status | undefined;
-  /** The clock was set: what was waited for counts no more. */
+  /** Discards the back-off after the clock was set. */
   readonly forget: () => void;
-  /** Whether it has ended. */
+  /** Whether it has expired. */
   readonly ended: (enrolled: Enrolled) => boolean;
 }
 
@@ -47,7 +47,7 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
   let renewedAt: number | undefined;
   let status: Omit<Status, 'failures' | 'failuresInARow' | 'renewedAt'> | undefined;
 
-  /** Another certificate than at the last look: ours, or one that somebody else put there. */
+  /** Starts over with a certificate other than at the last look: our own, or one that somebody else installed. */
   const begin = (enrolled: Enrolled, present: Present, afterOutage: boolean): void => {
     ({ serial } = present);
     wide = enrolled.renewed !== true || afterOutage;
@@ -60,7 +60,7 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
 
   const askForAdvice = async (enrolled: Enrolled, present: Present): Promise<void> => {
     const ask = async (): Promise<void> => { advice = await askAdvice(folder, url, enrolled, present, connect); };
-    // Nothing hangs on it: a failure is told only where it is the first in a row.
+    // Advice is optional: only the first of consecutive failures is reported.
     const good = await asking.attempt(ask, present.notAfter, (failure) => {
       if (asking.failures() === 1) tell('info', 'no-advice', `${present.path}: the service could not be asked when to renew (${failure.message}); it will be by age`, {
         certificate: present.path, code: failure.code,
@@ -105,7 +105,7 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
         const planned = plannedAt(present, present.serial, wide);
         return advice === undefined ? planned : advisedAt(planned, advice, present.serial);
       };
-      // What was begun is ended at once: an answer may lie there already.
+      // A renewal under way is finished at once: its answer may already be there.
       const underWay = renewalUnderWay(folder, present) !== undefined;
       if (!underWay && !spread && renewing.failures() === 0 && now() >= due()) {
         spread = true;

@@ -17,7 +17,7 @@ const METRICS: readonly Metric[] = [
   { name: 'chancery_agent_renewal_failures_in_a_row', type: 'gauge', help: 'Failed attempts to renew the certificate since the last success', of: ({ failuresInARow }) => failuresInARow },
 ];
 
-/** The state of all certificates as Prometheus reads it (text format 0.0.4), for the node exporter's textfile collector. */
+/** The status of all certificates in Prometheus text format 0.0.4, for the node exporter's textfile collector. */
 export function textfileOf(all: readonly Status[], now: number): string {
   const lines = METRICS.flatMap(({ name, type, help, of }) => {
     const values = all.flatMap((status) => {
