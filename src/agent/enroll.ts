@@ -19,43 +19,43 @@ import { isFinal, settle } from './settle.ts';
 
 export interface EnrollOptions {
   readonly url: URL;
-  /** The enrolment token's text, or how one is earned. */
+  /** The text of an enrolment token, or how to earn one. */
   readonly token: string | EarnedToken;
   readonly names: readonly string[];
-  /** The token's own where absent. */
+  /** The token's profile if absent. */
   readonly profile?: string | undefined;
   readonly folder: string;
   readonly layout: Layout;
-  /** `tcp://host:port` of the Engine, for a bundle; beside the service where absent. */
+  /** `tcp://host:port` of the Engine, for a bundle; if absent, the Engine on the service's host. */
   readonly dockerHost?: string | undefined;
   readonly keyType: KeyAlgorithm;
   readonly validity?: string | undefined;
   /** Seconds to wait for an approval. */
   readonly wait: number;
-  /** Replace files that are there, and leave an enrolment under way. */
+  /** Replace existing files, and abandon an enrolment under way. */
   readonly force: boolean;
-  /** Ask for the key that is there, in place of a new one. */
+  /** Certify the existing key instead of a new one. */
   readonly reuseKey: boolean;
   /** Whether a command follows, which is then owed until `commandDone`. */
   readonly commandFollows?: boolean;
 }
 
-/** A token for the key of a CSR, which the node gets when that is made. */
+/** A token bound to the key of a CSR, obtained once the CSR exists. */
 export interface EarnedToken {
   /** SHA-256 of the service's root certificate, hex. */
   readonly rootDigest: string;
-  /** @param root PEM: the only one that is trusted */
+  /** @param root the only trusted root, PEM */
   readonly earn: (root: string, csr: string) => Promise<string>;
 }
 
 export interface Surroundings {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
-  /** Told what is being done or waited for. */
+  /** Reports what is being done or waited for. */
   readonly onProgress: (what: string) => void;
 }
 
-/** A certificate that is in place. Paths of files, the folder included. */
+/** A certificate that has been installed. Paths of files include the folder. */
 export interface Enrolment extends Issued {
   readonly key: readonly string[];
   readonly certificate: readonly string[];
@@ -64,17 +64,17 @@ export interface Enrolment extends Issued {
 
 const LABEL = 'enroll';
 
-/** One certificate of an enrolment: its profile, and under which name its question is kept. */
+/** One certificate of an enrolment: its profile, and the label under which its state is kept. */
 interface Part {
   readonly profile: string | undefined;
   readonly label: string;
 }
 
 /**
- * Makes a key, asks for a certificate, and puts key, certificate and root in place. The key never leaves the node, and the
- * token is sent only to the service whose root it names. Run again after a crash or a wait, it goes on where it was.
- * With a token for several profiles, and no word on which, it does so for each that the layout has a place for.
- * Throws Failure; ProblemFailure when the service refused.
+ * Generates a key, requests a certificate, and installs key, certificate and root. The key never leaves the node, and the token is sent only
+ * to the service whose root it names. Run again after a crash or a wait, it resumes where it stopped. With a token for several profiles and
+ * none chosen, it does so for each profile that the layout has a place for.
+ * Throws Failure; ProblemFailure if the service refuses.
  */
 export async function enroll(options: EnrollOptions, surroundings: Surroundings): Promise<readonly Enrolment[]> {
   const missing = missingFolders(options.folder);
@@ -101,35 +101,35 @@ async function enrollProfiles(options: EnrollOptions, surroundings: Surroundings
   }
 }
 
-/** The folders that are to be made, the innermost first. */
+/** The folders to create, innermost first. */
 function missingFolders(folder: string): readonly string[] {
   const missing: string[] = [];
   for (let at = folder; !existsSync(at); at = dirname(at)) missing.push(at);
   return missing;
 }
 
-/** A refusal leaves nothing that was not there before. What something is in stays: a question under way. */
+/** A refusal leaves nothing behind that was not there before. Folders that are not empty stay: an enrolment may be under way in them. */
 function removeEmpty(folders: readonly string[]): void {
   try {
     for (const folder of folders.filter((one) => existsSync(one))) rmdirSync(folder);
   } catch {
-    // Not empty, or somebody else was quicker.
+    // Not empty, or already removed.
   }
 }
 
 const partsOf = (profiles: readonly string[]): Part[] => profiles.map((profile) => ({ profile, label: `${LABEL}-${profile}` }));
 
-/** The profiles that a token is for, where the service wants to know which. */
+/** The profiles of a token, if the service asks to choose one. */
 const offeredBy = (error: unknown): readonly string[] | undefined =>
   (error instanceof ProblemFailure && error.problemCode === 'profile-missing' ? error.problem.errors.map(({ detail }) => detail) : undefined);
 
 async function enrollParts(whole: EnrollOptions, parts: readonly Part[], { now, onProgress }: Surroundings): Promise<readonly Enrolment[]> {
   const { folder, url, layout } = whole;
-  // 1. Is the question a sensible one?
+  // 1. Check the request.
   const token = typeof whole.token === 'string' ? parseEnrolmentToken(whole.token) : whole.token;
   if (token === undefined) throw new Failure('usage', 'the enrolment token is malformed', { advice: 'expected CHYTKN-1-<root digest>-<id>-<secret>, as \'chancery token create\' printed it' });
   const names = sortNames(whole.names);
-  // 2. Is it the same as one under way? If there is none, nothing may be in the way of the answer.
+  // 2. Resume the same request if it is under way; otherwise nothing may be in the way of the answer.
   const all = parts.map(({ profile, label }) => {
     const options = { ...whole, profile };
     const before = filesBefore(layout, profile);
@@ -138,18 +138,18 @@ async function enrollParts(whole: EnrollOptions, parts: readonly Part[], { now, 
     if (underWay === undefined) refuseInTheWay(options, [...before.certificate, ...(options.reuseKey ? [] : before.key)]);
     return { options, label, question, before, underWay };
   });
-  // 3. Trust: the root that the token names.
+  // 3. Trust the root that the token names.
   onProgress(`asking ${url.origin} for its root`);
   const root = await fetchPinnedRoot(url, token.rootDigest);
   if (all.some(({ underWay }) => underWay === undefined)) refuseOtherRoot(whole, root);
-  // 4. The keys and the CSRs are kept before anything is sent.
+  // 4. Save the keys and CSRs before sending anything.
   onProgress(`making a ${whole.keyType} key`);
   const asking = [];
   for (const { options, label, question, before, underWay } of all) {
     const pending = underWay ?? await begin(options, names, { label, question, keyFile: join(folder, before.key[0] ?? 'key.pem') });
     asking.push({ options, label, before, pending, resumed: underWay !== undefined, pair: keyPairFrom(pending.key, pendingFile(folder, label)) });
   }
-  // 5. Ask, over a connection that trusts this root alone.
+  // 5. Request the certificates over a connection that trusts this root alone.
   onProgress(`asking ${url.origin} for the certificate`);
   const placed = [];
   for (const { options, label, before, pending, resumed, pair } of asking) {
@@ -159,7 +159,7 @@ async function enrollParts(whole: EnrollOptions, parts: readonly Part[], { now, 
     refuseSamePlace(issued.profile, files, placed);
     placed.push({ issued, files, pending, keyType: keyTypeOf(pair) ?? whole.keyType });
   }
-  // 6. All into place; only then are the keys' second copies let go.
+  // 6. Install everything, and only then delete the second copies of the keys.
   const inFolder = (file: string): string => join(folder, file);
   const modes = modesOf(layout);
   replaceFiles([
@@ -199,7 +199,7 @@ async function ask(options: EnrollOptions, { root, label, pending: { csr } }: Qu
   }
 }
 
-/** Of several certificates, each is kept with the profiles of all: whoever goes on knows them. */
+/** With several certificates, each is kept with the profiles of all, so that resuming one finds the others. */
 const questionOf = ({ profile, names, keyType, validity }: EnrollOptions, parts: readonly Part[]): string =>
   JSON.stringify({ profile, ...(parts.length === 1 ? {} : { profiles: parts.map((part) => part.profile) }), names: [...names].sort(), keyType, validity });
 
@@ -228,7 +228,7 @@ interface Beginning {
 }
 
 async function begin(options: EnrollOptions, names: AskedNames, { label, question, keyFile }: Beginning): Promise<Pending> {
-  // One by one: with `recursive` Node says ENOENT of a file system that is read-only.
+  // One at a time: with `recursive`, Node reports ENOENT for a read-only file system.
   for (const folder of [...missingFolders(options.folder)].reverse()) mkdirSync(folder);
   const pair: KeyPair = options.reuseKey ? readKeyPair(keyFile) : await generateKeyPair(options.keyType);
   const csr = encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, names));

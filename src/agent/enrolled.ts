@@ -5,20 +5,20 @@ import { KEY_ALGORITHMS, type KeyAlgorithm } from '../authority/keys/generate.ts
 import { Failure } from '../client/failure.ts';
 import { replaceFiles } from './replace-files.ts';
 
-/** What `enroll` did, for `renew` to do again. No secrets. Files are names within the folder. */
+/** What `enroll` did, for `renew` to repeat. Contains no secrets. Files are names within the folder. */
 export interface Enrolled {
   readonly url: string;
   readonly profile: string;
   readonly names: readonly string[];
   readonly keyType: KeyAlgorithm;
-  /** The life that was asked for, such as `30d`; the profile's where absent. */
+  /** The requested lifetime, such as `30d`; the profile's if absent. */
   readonly validity?: string;
   readonly key: readonly string[];
   readonly certificate: readonly string[];
   readonly ca: string;
-  /** True once it was renewed. Of those that never were, many began together. */
+  /** True once it has been renewed. Many of those that never were will have been enrolled at the same time. */
   readonly renewed?: boolean;
-  /** True where the command that follows a renewal has not ended well yet. */
+  /** True while the command that follows a renewal has not succeeded yet. */
   readonly commandDue?: boolean;
 }
 
@@ -30,7 +30,7 @@ interface StateFile {
 const NAME = 'chancery.json';
 const MOST = 1024 * 1024;
 
-/** What was enrolled into the folder; empty where nothing was. Throws Failure `file`. */
+/** What was enrolled into the folder; empty if nothing was. Throws Failure `file`. */
 export function readEnrolled(folder: string): readonly Enrolled[] {
   const path = join(folder, NAME);
   if (!existsSync(path)) return [];
@@ -40,7 +40,7 @@ export function readEnrolled(folder: string): readonly Enrolled[] {
   return state.certificates;
 }
 
-/** Writes enrolments beside the others of the folder, in place of those that share a file with them: all at once, so that a crash leaves none out. */
+/** Records enrolments beside the others of the folder, replacing those that share a file with them: all at once, so that a crash omits none. */
 export function writeEnrolled(folder: string, enrolled: readonly Enrolled[]): void {
   if (enrolled.length === 0) return;
   const others = readEnrolled(folder).filter(({ certificate }) => !certificate.some((file) => enrolled.some((one) => one.certificate.includes(file))));
@@ -65,5 +65,5 @@ function isEnrolled(value: unknown): value is Enrolled {
 }
 
 const isTexts = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((each) => typeof each === 'string');
-// A name that leads out of the folder could make a renewal overwrite anything.
+// A name that leads out of the folder could make a renewal overwrite any file.
 const isFiles = (value: unknown): boolean => isTexts(value) && value.length > 0 && value.every((name) => name !== '' && basename(name) === name && !name.startsWith('.'));

@@ -2,11 +2,11 @@ import { type KeyObject, X509Certificate } from 'node:crypto';
 import { Failure } from '../client/failure.ts';
 import type { RequestReply } from '../client/replies.ts';
 
-/** A certificate that came back and was found to be the one asked for. */
+/** A certificate that was received and found to be the one requested. */
 export interface Issued {
   readonly serial: string;
   readonly profile: string;
-  /** The certificate and then its issuers, the root left out: PEM. */
+  /** The certificate followed by its issuers, without the root: PEM. */
   readonly pem: string;
   /** OIDs. */
   readonly extendedKeyUsage: readonly string[];
@@ -18,7 +18,7 @@ export interface Issued {
 const MOST_CHAIN = 10;
 
 /**
- * Checks an issued request's certificate before it takes the place of another: it holds our key, and leads to the root.
+ * Checks an issued certificate before it replaces another: it must certify our key, and chain to the root.
  * Throws Failure `bad-reply`.
  */
 export function checkIssued(reply: RequestReply, key: KeyObject, rootPem: string): Issued {
@@ -30,7 +30,7 @@ export function checkIssued(reply: RequestReply, key: KeyObject, rootPem: string
   if (!leaf.checkPrivateKey(key)) throw bad('the certificate that the service sent is for another key');
   chain.forEach((certificate, index) => {
     const issuer = chain[index + 1] ?? root;
-    // A self-signed authority may name itself in the chain.
+    // The chain may include the self-signed root itself.
     const trusted = certificate.fingerprint256 === root.fingerprint256 || (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
     if (!trusted) throw bad(`the certificate that the service sent does not lead to the root (${root.subject.replaceAll('\n', ', ')})`);
   });
@@ -43,11 +43,11 @@ export function checkIssued(reply: RequestReply, key: KeyObject, rootPem: string
   };
 }
 
-/** Begin and end of a certificate, milliseconds since the Unix epoch. */
+/** The validity period of a certificate, milliseconds since the Unix epoch. */
 export const lifeOf = (certificate: X509Certificate): { readonly notBefore: number; readonly notAfter: number } =>
   ({ notBefore: Date.parse(certificate.validFrom), notAfter: Date.parse(certificate.validTo) });
 
-/** Issuers come again with each certificate, and reading one takes longer than all else here. */
+/** The same issuers come with every certificate, and parsing them would take longer than anything else here. */
 const issuers = new Map<string, X509Certificate>();
 const MOST_ISSUERS = 16;
 

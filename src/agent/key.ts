@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { KEY_ALGORITHMS, type KeyAlgorithm, type KeyPair } from '../authority/keys/generate.ts';
 import { Failure } from '../client/failure.ts';
 
-/** The pair of a private key, PEM. `where` is for the message. Throws Failure `file`. */
+/** The key pair of a private key, PEM. `where` names it in messages. Throws Failure `file`. */
 export function keyPairFrom(pem: string, where: string): KeyPair {
   try {
     const privateKey = createPrivateKey(pem);
@@ -13,7 +13,7 @@ export function keyPairFrom(pem: string, where: string): KeyPair {
   }
 }
 
-/** A key that is there already, to be certified again. */
+/** Reads an existing key that is to be certified again. */
 export function readKeyPair(path: string): KeyPair {
   const pair = keyPairFrom(readFileSync(path, 'latin1'), path);
   if (keyTypeOf(pair) === undefined) throw new Failure('file', `${path} holds a key of another kind`, { advice: `expected one of ${KEY_ALGORITHMS.join(', ')}` });
@@ -24,7 +24,7 @@ export const exportKey = ({ privateKey }: KeyPair): string => privateKey.export(
 
 const CURVES: Readonly<Record<string, KeyAlgorithm>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
 
-/** Undefined for a key that no certificate is made for here. */
+/** Undefined for a key type that is not supported for certificates here. */
 export function keyTypeOf({ publicKey }: KeyPair): KeyAlgorithm | undefined {
   const { namedCurve = '', modulusLength } = publicKey.asymmetricKeyDetails ?? {};
   switch (publicKey.asymmetricKeyType) {

@@ -5,20 +5,20 @@ import { Failure } from '../client/failure.ts';
 import type { RequestReply } from '../client/replies.ts';
 
 /**
- * A question under way: key and CSR, kept from before the CSR is sent until the last file is in place. Whoever runs the same
- * command again, after a crash or a wait, goes on with them: the service knows the CSR, and answers with the same certificate.
+ * A request under way: its key and CSR, kept from before the CSR is sent until the last file is installed. Running the same command again,
+ * after a crash or a wait, resumes it: the service recognizes the CSR and returns the same certificate.
  */
 export interface Pending {
-  /** What is asked, in one text: another question does not go on with this one. */
+  /** What is requested, as one text: a different request does not resume this one. */
   readonly question: string;
   /** PKCS#8, PEM. */
   readonly key: string;
   readonly csr: string;
-  /** What came back, from when it was checked until it is in place. */
+  /** The reply, from the time it was verified until it is installed. */
   readonly answer?: RequestReply;
 }
 
-/** Undefined where nothing is under way. Throws Failure `file`. */
+/** Undefined if nothing is under way. Throws Failure `file`. */
 export function readPending(folder: string, label: string): Pending | undefined {
   const path = pendingFile(folder, label);
   if (!existsSync(path)) return undefined;
@@ -32,8 +32,8 @@ export function readPending(folder: string, label: string): Pending | undefined 
 }
 
 /**
- * Keeps a question, unless one is kept already: then that one is returned. Of two processes that begin at once, both go on
- * with the same key, and end with the same files.
+ * Saves a request under way, unless one is already saved, which is then returned. Of two processes that start at once, both therefore
+ * continue with the same key and end with the same files.
  */
 export function keepPending(folder: string, label: string, pending: Pending): Pending {
   const path = pendingFile(folder, label);
@@ -50,8 +50,8 @@ export function keepPending(folder: string, label: string, pending: Pending): Pe
 }
 
 /**
- * Keeps the answer with its question: where the old certificate is what proves who asks, there is no asking again once
- * its key is replaced.
+ * Saves the reply with its request: where the old certificate authenticates the node, asking again is impossible once its key has been
+ * replaced.
  */
 export const keepAnswer = (folder: string, label: string, pending: Pending, answer: RequestReply): void =>
   writeDurably(pendingFile(folder, label), `${JSON.stringify({ ...pending, answer }, undefined, 2)}\n`, SECRET);
@@ -60,6 +60,6 @@ export const dropPending = (folder: string, label: string): void => rmSync(pendi
 
 export const pendingFile = (folder: string, label: string): string => join(folder, `chancery-${label}.pending.json`);
 
-/** The names under which something is under way. */
+/** The labels of all requests under way. */
 export const pendingLabels = (folder: string): string[] =>
   (existsSync(folder) ? readdirSync(folder) : []).flatMap((name) => /^chancery-(.+)\.pending\.json$/.exec(name)?.[1] ?? []);

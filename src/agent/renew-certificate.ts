@@ -19,13 +19,13 @@ import { type Pending, dropPending, keepAnswer, keepPending, pendingFile, readPe
 import { replaceFiles } from './replace-files.ts';
 import { isFinal, settle } from './settle.ts';
 
-/** What a node asks of a service. */
+/** The calls a node makes. */
 export type NodeClient = Pick<ChanceryClient, 'url' | 'renew' | 'getRequest' | 'renewalInfo' | 'close'>;
 export type Connect = (options: ClientOptions) => NodeClient;
 
 export interface RenewalOptions {
   readonly folder: string;
-  /** Another address than the one that was enrolled with. */
+  /** Overrides the address used for enrolment. */
   readonly url?: URL | undefined;
   readonly reuseKey: boolean;
   /** Seconds to wait for an approval. */
@@ -34,13 +34,13 @@ export interface RenewalOptions {
   readonly commandFollows: boolean;
 }
 
-/** An enrolled certificate as it is on the disk. Times in milliseconds since the Unix epoch. */
+/** An enrolled certificate as found on disk. Times in milliseconds since the Unix epoch. */
 export interface Present {
-  /** Of the file. */
+  /** The path of its file. */
   readonly path: string;
-  /** Under which name its renewal is kept while it is under way. */
+  /** The label under which its renewal is kept while under way. */
   readonly label: string;
-  /** With its issuers. */
+  /** The certificate with its issuers. */
   readonly pem: string;
   readonly der: Uint8Array;
   readonly serial: string;
@@ -58,8 +58,8 @@ export function readPresent(folder: string, enrolled: Enrolled): Present {
 }
 
 /**
- * The renewal that is under way for the certificate that is there. What was begun for another one is nothing to go on with: whoever put this
- * one in its place, by another enrolment or by hand, would find it replaced by the answer of before.
+ * The renewal under way for the certificate present. A renewal that was begun for another certificate is not resumed: if this one has since
+ * been installed, by another enrolment or by hand, the old reply would overwrite it.
  */
 export function renewalUnderWay(folder: string, { label, serial, der }: Present): Pending | undefined {
   const pending = readPending(folder, label);
@@ -70,7 +70,7 @@ export function renewalUnderWay(folder: string, { label, serial, der }: Present)
 
 const questionFor = (serial: string): string => `renewal of ${serial}`;
 
-/** Whether the answer is in place already, at least in the first of its files. */
+/** Whether the reply has been installed already, at least in the first of its files. */
 function isAnswer({ answer }: Pending, der: Uint8Array): boolean {
   try {
     return answer?.certificate !== undefined && equalBytes(decodePem(answer.certificate, 'CERTIFICATE')[0] ?? new Uint8Array(), der);
@@ -81,13 +81,14 @@ function isAnswer({ answer }: Pending, der: Uint8Array): boolean {
 }
 
 /**
- * Gets the next certificate and puts it in place. What was begun before is gone on with: same key, same CSR.
+ * Obtains the next certificate and installs it. A renewal already begun is resumed with the same key and CSR.
  *
- * Order of the files: the answer is kept in the journal, then key and certificate are written beside the old ones and flushed, then
- * renamed, key first, one right after the other. A reader between the two renames finds a new key with an old certificate; whoever
- * must not, reads after the command that follows. A crash between them is mended by the journal, without asking again.
+ * Order of the files: the reply is saved in the journal; key and certificate are written beside the old ones and synced, then renamed, key
+ * first, one right after the other. A reader between the two renames finds a new key with an old certificate; a program that cannot cope
+ * with that should read the files after the command that follows. A crash between the renames is repaired from the journal, without asking
+ * again.
  *
- * Throws Failure; ProblemFailure when the service refused.
+ * Throws Failure; ProblemFailure if the service refused.
  */
 export async function renewCertificate(options: RenewalOptions, enrolled: Enrolled, present: Present, surroundings: Surroundings, connect: Connect): Promise<Issued> {
   const { folder } = options;
@@ -106,7 +107,7 @@ export async function renewCertificate(options: RenewalOptions, enrolled: Enroll
   return issued;
 }
 
-/** The question under way with its key, or a new one. */
+/** The renewal under way with its key, or a new one. */
 async function goOnOrBegin({ folder, reuseKey }: RenewalOptions, enrolled: Enrolled, present: Present): Promise<{ readonly pending: Pending; readonly privateKey: KeyObject }> {
   const { label, der, serial } = present;
   const underWay = renewalUnderWay(folder, present);
@@ -115,7 +116,7 @@ async function goOnOrBegin({ folder, reuseKey }: RenewalOptions, enrolled: Enrol
   const key = exportKey(pair);
   const csr = encodePem('CERTIFICATE REQUEST', buildCertificationRequest(pair, namesOf(der)));
   const pending = keepPending(folder, label, { question: questionFor(serial), key, csr });
-  // Another process may have begun at the same moment: then its key is the one.
+  // Another process may have started at the same moment; then its key is used.
   return { pending, privateKey: pending.key === key ? pair.privateKey : keyPairFrom(pending.key, pendingFile(folder, label)).privateKey };
 }
 
@@ -142,7 +143,7 @@ async function ask({ folder, url, wait }: RenewalOptions, enrolled: Enrolled, { 
   }
 }
 
-/** The first of the file's certificates. Not by Node's parser: that takes a millisecond on older ones, and a daemon looks often. */
+/** The first certificate of the file. Node's parser would take a millisecond on older machines, and a daemon looks often. */
 function parse(pem: string, path: string): Certificate {
   try {
     return parseCertificate(decodePem(pem, 'CERTIFICATE')[0] ?? new Uint8Array());

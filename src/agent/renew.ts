@@ -8,13 +8,13 @@ import { type Present, type RenewalOptions, readPresent, renewalUnderWay, renewC
 import { askAdvice } from './renewal-info.ts';
 
 export interface RenewOptions extends RenewalOptions {
-  /** Before it is due. */
+  /** Renew even if not due. */
   readonly force: boolean;
-  /** Which of the folder's; all where absent. */
+  /** Selects among the folder's certificates; all if absent. */
   readonly which?: Which;
 }
 
-/** One certificate of the folder after a look at it. Times in milliseconds since the Unix epoch. */
+/** One certificate of the folder after a check. Times in milliseconds since the Unix epoch. */
 export interface Renewal {
   readonly certificate: string;
   readonly profile: string;
@@ -22,13 +22,13 @@ export interface Renewal {
   readonly serial: string;
   readonly renewed: boolean;
   readonly notAfter: number;
-  /** When two thirds of its life are over, or sooner where the service wants that. */
+  /** When two thirds of its life are over, or earlier on the service's advice. */
   readonly due: number;
 }
 
 const DUE_SHARE = 2 / 3;
 
-/** Renews what `enroll` wrote into the folder and is due, one certificate after the other. Throws Failure. */
+/** Renews the due certificates that `enroll` wrote to the folder, one after another. Throws Failure. */
 export async function renew(options: RenewOptions, surroundings: Surroundings): Promise<readonly Renewal[]> {
   const enrolled = readEnrolled(options.folder).filter(options.which ?? all);
   if (enrolled.length === 0) throw new Failure('file', `nothing was enrolled into ${options.folder}`, { advice: 'give the folder with --out, or begin with \'chancery enroll\'' });
@@ -38,14 +38,14 @@ export async function renew(options: RenewOptions, surroundings: Surroundings): 
   return renewals;
 }
 
-/** Which of a folder's certificates are meant. */
+/** Selects among a folder's certificates. */
 export type Which = (enrolled: Enrolled) => boolean;
 const all: Which = () => true;
 
-/** Whether the command that follows a renewal is still owed: its renewal is done, and it has not ended well since. */
+/** Whether the command that follows a renewal is still owed: the renewal is done, and the command has not succeeded since. */
 export const commandOwed = (folder: string, which: Which = all): boolean => readEnrolled(folder).some((enrolled) => enrolled.commandDue === true && which(enrolled));
 
-/** Notes that the command ended well. */
+/** Records that the command succeeded. */
 export const commandDone = (folder: string, which: Which = all): void =>
   writeEnrolled(folder, readEnrolled(folder).flatMap(({ commandDue, ...enrolled }) => (commandDue === true && which(enrolled) ? [enrolled] : [])));
 
@@ -69,14 +69,14 @@ async function renewOne(options: RenewOptions, enrolled: Enrolled, surroundings:
 
 const twoThirds = ({ notBefore, notAfter }: Pick<Present, 'notBefore' | 'notAfter'>): number => notBefore + (notAfter - notBefore) * DUE_SHARE;
 
-/** At two thirds of its life; sooner where the service can be asked and wants that. */
+/** At two thirds of its life, or earlier if the service can be asked and advises it. */
 async function dueAt({ folder, url }: RenewOptions, enrolled: Enrolled, present: Present, { now }: Surroundings): Promise<number> {
   const due = twoThirds(present);
   if (now() >= due) return due;
   try {
     return advisedAt(due, await askAdvice(folder, url, enrolled, present, openClient), present.serial);
   } catch (error) {
-    // Nothing depends on it: it is asked again with the next look.
+    // Advice is optional: it is asked for again at the next check.
     if (error instanceof Failure) return due;
     throw error;
   }

@@ -4,17 +4,17 @@ import { Failure } from '../client/failure.ts';
 import type { Enrolled } from './enrolled.ts';
 import type { Connect, Present } from './renew-certificate.ts';
 
-/** When the service wants a certificate renewed, milliseconds since the Unix epoch. */
+/** When the service wants a certificate renewed, in milliseconds since the Unix epoch. */
 export interface Advice {
   readonly start: number;
   readonly end: number;
-  /** Why before its time. */
+  /** Why it should be renewed early. */
   readonly explanation: string | undefined;
-  /** Milliseconds after which to ask again; undefined where the service did not say. */
+  /** Milliseconds after which to ask again; undefined if the service did not say. */
   readonly askAgain: number | undefined;
 }
 
-/** Asks the service. No credentials are shown. Throws Failure. */
+/** Asks the service, without credentials. Throws Failure. */
 export async function askAdvice(folder: string, url: URL | undefined, enrolled: Enrolled, { serial }: Present, connect: Connect): Promise<Advice> {
   const root = readFileSync(join(folder, enrolled.ca), 'latin1');
   const client = connect({ url: url ?? new URL(enrolled.url), roots: [root], credentials: { kind: 'none' } });

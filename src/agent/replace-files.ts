@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { SECRET, renameDurably, writeAside } from '../authority/durable-file.ts';
 import { Failure } from '../client/failure.ts';
 
-/** A file to be put in place, and the mode that it has where it is new. */
+/** A file to install, with the mode to use if it is new. */
 export interface NewFile {
   readonly path: string;
   readonly content: string | Uint8Array;
@@ -16,9 +16,9 @@ interface Staged {
 }
 
 /**
- * Puts files in place of what was there: all are written and flushed first, then renamed one after the other, so that each
- * is whole at every moment, and the time in which some are new and others old is as short as can be.
- * A file that is replaced hands on its mode and owner; a link stays, and what it leads to is replaced.
+ * Replaces files: all are written and synced first, then renamed one after the other, so that each is complete at every moment, and the
+ * period in which some are new and others old is as short as possible. A replaced file passes on its mode and owner; a symbolic link stays,
+ * and its target is replaced.
  */
 export function replaceFiles(files: readonly NewFile[]): void {
   const staged: Staged[] = [];
@@ -34,10 +34,10 @@ export function replaceFiles(files: readonly NewFile[]): void {
 function stage({ path, content, mode }: NewFile): Staged {
   const old = statSync(path, { throwIfNoEntry: false });
   const target = old === undefined ? path : realpathSync(path);
-  // Never readable by others on the way, whatever the mode in the end.
+  // Never readable by others in the meantime, whatever the final mode.
   const temporary = writeAside(dirname(target), content, SECRET);
   try {
-    // Owner first: changing it takes away special bits of the mode.
+    // Owner first: changing it clears special mode bits.
     if (old !== undefined && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) giveTo(old, temporary, target);
     chmodSync(temporary, old === undefined ? mode : old.mode & 0o7777);
   } catch (error) {
@@ -47,7 +47,7 @@ function stage({ path, content, mode }: NewFile): Staged {
   return { temporary, target };
 }
 
-/** Who could read the old one must be able to read the new one: what cannot be given to them does not replace it. */
+/** Whoever could read the old file must be able to read the new one: if ownership cannot be passed on, the file is not replaced. */
 function giveTo({ uid, gid }: Stats, temporary: string, target: string): void {
   try {
     chownSync(temporary, uid, gid);

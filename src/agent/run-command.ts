@@ -2,21 +2,21 @@ import { spawn } from 'node:child_process';
 import { Failure } from '../client/failure.ts';
 
 export interface CommandOptions {
-  /** All of its output goes to standard error; else where ours goes. */
+  /** Send all of its output to standard error; otherwise it shares ours. */
   readonly quiet: boolean;
-  /** What is told to do where it fails. */
+  /** The advice given if it fails. */
   readonly advice: string;
-  /** Milliseconds; it is ended then, with all that it started. */
+  /** Milliseconds after which it is terminated, with everything that it started. */
   readonly limit?: number;
 }
 
-/** Between asking a command to end and ending it, milliseconds. */
+/** Milliseconds between asking a command to terminate and killing it. */
 const GRACE = 2000;
 
-/** Runs a command in the shell. Throws Failure `command-failed`. */
+/** Runs a command in a shell. Throws Failure `command-failed`. */
 export function runCommand(command: string, environment: Readonly<Record<string, string>>, { quiet, advice, limit }: CommandOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    // With a limit it gets a process group of its own, so that what the shell started ends too.
+    // With a limit it gets its own process group, so that whatever the shell started is terminated too.
     const child = spawn(command, { shell: true, detached: limit !== undefined, stdio: ['ignore', quiet ? 2 : 'inherit', 'inherit'], env: { ...process.env, ...environment } });
     const failed = (how: string, cause?: unknown): void => {
       clearTimers();
@@ -26,7 +26,7 @@ export function runCommand(command: string, environment: Readonly<Record<string,
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal);
       } catch {
-        // It has ended meanwhile.
+        // It has ended in the meantime.
       }
     };
     const timers = limit === undefined ? [] : [setTimeout(() => kill('SIGTERM'), limit), setTimeout(() => kill('SIGKILL'), limit + GRACE)];

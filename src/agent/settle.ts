@@ -5,23 +5,23 @@ import { ProblemFailure, toProblem } from '../client/problem.ts';
 import type { RequestReply } from '../client/replies.ts';
 
 export interface SettleOptions {
-  /** Seconds after which a request that still waits is left. */
+  /** Seconds after which to stop waiting for a pending request. */
   readonly wait: number;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
-  /** Told each time what is waited for. */
+  /** Called before each wait with what is being waited for. */
   readonly onWaiting: (what: string) => void;
 }
 
-/** One `Prefer: wait`, seconds, and the pause where the service holds no answer. */
+/** The seconds of one `Prefer: wait`, and the pause where the service does not hold its reply. */
 const HOLD = 30;
 const PAUSE = 1;
 const LONGEST_PAUSE = 30;
 
 /**
- * Sends a request and follows it until it is issued. A service that is busy, or away for a moment after it took the request,
- * is asked again; what is asked never changes, so that asking again is safe.
- * Throws Failure `waiting` when the time is over; ProblemFailure when it was refused.
+ * Sends a request and follows it until it is issued. If the service is busy, or briefly away after it received the request, it is asked
+ * again; the request never changes, so repeating it is safe.
+ * Throws Failure `waiting` when the time is over; ProblemFailure if it was refused.
  */
 export async function settle(client: Pick<ChanceryClient, 'getRequest'>, send: () => Promise<RequestReply>, options: SettleOptions): Promise<RequestReply> {
   const end = options.now() + options.wait * 1000;
@@ -33,7 +33,7 @@ export async function settle(client: Pick<ChanceryClient, 'getRequest'>, send: (
     const began = options.now();
     const { id } = request;
     request = await patiently(() => client.getRequest(id, Math.min(HOLD, left)), passing, end, options);
-    // A service that does not hold its answer must not be asked in a circle without rest.
+    // A service that does not hold its reply must not be polled without a pause.
     if (options.now() - began < PAUSE * 1000 && request.state !== 'issued') await sleep(PAUSE * 1000);
   }
   if (request.state === 'issued') return request;
@@ -41,7 +41,7 @@ export async function settle(client: Pick<ChanceryClient, 'getRequest'>, send: (
   throw new ProblemFailure({ ...problem, detail: problem.detail ?? `request ${request.id} was ${request.state}: ${failedSteps(request)}` });
 }
 
-/** Asks again while `again` says that the failure is one that passes, and there is time. */
+/** Retries while `again` says that the failure is temporary and there is time left. */
 async function patiently<T>(ask: () => Promise<T>, again: (error: unknown) => boolean, end: number, options: SettleOptions): Promise<T> {
   for (;;) {
     try {
@@ -55,10 +55,10 @@ async function patiently<T>(ask: () => Promise<T>, again: (error: unknown) => bo
   }
 }
 
-/** Whether a refusal stands however often the same is asked. */
+/** Whether a refusal is final, however often the request is repeated. */
 export const isFinal = (error: unknown): boolean => error instanceof ProblemFailure && [400, 403, 409, 422].includes(error.status);
 
-/** 429 and 503 say when to come again. */
+/** 429 and 503 say when to try again. */
 const busy = (error: unknown): boolean => error instanceof ProblemFailure && (error.status === 429 || error.status === 503);
 const passing = (error: unknown): boolean => busy(error) || (error instanceof Failure && (error.code === 'unreachable' || error.code === 'timeout'));
 

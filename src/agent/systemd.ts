@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 
-/** How renewals are run: a daemon, or a timer that looks each hour. */
+/** How renewals run: a daemon, or a timer that fires every hour. */
 export const UNIT_KINDS = ['daemon', 'timer'] as const;
 export type UnitKind = (typeof UNIT_KINDS)[number];
 
 export interface UnitOptions {
   readonly kind: UnitKind;
-  /** For one user's own service manager, in place of the machine's. */
+  /** For a user's own service manager instead of the system's. */
   readonly user: boolean;
-  /** Of the units, without `.service`. */
+  /** The name of the units, without `.service`. */
   readonly name: string;
-  /** What is run: program and arguments. */
+  /** The program and its arguments. */
   readonly command: readonly string[];
   /** Absolute paths of folders that are written to. */
   readonly writable: readonly string[];
@@ -21,12 +21,12 @@ export interface Unit {
   readonly text: string;
 }
 
-/** By which we know our own units, to write them anew. */
+/** Marks our own units, which may be overwritten. */
 export const HEADER = '# Written by \'chancery\'; written anew by the same command.';
 
 /**
- * Unit files that keep certificates renewed. The service may write to its own folders and nothing else; it keeps of root's rights
- * those that replacing another user's files takes. What the command that follows a renewal does is bound by the same.
+ * Unit files that keep certificates renewed. The service may write to its own folders and nothing else; of root's capabilities it keeps
+ * those needed to replace another user's files. The command that follows a renewal runs under the same restrictions.
  */
 export function unitsFor({ kind, user, name, command, writable }: UnitOptions): readonly Unit[] {
   const daemon = kind === 'daemon';
@@ -39,12 +39,12 @@ export function unitsFor({ kind, user, name, command, writable }: UnitOptions): 
       ['StateDirectory', 'chancery-agent'], ['WorkingDirectory', '%S/chancery-agent'], ['UMask', '0077'],
       ...HARDENED, ...(user ? [] : [...MACHINE, ...writable.map((path) => ['ReadWritePaths', quoted(path)] as const)]),
     ],
-    // A timer's service is started by the timer alone.
+    // A timer's service is started by the timer only.
     ...(daemon ? { Install: [['WantedBy', user ? 'default.target' : 'multi-user.target']] } : {}),
   });
   const timer = section({
     Unit: [['Description', 'Renewal of certificates by Chancery, each hour']],
-    // Spread over the hour: a fleet's timers are set alike.
+    // Spread over the hour, since all timers of a fleet are set alike.
     Timer: [['OnCalendar', 'hourly'], ['RandomizedDelaySec', '1h'], ['Persistent', 'true']],
     Install: [['WantedBy', 'timers.target']],
   });
@@ -53,13 +53,13 @@ export function unitsFor({ kind, user, name, command, writable }: UnitOptions): 
 
 type Settings = readonly (readonly [name: string, value: string])[];
 
-/** What any service manager can grant, without rights of its own. No MemoryDenyWriteExecute: Node compiles as it runs. */
+/** What any service manager can grant without privileges. MemoryDenyWriteExecute is not set: Node's JIT compiler needs such memory. */
 const HARDENED: Settings = [
   ['NoNewPrivileges', 'yes'], ['LockPersonality', 'yes'], ['RestrictRealtime', 'yes'], ['RestrictSUIDSGID', 'yes'], ['SystemCallArchitectures', 'native'],
   ['RestrictAddressFamilies', 'AF_INET AF_INET6 AF_UNIX AF_NETLINK'],
 ];
 
-/** What takes a file system of the service's own, and rights to give up. */
+/** What requires a mount namespace, and capabilities to drop. */
 const MACHINE: Settings = [
   ['CapabilityBoundingSet', 'CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL'],
   ['ProtectSystem', 'strict'], ['ProtectHome', 'read-only'], ['PrivateTmp', 'yes'], ['PrivateDevices', 'yes'], ['ProtectClock', 'yes'], ['ProtectControlGroups', 'yes'],
@@ -69,16 +69,16 @@ const MACHINE: Settings = [
 const section = (sections: Readonly<Record<string, Settings>>): string =>
   `${[HEADER, ...Object.entries(sections).map(([name, settings]) => [`[${name}]`, ...settings.map(([setting, value]) => `${setting}=${value}`)].join('\n'))].join('\n\n')}\n`;
 
-/** One word of a unit's setting (systemd.syntax(7), systemd.unit(5) on specifiers, systemd.service(5) on variables). */
+/** Quotes one word of a unit's setting (systemd.syntax(7), systemd.unit(5) on specifiers, systemd.service(5) on variables). */
 const quoted = (text: string): string => {
   const escaped = text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('%', '%%').replaceAll('$', '$$$$');
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(escaped) ? escaped : `"${escaped}"`;
 };
 
-/** What the units for a folder or file are called: `chancery-renew-etc-nginx-tls`. */
+/** The name of the units for a folder or file: `chancery-renew-etc-nginx-tls`. */
 export function unitName(path: string): string {
   const words = path.replaceAll(/[^A-Za-z0-9.]+/g, '-').replaceAll(/^-|-$/g, '');
-  // Of two paths that are written alike, each has its own.
+  // Distinct paths that would be written alike get distinct names.
   const plain = /^\/[A-Za-z0-9./]+$/.test(path) && words.length <= 100;
   return `chancery-renew-${words.slice(0, 100)}${plain ? '' : `-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`}`;
 }

@@ -1,4 +1,4 @@
 export type Level = 'info' | 'warn' | 'error';
 
-/** Told to whoever reads the output; `facts` are for programs. */
+/** Reports to whoever reads the output; `facts` are for programs. */
 export type Tell = (level: Level, event: string, message: string, facts?: Readonly<Record<string, string | number>>) => void;

@@ -3,7 +3,7 @@ import { PUBLIC, removeDurably, writeDurably } from '../../authority/durable-fil
 
 /** The command to run after a change. */
 export interface OwedCommand {
-  /** To be called before the change, so that a crash behind it leaves the debt. */
+  /** Must be called before the change, so that a crash after it still leaves the command owed. */
   readonly owe: () => void;
   readonly owed: () => boolean;
   /** Runs the command now if it is owed. Rejects with the reason if it fails; it then remains owed. */
