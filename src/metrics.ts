@@ -31,8 +31,8 @@ export interface Metrics {
   readonly oidcToken: (issuer: string, outcome: string) => void;
   /** Whether an issuer's keys could be fetched. */
   readonly oidcKeys: (issuer: string, fetched: boolean) => void;
-  /** Expiry of the certificate that signs an authority's OCSP responses, seconds since the epoch. */
-  readonly ocspResponder: (authority: string, notAfter: number) => void;
+  /** Expiry of the certificate that signs an authority's OCSP responses, seconds since the epoch; undefined once none is needed. */
+  readonly ocspResponder: (authority: string, notAfter: number | undefined) => void;
 }
 
 export interface CrlState {
@@ -150,7 +150,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
     eventsSent: (event, count) => eventsSent.inc({ event }, count),
     oidcToken: (issuer, outcome) => oidcTokens.inc({ issuer, outcome }),
     oidcKeys: (issuer, fetched) => oidcKeys.inc({ issuer, outcome: fetched ? 'fetched' : 'failed' }),
-    ocspResponder: (authority, notAfter) => responders.set({ authority }, notAfter),
+    ocspResponder: (authority, notAfter) => (notAfter === undefined ? responders.remove({ authority }) : responders.set({ authority }, notAfter)),
     ocspAnswered: (outcome, kept) => {
       // Resolved once per label set: resolving it each time would cost as much as the response itself.
       const name = `${outcome}:${kept}`;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Authority } from './authority/authority.ts';
 import { AuthorityError } from './authority/errors.ts';
+import { isOver } from './authority/succession.ts';
 import { fileSigningKey } from './authority/keys/file.ts';
 import { byOneProcess, ownLease } from './by-one-process.ts';
 import type { Core, Issuance } from './core.ts';
@@ -65,14 +66,16 @@ export function ocspResponders(core: Core, log: Log): OcspResponders {
     signers.set(authority.name, { file: readResponderFile(options.folder) ?? file, signer: ocspSigner(certificate, signingKey, ocsp.responderId) });
     metrics.ocspResponder(authority.name, certificate.notAfter);
   };
+  const standing = (): readonly Authority[] => signing.filter((authority) => !isOver(authorities, authority, clock() / 1000));
   const without = (): readonly string[] =>
-    signing.map(({ name }) => name).filter((name) => (signers.get(name)?.signer.certificate.notAfter ?? 0) < clock() / 1000);
+    standing().map(({ name }) => name).filter((name) => (signers.get(name)?.signer.certificate.notAfter ?? 0) < clock() / 1000);
 
   return {
     all,
     changed: (serial) => all.forEach((responder) => responder.changed(serial)),
     renew: async (issuance) => {
-      for (const authority of signing.filter(({ name }) => clock() >= (notBefore.get(name) ?? 0))) {
+      for (const { name } of signing.filter((authority) => !standing().includes(authority))) metrics.ocspResponder(name, undefined);
+      for (const authority of standing().filter(({ name }) => clock() >= (notBefore.get(name) ?? 0))) {
         // A failure of one must not keep the others from being renewed.
         await renewOne(authority, issuance).catch((err: unknown) => {
           log.error({ err, authority: authority.name }, 'the certificate of the OCSP responder could not be renewed');

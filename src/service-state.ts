@@ -1,5 +1,6 @@
 import type { PublishedOptions } from './http/https-app.ts';
 import type { LoadedAuthorities } from './authority/authority.ts';
+import { isFormer, isOver } from './authority/succession.ts';
 import type { Core } from './core.ts';
 import { isoTime } from './iso-time.ts';
 import type { CrlState, MetricSources } from './metrics.ts';
@@ -13,8 +14,9 @@ const DAY = 86_400;
 
 /** The checks of `/readyz`: whether this process should receive traffic. */
 export function readiness(
-  { store, authorities: { all, issuing }, clock, crls, standing }: Core, listening: () => string | undefined, differences: () => string | undefined,
+  { store, authorities, clock, crls, standing }: Core, listening: () => string | undefined, differences: () => string | undefined,
 ): PublishedOptions['readiness'] {
+  const { all, issuing } = authorities;
   return [
     { name: 'listeners', check: () => Promise.resolve(listening()) },
     { name: 'store', check: () => store.ping().then(() => undefined) },
@@ -36,7 +38,7 @@ export function readiness(
         return undefined;
       },
       note: async () => {
-        for (const authority of all) {
+        for (const authority of all.filter((one) => !isOver(authorities, one, clock() / SECOND))) {
           const head = await store.crls.head(authority.name, 'full');
           // Times of CRLs never go back, so one that was published while a clock was ahead is the one until then.
           const begins = (head?.thisUpdate ?? 0) * SECOND;
@@ -59,7 +61,8 @@ export function metricSources(store: Store, authorities: LoadedAuthorities, cloc
   return {
     crl: async () => {
       const now = clock() / SECOND;
-      const all = await Promise.all(authorities.all.map(async ({ name }) => [name, await store.crls.heads(name)] as const));
+      const standing = authorities.all.filter((authority) => !isOver(authorities, authority, now));
+      const all = await Promise.all(standing.map(async ({ name }) => [name, await store.crls.heads(name)] as const));
       return all.flatMap(([authority, heads]) => {
         const kinds = new Map<string, [CrlDocument, CrlHead][]>();
         for (const entry of heads) {
@@ -69,7 +72,7 @@ export function metricSources(store: Store, authorities: LoadedAuthorities, cloc
         return Array.from(kinds, ([kind, documents]) => stateOf(authority, kind, documents, now));
       });
     },
-    authorities: () => authorities.all.map(({ name, certificate }) => ({ authority: name, days: (certificate.notAfter - clock() / SECOND) / DAY })),
+    authorities: () => authorities.all.filter(({ name }) => !isFormer(authorities, name)).map(({ name, certificate }) => ({ authority: name, days: (certificate.notAfter - clock() / SECOND) / DAY })),
   };
 }
 

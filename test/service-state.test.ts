@@ -11,7 +11,7 @@ t.test('the entries of shards are those of one number of shards, also while two 
   const heads = new Map<CrlDocument, CrlHead>([
     ['full', head(70, { number: 9n })], ['4-0', head(30)], ['4-1', head(40, { number: 8n, thisUpdate: NOW - 90 })], ['8-0', head(30)], ['8-7', head(39, { nextUpdate: NOW + 60 })],
   ]);
-  const authorities = { all: [{ name: 'issuing' }] } as unknown as LoadedAuthorities;
+  const authorities = { all: [{ name: 'issuing', certificate: { notAfter: NOW + 600 } }] } as unknown as LoadedAuthorities;
   const sources = metricSources({ crls: { heads: () => Promise.resolve(heads) } } as unknown as Store, authorities, () => NOW * 1000);
   t.same(await sources.crl(), [
     { authority: 'issuing', document: 'full', age: 60, left: 600, number: 9, entries: 70 },

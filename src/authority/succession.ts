@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import type { LoadedAuthorities, Reign } from './authority.ts';
+import type { Authority, LoadedAuthorities, Reign } from './authority.ts';
 import { PUBLIC, writeDurably } from './durable-file.ts';
 import { refuse } from './errors.ts';
 import { authoritiesFolder, authorityFiles, ISSUING, rollFile } from './layout.ts';
@@ -63,6 +63,16 @@ export function successorOf({ succession, issuing }: Pick<LoadedAuthorities, 'su
   const current = succession.findIndex((reign) => reign.name === issuing.name);
   return succession.slice(0, current).some((reign) => reign.name === name) ? issuing.name : name;
 }
+
+/** Whether an authority issues no more: it is not the root, does not issue now, and is not one that will. */
+export function isFormer({ succession, issuing, root }: Pick<LoadedAuthorities, 'succession' | 'issuing' | 'root'>, name: string): boolean {
+  const current = succession.findIndex((reign) => reign.name === issuing.name);
+  return name !== root.name && name !== issuing.name && !succession.slice(current).some((reign) => reign.name === name);
+}
+
+/** Whether a former authority's certificate has expired, and with it all that it has signed: nothing is published for it any more. @param now seconds since the epoch */
+export const isOver = (authorities: Pick<LoadedAuthorities, 'succession' | 'issuing' | 'root'>, { name, certificate }: Pick<Authority, 'name' | 'certificate'>, now: number): boolean =>
+  certificate.notAfter <= now && isFormer(authorities, name);
 
 /** Changes when an authority is added or removed, when a certificate changes, and when another authority starts to issue. */
 export function deploymentMark(data: string, first: string | undefined, now: number): string {

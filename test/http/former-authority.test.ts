@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { rollAuthority } from '../../src/roll.ts';
 import { makeCsr, openssl, opensslStatus } from '../helpers/openssl.ts';
 import { readDocument } from '../helpers/revocations.ts';
 import { type Reply, startTestService, type TestService } from '../helpers/service.ts';
@@ -50,4 +51,30 @@ t.test('after another authority has taken over, both publish: what the former on
   rmSync(join(chancery.config.data, 'authorities', 'issuing', 'key.pem'));
   await chancery.restart({ CHANCERY_AUTHORITY__ISSUING: 'issuing-2' });
   t.ok(readDocument((await chancery.plain('GET', '/crl/issuing.crl')).bytes).entries.has(before.serial));
+});
+
+t.test('a former authority is told of as long as its certificate lasts, and then no more', async (t) => {
+  const DAY = 86_400_000;
+  let now = Date.now();
+  const chancery = await startTestService(t, { clock: () => now, init: { issuingLifetime: 30 * 86_400 } });
+  await chancery.service.stop();
+  await rollAuthority('issuing', { from: Math.floor(now / 1000), lifetime: 365 * 86_400 }, chancery.config, () => now);
+  await chancery.restart();
+  const metrics = async (): Promise<string> => (await fetch(`${chancery.service.addresses.metrics}/metrics`)).text();
+  const during = await metrics();
+  for (const told of ['chancery_crl_left_seconds{authority="issuing",', 'chancery_ocsp_responder_end_seconds{authority="issuing"}', 'chancery_authority_days_left{authority="issuing-2"}', 'chancery_authority_days_left{authority="root"}']) t.match(during, told);
+  t.notMatch(during, 'chancery_authority_days_left{authority="issuing"}', 'it issues no more: its end is awaited');
+
+  now += 40 * DAY;
+  chancery.logged.length = 0;
+  await chancery.restart();
+  const after = await metrics();
+  t.notMatch(after, 'authority="issuing"');
+  t.match(after, 'chancery_ocsp_responder_end_seconds{authority="issuing-2"}');
+  t.match(await chancery.plain('GET', '/readyz'), { status: 200, json: { status: 'ready', checks: [{}, {}, {}, {}, {}, { name: 'ocsp', ok: true, detail: undefined }] } });
+  t.same(chancery.logged.filter((line) => !line.includes('"level":30')), []);
+
+  rmSync(join(chancery.config.data, 'authorities', 'issuing', 'key.pem'));
+  await chancery.restart();
+  t.notMatch((await chancery.plain('GET', '/readyz')).text, 'detail', 'nobody waits for the last CRL of a key that was taken away');
 });
