@@ -6,7 +6,7 @@ const EXTERNAL_ACCOUNT = ['optional', 'required'] as const;
 const PATTERNS = 'patterns such as **.example.com or 10.0.0.0/8';
 const AS_FOR_ALL = 'Default: as for all';
 
-/** What one authority may say otherwise. */
+/** Settings that one authority may override. */
 const AuthoritySchema = Type.Object(
   {
     enabled: optional(Flag('Whether ACME is served for it. Default: true')),
@@ -17,7 +17,7 @@ const AuthoritySchema = Type.Object(
     deny: optional(Texts(`Names for which it does not: ${PATTERNS}. ${AS_FOR_ALL}`)),
   }, closed);
 
-/** `acme`: certificates by RFC 8555. */
+/** `acme`: certificates through RFC 8555. */
 export const AcmeSchema = Type.Object(
   {
     enabled: Flag('Whether /acme/{authority}/directory is served for each authority that signs certificates', { default: false }),

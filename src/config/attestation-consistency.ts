@@ -8,13 +8,13 @@ import { ruleOf, type WrittenRule } from './rule-schema.ts';
 
 type Part = keyof typeof ATTRIBUTES;
 
-/** Whose nodes these are: everybody has some in the same cloud, so a rule has to say whose it is for. */
+/** The claims that identify an owner: everybody has machines in the same cloud, so a rule must say whose it is for. */
 const OWNERS: Readonly<Partial<Record<Part, readonly string[]>>> = { aws: ['accountId'], gcp: ['project', 'projectNumber'], azure: ['subscriptionId'] };
 
 const LEAST_LIFETIME = 10;
 const MOST_CHALLENGE = 3600;
 
-/** What is wrong with `attestation` that no value shows by itself. */
+/** Faults of `attestation` that no single value shows. */
 export function attestationInconsistencies(config: Config): readonly Inconsistency[] {
   const { attestation } = config;
   const profiles = usableProfiles(config);

@@ -12,7 +12,7 @@ const Files = (description: string, example: string) => Texts(description, { def
 const Roots = (description: string, example: string) => Texts(description, { minItems: 1, examples: [[example]] });
 const Once = Flag('Whether a machine may prove itself only once; with another key, or later, an operator must release it first', { default: true });
 
-/** `attestation`: nodes prove what they are. Each part turns a kind of proof on. */
+/** `attestation`: nodes prove their identity. Each member enables one kind of proof. */
 export const AttestationSchema = Type.Object(
   {
     challengeLifetime: Duration('How long a challenge is valid', '5m'),
@@ -73,7 +73,7 @@ export const AttestationSchema = Type.Object(
 
 export type AttestationConfig = Static<typeof AttestationSchema>;
 
-/** The same with all files absolute. What must be written may be missing, and is then told as a fault. */
+/** The same with all file paths absolute. Required members may be missing here; that is reported as a fault. */
 export function withFiles({ x509, aws, gcp, azure, ssh, ...rest }: AttestationConfig, resolve: (path: string) => string): AttestationConfig {
   const all = (files: readonly string[] | undefined): string[] => (files ?? []).map(resolve);
   return {

@@ -5,18 +5,18 @@ import type { Config } from './config.ts';
 import { formatDuration } from './duration.ts';
 import type { Inconsistency, Path } from './faults.ts';
 
-/** HMAC keys of 16 to 64 octets; shorter ones are guessed (RFC 2104 3), longer ones hashed. */
+/** HMAC keys of 16 to 64 octets; shorter ones can be guessed (RFC 2104 section 3), longer ones are hashed. */
 const KEY = /^(?:[0-9a-f]{2}){16,64}$/i;
 const HOUR = 3600;
 /**
- * To a Docker Engine the role of a node is its organizational unit, whatever the profile: any certificate under the swarm's root that has it is
- * believed.
+ * A Docker Engine takes the role of a node from its organizational unit, whatever the profile: it trusts any certificate under the swarm's
+ * root that has it.
  */
 const MAKES_NODES = ['*', 'swarm-manager', 'swarm-worker'];
-/** SwarmKit renews when 50 to 80 % of the time from notBefore to notAfter are over: much of it backdated, and a certificate is due when it is new. */
+/** SwarmKit renews once 50 to 80 % of the time from notBefore to notAfter has passed: with much backdating, a new certificate is already due. */
 const BACKDATED_SHARE = 4;
 
-/** What no value of `cfssl` and `swarm` shows by itself. */
+/** Faults of `cfssl` and `swarm` that no single value shows. */
 export function cfsslInconsistencies(config: Config): readonly Inconsistency[] {
   const profiles = compiledProfiles(config);
   return profiles === undefined ? [] : [...keyFaults(config), ...grantFaults(config, profiles), ...swarmFaults(config, profiles)];
@@ -27,7 +27,7 @@ function keyFaults({ cfssl: { keys } }: Config): readonly Inconsistency[] {
     { path: ['cfssl', 'keys', name, 'key'], value: key }, ...(previousKey === undefined ? [] : [{ path: ['cfssl', 'keys', name, 'previousKey'], value: previousKey }]),
   ]);
   return all.flatMap(({ path, value }, index) => [
-    // A secret is not shown.
+    // A secret is never shown.
     ...when(!KEY.test(value), { path, problem: 'is no such key', expected: '32 to 128 hex digits, an even number of them' }),
     ...when(all.slice(0, index).some((other) => other.value.toLowerCase() === value.toLowerCase()), { path, problem: 'is the key of another one too', expected: 'each key once: it tells who asks' }),
   ]);
@@ -63,7 +63,7 @@ function profileFaults(path: Path, name: string, profile: Profile | undefined, k
   return when(profile.operatorsOnly || profile.authority, { path, problem: `names the profile ${name}, which is kept for operators`, expected: 'a profile that others may ask for' });
 }
 
-/** What SwarmKit asks of the certificates of nodes, so that a swarm does not find out. */
+/** SwarmKit's requirements for node certificates, checked here rather than discovered by a swarm. */
 function swarmFaults({ swarm, eligibility }: Config, profiles: ReadonlyMap<string, Profile>): readonly Inconsistency[] {
   if (!swarm.enabled) return [];
   const { profile: name } = swarm;

@@ -3,7 +3,7 @@ import { closed, Duration, Flag, optional, Secret, Texts } from './schema-parts.
 
 const PATTERNS = 'patterns such as **.example.com or 10.0.0.0/8';
 
-/** What whoever was let in may ask for. */
+/** What an admitted caller may request. */
 const granted = {
   profiles: Texts('Profiles that may be requested; if there is only one, it is the default for requests that name none', { minItems: 1, examples: [['server']] }),
   names: Texts(`Names that may be requested: ${PATTERNS}`, { minItems: 1, examples: [['**.example.com']] }),
@@ -43,7 +43,7 @@ export const CfsslSchema = Type.Object(
 
 export type CfsslConfig = Static<typeof CfsslSchema>;
 
-/** `swarm`: external CA of Docker swarms. */
+/** `swarm`: an external CA for Docker swarms. */
 export const SwarmSchema = Type.Object(
   {
     enabled: Flag('Whether /api/v1/cfssl/sign serves managers of Docker swarms, and /v1/swarms operators', { default: false }),

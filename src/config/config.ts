@@ -8,24 +8,24 @@ import type { Listener } from './forms.ts';
 import type { OidcConfig } from './oidc-schema.ts';
 import type { StoreLocation } from './store-address.ts';
 
-/** The configuration, checked and complete: defaults filled in, paths absolute, durations in seconds. Frozen. */
+/** The validated, complete configuration: defaults filled in, paths absolute, durations in seconds. Frozen. */
 export interface Config {
-  /** The file that was read, absolute; undefined where all is default or environment. */
+  /** The file that was read, absolute; undefined if everything comes from defaults or the environment. */
   readonly file: string | undefined;
-  /** Absolute. */
+  /** An absolute path. */
   readonly data: string;
-  /** Absolute. */
+  /** An absolute path. */
   readonly runtime: string;
   readonly listen: {
     readonly https: Listener | 'off';
     readonly http: Listener | 'off';
     readonly metrics: Listener | 'off';
   };
-  /** Without a slash at the end. Undefined: the listener's own address, known once it listens. */
+  /** Without a trailing slash. If undefined: the listener's own address, known once it listens. */
   readonly publicUrl: { readonly https?: string; readonly http?: string };
-  /** Names and addresses of the service's own certificate, in normal form; at least one. */
+  /** Names and addresses for the service's own certificate, normalized; at least one. */
   readonly hostNames: readonly string[];
-  /** False where they are the usual ones: of those, what name constraints forbid is left out. */
+  /** False for the default names: those that name constraints forbid are then left out. */
   readonly hostNamesGiven: boolean;
   /** Files, absolute; both or none. */
   readonly httpsCertificate: { readonly cert?: string; readonly key?: string };
@@ -33,9 +33,9 @@ export interface Config {
     readonly url: StoreLocation;
     /** Seconds. */
     readonly retainEnded: number;
-    /** What all keys in Redis begin with, in braces. */
+    /** The common prefix of all keys in Redis, in braces. */
     readonly prefix: string;
-    /** Where the address has none. */
+    /** Used if the address contains none. */
     readonly password?: string;
     /** Files, absolute. */
     readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string };
@@ -70,38 +70,38 @@ export interface Config {
     /** Seconds. */
     readonly lifetime: number;
     readonly maxAge: number;
-    /** Answers kept by each process. */
+    /** Responses cached by each process. */
     readonly kept: number;
     readonly responderId: 'key' | 'name';
     /** Seconds. */
     readonly responderLifetime: number;
   };
-  /** What was configured, over the built-in profiles or beside them; `policy/profile.ts` makes profiles of it. */
+  /** The configured profiles, which override or supplement the built-in ones; `policy/profile.ts` compiles them. */
   readonly profiles: Readonly<Record<string, RawProfile>>;
   readonly defaultProfile: string;
   /** In order. */
   readonly eligibility: readonly StepSetting[];
-  /** By name. Files, absolute. */
+  /** By name. File paths are absolute. */
   readonly webhooks: WebhooksConfig;
   readonly keys: {
     /** SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
     readonly block: readonly string[];
-    /** Files, absolute. */
+    /** Absolute paths. */
     readonly debianBlockLists: readonly string[];
   };
   readonly limits: {
     /** Bytes. */
     readonly body: number;
-    /** For each listener and process. */
+    /** Per listener and process. */
     readonly connections: number;
     /** Seconds. */
     readonly requestTime: number;
     readonly wait: number;
-    /** Calls a minute; 0 for no limit. */
+    /** Calls per minute; 0 for no limit. */
     readonly perIdentity: number;
     readonly perAddress: number;
     readonly failuresPerAddress: number;
-    /** For each process. */
+    /** Per process. */
     readonly eventStreams: number;
     readonly eventStreamsPerAddress: number;
   };
@@ -109,7 +109,7 @@ export interface Config {
   readonly acme: AcmeConfig;
   readonly cfssl: CfsslConfig;
   readonly swarm: SwarmConfig;
-  /** Files absolute. */
+  /** File paths are absolute. */
   readonly attestation: AttestationConfig;
   readonly oidc: OidcConfig;
   readonly workers: number;

@@ -9,18 +9,21 @@ import type { Inconsistency, Path } from './faults.ts';
 import { nearestName } from './near-name.ts';
 import { oidcInconsistencies } from './oidc-consistency.ts';
 
-/** What no value shows by itself. */
+/** Faults that no single value shows. */
 export const inconsistencies = (config: Config): readonly Inconsistency[] => RULES.flatMap((rule) => rule(config));
 
-/** A CRL that is renewed before it ends, and records kept while it may list them (RFC 5280 3.3: one CRL beyond the certificate's end). */
+/**
+ * A CRL is renewed before it expires, and records are kept while a CRL may list them (RFC 5280 section 3.3: one CRL beyond the certificate's
+ * expiry).
+ */
 const CRL_LIFETIMES_RETAINED = 2;
 
-/** Clients' clocks are off by minutes. */
+/** In seconds; clients' clocks are off by minutes. */
 const LEAST_OCSP_LIFETIME = 60;
-/** The responder's certificate is renewed with a third of its life left: no answer outlives it. */
+/** The responder's certificate is renewed with a third of its life left, so that no response outlives it. */
 const OCSP_LIFETIMES_OF_RESPONDER = 3;
 
-/** Settings that mean nothing, or less than was meant, with another kind of store. */
+/** Settings that have no effect, or less than intended, with another kind of store. */
 const FOR_REDIS: readonly {
   readonly path: Path;
   readonly set: (store: Omit<Config['store'], 'url'>) => boolean;
@@ -120,7 +123,7 @@ function unknownProfile({ profiles }: Config, name: string, path: Path): readonl
   });
 }
 
-/** The faults that the compiler of profiles finds, at the profile they are about. */
+/** The faults found by the profile compiler, each at its profile. */
 function faultsOfProfiles({ profiles }: Config): readonly Inconsistency[] {
   try {
     compileProfiles(profiles);

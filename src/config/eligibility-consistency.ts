@@ -7,12 +7,12 @@ import { nearestName } from './near-name.ts';
 
 const LEAST_SECRET = 32;
 
-/** The name that a step has in requests: each is there once. */
+/** The name of a step in requests; each step may occur once. */
 const nameOf = (setting: StepSetting): string => (setting.step === 'webhook' ? `webhook ${setting.webhook}` : setting.step);
 
 export const profilesOf = (setting: StepSetting): readonly string[] => ('profiles' in setting ? setting.profiles ?? [] : []);
 
-/** What no value of the checks and webhooks shows by itself. Profiles that are named are looked at where all of them are known. */
+/** Faults of the checks and webhooks that no single value shows. Profile names are checked only if all profiles could be compiled. */
 export const eligibilityInconsistencies = ({ eligibility, webhooks, profiles }: Config): readonly Inconsistency[] => [
   ...(['key', 'names', 'profile'] as const).flatMap((name) => when(!eligibility.some(({ step }) => step === name), {
     path: ['eligibility'], problem: `leaves out the check ${name}`, expected: 'key, names and profile among the checks',

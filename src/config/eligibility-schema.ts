@@ -7,7 +7,7 @@ const WALL_TIME = '^([01][0-9]|2[0-3]):[0-5][0-9]$';
 const Profiles = (what: string) => optional(Texts(`Profiles ${what}. Default: all`));
 const step = <const T extends string>(name: T) => ({ step: Type.Literal(name) });
 
-/** A check of a request, by its name, or with what it is told. */
+/** A check of a request: by name alone, or with settings. */
 const EligibilityStep = Type.Union([
   Choice(['key', 'names', 'profile', 'approval', 'name-ownership', 'known-key']),
   Type.Object({
@@ -81,7 +81,7 @@ export const absoluteWebhooks = (webhooks: WebhooksConfig, absolute: (path: stri
     return [name, { ...webhook, ...Object.fromEntries(files) as Partial<typeof webhook> }];
   }));
 
-/** What is told in short is what it stands for. */
+/** Expands the short form of a step. */
 export function stepSetting(setting: Static<typeof EligibilityStep>): StepSetting {
   if (typeof setting === 'string') {
     switch (setting) {

@@ -6,18 +6,18 @@ import { kindOf, leavesOf, type NodeKind, type SchemaNode, tableOf } from './sch
 
 const PREFIX = 'CHANCERY_';
 
-/** Variables with the prefix that are no settings of the service, so that any other unknown one can be refused. */
+/** Variables with the prefix that are not settings of the service; any other unknown one is refused. */
 const NO_SETTINGS: readonly ((name: string, value: string) => boolean)[] = [
-  // Of the command line's client side.
+  // Used by the command-line client.
   (name) => ['CHANCERY_URL', 'CHANCERY_API_KEY', 'CHANCERY_TOKEN', 'CHANCERY_CONFIG'].includes(name),
-  // Of tests and benchmarks.
+  // Used by tests and benchmarks.
   (name) => name === 'CHANCERY_CORPORA' || /^CHANCERY_(TEST|BENCH)_/.test(name),
-  // Kubernetes gives every container these for each Service of its namespace, also for those named chancery or chancery-….
+  // Kubernetes sets these in every container for each Service of its namespace, including Services named chancery or chancery-….
   (name, value) => /^CHANCERY_(\w+_)?SERVICE_(HOST|PORT(_\w+)?)$/.test(name) || (/^CHANCERY_(\w+_)?PORT(_\d+_(TCP|UDP|SCTP))?$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value)),
   (name) => /^CHANCERY_(\w+_)?PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)$/.test(name),
 ];
 
-/** A value that was set outside the file: by a variable, or on the command line. */
+/** A value set outside the file: by a variable, or on the command line. */
 export interface Override {
   readonly path: Path;
   readonly value: unknown;
@@ -36,8 +36,8 @@ export const variableName = (path: readonly string[]): string => PREFIX + path.m
 const shout = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('-', '_').toUpperCase();
 
 /**
- * The settings among the environment's variables. An empty variable counts as not set. A secret may be given as the
- * name of a file that holds it, in the variable with `_FILE` behind its name.
+ * Reads the settings from environment variables. An empty variable counts as not set. A secret may be given as the name of a file that
+ * contains it, in the variable with the suffix `_FILE`.
  */
 export function readEnvironment(schema: SchemaNode, env: Readonly<Record<string, string | undefined>>): Overrides {
   const overrides: Override[] = [];
@@ -61,7 +61,7 @@ export function readEnvironment(schema: SchemaNode, env: Readonly<Record<string,
   return { overrides, faults };
 }
 
-/** A value as the command line or a variable writes it: `fromText` of the schema's node at the path. */
+/** A value from the command line, converted like the text of a variable according to the schema's node at the path. */
 export function readCommandLine(schema: SchemaNode, values: Readonly<Record<string, string>>): Override[] {
   return Object.entries(values).map(([dotted, text]) => {
     const setting = findSetting(schema, variableName(dotted.split('.')));
@@ -70,10 +70,10 @@ export function readCommandLine(schema: SchemaNode, values: Readonly<Record<stri
   });
 }
 
-/** Where a word ends is a matter of taste where there are digits: HTTP01_PORT, HTTP_01_PORT. */
+/** Ignores underscores, since where a word ends next to digits is a matter of taste: HTTP01_PORT, HTTP_01_PORT. */
 const letters = (name: string): string => name.replaceAll('_', '');
 
-/** The value at the end of a variable's name, and its path. Names of a table's members are written in capitals, `_` for `-`. */
+/** Resolves a variable's name to a value and its path. Names of a table's members are in capitals, with `_` for `-`. */
 function findSetting(schema: SchemaNode, variable: string): { readonly path: string[]; readonly node: SchemaNode } | undefined {
   const path: string[] = [];
   let node = schema;
@@ -92,13 +92,13 @@ function memberOf(table: SchemaNode, name: string): SchemaNode | undefined {
   return names.test(name) ? member : undefined;
 }
 
-/** What a text stands for where the schema wants something else than text. What does not fit stays text, and is reported as such. */
+/** Converts a text to the type that the schema expects. Text that cannot be converted is kept, and reported as a fault. */
 const fromText = (node: SchemaNode, text: string): unknown => FROM_TEXT[kindOf(node)]?.(text) ?? text;
 
 const FROM_TEXT: Readonly<Partial<Record<NodeKind, (text: string) => unknown>>> = {
   number: (text) => (/^-?[0-9]+$/.test(text) ? Number(text) : undefined),
   flag: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
-  // a, b, c; or a list as YAML and JSON write it.
+  // a, b, c; or a list in YAML or JSON syntax.
   list: (text) => (text.startsWith('[') && text.endsWith(']') ? parsedList(text) : text.split(',').map((item) => item.trim()).filter((item) => item !== '')),
 };
 

@@ -12,10 +12,10 @@ const HEAD = [
 
 const WIDTH = 110;
 
-/** Values to be written without a `#`, in the shape of the file: `{ publicUrl: { http: 'http://ca.example.com' } }`. */
+/** Values to write without a leading `#`, in the shape of the file: `{ publicUrl: { http: 'http://ca.example.com' } }`. */
 export type ExampleValues = Readonly<Record<string, unknown>>;
 
-/** The text of a commented configuration file: every value at its default, with what it is for, and the values given set. */
+/** The text of a commented configuration file: every value at its default, with its description, and the given values set. */
 export function exampleConfig(values: ExampleValues = {}): string {
   return `${[HEAD.join('\n'), ...members(ConfigSchema as unknown as SchemaNode, [], values).map((lines) => lines.join('\n'))].join('\n\n')}\n`;
 }
@@ -28,7 +28,7 @@ function members(group: SchemaNode, path: readonly string[], values: unknown): s
   if (unknown.length > 0) throw new TypeError(`no settings of the configuration: ${unknown.map((name) => [...path, name].join('.')).join(', ')}`);
   return Object.entries(known).map(([name, node]) => {
     const lines = WRITERS[kindOf(node)](name, node, [...path, name], given[name]);
-    // A group that need not be there would be there once it is named.
+    // An optional group must stay commented out: naming it would enable it.
     const isThere = given[name] !== undefined || group.required?.includes(name) === true;
     return kindOf(node) !== 'group' || isThere ? lines : lines.map((line) => line.replace(/^( *)(?=[^# ])/, '$1#'));
   });
@@ -42,7 +42,7 @@ const leaf: Writer = (name, node, path, given) => {
   return [...comment(about), `${given === undefined ? '#' : ''}${name}: ${inline(value)}`];
 };
 
-/** For a value that has neither default nor example. */
+/** Shown for a value that has neither default nor example. */
 const SHOWN_VALUE: Readonly<Partial<Record<NodeKind, unknown>>> = { text: '…' };
 
 const WRITERS: Readonly<Record<NodeKind, Writer>> = {
@@ -58,10 +58,10 @@ const WRITERS: Readonly<Record<NodeKind, Writer>> = {
   form: leaf, choice: leaf, text: leaf, number: leaf, flag: leaf, list: leaf, variant: leaf,
 };
 
-/** The path of a member that can be named as an example. */
+/** The path of a member that can serve as an example. */
 const firstOf = (member: SchemaNode): readonly string[] => [...leavesOf(member)][0]?.path ?? [];
 
-/** Members on lines of their own, commented out. A line with `#` and no space after it is a value. */
+/** Members on lines of their own, commented out. A line with `#` and no following space is a value. */
 function tree(value: unknown): string[] {
   return Object.entries(value ?? {}).flatMap(([name, member]: [string, unknown]) =>
     typeof member === 'object' && !Array.isArray(member) ? [`#${name}:`, ...indented(tree(member))] : [`#${name}: ${inline(member)}`]);

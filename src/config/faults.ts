@@ -1,35 +1,35 @@
-/** Names and list indexes from the top of the configuration to a value. */
+/** Names and list indexes from the root of the configuration to a value. */
 export type Path = readonly (string | number)[];
 
-/** Where a value was said: a place in the file, an environment variable, the command line. */
+/** Where a value was set: a place in the file, an environment variable, or the command line. */
 export interface Origin {
   readonly source: string;
   readonly line?: number;
   readonly column?: number;
 }
 
-/** One thing wrong with the configuration. Never shows a secret. */
+/** One fault in the configuration. Never shows a secret. */
 export interface ConfigFault extends Origin {
-  /** As in `profiles.server.names.allow[2]`; empty for the whole. */
+  /** Such as `profiles.server.names.allow[2]`; empty for the whole configuration. */
   readonly path: string;
   readonly problem: string;
-  /** Empty where the problem says it all. */
+  /** Empty if the problem is self-explanatory. */
   readonly expected: string;
 }
 
 export type Report = (path: Path, problem: string, expected: string) => void;
 
-/** `profiles.server.names.allow[2]`. */
+/** Formats a path as `profiles.server.names.allow[2]`. */
 export const pathText = (path: Path): string =>
   path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`)).join('').replace(/^\./, '');
 
-/** One line: where, what, what was wrong, what was expected. */
+/** The fault in one line: source, path, problem, and what was expected. */
 export function faultText({ source, line, column, path, problem, expected }: ConfigFault): string {
   const place = [source, line, column].filter((part) => part !== undefined).join(':');
   return `${place}: ${path === '' ? '' : `${path} `}${problem}${expected === '' ? '' : `; expected ${expected}`}`;
 }
 
-/** The configuration, or another file of that form, cannot be used. `faults` holds every fault found, in the order of the file. */
+/** The configuration, or another file of the same kind, cannot be used. `faults` lists every fault found, in the order of the file. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly ConfigFault[];
@@ -41,10 +41,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** Two values that do not go together, or one that refers to nothing. */
+/** Two values that contradict each other, or one that refers to something undefined. */
 export interface Inconsistency {
   readonly path: Path;
-  /** Other values that it hangs on. */
+  /** Other values involved. */
   readonly about?: readonly Path[];
   readonly problem: string;
   readonly expected: string;

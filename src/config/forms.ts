@@ -3,23 +3,23 @@ import { textToName } from '../x509/general-name.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { readStoreAddress, STORE_ADDRESS_PATTERN, STORE_ADDRESSES, type StoreLocation } from './store-address.ts';
 
-/** Where a listener listens. Port 0 takes a free one. */
+/** The address of a listener. Port 0 selects a free one. */
 export interface Listener {
   readonly host: string;
   readonly port: number;
 }
 
-/** A text with a form of its own, that becomes a checked value. */
+/** A text format that is parsed into a validated value. */
 export interface Form<T> {
-  /** What a good text looks like, in words. */
+  /** A description of a valid text. */
   readonly expected: string;
-  /** The same, roughly, for editors that know the JSON Schema. */
+  /** An approximate pattern, for editors that use the JSON Schema. */
   readonly pattern?: string;
-  /** Whether YAML may give a whole number in place of a text. */
+  /** Whether YAML may contain an integer instead of a text. */
   readonly takesNumbers?: true;
-  /** The value, or undefined where the text is not of the form. */
+  /** The value, or undefined if the text is malformed. */
   readonly parse: (text: string) => T | undefined;
-  /** What is wrong with a text that is not of the form, where more can be said; as in `names no host`. Shows nothing of a secret. */
+  /** Specific faults of a malformed text, such as `names no host`, where they can be determined. Reveals nothing of a secret. */
   readonly faults?: (text: string) => readonly string[];
 }
 
@@ -64,7 +64,7 @@ function parseListener(text: string): Listener | 'off' | undefined {
   return { host, port };
 }
 
-/** Without a slash at the end, so that paths can be put behind it. */
+/** Without a trailing slash, so that paths can be appended. */
 function parseBaseUrl(text: string, protocol: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
@@ -73,7 +73,7 @@ function parseBaseUrl(text: string, protocol: string): string | undefined {
   return plain ? `${url.origin}${url.pathname}`.replace(/\/+$/, '') : undefined;
 }
 
-/** In the normal form that it has in a certificate. */
+/** Normalized as in a certificate. */
 function parseHostName(text: string): string | undefined {
   try {
     const { kind, value } = textToName(text);

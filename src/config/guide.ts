@@ -28,7 +28,7 @@ Variables that are not settings: \`CHANCERY_CONFIG\`, and for commands that call
 
 type Named = readonly [name: string, node: SchemaNode, required: boolean];
 
-/** The text of docs/configuration.md. @throws TypeError where a setting has no description */
+/** The text of docs/configuration.md. @throws TypeError if a setting has no description */
 export function configurationGuide(): string {
   const settings = membersOf(ConfigSchema as unknown as SchemaNode);
   const single = settings.filter(([, node]) => !hasSection(node));
@@ -49,7 +49,7 @@ function sectionOf(setting: Named): string[] {
   ];
 }
 
-/** What stands below a group or a table, and the path that leads there. A table's members have names of the user's choice. */
+/** The children of a group or table, and the path leading to them. The names of a table's members are chosen by the user. */
 function partsOf(node: SchemaNode, path: readonly string[]): [parts: readonly Named[], path: readonly string[]] {
   if (kindOf(node) === 'group') return [membersOf(node), path];
   const { member } = tableOf(node);
@@ -61,17 +61,17 @@ function membersOf(group: SchemaNode): Named[] {
   return Object.entries(group.properties ?? {}).map(([name, member]) => [name, member, required.includes(name)]);
 }
 
-/** The forms of a list's members that are groups told apart by a constant (`{step: quota}`). */
+/** The variants of a list's members that are distinguished by a constant (`{step: quota}`). */
 const variantsOf = ({ items }: SchemaNode): readonly SchemaNode[] => (items?.anyOf ?? []).filter((variant) => kindOf(variant) === 'group');
 
 const tagOf = ({ properties }: SchemaNode): string => Object.values(properties ?? {}).find((member) => member.const !== undefined)?.const ?? '';
 const untagged = (variant: SchemaNode): Named[] => membersOf(variant).filter(([, member]) => member.const === undefined);
 
-/** @param path of what the settings belong to, or undefined within a list, where nothing has a variable of its own */
+/** @param path of the parent, or undefined within a list, whose members have no variables */
 const table = (settings: readonly Named[], path: readonly string[] | undefined): string =>
   ['| setting | type | default | |', '|---|---|---|---|', ...settings.flatMap((setting) => rows(setting, path ?? [], path !== undefined))].join('\n');
 
-/** A group has a row, which says what it is about, and one for each member; so has a list of groups. */
+/** A group, or list of groups, has a row that describes it, and one row for each member. */
 function rows([name, node, required]: Named, above: readonly string[], variable: boolean): string[] {
   const kind = kindOf(node);
   const path = [...above, name];
@@ -79,7 +79,7 @@ function rows([name, node, required]: Named, above: readonly string[], variable:
   if (node.description === undefined) throw new TypeError(`${dotted} has no description`);
   if (kind === 'group' || kind === 'table') {
     const [parts, inside] = partsOf(node, path);
-    // What a rule asks for has names of its own, and is described with them.
+    // The conditions of a rule have names of their own, and are described with them.
     const shown = kind === 'table' && !variable ? [] : parts;
     return [row(`\`${dotted}\``, '', '', about(node)), ...shown.flatMap((part) => rows(part, inside, variable))];
   }
@@ -95,7 +95,7 @@ const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
 const code = (value: unknown): string => `\`${stringify(value, { collectionStyle: 'flow', lineWidth: 0, flowCollectionPadding: false }).trim().replaceAll('|', '\\|')}\``;
 
-/** A setting's description, in which nothing is to be taken for Markdown, and an example where it has no default. */
+/** A setting's description, escaped for Markdown, and an example if it has no default. */
 function about({ description = '', default: byDefault, examples = [] }: SchemaNode): string {
   const text = description
     .replace(/[*|<>]/g, (character) => ({ '<': '&lt;', '>': '&gt;' })[character] ?? `\\${character}`)
@@ -121,7 +121,7 @@ const TYPES: Readonly<Record<NodeKind, (node: SchemaNode) => string>> = {
 
 const secret = (node: SchemaNode): string => (node['x-secret'] === true ? ', secret' : '');
 
-/** What the profiles say that are there without a line of configuration. */
+/** The settings of the built-in profiles. */
 function builtInProfiles(): string[] {
   return [
     '### Built-in profiles',
@@ -130,7 +130,7 @@ function builtInProfiles(): string[] {
   ];
 }
 
-/** As a file would have it. */
+/** As written in a file. */
 const written = ({ lifetime, maxLifetime, backdate, ...rest }: RawProfile): object => ({
   ...Object.fromEntries(Object.entries({ lifetime, maxLifetime, backdate }).flatMap(([name, seconds]) => (seconds === undefined ? [] : [[name, formatDuration(seconds)]]))),
   ...rest,

@@ -4,12 +4,12 @@ import { kindOf, mustBeWritten, type SchemaNode } from './schema-node.ts';
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
-/** The JSON Schema of the configuration file, for editors and for those who generate the file; each value names its environment variable. */
+/** The JSON Schema of the configuration file, for editors and for tools that generate the file; each value names its environment variable. */
 export function configJsonSchema(): object {
   return { $schema: DIALECT, ...published(ConfigSchema as unknown as SchemaNode, []) };
 }
 
-/** A member that has a default need not be written, and a section whose lines are all commented out reads as null. */
+/** Members with defaults become optional, and sections may be null, as they are when all of their lines are commented out. */
 function published(node: SchemaNode, path: readonly string[] | undefined): object {
   const { properties, patternProperties, required: _required, items, anyOf, 'x-form': _form, ...rest } = node;
   const kind = kindOf(node);

@@ -16,23 +16,23 @@ import { leavesOf, type SchemaNode } from './schema-node.ts';
 import { pathKey, readYamlFile, type WrittenFile } from './yaml-file.ts';
 
 export interface LoadOptions {
-  /** The configuration file, which must be there. Where absent: `CHANCERY_CONFIG`, or `chancery.yaml` in the data folder where there is one. */
+  /** The configuration file, which must exist. If absent: `CHANCERY_CONFIG`, or `chancery.yaml` in the data folder if there is one. */
   readonly file?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** From the command line, by path: `{ data: './ca', workers: '4' }`. */
   readonly overrides?: Readonly<Record<string, string>>;
-  /** What relative paths begin at; the working folder where absent. */
+  /** The base of relative paths; the working directory if absent. */
   readonly folder?: string;
-  /** For the service's own certificate; the machine's name where absent. */
+  /** The host name for the service's own certificate; the machine's name if absent. */
   readonly machine?: string;
 }
 
 const SCHEMA: SchemaNode = ConfigSchema as unknown as SchemaNode;
 
 /**
- * The configuration: command line over environment over file over default.
+ * Loads the configuration. The command line overrides the environment, which overrides the file, which overrides the defaults.
  *
- * @throws ConfigError with every fault, where it stands and what was expected
+ * @throws ConfigError with every fault, its place, and what was expected
  */
 export function loadConfig(options: LoadOptions): Config {
   const { folder = process.cwd(), machine = hostname(), env } = options;
@@ -51,7 +51,7 @@ export function loadConfig(options: LoadOptions): Config {
   const settings = parseSettings(SCHEMA, overrides.reduce(withOverride, written.values), [], report) as Settings;
   const config = complete(settings, found?.path, folder, machine);
   for (const path of SECRETS.flatMap((one) => withMembers(one, written.values))) {
-    // An address without a password is none.
+    // An address without a password is not a secret.
     if (!written.openToOthers || !isInFile(path, overrides, written) || (path[1] === 'url' && (config.store.url.kind === 'embedded' || config.store.url.password === undefined))) continue;
     report(path, 'is in a file that others may read', `the file's mode to be 0600, or ${variableName(path)}_FILE`);
   }
@@ -60,7 +60,7 @@ export function loadConfig(options: LoadOptions): Config {
   }
   const home = found === undefined ? config.data : dirname(found.path);
   const said = overrides.some(({ path }) => path[0] === 'data') || written.origins.has(pathKey(['data']));
-  // From another folder than usual, `--config <data>/chancery.yaml` alone would begin a second data folder there.
+  // Run from an unusual folder, `--config <data>/chancery.yaml` alone would start a second data folder there.
   if (!said && home !== config.data && isThere(join(home, AUTHORITIES))) {
     report(['data'], `is not said, while this file lies in the data folder ${home}`, `--data ${home}, CHANCERY_DATA, or data in this file`);
   }
@@ -73,12 +73,12 @@ export function loadConfig(options: LoadOptions): Config {
   return deepFreeze(config);
 }
 
-/** What a folder has that was made by `init`. */
+/** Present in a folder created by `init`. */
 const AUTHORITIES = 'authorities';
 
 const SECRETS: readonly (readonly string[])[] = [...leavesOf(SCHEMA)].filter(({ node }) => node['x-secret']).map(({ path }) => path);
 
-/** The path once for each member of the tables on its way. */
+/** Expands the path once for each member of the tables along it. */
 function withMembers(path: readonly string[], values: unknown): readonly (readonly string[])[] {
   const [first, ...rest] = path;
   if (first === undefined) return [[]];
@@ -91,9 +91,9 @@ const NO_FILE: WrittenFile = { values: undefined, origins: new Map(), faults: []
 
 interface FoundFile {
   readonly path: string;
-  /** As it was given: that is how messages call it. */
+  /** As given by the user, for messages. */
   readonly shown: string;
-  /** The data folder that it was found in, where it was not named. */
+  /** The data folder in which it was found, if it was not named. */
   readonly inData?: string;
 }
 
@@ -106,7 +106,7 @@ function findFile({ file, env }: LoadOptions, overrides: readonly Override[], fo
   return isThere(path) ? { path, shown, inData: resolve(folder, data) } : undefined;
 }
 
-/** The tree with one value set, unless something stands in the way that is a fault of its own. */
+/** The tree with one value set, unless something stands in the way that is reported as a fault of its own. */
 function withOverride(tree: unknown, { path, value }: Override): unknown {
   const [first, ...rest] = path;
   if (first === undefined) return value;
@@ -115,7 +115,7 @@ function withOverride(tree: unknown, { path, value }: Override): unknown {
   return { ...members, [first]: withOverride(members[first], { path: rest, value, source: '' }) };
 }
 
-/** Where the value at a path, or the nearest that holds it, was said. */
+/** Where the value at a path, or its nearest ancestor, was set. */
 function originOf(path: Path, overrides: readonly Override[], { origins }: WrittenFile, file: string | undefined): Origin {
   const override = overrides.findLast((candidate) => isWithin(path, candidate.path));
   if (override !== undefined) return { source: override.source };
@@ -131,7 +131,7 @@ const isWithin = (path: Path, outer: Path): boolean => outer.every((part, index)
 const isInFile = (path: Path, overrides: readonly Override[], written: WrittenFile): boolean =>
   written.origins.has(pathKey(path)) && !overrides.some((override) => isWithin(path, override.path));
 
-/** What only the surroundings can say: absolute paths, the machine's name, the store beside the keys. */
+/** Fills in what depends on the environment: absolute paths, the machine's name, and the store next to the keys. */
 function complete(settings: Settings, file: string | undefined, folder: string, machine: string): Config {
   const data = resolve(folder, settings.data);
   const { url = { kind: 'embedded', folder: join(data, 'store') }, tls } = settings.store;
@@ -162,7 +162,7 @@ function usualHostNames(machine: string, publicUrl: string | undefined): string[
   return [...new Set(['localhost', '127.0.0.1', '::1', ...asHostName(machine), ...outside])];
 }
 
-/** A machine may be called what no certificate may (`build_host`). */
+/** A machine's name may be one that certificates do not allow (`build_host`). */
 function asHostName(machine: string): string[] {
   try {
     return [normaliseDnsName(machine, false)];

@@ -1,4 +1,4 @@
-/** The candidate that a person probably meant, or undefined: at most a third of its letters differ. */
+/** The candidate that was probably meant, or undefined: at most a third of its letters may differ. */
 export function nearestName(text: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(text.toLowerCase(), candidate.toLowerCase()) }))
@@ -7,7 +7,7 @@ export function nearestName(text: string, candidates: readonly string[]): string
   return ranked[0]?.candidate;
 }
 
-/** Letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */
+/** The number of insertions, deletions, substitutions and transpositions (optimal string alignment). */
 function editDistance(from: string, to: string): number {
   let before: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

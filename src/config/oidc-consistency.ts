@@ -7,10 +7,10 @@ import { type IssuerSettings, issuersOf } from './oidc-issuers.ts';
 import { ruleFaults, usableProfiles } from './rule-consistency.ts';
 import { ruleOf } from './rule-schema.ts';
 
-/** Further apart, clocks are wrong, and a token lives on for as long after its end. */
+/** Seconds; a larger skew means a wrong clock, and lets a token live on for as long after its expiry. */
 const MOST_SKEW = 300;
 
-/** What is wrong with `oidc` that no value shows by itself. */
+/** Faults of `oidc` that no single value shows. */
 export function oidcInconsistencies(config: Config): readonly Inconsistency[] {
   const { oidc } = config;
   const issuers = issuersOf(config);

@@ -1,7 +1,7 @@
 import type { Config } from './config.ts';
 import type { OidcConfig, PresetName, WrittenIssuer } from './oidc-schema.ts';
 
-/** What is usual for an issuer that many have. */
+/** Defaults for a widely used issuer. */
 export interface Preset {
   readonly issuer?: (written: WrittenIssuer) => string | undefined;
   readonly jwksUri?: string;
@@ -9,18 +9,18 @@ export interface Preset {
   readonly bearerFile?: string;
   readonly permitNetworks?: readonly string[];
   /**
-   * For an issuer that gives tokens to everybody: claims of which each rule must fix one, with the patterns that do. A rule without them would be
-   * for the whole world.
+   * For an issuer open to the public: the claims of which each rule must fix one, with the patterns that do. A rule without any would apply
+   * to the whole world.
    */
   readonly owners?: Readonly<Record<string, RegExp>>;
-  /** Where the owners hold; everywhere where absent. */
+  /** The issuer at which `owners` applies; all if absent. */
   readonly ownersAt?: string;
 }
 
 const EXACT = /^[^*]+$/;
-/** A path whose first part stands fast: `octo-org/*`. */
+/** A path whose first segment is fixed: `octo-org/*`. */
 const FIRST_PART = /^[^*]+$|^[^*/]+\//;
-/** Where Kubernetes puts what a pod needs to speak to it. */
+/** Where Kubernetes mounts a pod's credentials for its API. */
 const IN_POD = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
@@ -39,7 +39,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   },
   kubernetes: {
     issuer: () => 'https://kubernetes.default.svc.cluster.local',
-    // Whatever the issuer is called, the API server serves its keys here to every service account.
+    // Whatever the issuer's name, the API server publishes its keys here to every service account.
     jwksUri: 'https://kubernetes.default.svc/openid/v1/jwks',
     ca: `${IN_POD}/ca.crt`,
     bearerFile: `${IN_POD}/token`,
@@ -54,7 +54,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   azure: { issuer: ({ tenant }) => (tenant === undefined ? undefined : `https://login.microsoftonline.com/${tenant}/v2.0`) },
 };
 
-/** An issuer with its preset filled in; what is missing then is a fault of the configuration. */
+/** An issuer with its preset applied; whatever is still missing is a fault of the configuration. */
 export interface IssuerSettings extends Omit<WrittenIssuer, 'audience' | 'permitNetworks' | 'issuer'> {
   readonly name: string;
   readonly issuer: string | undefined;
@@ -64,12 +64,12 @@ export interface IssuerSettings extends Omit<WrittenIssuer, 'audience' | 'permit
   readonly owners: Preset['owners'];
 }
 
-/** The issuers of the configuration, each with what its preset says of it. */
+/** The configured issuers, each with its preset applied. */
 export function issuersOf({ oidc, publicUrl }: Pick<Config, 'oidc' | 'publicUrl'>): readonly IssuerSettings[] {
   return Object.entries(oidc.issuers).map(([name, written]) => {
     const { issuer: usual, owners, ownersAt, ...preset }: Preset = written.preset === undefined ? {} : PRESETS[written.preset];
     const issuer = written.issuer ?? usual?.(written);
-    // Keys that are given are not fetched: nothing of how they would be is taken from the preset.
+    // Keys given in the configuration are not fetched, so the preset's fetch settings do not apply.
     const fixed = written.jwks !== undefined || written.jwksFile !== undefined;
     return {
       ...(fixed ? {} : preset), permitNetworks: (fixed ? undefined : preset.permitNetworks) ?? [], ...written,

@@ -6,7 +6,7 @@ import { Choice, closed, Duration, File, Flag, optional, Texts } from './schema-
 const PRESETS = ['github-actions', 'gitlab', 'kubernetes', 'google', 'azure'] as const;
 export type PresetName = (typeof PRESETS)[number];
 
-/** What GitLab gives a job by default is signed RS256; so is nearly all else. */
+/** GitLab signs job tokens with RS256 by default, like nearly all other issuers. */
 const USUAL_ALGORITHMS: readonly Algorithm[] = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'];
 
 const IssuerSchema = Type.Object(

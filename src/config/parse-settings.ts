@@ -4,8 +4,8 @@ import { nearestName } from './near-name.ts';
 import { choicesOf, expectedOf, kindOf, mustBeWritten, type NodeKind, type SchemaNode, tableOf } from './schema-node.ts';
 
 /**
- * Checks what was written against the schema, reporting every fault, and returns the values it stands for: forms parsed,
- * defaults filled in. A value with a fault is replaced by its default, so that what depends on it can be checked too.
+ * Validates a configuration against the schema, reporting every fault, and returns the resulting values: forms parsed, defaults filled in. A
+ * faulty value is replaced by its default, so that values depending on it can be checked too.
  */
 export function parseSettings(node: SchemaNode, written: unknown, path: Path, report: Report): unknown {
   const given = written === undefined || (written === null && ABSENT_WHEN_EMPTY.includes(kindOf(node))) ? undefined : written;
@@ -14,17 +14,17 @@ export function parseSettings(node: SchemaNode, written: unknown, path: Path, re
   return parsed === undefined ? byDefault(node, path, report) : parsed;
 }
 
-/** A section whose every line is commented out reads as empty in YAML. */
+/** A section whose lines are all commented out is null in YAML. */
 const ABSENT_WHEN_EMPTY: readonly NodeKind[] = ['group', 'table'];
 
 function byDefault(node: SchemaNode, path: Path, report: Report): unknown {
   if (node.default !== undefined) return PARSERS[kindOf(node)](node, node.default, path, report);
   if (kindOf(node) === 'table') return {};
-  // A group is made of its members' defaults, unless one of them must be said.
+  // A group consists of its members' defaults, unless one of them is required.
   return kindOf(node) === 'group' && mustBeWritten(node).length === 0 ? PARSERS.group(node, {}, path, report) : undefined;
 }
 
-/** Each returns undefined where it reported a fault. */
+/** Each parser returns undefined if it has reported a fault. */
 type Parser = (node: SchemaNode, given: unknown, path: Path, report: Report) => unknown;
 
 const PARSERS: Readonly<Record<NodeKind, Parser>> = {
@@ -64,7 +64,7 @@ const PARSERS: Readonly<Record<NodeKind, Parser>> = {
     const members = node.properties ?? {};
     for (const name of Object.keys(given).filter((key) => !Object.hasOwn(members, key))) reportUnknown(name, Object.keys(members), path, report);
     for (const name of mustBeWritten(node).filter((key) => !Object.hasOwn(given, key))) report([...path, name], 'is missing', expectedOf(members[name] ?? {}));
-    // An optional member has no default: what is not said stays so.
+    // An optional member without a default stays absent if it is not given.
     const present = Object.entries(members).filter(([name]) => given[name] !== undefined || node.required?.includes(name));
     const entries = present.map(([name, member]) => [name, parseSettings(member, given[name], [...path, name], report)] as const);
     return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
@@ -100,14 +100,14 @@ function reportUnknown(name: string, members: readonly string[], path: Path, rep
 
 const perhaps = (near: string | undefined): string => (near === undefined ? '' : ` (did you mean ${near}?)`);
 
-/** What a value looks like before it is known what it is. */
+/** The shape of a value before its variant is known. */
 const shapeOf = (kind: NodeKind): 'group' | 'list' | 'single' => (kind === 'group' || kind === 'table' ? 'group' : kind === 'list' ? 'list' : 'single');
 
-/** The group whose constant member (`step: quota`) is the one that was written. */
+/** The group whose constant member (`step: quota`) matches. */
 const isTagged = (node: SchemaNode, given: unknown): boolean =>
   isGroup(given) && Object.entries(node.properties ?? {}).some(([name, member]) => member.const !== undefined && member.const === given[name]);
 
-/** The member by which groups are told apart, and its value in each. */
+/** The member that distinguishes the groups, and its value in each. */
 function tagOf(branches: readonly SchemaNode[]): { readonly name: string; readonly values: readonly string[] } | undefined {
   const [name] = Object.entries(branches[0]?.properties ?? {}).find(([, member]) => member.const !== undefined) ?? [];
   const values = name === undefined ? [] : branches.flatMap(({ properties }) => properties?.[name]?.const ?? []);

@@ -3,21 +3,21 @@ import { compiledProfiles, when } from './common-faults.ts';
 import type { Config } from './config.ts';
 import type { Inconsistency } from './faults.ts';
 
-/** Whether two who differ could fill the template so that it becomes the same name. */
+/** Whether two different subjects could fill the template with the same resulting name. */
 const runsTogether = (template: string): boolean =>
   template.replace(/\{\{[^{}]*\}\}/g, '\0').split(/[./@]/).some((part) => part.split('\0').length > 2) || (template.match(/\| *path\b/g) ?? []).length > 1;
 
-/** Those that others than operators may have; undefined where the profiles have faults of their own. */
+/** The profiles open to others than operators; undefined if the profiles have faults of their own. */
 export function usableProfiles(config: Config): ReadonlySet<string> | undefined {
   const profiles = compiledProfiles(config);
   return profiles && new Set([...profiles.values()].filter(({ operatorsOnly }) => !operatorsOnly).map(({ name }) => name));
 }
 
-/** What is wrong with a rule whatever it is about, at paths within it. */
+/** Faults of a rule that do not depend on its kind, at paths within the rule. */
 export const ruleFaults = (rule: RuleSettings, profiles: ReadonlySet<string> | undefined, of: {
-  /** What its conditions and templates name, in one word with its article. */
+  /** What its conditions and templates name, with its article. */
   readonly what: 'a claim' | 'an attribute';
-  /** All that there are; undefined where anything may be. */
+  /** All known names; undefined if any are allowed. */
   readonly known?: readonly string[];
 }): readonly Inconsistency[] => [
   ...faultsOfRule(rule, of.known).map(({ at, problem }) => ({ path: at, problem, expected: `${of.what}, or a template of names` })),

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { RuleSettings } from '../identity/rules/rule.ts';
 import { closed, Duration, optional, Texts } from './schema-parts.ts';
 
-/** A rule as it is written: one pattern needs no list. */
+/** A rule as written: a single pattern needs no list. */
 export interface WrittenRule {
   readonly when: Readonly<Record<string, string | readonly string[]>>;
   readonly profile: string;
@@ -16,7 +16,7 @@ const Patterns = Type.Union([
   Texts('Patterns, one of which must match', { minItems: 1, item: Type.String({ minLength: 1, maxLength: 1024, description: 'a pattern' }) }),
 ]);
 
-/** One of the rules by which those whom others have vouched for get certificates. `what`: what they have, such as claims. */
+/** A rule under which identities vouched for by others obtain certificates. `what` names their properties, such as claims. */
 export const RuleSchema = (what: string) => Type.Unsafe<WrittenRule>(Type.Object(
   {
     when: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_./:-]{0,127}$' }), Patterns, {
@@ -27,7 +27,7 @@ export const RuleSchema = (what: string) => Type.Unsafe<WrittenRule>(Type.Object
     maxValidity: optional(Duration('Longest lifetime of a certificate. Default: the profile\'s')),
   }, closed));
 
-/** The rule with each pattern in a list. What a faulty one lacks is empty here: that was told already. */
+/** The rule with each pattern in a list. Members missing from a faulty rule are empty here: the fault has been reported. */
 export const ruleOf = ({ when, names, ...rule }: WrittenRule): RuleSettings => ({
   ...rule, names: names ?? [], when: Object.fromEntries(Object.entries(when ?? {}).map(([name, patterns]) => [name, typeof patterns === 'string' ? [patterns] : patterns])),
 });

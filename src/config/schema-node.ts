@@ -1,6 +1,6 @@
 import { type FormName, FORMS } from './forms.ts';
 
-/** A node of the configuration's JSON Schema, as far as the schema uses the language. */
+/** A node of the configuration's JSON Schema, limited to the keywords that the schema uses. */
 export interface SchemaNode {
   readonly type?: string | readonly string[];
   readonly description?: string;
@@ -23,7 +23,7 @@ export interface SchemaNode {
   readonly 'x-secret'?: boolean;
 }
 
-/** `group`: named members; `table`: members with names of the user's choice; `variant`: one of several. */
+/** `group`: named members; `table`: members with names chosen by the user; `variant`: one of several. */
 export type NodeKind = 'form' | 'choice' | 'text' | 'number' | 'flag' | 'list' | 'group' | 'table' | 'variant';
 
 export function kindOf(node: SchemaNode): NodeKind {
@@ -38,23 +38,23 @@ export function kindOf(node: SchemaNode): NodeKind {
 
 const KINDS: Readonly<Record<string, NodeKind>> = { string: 'text', integer: 'number', boolean: 'flag', array: 'list', object: 'group' };
 
-/** The names that a table's members may have, and what they are. */
+/** The names allowed for a table's members, and their schema. */
 export function tableOf(node: SchemaNode): { readonly names: RegExp; readonly member: SchemaNode } {
   const [pattern = '', member = {}] = Object.entries(node.patternProperties ?? {})[0] ?? [];
   return { names: new RegExp(pattern), member };
 }
 
-/** Members of a group that have to be written: no default stands in for them. */
+/** The members of a group that are required and have no default. */
 export const mustBeWritten = (node: SchemaNode): string[] =>
   (node.required ?? []).filter((name) => {
     const member = node.properties?.[name];
     return member !== undefined && member.default === undefined && kindOf(member) !== 'table' && !(kindOf(member) === 'group' && mustBeWritten(member).length === 0);
   });
 
-/** The values a choice is made from. */
+/** The values of a choice. */
 export const choicesOf = (node: SchemaNode): readonly string[] => node.enum ?? (node.const === undefined ? [] : [node.const]);
 
-/** What may stand at a node, in words: the second half of `is "x"; expected …`. */
+/** A description of the values allowed at a node: the second half of `is "x"; expected …`. */
 export const expectedOf = (node: SchemaNode): string => EXPECTED[kindOf(node)](node);
 
 const EXPECTED: Readonly<Record<NodeKind, (node: SchemaNode) => string>> = {
@@ -73,7 +73,7 @@ const EXPECTED: Readonly<Record<NodeKind, (node: SchemaNode) => string>> = {
   variant: (node) => (node.anyOf ?? []).map(expectedOf).join(', or '),
 };
 
-/** Every single value below a node that has a name of its own, in order; a table's members stand under `<name>`. */
+/** All named leaf values below a node, in order; a table's members appear under `<name>`. */
 export function* leavesOf(node: SchemaNode, path: readonly string[] = []): Generator<{ readonly path: readonly string[]; readonly node: SchemaNode }> {
   const kind = kindOf(node);
   if (kind === 'group') for (const [name, member] of Object.entries(node.properties ?? {})) yield* leavesOf(member, [...path, name]);

@@ -1,8 +1,8 @@
 import { type TSchema, Type } from 'typebox';
 import { type Form, type FormName, FORMS, type Listener } from './forms.ts';
 
-// What the configuration's schema is made of. `x-form` names the form of a value that is not plain (forms.ts), whose parsed value is
-// the static type here. A member with a default is always there once the configuration is read, so it is not Optional.
+// The building blocks of the configuration's schema. `x-form` names the form of a value that is not plain (forms.ts); its parsed value is
+// the static type here. A member with a default is always present once the configuration is read, so it is not Optional.
 
 interface About {
   readonly description: string;
@@ -11,7 +11,7 @@ interface About {
   readonly 'x-secret'?: true;
 }
 
-/** A text with a form of its own (forms.ts). */
+/** A text with a format of its own (forms.ts). */
 export function formed<T>(name: FormName, about: About) {
   const form: Form<unknown> = FORMS[name];
   const type = form.takesNumbers ? { type: ['string', 'integer'], minimum: 0 } : { type: 'string' };

@@ -51,7 +51,10 @@ const ProfileSchema = Type.Object(
     issuer: optional(Type.String({ minLength: 1, description: 'Name of the authority that signs. Default: the deployment\'s issuing one' })),
   }, closed);
 
-/** The configuration as a user writes it: one YAML file, each value also by environment. The static type is that of the values once read. */
+/**
+ * The configuration as a user writes it: one YAML file, with each value also settable by environment. The static type is that of the parsed
+ * values.
+ */
 export const ConfigSchema = Type.Object(
   {
     data: Type.String({ description: 'Folder for keys, certificates and the embedded store', default: './chancery-data', minLength: 1 }),

@@ -1,4 +1,4 @@
-/** Where the store is. */
+/** The location of the store. */
 export type StoreLocation =
   | { readonly kind: 'embedded'; readonly folder: string }
   | RedisLocation;
@@ -9,24 +9,24 @@ export interface RedisLocation {
   readonly tls: boolean;
   /** In lower case, without brackets. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
-  /** What the sentinels call the primary. */
+  /** The name of the primary in the sentinels' configuration. */
   readonly name?: string;
   readonly database: number;
   readonly user?: string;
   readonly password?: string;
 }
 
-/** What a good address looks like, in words. */
+/** A description of valid addresses. */
 export const STORE_ADDRESSES = 'embedded:<folder>, redis://<host>:<port>, redis+sentinel://<host>,<host>/<name> or redis+cluster://<host>,<host>, with rediss for TLS';
 
-/** The same, roughly, for editors that know the JSON Schema. */
+/** An approximate pattern, for editors that use the JSON Schema. */
 export const STORE_ADDRESS_PATTERN = '^(embedded:.+|rediss?(\\+(sentinel|cluster))?://.+)$';
 
 const PORTS = { single: 6379, sentinel: 26_379, cluster: 6379 } as const;
 const MOST_HOSTS = 32;
 const MOST_DATABASE = 65_535;
 
-/** The address as it was meant, or every fault in it. No fault shows a part of the text: any of them may be a password's. */
+/** Parses the address, or returns every fault in it. No fault quotes the text: any part may belong to a password. */
 export function readStoreAddress(text: string): { readonly location: StoreLocation } | { readonly faults: readonly string[] } {
   const folder = /^embedded:(.+)$/s.exec(text)?.[1];
   if (folder !== undefined) return { location: { kind: 'embedded', folder } };
@@ -81,7 +81,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** Names as container networks have them too, with underscores. */
+/** Also accepts names with underscores, as container networks use them. */
 function readHost(text: string, standardPort: number): { readonly host: string; readonly port: number } | undefined {
   const [, address, name, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?))(?::([0-9]{1,5}))?$/.exec(text) ?? [];
   const host = (address ?? name)?.toLowerCase();

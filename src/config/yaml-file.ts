@@ -2,26 +2,26 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
 import type { ConfigFault, Origin, Path } from './faults.ts';
 
-/** Far above any configuration, and small enough to be read whole. */
+/** In bytes: far above any configuration, and small enough to be read whole. */
 const MOST_BYTES = 1_048_576;
-/** The schema has a depth of five; an alias within its own anchor would have none. */
+/** The schema is five levels deep; an alias within its own anchor would be infinite. */
 const MOST_DEPTH = 20;
 
-/** A configuration file as it was read: values, and where each stands. */
+/** A configuration file as read: its values, and the position of each. */
 export interface WrittenFile {
   readonly values: unknown;
   /** By `pathKey`. */
   readonly origins: ReadonlyMap<string, Origin>;
   readonly faults: readonly ConfigFault[];
-  /** True where users other than the owner may read the file. */
+  /** True if users other than the owner may read the file. */
   readonly openToOthers: boolean;
 }
 
 export const pathKey = (path: Path): string => JSON.stringify(path);
 
 /**
- * Reads one YAML document. Faults of syntax, duplicate names and what is no file are in the result, not thrown. `source` is what they call the
- * file.
+ * Reads one YAML document. Syntax errors, duplicate keys and unreadable files are returned as faults, not thrown. `source` is the file's
+ * name in the faults.
  */
 export function readYamlFile(file: string, source: string): WrittenFile {
   let text: string;
@@ -46,7 +46,7 @@ function readSmallFile(file: string): [text: string, openToOthers: boolean] {
   }
 }
 
-/** Where the name that stands at this place for the second time, or more often, stands first. */
+/** The first occurrence of the key that is repeated at this offset. */
 function firstOfName(document: Document, offset: number): { readonly name: string; readonly offset: number } | undefined {
   let first: { name: string; offset: number } | undefined;
   visit(document, {
@@ -62,7 +62,7 @@ function firstOfName(document: Document, offset: number): { readonly name: strin
   return first;
 }
 
-/** The text of a configuration file, as values with their places. */
+/** The text of a configuration file, as values with their positions. */
 export function parseYaml(text: string, source: string): Omit<WrittenFile, 'openToOthers'> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
@@ -75,7 +75,7 @@ export function parseYaml(text: string, source: string): Omit<WrittenFile, 'open
     return first === undefined ? { ...place(offset), path: '', problem: message, expected: 'YAML 1.2' }
       : { ...place(offset), path: first.name, problem: `is in line ${lines.linePos(first.offset).line} already`, expected: 'each name once, with all that belongs to it' };
   });
-  // What follows a fault of syntax is not what was meant.
+  // What follows a syntax error cannot be relied on.
   if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { values: undefined, origins: new Map(), faults };
 
   const origins = new Map<string, Origin>();
@@ -91,7 +91,7 @@ export function parseYaml(text: string, source: string): Omit<WrittenFile, 'open
   const readMember = ({ key, value }: Pair<Node, Node>, path: Path): [string, unknown] => {
     const name = isScalar(key) ? String(key.value) : '?';
     const inside = [...path, name];
-    // The name's place, not the value's: it is where one looks.
+    // The position of the key rather than of the value: that is where users look.
     if (key.range) origins.set(pathKey(inside), place(key.range[0]));
     return [name, read(value, inside)];
   };
