@@ -4,7 +4,7 @@ import { ATTEST_KINDS, type AttestKind } from '../agent/attest/proofs.ts';
 import type { EarnedToken } from '../agent/enroll.ts';
 import { Failure } from '../client/failure.ts';
 
-/** What `enroll` is told of a proof in place of a token. */
+/** The options of `enroll` for attestation instead of a token. */
 export interface AttestArguments {
   readonly attest?: AttestKind;
   readonly ca?: string;
@@ -20,7 +20,7 @@ export const addAttestOptions = (command: Command): Command => command
   .option('--attest-key <file>', 'the key of that certificate; for ssh: the host key (default: /etc/ssh/ssh_host_ed25519_key)')
   .option('--attest-document <file>', 'for aws, gcp, azure: a proof as JSON, instead of asking the metadata service');
 
-/** How the token is earned; undefined where one is given. */
+/** How the token is earned; undefined if one was given. */
 export function attestedToken(url: URL, { attest, ca, attestCert, attestKey, attestDocument }: AttestArguments): EarnedToken | undefined {
   if (attest === undefined) {
     const given = Object.entries({ '--attest-cert': attestCert, '--attest-key': attestKey, '--attest-document': attestDocument }).find(([, value]) => value !== undefined);

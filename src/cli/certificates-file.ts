@@ -45,7 +45,7 @@ const CERTIFICATE: SchemaNode = {
 const SCHEMA: SchemaNode = { type: 'object', properties: { url: { 'x-form': 'httpsUrl' }, certificates: { type: 'array', items: CERTIFICATE, minItems: 1 } }, required: ['certificates'] };
 
 /**
- * Reads a list of certificates to be kept: YAML, of which JSON is a part. Paths are relative to the file.
+ * Reads a list of certificates to keep renewed: YAML, and therefore also JSON. Paths are relative to the file.
  * @throws ConfigError with every fault and its line
  */
 export function readCertificatesFile(file: string): readonly Entry[] {

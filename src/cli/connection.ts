@@ -28,7 +28,7 @@ export const withConnection = (command: Command): Command => command
   .option(...DATA_OPTION)
   .option(...JSON_OPTION);
 
-/** Opens a client, lets `use` have it, and closes it. `credentials`: the operator's, where it is not said otherwise. */
+/** Opens a client, passes it to `use`, and closes it. `credentials` defaults to the operator's. */
 export async function withClient<T>(context: Context, options: ConnectionOptions, use: (client: ChanceryClient) => Promise<T>, credentials?: Credentials): Promise<T> {
   if ((options.cert === undefined) !== (options.key === undefined)) {
     throw new Failure('usage', `--${options.cert === undefined ? 'key' : 'cert'} is given alone`, { advice: 'give --cert and --key together' });
@@ -45,7 +45,7 @@ export async function withClient<T>(context: Context, options: ConnectionOptions
   }
 }
 
-/** The root certificates (PEM) that a service is trusted by: of --ca, or the data folder. Throws Failure `file`. */
+/** The root certificates (PEM) by which the service is trusted: from --ca, or the data folder. Throws Failure `file`. */
 export function trustedRoots(context: Context, options: Pick<ConnectionOptions, 'ca' | 'data'>): string {
   const file = options.ca ?? join(dataFolder(context, options), 'root.pem');
   if (options.ca === undefined && !isThere(file)) {
@@ -73,7 +73,7 @@ function operatorCredentials(context: Context, options: ConnectionOptions): Cred
   return certificateCredentials(join(folder, 'cert.pem'), join(folder, 'key.pem'));
 }
 
-/** Both are looked at here: TLS would only tell that something is wrong with one of them. Throws Failure `file`. */
+/** Checks both files here, since TLS would only report that one of them is wrong. Throws Failure `file`. */
 function certificateCredentials(certificateFile: string, keyFile: string): Credentials {
   const [certificate, key] = [readFileSync(certificateFile, 'latin1'), readFileSync(keyFile, 'latin1')];
   const { privateKey } = keyPairFrom(key, keyFile);
@@ -91,7 +91,7 @@ function certificateIn(pem: string, file: string): X509Certificate {
   }
 }
 
-// Also keeps a line feed in the variable from becoming a header of its own. The value is a secret, so it is not repeated.
+// Also prevents a line feed in the variable from starting another header. The value is a secret, so it is not shown.
 function wellFormed(apiKey: string): string {
   if (!/^CHYKEY-1-[a-z2-7]+-[a-z2-7]+$/.test(apiKey)) {
     throw new Failure('no-credentials', 'CHANCERY_API_KEY holds no API key', { advice: 'expected CHYKEY-1-<id>-<secret>, as \'chancery key create\' printed it' });

@@ -5,17 +5,17 @@ export interface Output {
   readonly columns?: number;
 }
 
-/** What a command has of the world around it. */
+/** A command's access to its environment. */
 export interface Context {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
-  /** Asks whoever sits at the terminal, and gives back the line that they wrote; absent where nobody does. */
+  /** Asks a question at the terminal, and resolves to the line typed; absent if there is no terminal. */
   readonly ask?: (question: string) => Promise<string>;
 }
 
-/** Whether colours may be written: only to a terminal, and never where NO_COLOR asks for none (no-color.org). */
+/** Whether colours may be written: only to a terminal, and not if NO_COLOR is set (no-color.org). */
 export const mayColour = (output: Output, env: Context['env']): boolean =>
   output.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';

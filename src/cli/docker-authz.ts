@@ -83,7 +83,7 @@ async function dockerAuthz(context: Context, options: Options): Promise<void> {
   if (dirname(socket) !== PLUGIN_FOLDER && spec === undefined) {
     tell('warn', 'socket', `Docker finds sockets in ${PLUGIN_FOLDER} by itself; for this one it needs --spec /etc/docker/plugins/${basename(socket, extname(socket))}.spec`);
   }
-  // Only who serves waits for the server and YAML.
+  // Loaded here, so that only this command waits for the server and YAML.
   const { servePlugin } = await import('../docker/serve-plugin.ts');
   let reload = (): void => {};
   const onHangUp = (): void => reload();

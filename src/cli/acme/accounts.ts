@@ -25,7 +25,7 @@ export function addAcmeAccounts(parent: Command, context: Context): void {
   withExamples(withPaging(withConnection(command)), [['all of them', 'chancery acme accounts --all']]);
 }
 
-/** `acme revoke-account`: the account can do nothing any more. */
+/** `acme revoke-account`: permanently disables an account. */
 export function addAcmeRevokeAccount(parent: Command, context: Context): void {
   const command = parent.command('revoke-account')
     .summary('revoke an ACME account')

@@ -6,7 +6,7 @@ import { type PagingOptions, collect, withPaging } from '../paging.ts';
 import { writePage, writeResult } from '../result.ts';
 import { fields, printable, showTime } from '../text.ts';
 
-/** `acme orders`: what ACME clients have asked for. */
+/** `acme orders`: the orders of ACME clients. */
 export function addAcmeOrders(parent: Command, context: Context): void {
   const command = parent.command('orders')
     .summary('list ACME orders')
@@ -27,7 +27,7 @@ export function addAcmeOrders(parent: Command, context: Context): void {
   withExamples(withPaging(withConnection(command)), [['of one account', 'chancery acme orders --account 6f0c2b9a5d1e4f7788990011aabbccdd']]);
 }
 
-/** `acme order`: one order, and why it is where it is. */
+/** `acme order`: one order, and the reason for its state. */
 export function addAcmeOrder(parent: Command, context: Context): void {
   const command = parent.command('order')
     .summary('show an ACME order')

@@ -6,7 +6,7 @@ import { type PagingOptions, collect, withPaging } from '../paging.ts';
 import { writePage } from '../result.ts';
 import { showTime } from '../text.ts';
 
-/** `attestations list`: nodes that may prove themselves once, and have. */
+/** `attestations list`: nodes that may attest once, and have. */
 export function addAttestationsList(parent: Command, context: Context): void {
   const command = parent.command('list')
     .summary('list nodes that proved what they are')

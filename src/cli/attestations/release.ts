@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { writeResult } from '../result.ts';
 import { printable } from '../text.ts';
 
-/** `attestations release`: a node may prove itself again, with another key. */
+/** `attestations release`: lets a node attest again, with another key. */
 export function addAttestationsRelease(parent: Command, context: Context): void {
   const command = parent.command('release')
     .summary('let a node prove itself again')

@@ -12,7 +12,7 @@ interface Options extends ConnectionOptions {
   readonly limit: number;
 }
 
-/** `audit show`: lines of the audit log, oldest first; the last ones where no place is given. */
+/** `audit show`: lines of the audit log, oldest first; the most recent ones if no position is given. */
 export function addAuditShow(parent: Command, context: Context): void {
   const command = parent.command('show')
     .summary('show entries of the audit log')

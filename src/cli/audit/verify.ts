@@ -14,14 +14,14 @@ interface Options extends ConnectionOptions {
   readonly anchor?: ChainHead;
 }
 
-/** Faults told; of a log that was cut up there are as many as lines. */
+/** The number of faults shown at most; a truncated log may have one per line. */
 const MOST_FAULTS = 20;
 
 const ABOUT = `Verify the audit log's chain of hashes on this machine: no line was changed, removed or inserted.
 Anyone who can rewrite the whole store can also write a new chain. So note the head that this prints somewhere else;
 --anchor later proves that the log still contains it.`;
 
-/** `audit verify`: the chain, checked here and not by the service. */
+/** `audit verify`: verifies the hash chain, in this process rather than in the service. */
 export function addAuditVerify(parent: Command, context: Context): void {
   const command = parent.command('verify')
     .summary('verify the log\'s chain of hashes')
@@ -44,7 +44,7 @@ export function addAuditVerify(parent: Command, context: Context): void {
   ]);
 }
 
-/** `SEQUENCE:HASH`, as this command prints it. */
+/** Parses `SEQUENCE:HASH`, as printed by this command. */
 function anchorArgument(text: string): ChainHead {
   const [, sequence, hash] = /^([0-9]{1,15}):([0-9a-f]{64})$/.exec(text) ?? [];
   if (sequence === undefined || hash === undefined) throw new InvalidArgumentError('Expected a line\'s number, a colon and its hash of 64 hex digits.');
@@ -57,7 +57,7 @@ interface Verification {
   readonly faults: readonly ChainFault[];
 }
 
-/** The log up to the head that stands when it begins: what is added meanwhile is for the next time. */
+/** Verifies the log up to its head at the start; lines added in the meantime are left for the next run. */
 async function verify(client: ChanceryClient, anchor: ChainHead | undefined, progress: Progress): Promise<Verification> {
   const { head } = await client.listAudit({ limit: 1 });
   const verifier = chainVerifier();

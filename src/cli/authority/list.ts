@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { writePage } from '../result.ts';
 import { showTime } from '../text.ts';
 
-/** `authority list`: who signs here. */
+/** `authority list`: the authorities of the deployment. */
 export function addAuthorityList(parent: Command, context: Context): void {
   const command = parent.command('list')
     .summary('list the authorities')

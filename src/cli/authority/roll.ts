@@ -88,7 +88,7 @@ export function addAuthorityImport(parent: Command, context: Context): void {
 const at = (context: Context): Option => new Option('--at <time>', 'when it starts to issue: a time, or a span from now')
   .argParser((text) => {
     const time = timeArgument(context.now, 'future')(text);
-    // What was now when it was read has passed by a moment.
+    // A time given as "now" is a moment in the past by the time it is checked.
     if (Date.parse(time) < context.now() - PASSED) throw new InvalidArgumentError('Expected a moment to come, or a span such as 0s for at once.');
     return time;
   })
@@ -112,7 +112,7 @@ function show(rolled: Rolled, now: number, paint: (style: Style, text: string) =
   ], paint)}\n${next(rolled).map((line) => `${printable(line)}\n`).join('')}`;
 }
 
-/** What is left to be done, by whom. */
+/** The remaining steps, and who has to take them. */
 function next({ name, follows, folder, from, request, isAnchor }: Rolled): readonly string[] {
   if (request !== undefined) {
     return [

@@ -15,7 +15,7 @@ const ABOUT = `Read a whole backup and check it: every octet by its digests, the
 This reveals accidents, not forgery: anyone who can write the file can also write another one. So compare the head that is printed
 with one noted elsewhere.`;
 
-/** `backup verify FILE`: needs no store and no configuration. */
+/** `backup verify FILE`: needs neither a store nor a configuration. */
 export function addBackupVerify(parent: Command, context: Context): void {
   const command = parent.command('verify')
     .summary('check a backup')
@@ -23,7 +23,7 @@ export function addBackupVerify(parent: Command, context: Context): void {
     .argument('<file>', 'the backup')
     .option(...JSON_OPTION)
     .action(async (name: string, own: Options, command: Command) => {
-      // `--json` is an option of `backup` too, which takes it when it stands in front.
+      // `--json` is an option of `backup` too, which consumes it if it comes first.
       const options = { ...command.parent?.opts<Options>(), ...own };
       const file = resolve(name);
       const { verifyBackup } = await import('../../transfer/verify-backup.ts');

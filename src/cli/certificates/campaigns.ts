@@ -10,7 +10,7 @@ interface Options extends ConnectionOptions {
   readonly end?: string;
 }
 
-/** `certificates campaigns`: what `renew-soon` began. */
+/** `certificates campaigns`: the campaigns started by `renew-soon`. */
 export function addCertificatesCampaigns(parent: Command, context: Context): void {
   const command = parent.command('campaigns')
     .summary('list campaigns started by renew-soon, or end one')

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { writeResult } from '../result.ts';
 import { showCertificate } from './show.ts';
 
-/** `certificates release`: ends a certificateHold. */
+/** `certificates release`: removes a certificateHold. */
 export function addCertificatesRelease(parent: Command, context: Context): void {
   const command = parent.command('release')
     .summary('release a certificate from hold')

@@ -22,7 +22,7 @@ const ABOUT = `Have certificates renewed early: after a compromise, before an au
 Nothing is revoked. Nodes that run 'chancery renew --daemon', and ACME clients that support renewal information, learn of it when they next
 ask, within six hours; each renews at its own moment within the given time. For 30 days after that, any that come later renew at once.`;
 
-/** `certificates renew-soon`: begins a campaign. */
+/** `certificates renew-soon`: starts a renewal campaign. */
 export function addCertificatesRenewSoon(parent: Command, context: Context): void {
   const command = parent.command('renew-soon')
     .summary('have certificates renewed early')
@@ -49,7 +49,7 @@ export function addCertificatesRenewSoon(parent: Command, context: Context): voi
   ]);
 }
 
-/** A campaign as people read it. */
+/** A campaign in readable form. */
 export const showCampaign = (campaign: RenewalCampaignReply, now: number, paint: (style: Style, text: string) => string): string => fields([
   ['campaign', campaign.id],
   ['authority', campaign.authority],

@@ -10,7 +10,7 @@ import { toFailure } from '../report-failure.ts';
 import { writeResult } from '../result.ts';
 import { printable } from '../text.ts';
 
-/** Which certificates are meant. */
+/** The criteria for selecting certificates. */
 export interface Selection {
   readonly requester?: string;
   readonly profile?: string;
@@ -40,13 +40,13 @@ interface Outcome {
 }
 
 const PAGE = 500;
-/** Times that a certificate is tried where the service does not answer, or asks for patience. */
+/** Attempts for each certificate if the service does not answer, or asks to slow down. */
 const TRIES = 5;
-/** So many that cannot be revoked, and the rest is left. */
+/** After this many failures the remaining certificates are left alone. */
 const MOST_FAILED = 20;
 const SHOWN = 10;
 
-/** Revokes all that are chosen and still valid. Throws Failure where any is left. */
+/** Revokes every selected certificate that is still valid. Throws Failure if any is left. */
 export async function revokeMany(context: Context, options: Options): Promise<void> {
   await withClient(context, options, async (client) => {
     const chosen = await choose(context, client, options);
@@ -67,7 +67,7 @@ export async function revokeMany(context: Context, options: Options): Promise<vo
 async function choose(context: Context, client: ChanceryClient, { requester, profile, name, issuedBefore, issuedAfter }: Selection): Promise<CertificateReply[]> {
   const chosen: CertificateReply[] = [];
   const progress = startProgress(context, 'looking');
-  // Without the one that we ask with the rest would be refused; without the service's own nobody could ask. Each may be revoked by its serial.
+  // Revoking our own client certificate would make the remaining calls fail; revoking the service's own would stop it. Both can be revoked by serial.
   const isSpared = ({ serial, requester: by }: CertificateReply): boolean => serial === client.serial || (by?.kind === 'service' && profile === undefined);
   const isWithin = ({ issuedAt }: CertificateReply): boolean =>
     (issuedBefore === undefined || Date.parse(issuedAt) < Date.parse(issuedBefore)) && (issuedAfter === undefined || Date.parse(issuedAt) >= Date.parse(issuedAfter));
@@ -75,7 +75,7 @@ async function choose(context: Context, client: ChanceryClient, { requester, pro
     let cursor: string | undefined;
     do {
       const page = await client.listCertificates({ status: 'valid', requester, profile, name, limit: PAGE, cursor });
-      // Their bytes are not needed: of a million certificates they would be a gigabyte.
+      // The encoded certificates are not needed: for a million of them they would take a gigabyte.
       for (const found of page.items) if (isWithin(found) && !isSpared(found)) chosen.push({ ...found, certificate: '', chain: [] });
       cursor = page.next;
       progress.update(`${chosen.length} found`);
@@ -93,7 +93,7 @@ async function confirm(context: Context, count: number, { yes, reason }: Options
   if (answer.trim() !== String(count)) throw new Failure('check-failed', 'nothing was revoked', { advice: `write the number ${count} to go on` });
 }
 
-/** Returns what went wrong last, where anything did. */
+/** Returns the last failure, if any. */
 async function revokeAll(context: Context, client: ChanceryClient, chosen: readonly CertificateReply[], { reason, concurrency }: Options, outcome: Outcome): Promise<Failure | undefined> {
   const progress = startProgress(context, 'revoking');
   let next = 0;
@@ -138,7 +138,7 @@ async function revokeOne(client: ChanceryClient, serial: string, reason: string)
 const isTransient = (error: unknown): boolean =>
   (error instanceof ProblemFailure ? [429, 503].includes(error.status) : error instanceof Failure && ['unreachable', 'timeout'].includes(error.code));
 
-/** No other certificate will fare better. */
+/** Whether all other certificates would fail in the same way. */
 const isHopeless = (error: unknown): boolean =>
   isTransient(error) || (error instanceof ProblemFailure && [401, 403].includes(error.status)) || (error instanceof Failure && ['untrusted', 'wrong-host', 'no-credentials'].includes(error.code));
 

@@ -12,7 +12,7 @@ interface Options extends ConnectionOptions {
   readonly chain?: boolean;
 }
 
-/** `certificates show`: one certificate, for people, as JSON, or as PEM. */
+/** `certificates show`: one certificate in readable form, as JSON, or as PEM. */
 export function addCertificatesShow(parent: Command, context: Context): void {
   const command = parent.command('show')
     .summary('show a certificate')
@@ -36,7 +36,7 @@ function pemOf({ certificate, chain, serial }: CertificateReply, withChain: bool
   return [certificate, ...(withChain ? chain ?? [] : [])].map((pem) => `${pem.trimEnd()}\n`).join('');
 }
 
-/** A certificate as people read it. */
+/** A certificate in readable form. */
 export const showCertificate = (certificate: CertificateReply, now: number, paint: (style: Style, text: string) => string): string => fields([
   ['serial', certificate.serial],
   ['status', certificate.status],

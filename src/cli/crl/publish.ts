@@ -6,7 +6,7 @@ import { issuingThere } from '../issuing-authority.ts';
 import { writeResult } from '../result.ts';
 import { fields, showTime, showTimeFrom } from '../text.ts';
 
-/** `crl publish`: a new CRL now. */
+/** `crl publish`: publishes a new CRL now. */
 export function addCrlPublish(parent: Command, context: Context): void {
   const command = parent.command('publish')
     .summary('publish a new CRL now')

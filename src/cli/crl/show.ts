@@ -29,7 +29,7 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-/** Two million entries; a CRL is public, and may come from anywhere. */
+/** In bytes: about two million entries. A CRL is public, and may come from anywhere. */
 const MOST_CRL = 128 * 1024 * 1024;
 
 const ELSEWHERE = 'start it with \'chancery serve\', or name a file, or an address such as http://ca.example.com:8080/crl/issuing.crl';
@@ -37,11 +37,11 @@ const ELSEWHERE = 'start it with \'chancery serve\', or name a file, or an addre
 interface ShownCrl {
   readonly issuer: string;
   readonly number: string | undefined;
-  /** Of a delta: the number of the CRL that it is against. */
+  /** The BaseCRLNumber of a delta CRL. */
   readonly base: string | undefined;
-  /** Of a shard: where it is. */
+  /** The distribution points of a shard. */
   readonly at: readonly string[] | undefined;
-  /** Where the delta is. */
+  /** The distribution points of the delta CRL. */
   readonly freshest: readonly string[] | undefined;
   readonly thisUpdate: string;
   readonly nextUpdate: string;
@@ -51,7 +51,7 @@ interface ShownCrl {
   readonly entries: readonly { readonly serial: string; readonly at: string; readonly reason: string }[];
 }
 
-/** `crl show`: what a CRL says. */
+/** `crl show`: the content of a CRL. */
 export function addCrlShow(parent: Command, context: Context): void {
   const command = parent.command('show')
     .summary('show a CRL')
@@ -99,11 +99,11 @@ function readCrl(bytes: Uint8Array, from: string, issuer: string | undefined): C
   return crl;
 }
 
-/** DER, base64, or PEM of one or several, as a chain is. */
+/** Accepts DER, base64, or PEM with one or more certificates, such as a chain. */
 const certificatesOf = (bytes: Uint8Array): readonly Uint8Array[] =>
   (Buffer.from(bytes).includes('-----BEGIN') ? decodePem(Buffer.from(bytes).toString('latin1'), 'CERTIFICATE') : [pemOrDerOrBase64(bytes, 'CERTIFICATE')]);
 
-/** The certificate that the CRL names as its issuer and, where several have that name, its key (RFC 5280 5.2.1). */
+/** The certificate whose subject and, if several share it, whose key the CRL names as its issuer (RFC 5280 section 5.2.1). */
 function signerOf(crl: Crl, certificates: readonly Certificate[], file: string): Certificate {
   const named = certificates.filter(({ subject }) => isSame(subject, crl.issuer));
   const key = valueOf(crl, OID.authorityKeyIdentifier, decodeAuthorityKeyIdentifier);

@@ -51,7 +51,7 @@ const SECOND = 1000;
 const DEBOUNCE = 500;
 const MOST_PAUSE = 60 * SECOND;
 
-/** `crl watch`: keeps local CRLs fresh. */
+/** `crl watch`: keeps local CRLs up to date. */
 export function addCrlWatch(parent: Command, context: Context): void {
   const command = parent.command('watch')
     .summary('keep a local CRL file fresh')
@@ -156,7 +156,7 @@ function checkUsage(options: Options): void {
 
 interface Sources {
   readonly find: FindSources;
-  /** Whose events are listened to. */
+  /** The service whose events are followed. */
   readonly service?: URL;
   readonly close: () => void;
 }
@@ -168,12 +168,12 @@ async function sourcesOf(context: Context, options: Options, agent: Agent, leftO
     return { find: () => Promise.resolve([source]), close: () => {} };
   }
   const client = openClient({ url: await serviceUrl(context, options), roots: [trustedRoots(context, options)], credentials: { kind: 'none' } });
-  // Whoever chose is told nothing of the others.
+  // An explicit choice of authorities gets no notice about the others.
   const find = authority.length === 0 && isDer(options) ? serviceSources(client, agent, ['issuing'], leftOut) : serviceSources(client, agent, authority);
   return { find, service: client.url, close: () => client.close() };
 }
 
-/** The certificates of a rolled authority's successor are on a CRL of their own: said once for each. */
+/** Reports once for each authority that its certificates are on a CRL of its own, as after a rollover. */
 function tellLeftOut(target: string, tell: Tell): (names: readonly string[]) => void {
   const told = new Set<string>();
   return (names) => {
@@ -184,7 +184,7 @@ function tellLeftOut(target: string, tell: Tell): (names: readonly string[]) => 
   };
 }
 
-/** The one whose signature counts: which of several that is, nobody but the caller can say. Throws Failure `file`. */
+/** The certificate that verifies the CRL; a file with several is ambiguous, so it is refused. Throws Failure `file`. */
 function readIssuer(file: string): Certificate {
   const bytes = readFileSync(file);
   try {

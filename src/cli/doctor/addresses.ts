@@ -10,17 +10,17 @@ import { type Check, type Finding, type Patient, ok, warn } from './check.ts';
 const SCHEMES = ['https', 'http'] as const;
 type Scheme = typeof SCHEMES[number];
 
-/** Who is led to an address. */
+/** Who uses each address. */
 const NAMED: Readonly<Record<Scheme, (address: string) => string>> = {
   https: (address) => `links, printed commands and ACME name ${address}`,
   http: (address) => `every certificate names ${address} for its CRL, OCSP and issuer`,
 };
 const DEFAULT_PORT: Readonly<Record<Scheme, number>> = { https: 443, http: 80 };
 const WILDCARDS = ['0.0.0.0', '::'];
-/** Time that whoever is in front gets to answer, milliseconds. */
+/** Milliseconds that whatever answers at the address has to reply. */
 const PROBE = 5000;
 
-/** Whether clients that go where `publicUrl` says come to the listeners: by what is written or, where a proxy must be between, by going there. */
+/** Whether clients that go to `publicUrl` reach the listeners: judged from the configuration or, if there must be a proxy, by calling the address. */
 export const ADDRESS_CHECKS: readonly Check[] = SCHEMES.map((scheme) => ({ name: `${scheme} address`, needs: ['configuration'], look: (patient) => look(scheme, patient) }));
 
 async function look(scheme: Scheme, { config, configFault, roots }: Patient): Promise<Finding> {
@@ -43,7 +43,7 @@ async function look(scheme: Scheme, { config, configFault, roots }: Patient): Pr
   );
 }
 
-/** Why a call to the address does not come to the listener by itself; undefined where it does. */
+/** Why a call to the address does not reach the listener directly; undefined if it does. */
 function apartFrom(scheme: Scheme, url: URL, { listen, hostNames, httpsCertificate }: Config): string | undefined {
   const listener = listen[scheme];
   const name = `listen.${scheme}`;
@@ -56,7 +56,7 @@ function apartFrom(scheme: Scheme, url: URL, { listen, hostNames, httpsCertifica
   return nameless ? `hostNames, for the service's certificate, has not ${url.hostname}` : undefined;
 }
 
-/** What a client gets at the address, in words. */
+/** What a client receives from the address, in words. */
 async function getFrom(url: URL, roots: string | undefined): Promise<string> {
   const agent = url.protocol === 'https:' && roots !== undefined ? new Agent({ ca: roots }) : false;
   try {

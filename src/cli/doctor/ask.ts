@@ -7,7 +7,7 @@ import type { Patient } from './check.ts';
 
 const MOST_CRL = 128 * 1024 * 1024;
 
-/** One call, on a connection of its own. `end`: when the certificate shown ends, milliseconds since the Unix epoch. */
+/** Makes one call on a connection of its own. `end` is when the presented certificate expires, in milliseconds since the Unix epoch. */
 export async function ask({ url, roots }: Patient, path: string): Promise<{ readonly reply: Reply; readonly origin: string; readonly end: number }> {
   if (url instanceof Failure) throw url;
   if (roots instanceof Failure) throw roots;

@@ -4,40 +4,40 @@ import type { Context } from '../context.ts';
 
 export type Outcome = 'ok' | 'warn' | 'fail' | 'skip';
 
-/** What one look found. `advice` says what to do about it. */
+/** The result of one check. `advice` says what to do about it. */
 export interface Finding {
   readonly outcome: Outcome;
   readonly detail: string;
   readonly advice?: string;
-  /** Each fault by itself, where there are several. */
+  /** The individual faults, if there are several. */
   readonly faults?: readonly string[];
-  /** Of `skip`: the check whose failure left nothing to look at. */
+  /** For `skip`: the check whose failure made this one impossible. */
   readonly because?: string;
 }
 
-/** What the checks look at. */
+/** What the checks examine. */
 export interface Patient {
   readonly context: Context;
-  /** Absolute path of the data folder. */
+  /** The absolute path of the data folder. */
   readonly data: string;
-  /** Undefined where it cannot be used; its own check says why. */
+  /** Undefined if it cannot be used; its own check says why. */
   readonly config: Config | undefined;
   readonly configFault: unknown;
   readonly url: URL | Failure;
-  /** The roots that the service must lead to, PEM; or why there are none. */
+  /** The roots that the service must chain to, PEM; or why there are none. */
   readonly roots: string | Failure;
 }
 
-/** One thing to look at. What `look` throws is a `fail`, and leaves nothing to look at for the checks that need this one. */
+/** One check. An exception from `look` counts as `fail`, and makes the checks that need this one impossible. */
 export interface Check {
   readonly name: string;
-  /** The checks, earlier ones, without which there is nothing to look at here. */
+  /** Earlier checks without which this one is impossible. */
   readonly needs?: readonly string[];
   readonly look: (patient: Patient) => Finding | Promise<Finding>;
 }
 
 export const ok = (detail: string): Finding => ({ outcome: 'ok', detail });
 export const warn = (detail: string, advice: string): Finding => ({ outcome: 'warn', detail, advice });
-/** Of a check that an earlier one has left nothing to look at. */
+/** The finding of a check that an earlier failure made impossible. */
 export const skipped = (because: string): Finding => ({ outcome: 'skip', detail: `not looked at, since ${because} failed`, because });
 export const fail = (detail: string, advice: string): Finding => ({ outcome: 'fail', detail, advice });

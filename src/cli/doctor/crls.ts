@@ -5,7 +5,7 @@ import { ask } from './ask.ts';
 import { type Finding, type Patient, fail, ok, skipped, warn } from './check.ts';
 
 const LOOK = 'look at the service\'s log';
-/** Seconds from a revocation to the CRL that lists it, on average, from which on something is slow. */
+/** Average seconds from a revocation to the CRL that lists it, above which publication is slow. */
 const LATE = 3;
 
 interface Authority {
@@ -14,7 +14,7 @@ interface Authority {
   readonly notAfter: string;
 }
 
-/** The CRLs that are served: how old, how many entries, how long they last; and what the metrics say of publication and pollers. */
+/** The published CRLs: age, number of entries, and expiry; and what the metrics report about publication and clients. */
 export async function crls(patient: Patient): Promise<Finding> {
   const { reply } = await ask(patient, '/v1/authorities');
   if (reply.status === 503) return skipped('ready');
@@ -29,12 +29,12 @@ export async function crls(patient: Patient): Promise<Finding> {
   return worst === undefined ? ok(detail) : { ...worst, detail };
 }
 
-/** The one that issues comes first. */
+/** The issuing authority comes first. */
 const rank = ({ state }: Authority): number => (state === 'issuing' ? 0 : 1);
 
-/** Undefined where an authority's CRL is published elsewhere, or by nobody yet. */
+/** Undefined if an authority's CRL is published elsewhere, or not published yet. */
 async function served(patient: Patient, { name, state, notAfter }: Authority): Promise<Finding | undefined> {
-  // With its last certificate, nobody needs its CRL any longer.
+  // Nobody needs its CRL once its last certificate has expired.
   if (state === 'former' && Date.parse(notAfter) <= patient.context.now()) return undefined;
   const { reply } = await ask(patient, `/crl/${encodeURIComponent(name)}.crl`);
   if (reply.status !== 200) return state === 'issuing' ? fail(`/crl/${name}.crl answers ${reply.status}`, 'publish one with \'chancery crl publish\'') : undefined;
@@ -47,7 +47,7 @@ async function served(patient: Patient, { name, state, notAfter }: Authority): P
   return left / (nextUpdate - thisUpdate) < 0.1 ? warn(words, `the CRL of ${name} should have been renewed: ${LOOK}`) : ok(words);
 }
 
-/** Undefined where this machine does not reach the metrics, or there is nothing to tell. */
+/** Undefined if the metrics cannot be reached from this machine, or there is nothing to report. */
 async function publication({ config }: Patient): Promise<Finding | undefined> {
   const metrics = config?.listen.metrics ?? 'off';
   if (metrics === 'off' || metrics.port === 0) return undefined;

@@ -23,7 +23,7 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-/** `doctor`: looks at everything that must be right, and says what to do where it is not. */
+/** `doctor`: checks everything that must be right, and says what to do about what is not. */
 export function addDoctor(parent: Command, context: Context): void {
   const command = parent.command('doctor')
     .summary('find out what is wrong, and what to do about it')
@@ -37,7 +37,7 @@ export function addDoctor(parent: Command, context: Context): void {
     .action(async (options: Options) => {
       if (options.rebuildIndexes === true) return rebuildIndexes(context, options);
       const patient = await patientOf(context, options);
-      // On another machine than the service's, only the service can be looked at.
+      // On a machine other than the service's, only the service itself can be checked.
       const away = options.url !== undefined && !existsSync(patient.data);
       const results = await examine(patient, [...(away ? [] : [...FILE_CHECKS, ...ADDRESS_CHECKS, ...oidcChecks(patient)]), ...serviceChecks(patient)]);
       const count = (which: Outcome): number => results.filter(({ outcome }) => outcome === which).length;

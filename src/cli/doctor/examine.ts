@@ -4,11 +4,11 @@ import { type Check, type Finding, type Patient, skipped } from './check.ts';
 
 export type Result = Finding & { readonly name: string };
 
-/** Looks at one thing after the other. What cannot be looked at because of an earlier failure says so, and no more: each cause is told once. */
+/** Runs the checks in order. Those made impossible by an earlier failure say only that, so that each cause is reported once. */
 export async function examine(patient: Patient, checks: readonly Check[]): Promise<Result[]> {
   const progress = startProgress(patient.context, 'checking');
   const results: Result[] = [];
-  /** The checks that left nothing to look at, each with the one that it comes from. */
+  /** The failed or impossible checks, each with its root cause. */
   const causes = new Map<string, string>();
   try {
     for (const { name, needs = [], look } of checks) {
@@ -24,7 +24,7 @@ export async function examine(patient: Patient, checks: readonly Check[]): Promi
   return results;
 }
 
-/** A look that ends in an error has found one, and saw nothing else. */
+/** An exception counts as a failed check that saw nothing else. */
 async function looked(patient: Patient, look: Check['look']): Promise<{ readonly blind: boolean; readonly finding: Finding }> {
   try {
     return { blind: false, finding: await look(patient) };

@@ -9,17 +9,17 @@ import { isThere } from '../../is-there.ts';
 import { showSpan } from '../text.ts';
 import { type Check, type Finding, type Patient, fail, ok, warn } from './check.ts';
 
-/** Rights of others than the owner. */
+/** Permissions of users other than the owner. */
 const FOREIGN = 0o077;
 const FOREIGN_WRITE = 0o022;
-/** Files of the data folder with secrets in them, beside the authorities' keys. */
+/** Files in the data folder that contain secrets, besides the authorities' keys. */
 const OTHER_SECRETS = ['operator/key.pem', 'service/https.pem', 'secret.key'];
 const LEAST_SPACE = 100 * 1024 * 1024;
 const DAY = 86_400_000;
-/** A certificate with less of its life left than this share needs attention. */
+/** A certificate with less than this share of its life left needs attention. */
 const LEAST_SHARE = 0.1;
 
-/** Looks at the machine that the service runs on. */
+/** Checks of the machine that the service runs on. */
 export const FILE_CHECKS: readonly Check[] = [
   { name: 'configuration', look: configuration },
   { name: 'data folder', look: dataFolder },
@@ -32,7 +32,7 @@ export const FILE_CHECKS: readonly Check[] = [
 function configuration({ data, config, configFault }: Patient): Finding {
   if (config === undefined) throw configFault;
   if (config.file !== undefined) return ok(config.file);
-  // Where there is no folder either, that is told, and what makes both.
+  // If the folder does not exist either, say so, and what creates both.
   return existsSync(data) ? warn('no file; the defaults hold', '\'chancery init\' writes one') : ok('no file; the defaults hold');
 }
 
@@ -92,7 +92,7 @@ function store({ config }: Patient): Finding {
 
 const authorityNames = (data: string): string[] => (existsSync(authoritiesFolder(data)) ? namesIn(data) : []);
 
-/** When the first of some certificates ends. Former authorities are no longer needed once theirs has ended. */
+/** When the first of some certificates expires. Former authorities are ignored once theirs has expired. */
 function endsOf(files: readonly { readonly name: string; readonly path: string; readonly isFormer?: boolean }[], now: number, { soon, ended }: { readonly soon: string; readonly ended: string }): Finding {
   const all = files.map(({ name, path, isFormer = false }) => ({ name, isFormer, ...lifeOf(new X509Certificate(readFileSync(path))) }));
   const lives = all.filter(({ isFormer }) => !isFormer);

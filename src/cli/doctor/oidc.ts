@@ -2,7 +2,7 @@ import { issuersOf } from '../../config/oidc-issuers.ts';
 import { keysFrom } from '../../oidc-issuers.ts';
 import { type Check, type Finding, type Patient, fail, ok } from './check.ts';
 
-/** Looks at the issuers whose tokens are believed: whether their keys can be had from here. Nothing to look at where there are none. */
+/** Checks whether the keys of the trusted OIDC issuers can be fetched from here. Empty if there are none. */
 export const oidcChecks = ({ config }: Patient): readonly Check[] => (config === undefined || issuersOf(config).length === 0 ? [] : [{ name: 'token issuers', look: issuers }]);
 
 async function issuers({ config }: Patient): Promise<Finding> {

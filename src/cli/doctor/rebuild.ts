@@ -4,7 +4,7 @@ import { writeResult } from '../result.ts';
 import { type PlaceOptions, readConfig } from '../settings.ts';
 import { fields } from '../text.ts';
 
-/** `doctor --rebuild-indexes`: what listings and clean-up find things by, made anew from the things themselves. */
+/** `doctor --rebuild-indexes`: rebuilds the indexes used by listings and clean-up from the records themselves. */
 export async function rebuildIndexes(context: Context, options: PlaceOptions & { readonly json?: boolean }): Promise<void> {
   const settings = await readConfig(context, options);
   const { rebuildIndexesOf } = await import('../../rebuild-indexes.ts');

@@ -8,10 +8,10 @@ import { type Check, type Finding, type Patient, fail, ok, warn } from './check.
 import { crls } from './crls.ts';
 
 const HOUR = 3_600_000;
-/** The Date header counts whole seconds; more than this apart, certificates begin in the future for one of the two. */
+/** Milliseconds. The Date header has a resolution of one second; with clocks further apart, certificates are not yet valid for one of the two. */
 const NEAR = 5000;
 const FAR = 60_000;
-/** Time until a follower of the revocations is told something, milliseconds. */
+/** Milliseconds until a follower of revocations receives its first event. */
 const FIRST_EVENT = 5000;
 
 const NEEDS_SERVICE: readonly Check[] = [
@@ -22,7 +22,7 @@ const NEEDS_SERVICE: readonly Check[] = [
   { name: 'clock', look: clock },
 ];
 
-/** Looks at the running service. Where it is, the configuration may have to say, and whom to trust, the data folder. */
+/** Checks of the running service. Its address may come from the configuration, and the roots to trust from the data folder. */
 export const serviceChecks = ({ url, roots }: Patient): readonly Check[] => [
   { name: 'service', needs: [...(url instanceof Failure ? ['configuration'] : []), ...(roots instanceof Failure ? ['data folder'] : [])], look: reachable },
   ...NEEDS_SERVICE.map((check) => ({ ...check, needs: ['service'] })),
@@ -44,7 +44,7 @@ async function ready(patient: Patient): Promise<Finding> {
   return fail(words === '' ? `answers ${reply.status}` : words, 'look at the service\'s log');
 }
 
-/** Each reason once, behind all that it is the reason of. */
+/** Each cause once, after everything that it affects. */
 function reasons(failed: readonly { readonly name: string; readonly detail?: string }[]): string {
   const names = new Map<string, string[]>();
   for (const { name, detail = 'fails' } of failed) names.set(detail, [...names.get(detail) ?? [], name]);
@@ -57,7 +57,7 @@ async function certificate(patient: Patient): Promise<Finding> {
   return left > HOUR ? ok(`trusted, for ${showSpan(left / 1000)}`) : warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log');
 }
 
-/** A follower is told at once where it stands; a proxy between that gathers the answer keeps that back. */
+/** A follower is told its position at once; a proxy that buffers the reply withholds it. */
 async function events({ url, roots }: Patient): Promise<Finding> {
   if (url instanceof Failure) throw url;
   if (roots instanceof Failure) throw roots;

@@ -13,7 +13,7 @@ interface Options extends ConnectionOptions {
   readonly note?: string;
 }
 
-/** `eab create`: a new key for external account binding; its secret is shown this once. */
+/** `eab create`: creates a key for external account binding, and shows its secret this once. */
 export function addEabCreate(parent: Command, context: Context): void {
   const command = parent.command('create')
     .summary('create a key for external account binding')

@@ -7,7 +7,7 @@ import { type PagingOptions, collect, withPaging } from '../paging.ts';
 import { writePage } from '../result.ts';
 import { printable, showTime } from '../text.ts';
 
-/** `eab list`: the keys for external account binding and what is left of them. */
+/** `eab list`: the keys for external account binding and their remaining uses. */
 export function addEabList(parent: Command, context: Context): void {
   const command = parent.command('list')
     .summary('list the keys for external account binding')

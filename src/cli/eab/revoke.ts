@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { writeResult } from '../result.ts';
 import { printable } from '../text.ts';
 
-/** `eab revoke`: the key binds no more accounts; those that it has bound stay. */
+/** `eab revoke`: stops a key from binding further accounts; accounts already bound remain. */
 export function addEabRevoke(parent: Command, context: Context): void {
   const command = parent.command('revoke')
     .summary('revoke a key for external account binding')
