@@ -53,7 +53,7 @@ Layouts (certificate files include the issuers; ca.pem is the root):
           DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
 `;
 
-/** `enroll`: the first certificate of a node. */
+/** `enroll`: a node's first certificate. */
 export function addEnroll(parent: Command, context: Context): void {
   const command = parent.command('enroll')
     .summary('get this machine its first certificate, with a token')
@@ -126,14 +126,14 @@ export function addEnroll(parent: Command, context: Context): void {
   ]).addHelpText('after', LAYOUT_HELP);
 }
 
-/** What keeps the certificate renewed from now on, where that is wanted. */
+/** Installs whatever will keep the certificate renewed, if that was asked for. */
 function install(context: Context, { install: kind, out, exec, dryRun, json }: Options): void {
   if (kind === undefined) return;
   const folder = resolve(out);
   installUnits(context, { kind, dryRun: dryRun === true, about: folder, folders: [folder], args: ['--out', folder, ...(exec === undefined ? [] : ['--exec', exec])], quiet: json === true });
 }
 
-/** What to do next; nothing where a unit does it. */
+/** The next step for the user; nothing if a unit takes care of it. */
 function nextOf({ install: kind, layout, out }: Options): string {
   if (kind !== undefined) return '';
   const folder = printable(resolve(out));

@@ -49,7 +49,7 @@ Modes:
                its reply is checked and installed with --import
 `;
 
-/** `init`: the authorities of a deployment. */
+/** `init`: creates the authorities of a deployment. */
 export function addInit(parent: Command, context: Context): void {
   const command = parent.command('init')
     .summary('create the authorities of a deployment')
@@ -117,7 +117,7 @@ function show(made: Initialised, paint: (style: Style, text: string) => string):
   ], paint)}\n${printable(next)}\n`;
 }
 
-/** Where nothing says how others reach the http listener, certificates name its own address, for as long as they live. */
+/** If no public address of the http listener is configured, certificates contain the listener's own address for their whole life. */
 function withNote(made: Initialised, options: Options, { publicUrl, listen: { http } }: Config): Initialised {
   const making = options.import === undefined && options.operator === undefined;
   if (!making || (options.publicUrl ?? publicUrl.http) !== undefined || http === 'off') return made;
@@ -141,7 +141,7 @@ function initOptions(options: Options): Omit<InitOptions, 'data' | 'passphrase' 
 
 const seconds = (duration: string | undefined): number | undefined => (duration === undefined ? undefined : parseDuration(duration));
 
-/** A constraint with its kind before it, where a person left that out. */
+/** A constraint with its type prefix, added if it was left out. */
 function withKind(text: string): string {
   if (/^(dns|ip|email|uri):/.test(text)) return text;
   if (isIP(text.replace(/\/.*$/, '')) !== 0) return `ip:${text}`;

@@ -12,26 +12,26 @@ import { printable } from './text.ts';
 
 export interface InstallOptions {
   readonly kind: UnitKind;
-  /** Print what would be written. */
+  /** Print the units instead of writing them. */
   readonly dryRun: boolean;
-  /** What the units are named for: the folder or the list, absolute. */
+  /** What the units are named after: the folder or the list, as an absolute path. */
   readonly about: string;
   readonly folders: readonly string[];
   readonly metricsFile?: string | undefined;
-  /** Arguments of `chancery renew`, without what makes it a daemon. */
+  /** Arguments of `chancery renew`, without those that make it a daemon. */
   readonly args: readonly string[];
-  /** What was done is told on standard error: standard output holds something else. */
+  /** Report on standard error, because standard output is used for something else. */
   readonly quiet?: boolean;
 }
 
-/** Where units are: the machine's for root, else the user's own. */
+/** Where units are installed: system-wide for root, else for the user. */
 function place(context: Context): { readonly folder: string; readonly user: boolean } {
   const user = process.geteuid?.() !== 0;
   const own = join(context.env['XDG_CONFIG_HOME'] || join(context.env['HOME'] || homedir(), '.config'), 'systemd', 'user');
   return { user, folder: context.env['CHANCERY_UNIT_FOLDER'] ?? (user ? own : '/etc/systemd/system') };
 }
 
-/** Writes systemd units that keep certificates renewed, and says which commands start them. Throws Failure. */
+/** Writes systemd units that keep certificates renewed, and prints the commands that start them. Throws Failure. */
 export function installUnits(context: Context, { kind, dryRun, about, folders, metricsFile, args, quiet = false }: InstallOptions): void {
   if (process.platform !== 'linux') throw new Failure('usage', 'there is no systemd on this system', { advice: 'run \'chancery renew --daemon\' by what starts programs here' });
   const { folder, user } = place(context);
@@ -65,13 +65,13 @@ function refuseForeign(path: string): void {
   }
 }
 
-/** A folder with where its files really are: a link's target is replaced where it lies. */
+/** A folder, and those that its symbolic links point into, since a link's target is replaced in its own folder. */
 function writableOf(folder: string): readonly string[] {
   const filesOf = ({ key, certificate, ca }: Enrolled): readonly string[] => [...key, ...certificate, ca].map((file) => join(folder, file));
   return [folder, ...readEnrolled(folder).flatMap(filesOf).filter((path) => existsSync(path)).map((path) => dirname(realpathSync(path)))];
 }
 
-/** Lets systemd judge, where it is there. What it says is only told: it also speaks of other units. */
+/** Has systemd verify the units, if available. Its output is only shown, since it may be about other units. */
 function verify(context: Context, paths: readonly string[], user: boolean): void {
   const { status, stderr, error } = spawnSync('systemd-analyze', ['verify', ...(user ? ['--user'] : []), ...paths], { encoding: 'utf8', timeout: 20_000 });
   if (error === undefined && status !== 0) context.stderr.write(`systemd-analyze verify says:\n${stderr.split('\n').filter((line) => line !== '').map((line) => `  ${printable(line)}\n`).join('')}`);

@@ -2,12 +2,12 @@ import type { EarnedToken } from '../agent/enroll.ts';
 import { rootDigestOf } from '../agent/attest/earn-token.ts';
 import { Failure } from '../client/failure.ts';
 
-/** Three parts of base64url: a JWT. */
+/** Three base64url parts: a JWT. */
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
- * The token as `enroll` wants it. An enrolment token says which root is trusted; a token of an OpenID Connect issuer does not, so the root comes with it.
- * Throws Failure.
+ * The token in the form that `enroll` needs. An enrolment token names the root to trust; a token of an OpenID Connect issuer does not, so
+ * the root must be given with it. Throws Failure.
  */
 export function withRoot(token: string, ca: string | undefined): string | EarnedToken {
   if (!JWT.test(token)) {

@@ -5,7 +5,7 @@ import { integerArgument } from './arguments.ts';
 import type { Context } from './context.ts';
 import { startProgress } from './progress.ts';
 
-/** Items asked for in one call. */
+/** Items requested in one call. */
 const PAGE = 100;
 
 export interface PagingOptions {
@@ -20,7 +20,7 @@ export const withPaging = (command: Command): Command => command
   .option('--cursor <cursor>', 'continue where an earlier listing ended')
   .option('--all', 'list everything');
 
-/** As many items as the options ask for, in as many calls as that takes; `next` where there are more. */
+/** Collects the number of items that the options ask for, in as many calls as necessary; `next` is set if there are more. */
 export async function collect<T>(context: Context, options: PagingOptions, fetchPage: (query: Query) => Promise<PageReply<T>>): Promise<PageReply<T>> {
   const most = options.all === true ? Infinity : options.limit;
   const items: T[] = [];
@@ -32,7 +32,7 @@ export async function collect<T>(context: Context, options: PagingOptions, fetch
       items.push(...page.items);
       cursor = page.next;
       progress.update(`${items.length} read`);
-      // A page may be short, or empty, while there is more.
+      // A page may be short, or empty, although there is more.
     } while (cursor !== undefined && items.length < most);
     return cursor === undefined ? { items } : { items, next: cursor };
   } finally {

@@ -73,7 +73,7 @@ const GROUPS: readonly { readonly name: string; readonly about: string; readonly
 // `chancery revoke SERIAL`: the short form, for emergencies.
 const LAST: readonly Add[] = [addDockerAuthz, addCertificatesRevoke, addBackup, addRestore, addDoctor];
 
-/** The whole command line. Nothing runs and nothing is read until it is parsed. */
+/** The whole command line. Nothing is run or read until it is parsed. */
 export function buildProgram(context: Context): Command {
   const program = emptyProgram(context);
   for (const add of ALONE) add(program, context);

@@ -2,19 +2,19 @@ import type { Context } from './context.ts';
 
 const WIDTH = 24;
 const FRAMES = ['|', '/', '-', '\\'];
-/** What is over sooner than this shows nothing, milliseconds. */
+/** Milliseconds before anything is shown. */
 const QUIET = 1000;
 const TICK = 150;
 const CLEAR = '\r\u001b[K';
 
 export interface Progress {
-  /** What is being done now, and how far it is, where that is known. */
+  /** Sets the current step, and how far it is if that is known. */
   update(label: string, done?: number, total?: number): void;
   /** Removes the line. */
   end(): void;
 }
 
-/** A line on standard error that shows work which takes longer than a second; nothing where that is no terminal. */
+/** A line on standard error for work that takes longer than a second; nothing if that is not a terminal. */
 export function startProgress(context: Context, label: string): Progress {
   if (context.stderr.isTTY !== true || context.env['TERM'] === 'dumb') return { update: () => {}, end: () => {} };
   const began = context.now();
@@ -28,7 +28,7 @@ export function startProgress(context: Context, label: string): Progress {
     frame += 1;
     context.stderr.write(CLEAR + progressLine({ ...state, frame, seconds: Math.floor(passed / 1000) }, context.stderr.columns || 80));
   }, TICK);
-  // The line must not be what keeps the process alive.
+  // The timer must not keep the process alive.
   timer.unref();
   return {
     update: (next, done, total) => Object.assign(state, { label: next, done, total }),
@@ -39,7 +39,7 @@ export function startProgress(context: Context, label: string): Progress {
   };
 }
 
-/** The line as it stands: a bar where the whole is known, a turning dash where it is not. */
+/** The current line: a bar if the total is known, otherwise a spinner. */
 export function progressLine(
   { label, done, total, frame, seconds }: { label: string; done: number | undefined; total: number | undefined; frame: number; seconds: number }, columns: number,
 ): string {
@@ -47,11 +47,11 @@ export function progressLine(
   const share = known ? Math.min(1, done / total) : 0;
   const filled = Math.round(share * WIDTH);
   const bar = known ? `[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${Math.floor(share * 100)}%` : FRAMES[frame % FRAMES.length];
-  // One column is left free: a line that fills the terminal wraps, and cannot be cleared.
+  // One column is left free: a line that fills the terminal would wrap, and could not be cleared.
   return `${bar} ${label} ${seconds} s`.slice(0, Math.max(0, columns - 1));
 }
 
-/** Where no line of progress can be drawn, each new thing that is waited for is told once. */
+/** Where a progress line cannot be drawn, prints each new step once. */
 export function telling(context: Context, update: (what: string) => void): (what: string) => void {
   let last = '';
   return (what) => {

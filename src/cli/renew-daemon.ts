@@ -13,19 +13,19 @@ import { teller } from './teller.ts';
 import { untilStopped } from './until-stopped.ts';
 
 export interface DaemonOptions {
-  /** Read at the start, and again where the process is told to by SIGHUP. */
+  /** Read at the start, and again on SIGHUP. */
   readonly entries: () => readonly Entry[];
   readonly metricsFile?: string | undefined;
-  /** Seconds that a command may run. */
+  /** The longest time that a command may run, in seconds. */
   readonly execLimit: number;
   readonly json: boolean;
 }
 
 const SECOND = 1000;
-/** Looks within this time make one write of the metrics. */
+/** Milliseconds; checks within this time share one write of the metrics. */
 const GATHER = 500;
 
-/** Keeps certificates renewed until SIGTERM or SIGINT. Throws ConfigError where the list of them is no good at the start. */
+/** Keeps certificates renewed until SIGTERM or SIGINT. Throws ConfigError if the list is faulty at the start. */
 export async function renewDaemon(context: Context, { entries, metricsFile, execLimit, json }: DaemonOptions): Promise<void> {
   const tell = teller(context, json);
   const first = entries();
@@ -66,11 +66,11 @@ export async function renewDaemon(context: Context, { entries, metricsFile, exec
 
 interface MetricsWriter {
   readonly soon: () => void;
-  /** Writes once more, if something was to be written. */
+  /** Performs a pending write, if any. */
   readonly end: () => void;
 }
 
-/** Writes the metrics' file whole, in place of what was there: a collector never reads half of it. */
+/** Replaces the metrics file as a whole, so that a collector never reads half of it. */
 function metricsWriter(file: string | undefined, text: () => string, tell: Tell): MetricsWriter {
   if (file === undefined) return { soon: () => {}, end: () => {} };
   const path = resolve(file);

@@ -9,7 +9,7 @@ import { AlreadyTold, toFailure } from './report-failure.ts';
 import { teller } from './teller.ts';
 import { showTimeFrom } from './text.ts';
 
-/** One look at each entry of a list: enrolls what is not there, renews what is due. Goes on after a failure. Throws where there was one. */
+/** Processes each entry of a list once: enrols missing certificates and renews due ones. Continues after a failure, and throws at the end. */
 export async function renewList(context: Context, entries: readonly Entry[], { execLimit, json }: { readonly execLimit: number; readonly json: boolean }): Promise<void> {
   const tell = teller(context, json);
   const surroundings = { now: context.now, onProgress: () => {} };

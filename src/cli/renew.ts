@@ -52,7 +52,7 @@ The list for --file (YAML or JSON; paths are relative to it):
   Also: url, layout, keyType, validity, reuseKey.
 `;
 
-/** `renew`: the next certificate of a node. */
+/** `renew`: a node's next certificate. */
 export function addRenew(parent: Command, context: Context): void {
   const command = parent.command('renew')
     .summary('renew what enroll wrote, once or continuously')
@@ -96,13 +96,13 @@ async function act(context: Context, options: Options, command: Command): Promis
   commandDone(folder);
 }
 
-/** What --file says, or the one folder of the command line. */
+/** The entries of --file, or the single folder of the command line. */
 function entriesOf({ out, file, url, exec, reuseKey }: Options): readonly Entry[] {
   if (file !== undefined) return readCertificatesFile(file);
   return [{ folder: resolve(out), url: url === undefined ? undefined : parseServiceUrl(url), profile: undefined, exec, reuseKey: reuseKey === true, enrolling: undefined }];
 }
 
-/** Options that say the same as the list, or that the others make senseless. */
+/** Options that contradict the list, or make no sense together. */
 const CLASHES: readonly (readonly [option: keyof Options, others: readonly (keyof Options)[], why: string])[] = [
   ['file', ['out', 'url', 'exec', 'reuseKey', 'force', 'wait'], 'the list says that for each certificate'],
   ['daemon', ['force', 'wait', 'install'], 'a daemon goes by its own plan'],
@@ -122,7 +122,7 @@ function checkUsage(options: Options, command: Command): void {
   }
 }
 
-/** The same options for a unit, which runs elsewhere: paths are absolute. */
+/** The same options for a unit, which runs in another folder: paths are made absolute. */
 const argumentsOf = ({ out, file, url, exec, execLimit, reuseKey, metricsFile, json }: Options): readonly string[] => [
   ...(file === undefined ? ['--out', resolve(out)] : ['--file', resolve(file)]),
   ...(url === undefined ? [] : ['--url', url]), ...(exec === undefined ? [] : ['--exec', exec]), ...(reuseKey === true ? ['--reuse-key'] : []),

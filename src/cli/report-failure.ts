@@ -4,16 +4,16 @@ import { TransferError } from '../transfer/errors.ts';
 import type { Context } from './context.ts';
 import { painter, printable } from './text.ts';
 
-/** 0: done; 1: it failed; 2: wrong usage. */
+/** 0: success; 1: failure; 2: wrong usage. */
 export type ExitStatus = 0 | 1 | 2;
 
-/** A command failed, and whoever ran in it said so itself. */
+/** A command failed, and has already reported it. */
 export class AlreadyTold extends Error {
   override readonly name = 'AlreadyTold';
 }
 
 /**
- * Tells an error on standard error: one line of what was wrong and what to do, then one line for each further fault.
+ * Prints an error on standard error: one line with what was wrong and what to do, then one line for each further fault.
  * Returns the exit status.
  */
 export function reportFailure(context: Context, error: unknown): ExitStatus {
@@ -26,30 +26,30 @@ export function reportFailure(context: Context, error: unknown): ExitStatus {
   return failure.code === 'usage' ? 2 : 1;
 }
 
-// Messages of the service are sentences; here they are parts of a line.
+// The service's messages are sentences; here they become part of a line.
 const withoutStop = (text: string): string => text.replace(/\.$/, '');
 
-/** Another program has the address, it is none of this machine, or its port is kept for root. */
+/** Another program uses the address, it does not belong to this machine, or the port requires privileges. */
 const LISTEN_ADVICE = 'free it, or set another address: listen.https, listen.http, listen.metrics (CHANCERY_LISTEN__HTTPS, and so on)';
 
-/** Any error as a Failure: one line of what was wrong, with what to do where that is known. */
+/** Converts any error to a Failure: one line with what was wrong, and what to do if that is known. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof AuthorityError) return fromAuthority(error);
   if (error instanceof TransferError) return new Failure('check-failed', error.message, { ...(error.advice === undefined ? {} : { advice: error.advice }), cause: error });
   if (!(error instanceof Error)) return new Failure('check-failed', String(error));
-  // By its message: that of a worker comes as text.
+  // Matched by message, because an error from a worker arrives as text.
   if (/^(?:listen|bind) E[A-Z]+/.test(error.message)) return new Failure('check-failed', error.message, { advice: LISTEN_ADVICE, cause: error });
   const { code, path } = error as NodeJS.ErrnoException;
   if (code !== undefined && path !== undefined) return new Failure('file', `${path}: ${FILE_ERRORS[code] ?? code}`, { cause: error });
-  // Of a write to a file that is open already Node does not say where.
+  // For a write to an open file, Node does not name the path.
   if (code !== undefined && FILE_ERRORS[code] !== undefined) return new Failure('file', `${FILE_ERRORS[code]} (${error.message})`, { cause: error });
-  // Errors that name many faults (the configuration's) do so line by line.
+  // Errors with many faults (such as the configuration's) have one per line.
   const [first = '', ...more] = error.message.split('\n');
   return new Failure('check-failed', first, { more: more.map((line) => line.trim()), cause: error });
 }
 
-/** Faults of the authorities' files, and of what `init` was told: the latter is wrong usage. */
+/** Faults in the authorities' files, and in the arguments of `init`; the latter are wrong usage. */
 function fromAuthority(error: AuthorityError): Failure {
   const usage = error.faults.every((fault) => fault.code === 'option-wrong');
   const lines = error.faults.map((fault) => faultText(usage && fault.at !== undefined ? { ...fault, at: FLAGS[fault.at] ?? fault.at } : fault));
@@ -57,7 +57,7 @@ function fromAuthority(error: AuthorityError): Failure {
   return new Failure(code, lines[0] ?? error.message, { more: lines.slice(1), cause: error });
 }
 
-/** Options of `init` and `authority roll` that go by another name inside. */
+/** Options of `init` and `authority roll` whose internal name differs. */
 const FLAGS: Readonly<Record<string, string>> = {
   algorithm: '--algorithm',
   subject: '--subject',

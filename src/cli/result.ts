@@ -2,7 +2,7 @@ import type { PageReply } from '../client/replies.ts';
 import type { Context } from './context.ts';
 import { type Style, painter, table } from './text.ts';
 
-/** Writes what a command found: the value itself as JSON, or what `human` makes of it. */
+/** Prints a command's result: the value itself as JSON, or formatted by `human`. */
 export function writeResult(context: Context, json: boolean | undefined, value: unknown, human: (paint: (style: Style, text: string) => string) => string): void {
   context.stdout.write(json === true ? `${JSON.stringify(value, undefined, 2)}\n` : human(painter(context)));
 }
@@ -12,7 +12,7 @@ export interface Column<T> {
   readonly cell: (item: T) => string;
 }
 
-/** Writes a page of a listing: a table for people, with a word on how to get the rest. */
+/** Prints a page of a listing: a table, with a hint on how to get the rest. */
 export function writePage<T>(context: Context, json: boolean | undefined, page: PageReply<T>, columns: readonly Column<T>[], none: string): void {
   writeResult(context, json, page, (paint) => (page.items.length === 0
     ? `${none}\n`

@@ -20,14 +20,14 @@ export async function run(args: readonly string[], context: Context): Promise<Ex
   }
 }
 
-/** The service runs for months: what belongs to the other commands it does not load. */
+/** The service runs for months, so it does not load what only other commands need. */
 function serviceProgram(context: Context): Command {
   const program = emptyProgram(context);
   addServe(program, context);
   return program;
 }
 
-/** Of `--token $TOKEN --name x` with an empty variable, commander would take `--name` for the token. `--token=--name` says that it is meant. */
+/** In `--token $TOKEN --name x` with an empty variable, commander takes `--name` for the token. `--token=--name` makes the intention explicit. */
 function refuseWithoutValue(command: Command, args: readonly string[]): void {
   const flags = new Map(command.options.map((option) => [option.long, option]));
   const given = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
@@ -35,7 +35,7 @@ function refuseWithoutValue(command: Command, args: readonly string[]): void {
   if (at >= 0) throw new Failure('usage', `option '${given[at] ?? ''}' has no value before '${given[at + 1] ?? ''}'`, { advice: 'is the variable empty that should give it?' });
 }
 
-/** What commander found wrong, in our one line: its message, its suggestion, and where to read more. */
+/** Converts commander's error to a one-line failure: its message, its suggestion, and where to read more. */
 function wrongUsage(error: CommanderError, command: Command, args: readonly string[]): Failure {
   const path = pathOf(command);
   const help = `'${path} --help' tells more`;
@@ -56,11 +56,11 @@ const inOurWords = (message: string): string => message
   .replace(/^error: (command-argument value )?/, '')
   .replace(/\. (Expected|Allowed)/, (_, word: string) => `; ${word.toLowerCase()}`);
 
-/** An option that is missing may just be misspelt, which says more. */
+/** A required option may be missing because it was misspelt, which is the more helpful message. */
 const unknownOption = (command: Command, args: readonly string[]): string | undefined =>
   args.filter((arg) => arg.startsWith('--') && arg !== '--').map((arg) => arg.replace(/=.*$/s, '')).find((flag) => !command.options.some(({ long }) => long === flag));
 
-/** The command that the arguments lead to, as far as they do. */
+/** The command that the arguments select, as far as they can be resolved. */
 function commandOf(program: Command, args: readonly string[]): Command {
   let command = program;
   for (const arg of args) {

@@ -12,7 +12,7 @@ const ABOUT = `Run the service until SIGTERM or SIGINT; accepted requests are fi
 Without a configuration or authorities, it creates a development authority in ./chancery-data and says so.
 Once it is serving, it writes one line, ready, with its addresses, to standard output.`;
 
-/** `serve`: the service. */
+/** `serve`: runs the service. */
 export function addServe(parent: Command, context: Context): void {
   const command = parent.command('serve')
     .summary('run the service')

@@ -13,13 +13,13 @@ export interface PlaceOptions {
 
 export const DATA_OPTION = ['--data <folder>', 'the data folder (default: CHANCERY_DATA, or ./chancery-data)'] as const;
 
-/** The data folder that a command is about: from the option, the environment, or the default. Absolute. */
+/** The data folder of a command: from the option, the environment, or the default. Absolute. */
 export const dataFolder = (context: Context, { data }: PlaceOptions): string =>
   resolve(data ?? (context.env['CHANCERY_DATA'] || 'chancery-data'));
 
-/** The checked configuration, as the service would see it. Throws ConfigError with every fault. */
+/** The validated configuration, as the service would see it. Throws ConfigError with every fault. */
 export async function readConfig(context: Context, { config: file, data, workers }: PlaceOptions): Promise<Config> {
-  // Only commands that need the configuration wait for its schema and for YAML.
+  // Loaded here, so that only commands that need the configuration wait for its schema and for YAML.
   const { loadConfig } = await import('../config/load.ts');
   return loadConfig({
     env: context.env,
@@ -28,7 +28,7 @@ export async function readConfig(context: Context, { config: file, data, workers
   });
 }
 
-/** Where the service is: --url, CHANCERY_URL, or the https listener of the data folder's configuration. */
+/** The service's address: --url, CHANCERY_URL, or the https listener of the data folder's configuration. */
 export async function serviceUrl(context: Context, options: PlaceOptions & { readonly url?: string }): Promise<URL> {
   const given = options.url ?? context.env['CHANCERY_URL'];
   if (given !== undefined && given !== '') return parseServiceUrl(given);
@@ -36,13 +36,13 @@ export async function serviceUrl(context: Context, options: PlaceOptions & { rea
   return new URL(`https://${reachable(listen.https, 'listen.https', '--url')}`);
 }
 
-/** Where the service publishes without TLS: the http listener of the data folder's configuration. */
+/** The service's address without TLS: the http listener of the data folder's configuration. */
 export async function publishedUrl(context: Context, options: PlaceOptions): Promise<URL> {
   const { listen } = await readConfig(context, options);
   return new URL(`http://${reachable(listen.http, 'listen.http', 'the address of the CRL')}`);
 }
 
-/** `host:port` to connect to. A listener on every address is reached by the loopback one. */
+/** A `host:port` to connect to. A listener on all addresses is reached through the loopback address. */
 function reachable(listener: Listener | 'off', name: string, instead: string): string {
   if (listener === 'off') throw new Failure('unreachable', `${name} is off in the configuration`, { advice: `give ${instead}` });
   if (listener.port === 0) throw new Failure('unreachable', `${name} takes any free port, so its address is not known`, { advice: `give ${instead}, as the service printed it` });

@@ -4,7 +4,7 @@ import { painter, printable } from './text.ts';
 
 const STREAMS = { info: 'stdout', warn: 'stderr', error: 'stderr' } as const;
 
-/** One line for each thing that happens; with `json`, all of them as objects on standard output. */
+/** Prints one line for each event; with `json`, one object on standard output. */
 export function teller(context: Context, json: boolean): Tell {
   return (level, event, message, facts = {}) => {
     const time = new Date(context.now()).toISOString();

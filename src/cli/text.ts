@@ -3,20 +3,20 @@ import { type Context, mayColour } from './context.ts';
 const STYLES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39] } as const;
 export type Style = keyof typeof STYLES;
 
-/** A function that styles text for the standard output (or error), or leaves it as it is where there are no colours. */
+/** A function that styles text for standard output (or error), or returns it unchanged if colours are not supported. */
 export function painter(context: Context, stream: 'stdout' | 'stderr' = 'stdout'): (style: Style, text: string) => string {
   if (!mayColour(context[stream], context.env)) return (_style, text) => text;
   return (style, text) => `\u001b[${STYLES[style][0]}m${text}\u001b[${STYLES[style][1]}m`;
 }
 
 /**
- * Text that came from elsewhere, safe to write to a terminal: control characters (escape sequences among them), and
- * the characters that turn the direction of writing, are shown as their code.
+ * Makes untrusted text safe to print on a terminal: control characters (which include escape sequences) and characters that change the
+ * direction of writing are replaced by their code.
  */
 export const printable = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 
-/** Milliseconds, or an ISO 8601 time, as people read it: `2026-11-23 13:18 UTC`; as it is where it is no time. */
+/** Formats milliseconds, or an ISO 8601 time, as `2026-11-23 13:18 UTC`; a text that is not a time is returned unchanged. */
 export function showTime(time: string | number | undefined): string {
   if (time === undefined) return '-';
   const date = new Date(time);
@@ -25,7 +25,7 @@ export function showTime(time: string | number | undefined): string {
 
 const SPANS: readonly (readonly [seconds: number, name: string])[] = [[31_557_600, 'year'], [86_400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']];
 
-/** A span of seconds in its greatest unit: `29 days`. Years from two on, since `700 days` says less. */
+/** Formats seconds in the largest suitable unit: `29 days`. Years are used from two on, since `700 days` is harder to grasp. */
 export function showSpan(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   const [size, name] = SPANS.find(([unit, label]) => whole >= (label === 'year' ? 2 * unit : unit)) ?? [1, 'second'];
@@ -33,14 +33,14 @@ export function showSpan(seconds: number): string {
   return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
-/** A time with how far away it is: `2026-11-23 13:18 UTC (in 29 days)`. `now` in milliseconds. */
+/** A time with its distance from now: `2026-11-23 13:18 UTC (in 29 days)`. `now` in milliseconds. */
 export function showTimeFrom(now: number, time: string | number | undefined): string {
   const at = time === undefined ? Number.NaN : new Date(time).getTime();
   if (Number.isNaN(at)) return showTime(time);
   return `${showTime(at)} (${at >= now ? `in ${showSpan((at - now) / 1000)}` : `${showSpan((now - at) / 1000)} ago`})`;
 }
 
-/** Rows under their heads, in aligned columns, two spaces apart; every line ends in a line feed. Cells are made printable. */
+/** Rows under their headings, in aligned columns two spaces apart; every line ends in a line feed. Cells are made printable. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[], paint: (style: Style, text: string) => string): string {
   const cells = rows.map((row) => row.map(printable));
   const widths = heads.map((head, column) => Math.max(head.length, ...cells.map((row) => row[column]?.length ?? 0)));
@@ -48,7 +48,7 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
   return [paint('bold', line(heads)), ...cells.map(line), ''].join('\n');
 }
 
-/** `label  value` lines with aligned values. Values that are undefined are left out. */
+/** Lines of `label  value` with aligned values. Undefined values are left out. */
 export function fields(pairs: readonly (readonly [label: string, value: string | undefined])[], paint: (style: Style, text: string) => string): string {
   const width = Math.max(...pairs.map(([label]) => label.length));
   return pairs.flatMap(([label, value]) => (value === undefined ? [] : [`${paint('dim', label.padEnd(width))}  ${printable(value)}\n`])).join('');

@@ -11,7 +11,7 @@ interface Options extends ConnectionOptions {
   readonly ttl?: string;
 }
 
-/** `key create`: a new API key; its text is shown this once. */
+/** `key create`: creates an API key, and shows its text this once. */
 export function addKeyCreate(parent: Command, context: Context): void {
   const command = parent.command('create')
     .summary('create an API key')

@@ -7,7 +7,7 @@ import { type PagingOptions, collect, withPaging } from '../paging.ts';
 import { writePage } from '../result.ts';
 import { showTime } from '../text.ts';
 
-/** `key list`: the API keys and what they may do. */
+/** `key list`: the API keys and their permissions. */
 export function addKeyList(parent: Command, context: Context): void {
   const command = parent.command('list')
     .summary('list API keys')

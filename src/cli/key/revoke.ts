@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { writeResult } from '../result.ts';
 import { printable } from '../text.ts';
 
-/** `key revoke`: the API key opens nothing any more. */
+/** `key revoke`: permanently disables an API key. */
 export function addKeyRevoke(parent: Command, context: Context): void {
   const command = parent.command('revoke')
     .summary('revoke an API key')

@@ -6,7 +6,7 @@ import { writeResult } from '../result.ts';
 import { printable } from '../text.ts';
 import { type ThingOptions, thingFrom, withKey } from './thing.ts';
 
-/** `names release`: a name is nobody's any more. */
+/** `names release`: makes a name available again. */
 export function addNamesRelease(parent: Command, context: Context): void {
   const command = parent.command('release')
     .summary('release a name or key')

@@ -7,7 +7,7 @@ import { writeResult } from '../result.ts';
 import { fields, printable, showTimeFrom, type Style } from '../text.ts';
 import { type ThingOptions, thingFrom, withKey } from './thing.ts';
 
-/** `names show`: whose a name is. */
+/** `names show`: the holder of a name. */
 export function addNamesShow(parent: Command, context: Context): void {
   const command = parent.command('show')
     .summary('show who owns a name or key')
@@ -20,7 +20,7 @@ export function addNamesShow(parent: Command, context: Context): void {
   withExamples(withConnection(withKey(command)), [['a host\'s name', 'chancery names show node1.example.com']]);
 }
 
-/** Who holds something, as people read it. */
+/** The holder of a name or key, in readable form. */
 export function showHolding({ name, key, owner, certificates }: HoldingReply, now: number, paint: (style: Style, text: string) => string): string {
   const what = printable(name ?? key ?? '');
   if (owner === undefined) return `Nobody holds ${what}.\n`;

@@ -22,7 +22,7 @@ export function addRequestsShow(parent: Command, context: Context): void {
 
 const OUTCOMES: Readonly<Record<StepReply['outcome'], Style>> = { passed: 'green', failed: 'red', waiting: 'yellow' };
 
-/** A request as people read it: its parts, then a line for each step. */
+/** A request in readable form: its fields, then a line for each step. */
 export function showRequest(request: RequestReply, now: number, paint: (style: Style, text: string) => string): string {
   const head = fields([
     ['id', request.id],
@@ -38,7 +38,7 @@ export function showRequest(request: RequestReply, now: number, paint: (style: S
   ], paint);
   const width = Math.max(0, ...request.steps.map(({ name }) => name.length));
   const steps = request.steps.map(({ outcome, name, reason }) => {
-    // Each part of a long reason on a line of its own, below the first.
+    // Each part of a long reason gets a line of its own below the first.
     const [first = '', ...others] = printable(reason).split('; ');
     const below = ' '.repeat(2 + 7 + 2 + width + 2);
     return `  ${paint(OUTCOMES[outcome] ?? 'bold', printable(outcome).padEnd(7))}  ${printable(name).padEnd(width)}  ${[first, ...others.map((part) => `${below}${part}`)].join(';\n')}\n`;

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 
-/** The option by which every command here says which swarm it is about. */
+/** Adds the option that names the swarm. */
 export const withClusterId = (command: Command): Command =>
   command.requiredOption('--cluster-id <id>', 'the swarm\'s id: docker info -f \'{{.Swarm.Cluster.ID}}\'', (text) => {
     if (!/^(?:FIPS\.)?[a-z0-9]{25}$/.test(text)) throw new InvalidArgumentError('Expected 25 letters and digits, as docker info shows them.');

@@ -12,7 +12,7 @@ interface Options extends ConnectionOptions {
   readonly close?: boolean;
 }
 
-/** `swarm grace`: lets managers in whose certificate has ended, for a time. */
+/** `swarm grace`: accepts managers with an expired certificate for a limited time. */
 export function addSwarmGrace(parent: Command, context: Context): void {
   const command = withClusterId(parent.command('grace'))
     .summary('admit managers with expired certificates, for a limited time')

@@ -6,7 +6,7 @@ import { type PagingOptions, collect, withPaging } from '../paging.ts';
 import { writePage } from '../result.ts';
 import { showTime } from '../text.ts';
 
-/** `swarm list`: what is registered of which swarm. */
+/** `swarm list`: the registered swarms and their roots. */
 export function addSwarmList(parent: Command, context: Context): void {
   const command = parent.command('list')
     .summary('list the registered swarms')

@@ -13,7 +13,7 @@ interface Options extends ConnectionOptions {
   readonly clusterId: string;
 }
 
-/** `swarm register`: lets the managers of one swarm in by certificates of its own root. */
+/** `swarm register`: accepts the managers of a swarm by certificates under its own root. */
 export function addSwarmRegister(parent: Command, context: Context): void {
   const command = withClusterId(parent.command('register'))
     .summary('register a swarm\'s own root')
@@ -28,7 +28,7 @@ export function addSwarmRegister(parent: Command, context: Context): void {
   withExamples(withConnection(command), [['on a manager', 'docker swarm ca > old-root.pem\n  chancery swarm register --root old-root.pem --cluster-id "$(docker info -f \'{{.Swarm.Cluster.ID}}\')"']]);
 }
 
-/** What is registered of a swarm, for people. */
+/** The registration of a swarm in readable form. */
 export const describeSwarm = ({ clusterId, roots, graceUntil, graceBy }: SwarmReply, context: Context, paint: (style: Style, text: string) => string): string => fields([
   ['swarm', paint('bold', clusterId)],
   ...(roots.length === 0 ? [['roots', 'none'] as const] : roots.map(({ digest, subject, notAfter }) => ['root', `${digest} (${printable(subject)}, ends ${showTime(notAfter)})`] as const)),

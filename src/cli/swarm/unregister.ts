@@ -14,7 +14,7 @@ interface Options extends ConnectionOptions {
   readonly clusterId: string;
 }
 
-/** `swarm unregister`: the swarm's own root vouches for nobody any more. */
+/** `swarm unregister`: stops trusting the swarm's own root. */
 export function addSwarmUnregister(parent: Command, context: Context): void {
   const command = withClusterId(parent.command('unregister'))
     .summary('unregister a swarm\'s own root')

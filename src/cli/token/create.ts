@@ -15,7 +15,7 @@ interface Options extends ConnectionOptions {
   readonly note?: string;
 }
 
-/** `token create`: a new enrolment token; its text is shown this once. */
+/** `token create`: creates an enrolment token, and shows its text this once. */
 export function addTokenCreate(parent: Command, context: Context): void {
   const command = parent.command('create')
     .summary('create an enrolment token')

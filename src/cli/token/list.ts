@@ -7,7 +7,7 @@ import { type PagingOptions, collect, withPaging } from '../paging.ts';
 import { writePage } from '../result.ts';
 import { showTime } from '../text.ts';
 
-/** `token list`: the enrolment tokens and what is left of them. */
+/** `token list`: the enrolment tokens and their remaining uses. */
 export function addTokenList(parent: Command, context: Context): void {
   const command = parent.command('list')
     .summary('list enrolment tokens')

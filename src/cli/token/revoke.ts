@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { writeResult } from '../result.ts';
 import { printable } from '../text.ts';
 
-/** `token revoke`: the token yields no more certificates; those that it yielded stay. */
+/** `token revoke`: stops a token from yielding further certificates; those already issued remain valid. */
 export function addTokenRevoke(parent: Command, context: Context): void {
   const command = parent.command('revoke')
     .summary('revoke an enrolment token')
