@@ -6,7 +6,7 @@ import { type Import, importsOf, type SourceFile, sourceFiles } from './source-f
 
 /** What every room may import: the contracts between the rooms, and a few things that belong to none. */
 const CONTRACTS = [
-  'errors.ts', 'version.ts', 'digest.ts', 'breathe.ts', 'strict-json.ts', 'base64url.ts', 'iso-time.ts', 'is-there.ts', 'issuance/request.ts', 'store/store.ts', 'store/crl-store.ts', 'store/objects.ts', 'identity/identity.ts', 'audit/entry.ts', 'authority/authority.ts', 'authority/keys/signing-key.ts',
+  'errors.ts', 'version.ts', 'digest.ts', 'breathe.ts', 'strict-json.ts', 'base64url.ts', 'iso-time.ts', 'is-there.ts', 'config/duration.ts', 'issuance/request.ts', 'store/store.ts', 'store/crl-store.ts', 'store/objects.ts', 'identity/identity.ts', 'audit/entry.ts', 'authority/authority.ts', 'authority/keys/signing-key.ts',
   'x509/revocation-reason.ts',
 ];
 

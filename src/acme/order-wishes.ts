@@ -1,3 +1,4 @@
+import { formatDuration } from '../config/duration.ts';
 import type { IssuingProfile } from '../issuance/context.ts';
 import { decodeBase64Url } from '../base64url.ts';
 import type { AcmeContext, Directory } from './context.ts';
@@ -41,7 +42,7 @@ export function datesOf(payload: Payload, { profile, authority }: IssuingProfile
   if (from < seconds - MOST_BACK || from > seconds + MOST_AHEAD) throw malformed(`notBefore must lie between ${MOST_BACK / 3600} hours ago and ${MOST_AHEAD / 86_400} days ahead.`);
   const until = notAfter ?? from + profile.lifetime - 1;
   if (until <= from || until <= seconds) throw malformed('notAfter must be later than notBefore, and in the future.');
-  if (until - from + 1 > profile.maxLifetime) throw malformed(`A certificate of profile ${profile.name} lives for ${profile.maxLifetime} s at most.`);
+  if (until - from + 1 > profile.maxLifetime) throw malformed(`A certificate of profile ${profile.name} lives for ${formatDuration(profile.maxLifetime)} at most.`);
   if (from < authority.certificate.notBefore || (notAfter ?? 0) > authority.certificate.notAfter) throw malformed('The certificate would begin before its issuer, or end after it.');
   return { ...(notBefore === undefined ? {} : { notBefore }), ...(notAfter === undefined ? {} : { notAfter }) };
 }

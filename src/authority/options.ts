@@ -1,3 +1,4 @@
+import { formatDuration } from '../config/duration.ts';
 import { urlFault } from '../policy/lints/signing.ts';
 import type { DistinguishedName } from '../x509/distinguished-name.ts';
 import { X509Error } from '../x509/errors.ts';
@@ -85,12 +86,12 @@ export function checkOptions(options: InitOptions): CeremonySettings {
   const lifetime = (at: 'rootLifetime' | 'issuingLifetime', fallback: number): number => {
     const value = options[at] ?? fallback;
     if (Number.isInteger(value) && value >= LIFETIMES.least && value <= LIFETIMES.most) return value;
-    wrong(at, `is ${value} s; expected ${LIFETIMES.least} s to ${LIFETIMES.most / YEAR} years`);
+    wrong(at, `is ${formatDuration(value)}; expected ${formatDuration(LIFETIMES.least)} to ${LIFETIMES.most / YEAR} years`);
     return fallback;
   };
   const rootLifetime = lifetime('rootLifetime', LIFETIMES.root);
   const issuingLifetime = lifetime('issuingLifetime', Math.min(LIFETIMES.issuing, rootLifetime));
-  if (issuingLifetime > rootLifetime) wrong('issuingLifetime', `is longer than the root's (${issuingLifetime} s against ${rootLifetime} s)`);
+  if (issuingLifetime > rootLifetime) wrong('issuingLifetime', `is longer than the root's (${formatDuration(issuingLifetime)} against ${formatDuration(rootLifetime)})`);
 
   // Names differ between deployments: relying parties that trust two roots with the same name would confuse their certificates.
   const tail = Buffer.from(options.random(4)).toString('hex');

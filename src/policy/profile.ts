@@ -1,3 +1,4 @@
+import { formatDuration } from '../config/duration.ts';
 import { normaliseDnsName } from '../x509/dns-name.ts';
 import { X509Error } from '../x509/errors.ts';
 import { OID } from '../x509/oids.ts';
@@ -149,8 +150,8 @@ function compileProfile(name: string, raw: RawProfile, faults: string[]): Profil
   const authority = raw.authority ?? false;
   const lifetime = raw.lifetime ?? 0;
   const maxLifetime = raw.maxLifetime ?? lifetime;
-  if (lifetime < 60) fault(`lifetime is ${lifetime} s; expected at least 60 s`);
-  if (lifetime > maxLifetime) fault(`lifetime (${lifetime} s) is above maxLifetime (${maxLifetime} s)`);
+  if (lifetime < 60) fault(`lifetime is ${formatDuration(lifetime)}; expected at least 1m`);
+  if (lifetime > maxLifetime) fault(`lifetime (${formatDuration(lifetime)}) is above maxLifetime (${formatDuration(maxLifetime)})`);
   if (authority && raw.extendedKeyUsage !== undefined && raw.extendedKeyUsage.length > 0) fault('a CA certificate has no extendedKeyUsage here');
   if (!authority && raw.pathLength !== undefined) fault('pathLength goes with authority: true (RFC 5280 4.2.1.9)');
   if (!authority && (raw.extendedKeyUsage ?? []).length === 0) fault('extendedKeyUsage is empty; expected at least one usage');

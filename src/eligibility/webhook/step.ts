@@ -1,3 +1,4 @@
+import { formatDuration } from '../../config/duration.ts';
 import type { WebhookSetting } from '../../policy/compile-steps.ts';
 import { concerns, type EligibilityStep, failed, isOwn, OWN, passed, type Passage, type Question, type Verdict, waiting } from '../../policy/eligibility.ts';
 import type { Ask } from './ask.ts';
@@ -9,7 +10,7 @@ const LONGEST_PAUSE = 3600;
 /** Consults an external service. Its answer applies to this request only, and it is asked only if nothing else refuses the request. */
 export const webhookStep = ({ webhook, profiles, giveUp }: WebhookSetting, ask: Ask): EligibilityStep => {
   const endOf = ({ waiting: before, time }: Question): number => (before?.since ?? time) + giveUp * 1000;
-  const undecided = (said: string): Verdict => failed([{ code: 'webhook-undecided', detail: `${webhook} did not decide within ${giveUp} s; ${said}` }]);
+  const undecided = (said: string): Verdict => failed([{ code: 'webhook-undecided', detail: `${webhook} did not decide within ${formatDuration(giveUp)}; ${said}` }]);
   const judge = async (question: Question, before: readonly Passage[]): Promise<Verdict> => {
     const { decision, reason, retryAfter } = await ask(question, before);
     const said = `${webhook}: ${reason}`;

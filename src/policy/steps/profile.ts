@@ -1,3 +1,4 @@
+import { formatDuration } from '../../config/duration.ts';
 import type { Extension } from '../../x509/extension.ts';
 import { decodeBasicConstraints, decodeExtendedKeyUsage, decodeKeyUsage } from '../../x509/extensions.ts';
 import { X509Error } from '../../x509/errors.ts';
@@ -20,7 +21,7 @@ export const profileStep: EligibilityStep = {
     }
     const most = mostValidity(candidate);
     const asked = candidate.validity;
-    if (asked !== undefined && asked > most) faults.push({ code: 'validity-too-long', detail: `${asked} s of validity asked for; at most ${most} s` });
+    if (asked !== undefined && asked > most) faults.push({ code: 'validity-too-long', detail: `${formatDuration(asked)} of validity asked for; at most ${formatDuration(most)}` });
     const leftOut: string[] = [];
     for (const extension of candidate.extensions) {
       const found = lookAt(extension, candidate);
@@ -29,7 +30,7 @@ export const profileStep: EligibilityStep = {
     }
     if (faults.length > 0) return failed(faults);
     const without = leftOut.length === 0 ? '' : `; requested in the CSR and left out: ${leftOut.join(', ')}`;
-    return passed(`profile ${profile.name}, valid for ${asked ?? Math.min(profile.lifetime, most)} s${without}`);
+    return passed(`profile ${profile.name}, valid for ${formatDuration(asked ?? Math.min(profile.lifetime, most))}${without}`);
   },
 };
 

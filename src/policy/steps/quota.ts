@@ -1,3 +1,4 @@
+import { formatDuration } from '../../config/duration.ts';
 import { type EligibilityStep, failed, passed } from '../eligibility.ts';
 
 export interface Quota {
@@ -31,11 +32,12 @@ export const quotaStep = (quota: Quota): EligibilityStep => ({
   name: 'quota',
   check: ({ grant, profile }, facts) => {
     if (grant.operator === true) return passed('operators have no quota');
+    const window = formatDuration(quota.window);
     const counted = `requests${WORDS[quota.of](profile.name)}`;
-    if (facts.quotaUsed === undefined) return passed(`at most ${quota.limit} ${counted} in ${quota.window} s, counted with the record`);
+    if (facts.quotaUsed === undefined) return passed(`at most ${quota.limit} ${counted} in ${window}, counted with the record`);
     return facts.quotaUsed(quota.window).then((used) =>
       used < quota.limit
-        ? passed(`${used} of ${quota.limit} ${counted} used in ${quota.window} s`)
-        : failed([{ code: 'quota-exceeded', detail: `${used} of ${quota.limit} ${counted} used in ${quota.window} s; try again later` }]));
+        ? passed(`${used} of ${quota.limit} ${counted} used in ${window}`)
+        : failed([{ code: 'quota-exceeded', detail: `${used} of ${quota.limit} ${counted} used in ${window}; try again later` }]));
   },
 });
