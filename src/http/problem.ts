@@ -93,7 +93,7 @@ export function refusedOf(error: unknown): Refused {
   if (error instanceof Refused) return error;
   if (error instanceof StoreUnavailable) return new Refused('unavailable', 'The store does not answer now; the outcome is settled by asking again.', { cause: error, retryAfter: 2 });
   if (error instanceof BadCursor) {
-    return new Refused('query-invalid', 'The cursor is not one of this listing.', { cause: error, faults: [{ code: 'cursor', detail: 'not a cursor of this listing', at: '/cursor' }] });
+    return new Refused('query-invalid', 'The cursor is refused: not a cursor of this listing.', { cause: error, faults: [{ code: 'cursor', detail: 'not a cursor of this listing', at: '/cursor' }] });
   }
   if (error instanceof JsonError) return new Refused('body-invalid', `The body is not valid JSON: ${error.message}`, { cause: error });
   const { code, validation, validationContext } = error as Partial<FastifyError>;

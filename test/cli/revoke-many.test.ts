@@ -107,6 +107,7 @@ t.test('hold and release', async (t) => {
   const [serial = ''] = await issueMany(1, 'hold.example.com');
   const held = await service.cli(['certificates', 'revoke', serial, '--reason', 'certificateHold']);
   t.match(held.stdout, `Certificate ${serial} is on hold.\n`);
+  t.match((await service.cli(['certificates', 'list', '--status', 'revoked'])).stdout, new RegExp(`^${serial} {2}on hold `, 'm'));
   const released = await service.cli(['certificates', 'release', serial]);
   t.equal(released.status, 0, released.stderr);
   t.match(released.stdout, `Certificate ${serial} is released.\n`);

@@ -45,6 +45,7 @@ t.test('operators search requests and certificates, page by page', async (t) => 
     cursor = page.next === undefined ? '' : `&cursor=${encodeURIComponent(page.next)}`;
   } while (cursor !== '');
   t.strictSame(pages, [...serials].reverse(), 'no item twice, none left out');
+  t.equal((await chancery.call('GET', '/v1/certificates?cursor=nonsense', { certificate: operator })).json.detail, 'The cursor is refused: not a cursor of this listing.');
   for (const bad of ['limit=0', 'limit=1000', 'limit=x', 'cursor=nonsense', 'cursor=', 'status=odd', 'since=yesterday', 'nothing=1']) {
     t.equal((await chancery.call('GET', `/v1/${bad.startsWith('since') ? 'requests' : 'certificates'}?${bad}`, { certificate: operator })).status, 400, bad);
   }

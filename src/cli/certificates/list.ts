@@ -30,7 +30,7 @@ export function addCertificatesList(parent: Command, context: Context): void {
         collect(context, options, (query) => client.listCertificates({ ...query, name, profile, status, expiresBefore, requester })));
       writePage(context, options.json, page, [
         { head: 'SERIAL', cell: ({ serial }) => serial },
-        { head: 'STATUS', cell: (certificate) => certificate.status },
+        { head: 'STATUS', cell: ({ status: is, revocation }) => (revocation?.reason === 'certificateHold' ? 'on hold' : is) },
         { head: 'PROFILE', cell: (certificate) => certificate.profile },
         { head: 'ENDS', cell: ({ notAfter }) => showTime(notAfter) },
         { head: 'NAMES', cell: ({ names }) => names.join(', ') },

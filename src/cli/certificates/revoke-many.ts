@@ -52,7 +52,7 @@ export async function revokeMany(context: Context, options: Options): Promise<vo
     const chosen = await choose(context, client, options);
     const outcome: Outcome = { matching: chosen.length, profiles: countBy(chosen), dryRun: options.dryRun === true, revoked: 0, already: 0, failed: 0 };
     if (options.json !== true) context.stderr.write(summary(chosen, outcome, options.reason));
-    const end = (): void => writeResult(context, options.json, outcome, () => words(outcome));
+    const end = (): void => writeResult(context, options.json, outcome, () => words(outcome, options.reason));
     if (chosen.length === 0 || outcome.dryRun) return end();
     await confirm(context, chosen.length, options);
     const problem = await revokeAll(context, client, chosen, options, outcome);
@@ -156,8 +156,8 @@ function summary(chosen: readonly CertificateReply[], { matching, profiles }: Ou
   return [`${matching} valid ${matching === 1 ? 'certificate' : 'certificates'} (${kinds}), to be revoked with the reason ${reason}:`, ...lines, ...rest].map(printable).join('\n') + '\n';
 }
 
-function words({ matching, dryRun, revoked, already }: Outcome): string {
+function words({ matching, dryRun, revoked, already }: Outcome, reason: string): string {
   if (matching === 0) return '';
   if (dryRun) return 'Nothing was revoked (--dry-run).\n';
-  return `${revoked} revoked${already === 0 ? '' : `, ${already} were so already`}.\n`;
+  return `${revoked} ${reason === 'certificateHold' ? 'put on hold' : 'revoked'}${already === 0 ? '' : `, ${already} were so already`}.\n`;
 }
