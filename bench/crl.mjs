@@ -1,9 +1,9 @@
-// CRLs at size, in one process: what it costs to publish a full CRL of many entries, a delta, and one more revocation with shards; how
-// long the event loop is held meanwhile. The embedded store is asked and written to as the service does.
+// CRLs of realistic size, in one process: the cost of publishing a full CRL of many entries, a delta CRL, and one more revocation with
+// shards, and how long the event loop is blocked meanwhile. The embedded store is used as the service uses it.
 //
 //     npm run build && node bench/crl.mjs [--entries 1000000] [--shards 128] [--rounds 3] [--key P-256] [--build DIR] [--json]
 //
-// "In memory": following, building and signing alone. "Published": with the store, durable. CPU is this process's, all threads.
+// "In memory": following, building and signing only. "Published": with the store, durable. CPU time is this process's, over all threads.
 import { randomFillSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,7 +47,7 @@ const newChange = (revision) => {
 await initAuthorities({ data: folder, mode: 'internal', clock: () => NOW, random: (size) => randomFillSync(Buffer.alloc(size)), algorithm: values.key });
 const { issuing } = await loadAuthorities(folder);
 
-/** Runs work: wall and CPU milliseconds, and the longest that the event loop was held, by a timer that wants to run every millisecond. */
+/** Runs work: wall and CPU milliseconds, and the longest block of the event loop, measured with a timer that fires every millisecond. */
 async function measure(work) {
   global.gc?.();
   let longest = 0;
@@ -90,7 +90,7 @@ const feedStore = {
 };
 const view = new RevocationView(feedStore, issuing.name, shards);
 await repeat('memory: follow all entries', () => view.follow(), () => 0, 1);
-// A million objects of this benchmark's own would be walked by each garbage collection.
+// Every garbage collection would have to traverse the benchmark's own million objects.
 gone = feed.length;
 feed.length = 0;
 let number = 0n;
@@ -118,7 +118,7 @@ for (let done = 0; done < entries;) {
   await Promise.all(Array.from({ length: some }, revoke));
   done += some;
 }
-// The clock of the publisher runs ahead, so that it need not wait for the next second.
+// The publisher's clock runs ahead, so that it need not wait for the next second.
 let seconds = 0;
 const clock = () => (NOW + (seconds += 2)) * 1000;
 const schedule = { lifetime: 1e9, renewBefore: 0 };

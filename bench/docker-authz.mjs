@@ -1,5 +1,5 @@
-// The authorization plugin of Docker Engine with a CRL of 1,000,000 serials: how long a decision takes over its socket, quietly and while
-// a new CRL of that size comes in; against a bare HTTP server that answers yes to everything. The plugin on one core, the load on another.
+// The authorization plugin for Docker Engine with a CRL of 1,000,000 serials: how long a decision takes over its socket, when idle and while
+// a new CRL of that size arrives, compared with a bare HTTP server that always allows. The plugin runs on one core, the load on another.
 //
 //     npm run build && node bench/docker-authz.mjs [--entries 1000000] [--calls 20000] [--node PATH] [--build DIR] [--json]
 import { execFileSync } from 'node:child_process';
@@ -58,7 +58,7 @@ function client(name, serial) {
   writeFileSync(path('ext'), 'extendedKeyUsage=clientAuth\nsubjectAltName=DNS:client.example.com\n');
   execFileSync('openssl', ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`, '-keyout', path('key'), '-out', path('csr')], { stdio: 'ignore' });
   execFileSync('openssl', ['x509', '-req', '-in', path('csr'), '-CA', files.certificate, '-CAkey', files.key, '-set_serial', `0x${serial}`, '-days', '1', '-extfile', path('ext'), '-out', path('pem')], { stdio: 'ignore' });
-  // As the Engine asks: the certificate and its chain.
+  // In the form the Engine sends: the certificate and its chain.
   return JSON.stringify({
     User: name, UserAuthNMethod: 'TLS', RequestMethod: 'GET', RequestUri: '/v1.41/containers/json?all=1', RequestHeaders: { 'Accept-Encoding': 'gzip', 'User-Agent': 'Docker-Client/28.2.2 (linux)' },
     RequestPeerCertificates: [path('pem'), files.certificate].map((file) => readFileSync(file).toString('base64')),
@@ -66,7 +66,7 @@ function client(name, serial) {
 }
 const questions = { good: client('good', `34${randomBytes(19).toString('hex')}`), revoked: client('revoked', serials[serials.length >> 1]) };
 
-// The plugin, with rules, so that all of its work is done.
+// The plugin runs with rules, so that all of its work is measured.
 const rules = join(folder, 'rules.yaml');
 writeFileSync(rules, 'rules:\n  - name: readers\n    clients: [{name: [\'*.example.com\']}]\n    allow: [read, logs]\n    deny: [exec]\n');
 const socket = join(folder, 'plugin.sock');
@@ -87,7 +87,7 @@ await until(/"ready"/);
 await until(/"number":"1"/);
 const startMs = performance.now() - began;
 
-// What is the least that any such plugin takes.
+// The baseline: the least that any such plugin takes.
 const bareSocket = join(folder, 'bare.sock');
 writeFileSync(join(folder, 'bare.mjs'), `import { createServer } from 'node:http';
 createServer((request, response) => { const parts = []; request.on('data', (part) => parts.push(part)); request.on('end', () => { JSON.parse(Buffer.concat(parts)); response.end('{"Allow":true}'); }); }).listen(${JSON.stringify(bareSocket)}, () => console.log('ready'));\n`);
@@ -140,7 +140,7 @@ for (const atOnce of [1, 16]) {
 }
 const memory = memoryOf(plugin.pid);
 
-// The decision alone, without the way over the socket.
+// The decision alone, without the socket.
 const { standing } = await importBuilt(build, 'docker/standing');
 const { decider } = await importBuilt(build, 'docker/decide');
 const { readAuthzRequest } = await importBuilt(build, 'docker/plugin-request');

@@ -1,5 +1,5 @@
-// Certificates for CSRs over https with keep-alive: Chancery and `cfssl serve`, each on one core, in turn. README.md says
-// what is compared with what.
+// Issues certificates for CSRs over https with keep-alive: Chancery and `cfssl serve`, each on one core, in turn. README.md explains
+// what is compared.
 //
 //     node bench/issue.mjs [options]; --help tells them
 import { execFileSync } from 'node:child_process';
@@ -16,14 +16,14 @@ import { median, table } from './lib/table.mjs';
 import { temporaryFolder } from './lib/workplace.mjs';
 import { load } from './lib/wrk.mjs';
 
-/** Until the service's code is compiled for good: shorter, and the compiler's work on the same core counts as the certificates'. */
+/** Until V8 has optimized the service's code: with less, compilation on the same core would count towards the certificates. */
 const WARM_UP = { connections: 64, seconds: 8 };
 
 const options = readOptions();
 const say = (text) => process.stderr.write(`${text}\n`);
 const [serverCore, loadCore] = cores();
 if (loadCore === undefined) throw new Error('this benchmark needs two cores: one for the server, one for the load');
-// The CSRs are made, and all else is done, on the core that is not the servers'.
+// CSRs are generated, and everything else runs, on the core that the servers do not use.
 const build = builtFolder(options.build);
 const folder = temporaryFolder();
 const sync = diskSync(folder);
@@ -37,7 +37,7 @@ for (const name of options.servers) {
   running.set(name, await CONTESTANTS[name].start({ name, folder, build, core: serverCore, node: options.node, profile: options.profile && join(options.profile, name) }));
 }
 
-/** By server and connections: one result a round. */
+/** By server and number of connections: one result per round. */
 const results = new Map(options.servers.flatMap((name) => options.connections.map((connections) => [`${name} ${connections}`, []])));
 const measure = async (name, round, { connections, seconds }) => {
   const contestant = running.get(name);
@@ -52,11 +52,11 @@ for (const name of options.servers) {
   say(`Warming up ${CONTESTANTS[name].title}`);
   await measure(name, 'warm-up', WARM_UP);
 }
-/** By server: where in its profile the rounds begin, milliseconds, and the certificates since. */
+/** By server: the time in its profile at which the rounds begin, in milliseconds, and the certificates issued since. */
 const profiled = new Map(options.servers.map((name) => [name, { from: performance.now() - running.get(name).began, issued: 0 }]));
 for (let round = 1; round <= options.rounds; round++) {
   for (const connections of options.connections) {
-    // Each second round the other way round, so that nobody is always the first.
+    // Every second round runs in reverse order, so that no server is always first.
     for (const name of round % 2 === 1 ? options.servers : options.servers.toReversed()) {
       const result = await measure(name, `round-${round}`, { connections, seconds: options.seconds });
       results.get(`${name} ${connections}`).push(result);
@@ -104,7 +104,7 @@ This disk needs ${sync.toFixed(2)} ms to write and sync; a durable write needs t
 if (options.profile !== undefined) for (const name of options.servers.filter((server) => server !== 'cfssl')) tellProfile(name);
 process.exit(0);
 
-/** Where the main thread's time went since the warm-up, for each certificate. */
+/** Shows where the main thread spent its time since the warm-up, per certificate. */
 function tellProfile(name) {
   const profiles = join(options.profile, name);
   const last = readdirSync(profiles).filter((file) => file.endsWith('.cpuprofile')).sort().at(-1);

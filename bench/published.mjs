@@ -1,5 +1,5 @@
-// What pollers ask for, over http with keep-alive: OCSP answers from memory, signed anew for a nonce, and CRLs that have not changed;
-// against Fastify that answers as many octets from memory, in the same run. Each server on one core, `wrk` on the other.
+// What clients poll, over http with keep-alive: OCSP responses from memory, newly signed ones for a nonce, and unchanged CRLs, compared
+// with Fastify serving as many octets from memory in the same run. Each server on one core, `wrk` on the other.
 //
 //     npm run build && node bench/published.mjs [--seconds 4] [--rounds 3] [--connections 64] [--certificates 300] [--only 'OCSP GET,bare GET']
 //     [--profile DIR] [--node PATH] [--build DIR] [--json]
@@ -73,7 +73,7 @@ const bareUrl = `http://127.0.0.1:${told.text.trim()}`;
 
 const REQUEST = 'application/ocsp-request';
 const OCTETS = 'application/octet-stream';
-/** By name: who is asked what, the status, and beside what it is put. */
+/** By name: the server and request, the expected status, and what it is compared with. */
 const MEASURES = {
   'bare GET': { pid: bare.pid, url: bareUrl, requests: paths.map((path) => get(path)), status: 200 },
   'bare POST': { pid: bare.pid, url: bareUrl, requests: serials.map((serial) => post('/', ocspRequest(serial), OCTETS)), status: 200 },
@@ -88,7 +88,7 @@ if (values.only !== undefined) for (const name of Object.keys(MEASURES)) if (!va
 const results = new Map(Object.keys(MEASURES).map((name) => [name, []]));
 for (let round = 0; round <= rounds; round++) {
   const names = Object.keys(MEASURES);
-  // Each second round the other way round, so that nobody is always the first. The first of all warms up.
+  // Every second round runs in reverse order, so that no measure is always first. The first of all is a warm-up.
   for (const name of round % 2 === 1 ? names : names.toReversed()) {
     const result = await load({ pid: service.child.pid, url: http.origin, ...MEASURES[name] });
     if (round > 0) results.get(name).push(result);
@@ -112,7 +112,7 @@ else {
   )}\n`);
 }
 
-/** Loads a server for some seconds, and tells what it did and used. */
+/** Loads a server for some seconds, and returns what it did and used. */
 async function load({ pid, url, requests, status }) {
   const file = join(folder, 'requests');
   writeFileSync(file, `${requests.map((request) => request.toString('hex')).join('\n')}\n`);

@@ -1,5 +1,5 @@
-// From a revocation's reply to the CRL that lists it, as a client sees both, while certificates are issued at a steady rate; and how many
-// CRLs were published for that. The service on one core, all clients on the other.
+// The time from a revocation's reply to the CRL that lists it, both seen by a client, while certificates are issued at a steady rate; and
+// how many CRLs were published for that. The service on one core, all clients on the other.
 //
 //     npm run build && node bench/revoke.mjs [--rate 500] [--every 100] [--seconds 30] [--set CHANCERY_CRL__SHARDS=128]…
 //     [--node PATH] [--build DIR] [--json]
@@ -47,7 +47,7 @@ while (serials.length < revocations) {
 }
 const crl = (await (await send(httpsRequest, `${service.url}/v1/authorities/issuing`, { agent: secure })).json()).crl[0];
 
-/** By serial, since when it waits for a CRL. */
+/** By serial: since when it has been waiting for a CRL. */
 const waiting = new Map();
 const lags = [];
 const numbers = [];
@@ -83,7 +83,7 @@ async function issue() {
 
 async function revoke() {
   for (const [n, serial] of serials.entries()) {
-    // Evenly spread within its part of the time, so that no step of the service's own clock is always met.
+    // At a random point of its interval, so that it does not always coincide with the same phase of the service's timers.
     const early = began + (n + Math.random()) * every - performance.now();
     if (early > 0) await wait(early);
     const { status, bytes } = await post(`/v1/certificates/${serial}/revoke`, '{"reason":"superseded"}');

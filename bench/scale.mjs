@@ -1,4 +1,4 @@
-// Memory and start of one process with many certificates in its store.
+// Memory and start-up time of one process with many certificates in its store.
 //
 //     node bench/scale.mjs [--certificates 100000] [--node PATH] [--build DIR] [--json]
 import { mkdirSync } from 'node:fs';
@@ -13,10 +13,10 @@ import { stop, temporaryFolder } from './lib/workplace.mjs';
 import { load } from './lib/wrk.mjs';
 
 const PASS = { connections: 64, seconds: 4 };
-/** More than any pass takes. */
+/** More than any pass needs. */
 const CSRS = 48_000;
 const STARTS = 5;
-/** Milliseconds after which a process that has nothing to do has given memory back. */
+/** Milliseconds after which an idle process has returned memory to the system. */
 const REST = 15_000;
 
 const { values } = parseArgs({
@@ -32,7 +32,7 @@ const csrs = join(folder, 'csrs');
 const say = (text) => process.stderr.write(`${text}\n`);
 const start = () => startChancery({ build, data, core: serverCore, node: values.node });
 
-/** @returns milliseconds until it served, median, and the memory that it then had, megabytes */
+/** @returns median milliseconds until it served, and its memory at that time in megabytes */
 async function startsIn() {
   const starts = [];
   for (let n = 0; n < STARTS; n++) {
@@ -45,7 +45,7 @@ async function startsIn() {
 
 say(`Making ${CSRS} CSRs`);
 await writeCsrs(csrs, CSRS, build);
-// The first start makes the authority.
+// The first start creates the authority.
 await stop((await start()).child);
 const empty = await startsIn();
 

@@ -1,10 +1,10 @@
-// The stores alone, side by side: accepted requests, each with its indexes, one claim, one quota and one audit line, durable. Redis is a
-// server of this benchmark's own, with appendfsync always.
+// The stores on their own, side by side: accepted requests, each with its indexes, one claim, one quota and one audit line, durable. Redis is
+// a server started by this benchmark, with appendfsync always.
 //
 //     npm run build && node bench/store.mjs [records for each measure, 20000] [records for memory and opening, 100000] [rounds, 3]
 //
-// Prints CPU and wall time for each record and latency at 1, 16 and 64 at once, in turns so that a busy moment hits both, the ratio of
-// their rates, what this disk needs to sync, the memory and the time to open with many records, and what a record takes in Redis.
+// Prints CPU and wall time per record and latency at concurrencies of 1, 16 and 64, alternating so that disturbances affect both; the ratio
+// of their rates; this disk's sync time; memory and opening time with many records; and the size of a record in Redis.
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -56,7 +56,7 @@ function acceptance(now, coarse) {
   };
 }
 
-/** CPU of making the requests themselves, microseconds each. */
+/** CPU time of creating the requests themselves, in microseconds each. */
 function making() {
   for (let n = 0; n < 20_000; n += 1) acceptance(Date.now(), false);
   const cpu = process.cpuUsage();
@@ -65,7 +65,7 @@ function making() {
   return (user + system) / 50_000;
 }
 
-/** Stores `total` records, `atOnce` at once: milliseconds for each, and latencies. `serverCpu`: seconds that a server has used so far. */
+/** Stores `total` records, `atOnce` at a time; returns milliseconds per record, and latencies. `serverCpu`: CPU seconds a server has used so far. */
 async function load(name, store, total, atOnce, serverCpu = () => 0) {
   const latencies = [];
   let next = 0;
@@ -92,7 +92,7 @@ async function load(name, store, total, atOnce, serverCpu = () => 0) {
   return total / wall;
 }
 
-/** A Redis of our own on a socket of TCP, durable. */
+/** A durable Redis server of our own on a TCP socket. */
 async function startRedis() {
   const port = 12_000 + Math.floor(Math.random() * 20_000);
   const settings = { port, bind: '127.0.0.1', dir: folder, appendonly: 'yes', appendfsync: 'always', save: '', 'maxmemory-policy': 'noeviction', 'auto-aof-rewrite-percentage': 0 };
@@ -113,7 +113,7 @@ async function startRedis() {
   const ticks = Number(execFileSync('getconf', ['CLK_TCK']).toString());
   return {
     open, cli,
-    /** Seconds of CPU so far. */
+    /** CPU seconds used so far. */
     cpu: () => readFileSync(`/proc/${server.pid}/stat`, 'latin1').split(') ')[1].split(' ').slice(11, 13).reduce((sum, one) => sum + Number(one), 0) / ticks,
     memory: () => Number(/used_memory:(\d+)/.exec(cli('INFO', 'memory'))[1]),
     stop: () => new Promise((resolve) => {
@@ -146,7 +146,7 @@ async function sideBySide(redis) {
   for (const store of Object.values(stores)) await store.close();
 }
 
-/** A store with many records: how it takes memory, how it opens, how it is searched. */
+/** A store with many records: its memory, how fast it opens, and how fast it is searched. */
 async function withMany(name, open, size) {
   const filled = await open();
   const empty = size();

@@ -1,4 +1,4 @@
-// Writes what is generated from the code, into openapi/ and docs/configuration.md: `npm run schemas`. Tests compare the two.
+// Writes the files generated from the code, openapi/ and docs/configuration.md: `npm run schemas`. Tests check that they are current.
 
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const write = (/** @type {string} */ name, /** @type {object} */ content) =>
 write('config.schema.json', configJsonSchema());
 writeFileSync(new URL('../docs/configuration.md', import.meta.url), configurationGuide());
 
-/** TypeScript's view of the same. The tool wants an older compiler than ours, so that it lives in tools/. */
+/** TypeScript types for the same. The tool needs an older compiler than ours, so it lives in tools/. */
 async function writeTypes() {
   const source = new URL('../openapi/chancery.v1.json', import.meta.url);
   const tool = new URL('../tools/node_modules/openapi-typescript/dist/index.mjs', import.meta.url);
@@ -28,7 +28,7 @@ async function writeTypes() {
   writeFileSync(new URL('../src/client/api-types.ts', import.meta.url), head + astToString(await openapiTS(source, { immutable: true, alphabetize: true, silent: true })));
 }
 
-// The routes of a service that really runs, with every part on that a configuration may turn on.
+// The routes of a running service with every optional part enabled.
 const everyPart = JSON.parse(readFileSync(new URL('every-part.json', import.meta.url), 'utf8'));
 const data = mkdtempSync(join(tmpdir(), 'chancery-schemas-'));
 try {

@@ -1,10 +1,10 @@
-// Makes a checkout ready to run: packages installed, TypeScript built into build/. When nothing is to be done it
-// takes a few dozen milliseconds, so that every start can call it.
+// Makes a checkout ready to run: packages installed, TypeScript built into build/. If nothing needs to be done it takes a few
+// dozen milliseconds, so that every start can call it.
 //
 //   node scripts/prepare.mjs [--force] [--test] [--lint]
 //
-// --force builds although no source changed; --test also builds the tests and their runner, --lint installs the linters.
-// A step that is interrupted leaves the last good build, and is done again the next time.
+// --force builds even if no source has changed; --test also builds the tests and their runner; --lint installs the linters.
+// An interrupted step leaves the last good build in place, and is repeated the next time.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,43 +16,43 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const at = (/** @type {string[]} */ ...parts) => join(ROOT, ...parts);
 
-/** What decides how sources are compiled. */
+/** The files that affect how sources are compiled. */
 const BUILD_SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 
 const BUILD = at('build');
-/** The digests of the sources that build/ was made of: of src/, and of test/ where that was compiled too. */
+/** Contains the digests of the sources that build/ was made from: of src/, and of test/ if that was compiled too. */
 const STAMP = '.stamp';
-/** Beside build/, and as deep, so that the paths in source maps still hold after the swap. */
+/** Beside build/ and at the same depth, so that paths in source maps remain valid after the swap. */
 const NEXT_BUILD = at('build-next');
 const LAST_BUILD = at('build-last');
 const LOCK = at('.prepare-lock');
 
-/** A failure that is told in one line, without a stack. */
+/** A failure reported in one line, without a stack trace. */
 export class PrepareError extends Error {
   /** @override */
   name = 'PrepareError';
 }
 
-/** @typedef {{ force?: boolean, test?: boolean, lint?: boolean }} Wanted as the options on the command line */
+/** @typedef {{ force?: boolean, test?: boolean, lint?: boolean }} Wanted the options of the command line */
 
 /**
  * Installs and builds what is missing or out of date.
  * @param {Wanted} [wanted]
- * @throws {PrepareError} when Node is too old, or a step failed
+ * @throws {PrepareError} if Node is too old, or a step failed
  */
 export function prepare(wanted = {}) {
   checkNode(process.versions.node);
   if (STEPS.every((step) => !step.needed(wanted))) return;
   const release = takeLock();
   try {
-    // Asked again: another process may have done it while this one waited for the lock.
+    // Checked again: another process may have done it while this one waited for the lock.
     for (const { needed, work } of STEPS) if (needed(wanted)) work(wanted);
   } finally {
     release();
   }
 }
 
-/** In order. @type {{ needed(wanted: Wanted): boolean, work(wanted: Wanted): void }[]} */
+/** In the order in which they run. @type {{ needed(wanted: Wanted): boolean, work(wanted: Wanted): void }[]} */
 const STEPS = [
   { needed: () => !isInstalled(PROJECT), work: () => install(PROJECT) },
   { needed: (wanted) => wanted.force === true || !isBuilt(wanted), work: build },
@@ -60,7 +60,7 @@ const STEPS = [
   { needed: (wanted) => wanted.lint === true && !isInstalled(LINTERS), work: () => install(LINTERS) },
 ];
 
-/** The range that package.json's `engines` names. */
+/** The range given by `engines` in package.json. */
 export function checkNode(/** @type {string} */ version) {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const supported = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
@@ -68,23 +68,23 @@ export function checkNode(/** @type {string} */ version) {
 }
 
 /**
- * A folder with its own package.json. `list` is the file whose change calls for an install, `probe` a package that is
- * there after a whole install, and not where only what a production needs was installed.
+ * A folder with its own package.json. A change to the file `list` requires an install; `probe` is a package that is present after a
+ * complete install, but not after one of production dependencies only.
  * @typedef {{ folder: string, list: string, probe: string, what: string, options: string[] }} Packages
  */
 
 /** @type {Packages} */
 const PROJECT = { folder: ROOT, list: 'package-lock.json', probe: 'typescript', what: 'packages (the first time 10 to 30 seconds)', options: [] };
 /**
- * Linters come in a folder of their own: they are large, and a lock of them written on one platform lacks the others'.
+ * Linters have a folder of their own: they are large, and a lock file written on one platform lacks the packages of the others.
  * @type {Packages}
  */
 const LINTERS = { folder: at('tools'), list: 'package.json', probe: 'oxlint', what: 'the linters (once, 5 to 10 seconds)', options: ['--no-package-lock'] };
 
 const modules = (/** @type {Packages} */ { folder }, /** @type {string[]} */ ...parts) => join(folder, 'node_modules', ...parts);
-/** npm's own list of what it installed, written last. */
+/** npm's own list of what it installed, which it writes last. */
 const installedList = (/** @type {Packages} */ packages) => modules(packages, '.package-lock.json');
-/** There while npm works, so that an install that was interrupted is known as one. */
+/** Exists while npm works, so that an interrupted install is recognized. */
 const unfinishedMark = (/** @type {Packages} */ packages) => modules(packages, '.installing');
 
 function isInstalled(/** @type {Packages} */ packages) {
@@ -95,7 +95,7 @@ function isInstalled(/** @type {Packages} */ packages) {
 
 function install(/** @type {Packages} */ packages) {
   step(`Installing ${packages.what}`, 'packages could not be installed', () => {
-    // npm takes a package that was half unpacked for a whole one.
+    // npm takes a partly unpacked package for a complete one.
     if (existsSync(unfinishedMark(packages)) || !existsSync(installedList(packages))) rmSync(modules(packages), { recursive: true, force: true });
     mkdirSync(modules(packages), { recursive: true });
     writeFileSync(unfinishedMark(packages), '');
@@ -103,13 +103,13 @@ function install(/** @type {Packages} */ packages) {
     const args = ['install', '--prefix', packages.folder, '--no-audit', '--no-fund', '--include=dev', ...packages.options];
     return /npm-cli\.c?js$/.test(npm) ? run(process.execPath, [npm, ...args]) : run('npm', args);
   });
-  // npm leaves its list as it is when it finds nothing to do.
+  // npm does not touch its list if it finds nothing to do.
   const now = new Date();
   utimesSync(installedList(packages), now, now);
   rmSync(unfinishedMark(packages), { force: true });
 }
 
-/** Whether build/ was made of the sources as they are; tests count only where they are wanted. */
+/** Whether build/ is up to date with the sources; tests count only if they are wanted. */
 function isBuilt(/** @type {Wanted} */ wanted) {
   const stamp = join(BUILD, STAMP);
   if (!existsSync(stamp)) return false;
@@ -117,7 +117,7 @@ function isBuilt(/** @type {Wanted} */ wanted) {
   return src === digestOf('src') && (!wanted.test || test === digestOf('test'));
 }
 
-/** Builds beside the old build and swaps them, so that what build/ holds is always whole, and of this source only. */
+/** Builds beside the old build and swaps them, so that build/ is always complete, and contains nothing of other sources. */
 function build(/** @type {Wanted} */ wanted) {
   const digests = [digestOf('src'), wanted.test ? digestOf('test') : ''];
   step('Building', 'the build failed', () => {
@@ -134,7 +134,7 @@ function build(/** @type {Wanted} */ wanted) {
   });
 }
 
-/** SHA-256 over the names and contents of a folder's sources: file times say little after a checkout or a copy. */
+/** SHA-256 over the names and contents of a folder's sources; file times mean little after a checkout or a copy. */
 function digestOf(/** @type {string} */ folder) {
   const hash = createHash('sha256');
   const add = (/** @type {string} */ path) => hash.update(`${path}\0`).update(readFileSync(at(path))).update('\0');
@@ -150,7 +150,7 @@ function digestOf(/** @type {string} */ folder) {
   return hash.digest('hex');
 }
 
-/** tap comes built with its TypeScript plugin, which cannot work with TypeScript 7; `.taprc` leaves it out. */
+/** tap is delivered with its TypeScript plugin, which does not work with TypeScript 7; `.taprc` disables it. */
 function isTestRunnerBuilt() {
   const built = at('node_modules', '@tapjs', 'test', 'test-built', 'dist', 'esm', 'index.js');
   return existsSync(built) && !readFileSync(built, 'utf8').includes('@tapjs/typescript');
@@ -161,12 +161,12 @@ function buildTestRunner() {
     run(process.execPath, [at('node_modules', 'tap', 'dist', 'esm', 'run.mjs'), 'build']));
 }
 
-/** Longer than any install takes: an older lock was left behind, whatever now runs under its owner's number. */
+/** Longer than any install takes: an older lock is stale, even if its pid is in use again. */
 const LOCK_HOLDS_MS = 10 * 60_000;
 
 /**
- * One process at a time installs and builds. A lock whose owner is gone is taken over.
- * @returns {() => void} gives the lock back
+ * Serializes installing and building between processes. Takes over a lock whose owner is gone.
+ * @returns {() => void} releases the lock
  */
 function takeLock() {
   for (let told = false; ; told = true) {
@@ -187,12 +187,12 @@ function isLockHeld() {
   try {
     const age = Date.now() - statSync(LOCK).mtimeMs;
     const owner = Number(readFileSync(LOCK, 'utf8'));
-    // An empty lock is one that its owner is about to write, unless it stays so.
+    // An empty lock is one that its owner is about to write, unless it stays empty.
     if (age > LOCK_HOLDS_MS || owner === 0) return age < 1_000;
     process.kill(owner, 0);
     return owner !== process.pid;
   } catch (error) {
-    // EPERM: it lives, and is somebody else's. Otherwise the lock or its owner is gone.
+    // EPERM: the process exists, and belongs to somebody else. Otherwise the lock or its owner is gone.
     return hasCode(error, 'EPERM');
   }
 }
@@ -202,7 +202,7 @@ const hasCode = (/** @type {unknown} */ error, /** @type {string} */ code) => er
 const run = (/** @type {string} */ command, /** @type {string[]} */ args) =>
   spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20, shell: process.platform === 'win32' && command === 'npm' });
 
-/** Says what is being done and how long it took, on standard error, since standard output belongs to the command. */
+/** Prints what is being done and how long it took on standard error, since standard output belongs to the command. */
 function step(/** @type {string} */ title, /** @type {string} */ failure, /** @type {() => import('node:child_process').SpawnSyncReturns<string>} */ work) {
   const begin = Date.now();
   process.stderr.write(`${title} … `);
@@ -215,7 +215,7 @@ function step(/** @type {string} */ title, /** @type {string} */ failure, /** @t
   throw new PrepareError(`${failure} (${error?.message ?? signal ?? `status ${status}`})`);
 }
 
-/** Runs `work`, and ends the process with status 1 and one line when it throws a PrepareError. */
+/** Runs `work`; if it throws a PrepareError, prints one line and exits with status 1. */
 export function orExit(/** @type {() => void} */ work) {
   try {
     work();

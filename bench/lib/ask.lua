@@ -1,4 +1,4 @@
--- Sends one prepared request after the other, and counts the answers that have another status than expected.
+-- Sends one prepared request after another, and counts the replies with a status other than expected.
 --   wrk … -s ask.lua URL -- <file of requests, one a line, in hex> <status expected>
 
 local threads = {}

@@ -1,4 +1,4 @@
-// Fastify with nothing of ours: what it answers to `GET /*` and `POST /` are octets that it holds, as many as its first argument says.
+// Fastify alone: answers `GET /*` and `POST /` with a fixed body of as many octets as its first argument says.
 import { Buffer } from 'node:buffer';
 import process from 'node:process';
 import fastify from 'fastify';

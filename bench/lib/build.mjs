@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { orExit, prepare } from '../../scripts/prepare.mjs';
 
-/** The folder of the compiled sources: the one named (`--build`), or `build/` made afresh where sources have changed. */
+/** The folder of the compiled sources: the one given (`--build`), or `build/`, rebuilt if sources have changed. */
 export function builtFolder(named) {
   if (named === undefined) orExit(() => prepare());
   const folder = resolve(named ?? fileURLToPath(new URL('../../build', import.meta.url)));

@@ -8,12 +8,12 @@ import { gather, spawnOn } from './workplace.mjs';
 
 const READY_WITHIN = 10_000;
 const LOOK_EVERY = 50;
-/** Levels of cfssl's log; by default it writes a line for each certificate, which Chancery does not. */
+/** A level of cfssl's log; by default it writes a line for each certificate, which Chancery does not. */
 const WARNINGS = '2';
-/** The life and the usages that Chancery's profile `server` gives. */
+/** The lifetime and usages of Chancery's profile `server`. */
 const POLICY = { signing: { default: { expiry: '720h', usages: ['digital signature', 'server auth'] } } };
 
-/** Starts `cfssl serve` and waits until it serves. */
+/** Starts `cfssl serve` and waits until it is ready. */
 export async function startCfssl({ folder, core }) {
   const at = (name) => join(folder, name);
   makePair(at('ca'), '/CN=Bench CA', ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']);

@@ -1,16 +1,16 @@
-// A Chancery of its own for a benchmark: its own data, free ports, nothing of the environment's settings.
+// A Chancery service for a benchmark: with data of its own, on free ports, and without settings from the environment.
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { gather, spawnOn } from './workplace.mjs';
 
 const READY_WITHIN = 30_000;
-/** As bin/chancery.mjs starts Node. */
+/** The options with which bin/chancery.mjs starts Node. */
 const OPTIONS = ['--max-semi-space-size=16'];
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' };
 
 /**
- * Starts `chancery serve` and waits until it serves.
+ * Starts `chancery serve` and waits until it is ready.
  * @param {{ build: string, data: string, core: number, node?: string, profile?: string, settings?: Record<string, string> }} options
  */
 export async function startChancery({ build, data, core, node = process.execPath, profile, settings = {} }) {
@@ -46,7 +46,7 @@ function readyLine(child, errors) {
   });
 }
 
-/** An API key that may ask for any certificate. Another name is another requester, for whom every CSR is new. */
+/** An API key that may request any certificate. A different name is a different requester, for whom every CSR is new. */
 export async function makeApiKey({ url, data }, name) {
   const { key } = await postJson(`${url}/v1/api-keys`, { name, scopes: ['admin'] }, {
     ca: readFileSync(join(data, 'root.pem')),
@@ -56,7 +56,7 @@ export async function makeApiKey({ url, data }, name) {
   return key;
 }
 
-/** How many certificates the service says that it has issued since its start. */
+/** How many certificates the service reports to have issued since its start. */
 export async function issuedCount({ metricsUrl }) {
   const text = await (await fetch(`${metricsUrl}/metrics`)).text();
   return [...text.matchAll(/^chancery_requests_total\{[^}]*state="issued"[^}]*\} (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);

@@ -1,11 +1,11 @@
-// Who can be loaded. Each has processes and folders of its own; all are pinned to the same core and wait while another is loaded.
+// The servers that can be loaded. Each has its own processes and folders; all are pinned to the same core, and idle while another is loaded.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCfssl } from './cfssl.mjs';
 import { issuedCount, makeApiKey, startChancery } from './chancery.mjs';
 import { stop, temporaryFolder } from './workplace.mjs';
 
-/** A file system in memory: what is synced there is not durable, and costs no time. */
+/** A file system in memory: a sync there is not durable, and takes no time. */
 const MEMORY = '/dev/shm';
 
 export const CONTESTANTS = {
@@ -19,8 +19,8 @@ export const CONTESTANTS = {
  * @typedef {object} Contestant
  * @property {(round: string) => Promise<{ pid: number, url: string, member: string, status: number, authorization?: string }>} target
  *   where to send CSRs; in each round every CSR is new to it
- * @property {() => Promise<number | undefined>} count certificates issued as it says itself
- * @property {string} samples the file for samples of its answers
+ * @property {() => Promise<number | undefined>} count the number of certificates issued, as reported by the server
+ * @property {string} samples the file for samples of its replies
  * @property {(answer: any) => string} certificateIn
  * @property {string} root
  * @property {string} [chain]
@@ -36,7 +36,7 @@ function chancery({ settings, parent }) {
     return {
       ...service,
       target: async (round) => ({
-        // A retry of the same requester would get the certificate it has; with a new API key each CSR is a new request.
+        // Repeating a CSR as the same requester would return the existing certificate; with a new API key each CSR is a new request.
         pid: service.child.pid, url: `${service.url}/v1/requests`, member: 'csr', status: 201, authorization: `Bearer ${await makeApiKey(service, `bench-${round}`)}`,
       }),
       count: () => issuedCount(service),

@@ -9,8 +9,8 @@ const { encodePem } = await importBuilt(workerData.build, 'x509/pem');
 const { OID } = await importBuilt(workerData.build, 'x509/oids');
 
 /**
- * Not by generateKeyPairSync: in Node 20 a garbage collection while such a key is exported or described waits for a lock that the
- * export holds itself, which happens once in some 100,000 keys.
+ * Avoids generateKeyPairSync: in Node 20, a garbage collection while such a key is being exported or inspected deadlocks on a lock that the
+ * export itself holds, which happens about once in 100,000 keys.
  */
 function newKey() {
   const pair = createECDH('prime256v1');

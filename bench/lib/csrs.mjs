@@ -1,4 +1,4 @@
-// A file of certification requests, each with a P-256 key and a name of its own.
+// A file of certification requests, each with its own P-256 key and name.
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -9,10 +9,10 @@ import { importBuilt } from './build.mjs';
 const BLOCK = 1000;
 const THREADS = 2;
 
-/** The name of the nth CSR, by which a certificate tells which CSR it answers. */
+/** The name of the nth CSR, which tells which CSR a certificate answers. */
 export const nameOf = (n) => `node${n}.bench.example.com`;
 
-/** Writes `count` CSRs, one a line: PEM with `\n` for its line breaks, ready to stand in a JSON text. */
+/** Writes `count` CSRs, one per line: PEM with its line breaks escaped as `\n`, ready for a JSON string. */
 export async function writeCsrs(file, count, build) {
   const blocks = new Array(Math.ceil(count / BLOCK));
   let next = 0;
@@ -29,7 +29,7 @@ export async function writeCsrs(file, count, build) {
   await writeFile(file, blocks, { mode: 0o600 });
 }
 
-/** @returns a map from name to the SubjectPublicKeyInfo of the CSR that asked for it */
+/** @returns a map from each name to the SubjectPublicKeyInfo of its CSR */
 export async function keysByName(file, names, build) {
   const { parseCertificationRequest } = await importBuilt(build, 'x509/csr');
   const { decodePem } = await importBuilt(build, 'x509/pem');

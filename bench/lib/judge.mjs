@@ -1,17 +1,17 @@
-// Were those really certificates? OpenSSL says so of a sample, and each must be for the key of the CSR that asked for its name.
+// Verifies that the replies were certificates: a sample is checked by OpenSSL, and each must certify the key of the CSR with its name.
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keysByName } from './csrs.mjs';
 
-/** Of a sample at most so many are verified. */
+/** The number of sampled certificates that are verified at most. */
 const MOST = 200;
 
 /**
  * @param {{ samples: string, certificateIn: (answer: any) => string, root: string, chain?: string }} server
- * @returns how many were verified
- * @throws Error at the first that is none
+ * @returns the number of certificates verified
+ * @throws Error at the first invalid one
  */
 export async function judge({ samples, certificateIn, root, chain }, { csrs, build, folder }) {
   const lines = readFileSync(samples, 'utf8').trimEnd().split('\n');

@@ -1,4 +1,4 @@
--- Sends one CSR after the other, counts the answers that are no certificates, and keeps every 997th answer.
+-- Sends one CSR after another, counts the replies that are not certificates, and keeps every 997th reply.
 --   wrk … -s load.lua URL -- <file of CSRs> <member of the JSON body> <status expected> <file for samples> [<Authorization>]
 
 local threads = {}
@@ -16,7 +16,7 @@ function init(args)
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
   if args[5] then wrk.headers["Authorization"] = args[5] end
-  -- The head is made once; only length and body differ.
+  -- The head is built once; only length and body vary.
   head = wrk.format():gsub("\r\n\r\n$", "\r\n"):gsub("Content%-Length: %d+\r\n", "")
 end
 

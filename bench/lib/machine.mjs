@@ -1,19 +1,19 @@
-// What Linux tells of processes, and what this disk needs for a sync.
+// What Linux reports about processes, and how long this disk takes to sync.
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Clock ticks of /proc/<pid>/stat. */
+/** Clock ticks per second in /proc/<pid>/stat. */
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** Microseconds of CPU that a process has used, in all its threads, in user and kernel. */
+/** CPU time that a process has used, in all its threads, in user and kernel mode, in microseconds. */
 export function cpuOf(pid) {
-  // The name, in brackets, may hold anything; utime and stime are the 14th and 15th field.
+  // The name, in parentheses, may contain anything; utime and stime are fields 14 and 15.
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
   return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS;
 }
 
-/** Megabytes resident: now, of that the process's own and pages of mapped files, which the kernel takes back when it wants them; and at most since the start. */
+/** Resident memory in megabytes: now; of that, the process's own, and mapped files, whose pages the kernel can reclaim; and the peak since the start. */
 export function memoryOf(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   const of = (name) => Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
@@ -29,7 +29,7 @@ export function cores() {
   });
 }
 
-/** Milliseconds, median, to write 16 KiB and have it on the disk. */
+/** The median time to write 16 KiB durably, in milliseconds. */
 export function diskSync(folder) {
   const file = openSync(join(folder, 'sync'), 'w');
   const page = Buffer.alloc(16_384, 1);

@@ -19,7 +19,7 @@ const numbers = (text, least = 1) => text.split(',').map((part) => {
   return Number(part);
 });
 
-/** What the command line asks for. Ends the process for `--help` and for wrong usage. */
+/** Parses the command line. Ends the process for `--help` and for wrong usage. */
 export function readOptions() {
   const text = { type: 'string' };
   try {

@@ -1,9 +1,9 @@
-// Where the time of a V8 CPU profile went, in the words of the house.
+// Attributes the time in a V8 CPU profile to the parts of the service.
 import { readFileSync } from 'node:fs';
 
 /**
- * The part of the work that a frame stands for, by the end of its file's address and its function: the frame nearest to where the
- * time was spent decides. Functions of V8 and OpenSSL have no address, and count for who called them.
+ * The part to which a frame belongs, by the end of its file's URL and its function name; of a stack, the innermost frame that matches
+ * decides. Functions of V8 and OpenSSL have no URL, and count towards their caller.
  */
 const PARTS = [
   ['garbage collection', /^$/, /^\(garbage collector\)$/],
@@ -19,7 +19,7 @@ const PARTS = [
   ['store (LMDB)', /node_modules\/lmdb\/|node_modules\/msgpackr\//],
   ['store', /src\/store\//],
   ['authentication', /http\/authentication\.js$|src\/identity\//],
-  ['eligibility and cycle', /src\/(issuance|policy)\//],
+  ['eligibility and cycle', /src\/(issuance|policy|eligibility)\//],
   ['metrics', /src\/metrics\.js$|node_modules\/prom-client\//],
   ['JSON in', /strict-json\.js$|secure-json-parse/],
   ['reply', /rest\/request-view\.js$|fast-json-stringify|serializer/],
@@ -31,11 +31,11 @@ const PARTS = [
   ['events, promises, timers', /^node:(events|internal\/(timers|process|async_hooks|event))/],
 ];
 
-const HELPERS = /x509\/(der\/|oids|errors|distinguished-name|dns-name|general-name|ip-address|extensions|certificate|signed|algorithms)/;
+const HELPERS = /x509\/(der\/|oids|errors|distinguished-name|dns-name|general-name|ip-address|extensions?|certificate|signed|algorithms)/;
 
 /**
  * @param {string} file a `.cpuprofile`
- * @param {number} skip milliseconds from its beginning that are left out
+ * @param {number} skip milliseconds at its beginning to leave out
  * @returns microseconds by part, and by function, of all time that was not idle
  */
 export function summarise(file, skip = 0) {
@@ -65,7 +65,7 @@ export function summarise(file, skip = 0) {
 function partOf(leaf) {
   for (let node = leaf; node !== undefined; node = node.parent) {
     const { url, functionName } = node.callFrame;
-    // What is used by reading, linting and encoding alike counts for who used it.
+    // Helpers shared by parsing, linting and encoding count towards their caller.
     if (HELPERS.test(url)) continue;
     const part = PARTS.find(([, place, name]) => place.test(url) && (name === undefined ? url !== '' : name.test(functionName)));
     if (part !== undefined) return part[0];

@@ -1,11 +1,11 @@
-/** The middle of some numbers; the mean of the two in the middle where they are even in count. */
+/** The median; for an even count, the mean of the two middle values. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length / 2;
   return sorted.length % 2 === 1 ? sorted[Math.floor(half)] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** Rows as aligned text; numbers to the right, the first column to the left. */
+/** Formats rows as aligned text, the first column left-aligned, the others right-aligned. */
 export function table(head, rows) {
   const cells = [head, ...rows].map((row) => row.map(String));
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column].length)));

@@ -1,4 +1,4 @@
-// What a benchmark leaves nothing of: its processes and its temporary folders.
+// Processes and temporary folders that are cleaned up when the benchmark ends.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,23 +13,23 @@ process.on('exit', () => {
 });
 for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) process.once(signal, () => process.exit(status));
 
-/** A folder that is gone when the benchmark ends, however it ends. */
+/** A folder that is removed when the benchmark ends, however it ends. */
 export function temporaryFolder(parent = process.env.CHANCERY_BENCH_FOLDER ?? tmpdir()) {
   const folder = mkdtempSync(join(parent, 'chancery-bench-'));
   folders.add(folder);
   return folder;
 }
 
-/** A child process that ends with the benchmark, pinned to one core. */
+/** A child process pinned to one core, which ends with the benchmark. */
 export function spawnOn(core, command, args, options = {}) {
-  // taskset replaces itself: the child's pid is the command's.
+  // taskset replaces itself by the command, so the child's pid is the command's.
   const child = spawn('taskset', ['-c', String(core), command, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   children.add(child);
   child.once('exit', () => children.delete(child));
   return child;
 }
 
-/** Asks it to end, and resolves when it has. */
+/** Terminates a child, and resolves once it has exited. */
 export function stop(child, within = 20_000) {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
@@ -42,7 +42,7 @@ export function stop(child, within = 20_000) {
   });
 }
 
-/** All that a child wrote to a stream so far. */
+/** Collects everything that a child writes to a stream. */
 export function gather(stream) {
   const gathered = { text: '' };
   stream?.setEncoding('utf8').on('data', (text) => (gathered.text += text));

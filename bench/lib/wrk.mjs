@@ -6,11 +6,11 @@ import { gather, spawnOn } from './workplace.mjs';
 const SCRIPT = fileURLToPath(new URL('load.lua', import.meta.url));
 
 /**
- * Loads a server for some seconds with one CSR after the other, and tells what both sides used.
+ * Loads a server for some seconds with one CSR after another, and returns what both sides used.
  * @param {{ pid: number, url: string, member: string, status: number, authorization?: string }} target
  * @param {{ csrs: string, samples: string, connections: number, seconds: number, core: number }} load
- * @returns issued per second, latencies in milliseconds, CPU in microseconds for each certificate
- * @throws Error when an answer was no certificate, a connection broke, or the CSRs did not suffice
+ * @returns certificates issued per second, latencies in milliseconds, and CPU microseconds per certificate
+ * @throws Error if a reply was not a certificate, a connection broke, or there were too few CSRs
  */
 export async function load({ pid, url, member, status, authorization }, { csrs, samples, connections, seconds, core }) {
   const before = cpuOf(pid);

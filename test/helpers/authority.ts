@@ -8,17 +8,17 @@ import { type InitResult, initAuthorities } from '../../src/authority/ceremony.t
 import { loadAuthorities } from '../../src/authority/load.ts';
 import type { InitOptions } from '../../src/authority/options.ts';
 
-/** Seconds since the epoch, of this machine: OpenSSL looks at the same clock. */
+/** Seconds since the epoch by this machine's clock, which OpenSSL uses too. */
 export const systemClock = (): number => Math.floor(Date.now() / 1000);
 
-/** A folder of its own for one test, gone when that ends. */
+/** A new folder for one test, removed when the test ends. */
 export function temporaryFolder(t: Pick<Test, 'teardown'>): string {
   const folder = mkdtempSync(join(tmpdir(), 'chancery-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Options of `init` for tests: a root and an issuing authority, P-256, unless they say otherwise. */
+/** Options of `init` for tests: a root and an issuing authority with P-256 keys by default. */
 export const initOptions = (data: string, options: Partial<InitOptions> = {}): InitOptions =>
   ({ data, mode: 'internal', clock: systemClock, random: randomBytes, ...options });
 
@@ -28,7 +28,7 @@ export interface TestAuthorities {
   readonly authorities: LoadedAuthorities;
 }
 
-/** Authorities in a folder of their own, gone when the test ends. Not for mode `external`, which waits for another CA. */
+/** Authorities in a new folder, removed when the test ends. Not for mode `external`, which waits for another CA. */
 export async function makeTestAuthorities(t: Pick<Test, 'teardown'>, options: Partial<Omit<InitOptions, 'data'>> = {}): Promise<TestAuthorities> {
   const data = join(temporaryFolder(t), 'data');
   const made = await initAuthorities(initOptions(data, options));

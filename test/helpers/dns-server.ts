@@ -4,11 +4,11 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { parseIpAddress } from '../../src/x509/ip-address.ts';
 
-/** RFC 1035 3.2.2, RFC 3596, RFC 8659. */
+/** RFC 1035 section 3.2.2, RFC 3596, RFC 8659. */
 const TYPES = { A: 1, CNAME: 5, TXT: 16, AAAA: 28, CAA: 257 } as const;
 export type RecordType = keyof typeof TYPES;
 
-/** What the server does with a question in place of answering from its records. */
+/** How the server treats a question instead of answering from its records. */
 export type Behaviour = 'nxdomain' | 'servfail' | 'refused' | 'silent' | 'garbage' | 'short' | 'other-name' | 'other-id';
 
 export interface Asked {
@@ -17,12 +17,12 @@ export interface Asked {
   readonly tcp: boolean;
 }
 
-/** A name server that answers from what a test told it, and misbehaves where it was told to. */
+/** A name server that answers with the records set by a test, and misbehaves on request. */
 export interface DnsServer {
   /** `host:port`, for UDP and TCP. */
   readonly address: string;
   readonly asked: Asked[];
-  /** Replaces the records of a name. Text: an address, a name, a TXT of any length; of CAA `flags tag value`. A function is asked each time. */
+  /** Replaces a name's records. Each is text: an address, a name, a TXT of any length, `flags tag value` for CAA. A function is called per query. */
   readonly set: (name: string, type: RecordType, ...records: readonly string[] | readonly [(count: number) => string]) => void;
   readonly behave: (name: string, behaviour: Behaviour, type?: RecordType) => void;
 }
@@ -97,7 +97,7 @@ export async function startDns(t: Pick<Test, 'teardown'>): Promise<DnsServer> {
   };
 }
 
-/** One port for both. */
+/** Listens on the same port for UDP and TCP. */
 async function listen(): Promise<{ readonly udp: UdpSocket; readonly tcp: Server; readonly port: number }> {
   for (;;) {
     const udp = createSocket('udp4').bind(0, '127.0.0.1');
@@ -116,7 +116,7 @@ async function listen(): Promise<{ readonly udp: UdpSocket; readonly tcp: Server
 const uint16 = (value: number): Buffer => Buffer.from([value >> 8, value & 0xff]);
 const writeName = (name: string): Buffer => Buffer.concat([...name.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')])), Buffer.from([0])]);
 
-/** The name of the only question, in lower case, and where it ends. */
+/** The name in the only question, in lower case, and the offset after it. */
 function readName(query: Buffer): { readonly name: string; readonly end: number } {
   const labels: string[] = [];
   let at = 12;
@@ -127,7 +127,7 @@ function readName(query: Buffer): { readonly name: string; readonly end: number 
   return { name: labels.join('.').toLowerCase(), end: at + 1 };
 }
 
-/** With a time to live of an hour, so that a cache would show. */
+/** With a TTL of one hour, so that caching would be noticed. */
 const resource = (name: string, type: number, content: Buffer): Buffer =>
   Buffer.concat([writeName(name), uint16(type), uint16(1), Buffer.from([0, 0, 14, 16]), uint16(content.length), content]);
 

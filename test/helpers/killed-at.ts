@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** What changes names in folders: between two of these a crash leaves another state of the files. */
+/** Calls that change names in folders: a crash between two of them leaves the files in a different state. */
 const STEPS = ['renameSync', 'linkSync', 'rmSync'] as const;
-/** After the crash nothing is written any more, not even by what cleans up. */
+/** After the crash nothing is written any more, not even by clean-up code. */
 const WRITES = [...STEPS, 'mkdirSync', 'writeSync', 'chmodSync', 'unlinkSync', 'symlinkSync'] as const;
 
 class Killed extends Error {
@@ -11,8 +11,8 @@ class Killed extends Error {
 }
 
 /**
- * Does the work as a process would that is killed right before the step of this number, 1 for the first: of all that it writes from then on
- * nothing comes about. False where the work ended before. For work that writes synchronously.
+ * Runs the work like a process that is killed right before the step of this number, starting at 1: nothing that it would write from then on
+ * takes effect. False if the work ended before that step. For work that writes synchronously.
  */
 export async function killedAt(step: number, work: () => Promise<unknown>): Promise<boolean> {
   const before = Object.fromEntries(WRITES.map((name) => [name, fs[name]]));

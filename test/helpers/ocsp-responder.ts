@@ -9,7 +9,7 @@ import { encodeDistinguishedName } from '../../src/x509/distinguished-name.ts';
 import { authorityKeyIdentifier, basicConstraints, extendedKeyUsage, keyUsage, ocspNoCheck } from '../../src/x509/extensions.ts';
 import { OID } from '../../src/x509/oids.ts';
 
-/** A certificate of the authority's for this key, as the fields say; without `key` its signature is none. */
+/** A certificate for this key, issued by the authority with the given fields; without `key` its signature is invalid. */
 export function certificateBy(authority: Authority, publicKey: Uint8Array, fields: Partial<TbsFields>, key?: KeyObject): Certificate {
   const tbs = encodeTbsCertificate({
     serial: '4242424242424242424242', signatureAlgorithm: authority.signatureAlgorithm.der, issuer: authority.certificate.subject,
@@ -20,11 +20,11 @@ export function certificateBy(authority: Authority, publicKey: Uint8Array, field
   return parseCertificate(assembleCertificate(tbs, authority.signatureAlgorithm.der, signature));
 }
 
-/** Of a responder's certificate, as the profile `ocsp` has them. */
+/** The extensions of a responder certificate, as in the profile `ocsp`. */
 export const responderExtensions = ({ subjectKeyId }: Pick<Authority, 'subjectKeyId'>): Uint8Array[] =>
   [keyUsage(['digitalSignature']), extendedKeyUsage([OID.OCSPSigning]), basicConstraints({ ca: false }), authorityKeyIdentifier(subjectKeyId), ocspNoCheck()];
 
-/** Somebody whom the authority, whose key lies in the data folder, lets sign its answers. */
+/** A delegated responder authorized by the authority, whose key is in the data folder. */
 export function delegatedSigner(data: string, authority: Authority, fields: Partial<TbsFields> = {}): OcspSigner {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = createPrivateKey(readFileSync(join(data, 'authorities', authority.name, 'key.pem')));

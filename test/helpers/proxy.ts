@@ -2,18 +2,18 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { HOST } from './redis.ts';
 
-/** A way to a server that can be cut where a test wants it. */
+/** A TCP proxy whose connections a test can cut. */
 export interface Proxy {
   readonly port: number;
   /** Cuts all connections now. */
   readonly cut: () => void;
-  /** Lets what was sent through, and cuts each connection in place of the next answer. */
+  /** Forwards what is sent to the server, and cuts each connection instead of delivering the next reply. */
   readonly cutAtAnswer: () => void;
-  /** Nothing passes any more, and nobody is told: as when a network swallows all. */
+  /** Drops everything silently, like a failed network. */
   readonly swallow: () => void;
-  /** Everything passes again, for new connections. */
+  /** Forwards everything again, for new connections. */
   readonly mend: () => void;
-  /** What is to be done with the bytes from the server, and what to send to it in place of the client's. */
+  /** Transforms the bytes in each direction. */
   rewrite: { toServer: (bytes: Buffer) => Buffer; toClient: (bytes: Buffer) => Buffer };
 }
 

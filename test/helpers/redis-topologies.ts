@@ -13,7 +13,7 @@ export interface RedisTls {
   readonly ca: string;
   readonly server: { readonly cert: string; readonly key: string };
   readonly client: { readonly cert: string; readonly key: string };
-  /** Settings of a server that speaks TLS alone and demands a client certificate. */
+  /** Settings of a server that only accepts TLS, and demands a client certificate. */
   readonly settings: Settings;
   /** For `redis-cli`. */
   readonly access: readonly string[];
@@ -30,7 +30,7 @@ export function redisTls(t: Teardown): RedisTls {
     openssl('x509', '-req', '-in', file(`${name}.csr`), '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', file(`${name}.ext`), '-out', file(`${name}.pem`));
     return { cert: file(`${name}.pem`), key: file(`${name}.key`) };
   };
-  // A server is a client too: of its primary, and of its neighbours in a Cluster.
+  // A server is also a client: of its primary, and of its peers in a Cluster.
   const server = issue('server', `subjectAltName=IP:${HOST},DNS:redis.example.com\nextendedKeyUsage=serverAuth,clientAuth\n`);
   const client = issue('client', 'extendedKeyUsage=clientAuth\n');
   const ca = file('ca.pem');
@@ -45,7 +45,7 @@ export function redisTls(t: Teardown): RedisTls {
 
 /** A primary with replicas that follow it. */
 export interface Replicated {
-  /** As it was begun; after a failover another one is the primary. */
+  /** The primary at the start; after a failover it is another one. */
   readonly primary: RedisServer;
   readonly replicas: readonly RedisServer[];
 }
@@ -68,13 +68,13 @@ export async function startReplicated(t: Teardown, replicas: number, options: Se
 export interface Sentinels extends Replicated {
   readonly name: string;
   readonly sentinels: readonly RedisServer[];
-  /** Whichever is the primary in the sentinels' eyes. */
+  /** The current primary according to the sentinels. */
   readonly current: () => Promise<RedisServer>;
-  /** Asks for a failover and waits until another one is the primary. */
+  /** Requests a failover and waits until another server is the primary. */
   readonly failover: () => Promise<RedisServer>;
 }
 
-/** @param options of the three servers, not of the sentinels, which speak TLS where they do, and have a password of their own */
+/** @param options for the three servers; the sentinels use TLS if those do, and have a password of their own */
 export async function startSentinels(t: Teardown, { sentinelPassword, ...options }: ServerOptions & { readonly sentinelPassword?: string } = {}): Promise<Sentinels> {
   const name = 'chancery';
   const replicated = await startReplicated(t, 2, options);
@@ -111,7 +111,7 @@ export async function startSentinels(t: Teardown, { sentinelPassword, ...options
 /** Three primaries, each with a replica. */
 export interface RedisCluster {
   readonly nodes: readonly RedisServer[];
-  /** Who holds the slot of a key. */
+  /** The primary that serves the slot of a key. */
   readonly primaryOf: (key: string) => Promise<RedisServer>;
   readonly replicaOf: (key: string) => Promise<RedisServer>;
 }
@@ -119,12 +119,12 @@ export interface RedisCluster {
 const PRIMARIES = 3;
 const SLOTS = 16_384;
 
-/** The servers begin with the cluster's file as if they had met before: that takes three seconds less than to introduce them. */
+/** Starts the servers with cluster files as if they had already met, which saves the three seconds of introducing them. */
 export async function startCluster(t: Teardown, options: ServerOptions = {}): Promise<RedisCluster> {
   const settings: Settings = {
     ...QUICK_REPLICATION, ...options.settings, 'cluster-enabled': 'yes', 'cluster-config-file': 'nodes.conf', 'cluster-node-timeout': '1000', 'cluster-replica-validity-factor': '0',
   };
-  // Without this file the server makes one with its identity; ports are known only then.
+  // Without this file, a server creates one with its identity, and ports are only known then.
   const nodes = await Promise.all(Array.from({ length: 2 * PRIMARIES }, async () => {
     const busPort = await freePort();
     const server = await startRedis(t, { ...options, settings: { ...settings, 'cluster-port': String(busPort) } });

@@ -10,57 +10,57 @@ const run = promisify(execFile);
 
 export const HOST = '127.0.0.1';
 const STARTED_WITHIN = 15_000;
-/** Below the ports that the kernel gives out by itself, so that a server that is started again finds its own port free. */
+/** Below the kernel's ephemeral range, so that a restarted server finds its port free. */
 const PORTS = { first: 12_000, count: 20_000 };
 
-/** For `skip`: why there is no Redis here. Where everything is tested (CI), its absence is a failure. */
+/** For `skip`: why there is no Redis here. In CI, where everything is tested, its absence is a failure. */
 export const noRedis: string | false = process.env['CI'] !== undefined || onPath('redis-server') !== undefined ? false : 'no redis-server: apt-get install redis-server';
 
 export type Settings = Readonly<Record<string, string>>;
 type Teardown = Pick<Test, 'teardown'>;
 
-/** A `redis-server` process of the test's own, in a folder of its own; both are gone when the test ends. */
+/** A `redis-server` process in a folder of its own; both are removed when the test ends. */
 export interface RedisServer {
   readonly port: number;
   readonly folder: string;
   /** `127.0.0.1:port`. */
   readonly address: string;
-  /** Of the process that runs now. */
+  /** The pid of the current process. */
   readonly pid: () => number;
-  /** All that it has printed. */
+  /** Everything it has printed. */
   readonly said: () => string;
-  /** What `redis-cli` answers, as the administrator. Throws at an error reply. */
+  /** Runs a command through `redis-cli` as the administrator. Throws on an error reply. */
   readonly cli: (...command: readonly string[]) => Promise<string>;
   /** CONFIG SET. */
   readonly set: (name: string, value: string) => Promise<void>;
-  /** Ends it (SIGKILL: as in a crash of the process), and waits until it is gone. */
+  /** Terminates it (with SIGKILL by default, like a crash), and waits until it is gone. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
-  /** It stands still: connections stay, nothing is answered. */
+  /** Suspends it: connections stay open, but nothing is answered. */
   readonly pause: () => void;
   readonly resume: () => void;
-  /** Starts it again on the same files and port, with other settings where some are given, and waits until it is ready. */
+  /** Restarts it on the same files and port, with other settings if given, and waits until it is ready. */
   readonly start: (settings?: Settings) => Promise<void>;
-  /** The same, and does not wait: it may be loading its files. */
+  /** The same without waiting: it may still be loading its files. */
   readonly startOnly: (settings?: Settings) => Promise<void>;
 }
 
 export interface ServerOptions {
-  /** Over those of a durable server. Name and value as in redis.conf. */
+  /** Override those of a durable server. Names and values as in redis.conf. */
   readonly settings?: Settings;
   /** Further lines of redis.conf, such as `user …`. */
   readonly lines?: readonly string[];
   /** How `redis-cli` reaches it: TLS files, user, password. */
   readonly access?: readonly string[];
-  /** A program that runs it, such as strace with its options. */
+  /** A program to run it under, such as strace with its options. */
   readonly under?: readonly string[];
   readonly sentinel?: boolean;
   readonly port?: number;
 }
 
-/** What the service demands of a Redis: everything written is on disk before it is answered, nothing is evicted. */
+/** What the service requires of Redis: every write is on disk before the reply, and nothing is evicted. */
 const DURABLE: Settings = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction', save: '""' };
 
-/** A server alone, durable unless the settings say otherwise. */
+/** Starts a standalone server, durable unless the settings say otherwise. */
 export async function startRedis(t: Teardown, options: ServerOptions = {}): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'chancery-redis-'));
   let server: ChildProcess | undefined;
@@ -81,7 +81,7 @@ export async function startRedis(t: Teardown, options: ServerOptions = {}): Prom
     return file;
   };
   const startOnly = async (settings: Settings): Promise<void> => {
-    // A sentinel keeps what it has learned in its file.
+    // A sentinel stores its state in its configuration file.
     const file = sentinel && existsSync(join(folder, 'redis.conf')) ? join(folder, 'redis.conf') : configure({ ...options.settings, ...settings });
     const [program = '', ...rest] = [...mortal(), ...under, 'redis-server', file, ...(sentinel ? ['--sentinel'] : [])];
     const child = spawn(program, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -113,7 +113,7 @@ export async function startRedis(t: Teardown, options: ServerOptions = {}): Prom
     pid: () => pid,
     said: () => said,
     async cli(...command) {
-      // -e: an error reply is a failure, with the reply on standard error.
+      // -e: an error reply exits with a failure, and is printed on standard error.
       const { stdout } = await run('redis-cli', ['-e', '-h', HOST, '-p', String(port), ...access, ...command], { timeout: 10_000 });
       return stdout.trimEnd();
     },
@@ -132,18 +132,18 @@ export async function startRedis(t: Teardown, options: ServerOptions = {}): Prom
       await self.start();
       return self;
     } catch (error) {
-      // Another program was faster with the port.
+      // Another program took the port first.
       if (attempt === 3 || options.port !== undefined || !/in use/.test(String(error))) throw error;
       port = await freePort();
     }
   }
 }
 
-/** Waits until it answers, its files loaded. */
+/** Waits until it answers and has loaded its files. */
 const ready = (server: RedisServer): Promise<void> =>
   until('redis-server to answer', async () => (await server.cli('PING').catch(() => '')) === 'PONG');
 
-/** Runs a program so that it ends with this process, where the system can do that: no server outlives a test that was killed. */
+/** Makes a program end with this process, where the system supports that, so that no server outlives a killed test. */
 const mortal = (): readonly string[] => (onPath('setpriv') === undefined ? [] : ['setpriv', '--pdeathsig', 'KILL', '--']);
 
 function onPath(program: string): string | undefined {
@@ -158,7 +158,7 @@ export async function until(what: string, check: () => boolean | Promise<boolean
   }
 }
 
-/** A port that nobody had a moment ago. */
+/** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.first + Math.floor(Math.random() * PORTS.count);

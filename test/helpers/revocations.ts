@@ -46,7 +46,7 @@ export function readDocument(der: Uint8Array): ReadCrl {
   };
 }
 
-/** What a relying party knows from a full CRL, brought up to date by a delta (RFC 5280 5.2.4, 6.3.3). */
+/** What a relying party knows from a base CRL after applying a delta CRL (RFC 5280 sections 5.2.4 and 6.3.3). */
 export function apply(base: ReadCrl, delta: ReadCrl): Map<string, RevocationReason> {
   if (delta.base === undefined || base.number < delta.base || base.number > delta.number) throw new Error(`delta ${delta.number} is against ${delta.base}, not ${base.number}`);
   const known = new Map(base.entries);
@@ -57,23 +57,23 @@ export function apply(base: ReadCrl, delta: ReadCrl): Map<string, RevocationReas
   return known;
 }
 
-/** An authority with a store, a publisher, and a clock that is set by hand. */
+/** An authority with a store, a publisher, and a manually advanced clock. */
 export interface Revocations {
   readonly store: Store;
   readonly authority: Authority;
   readonly publisher: CrlPublisher;
-  /** Another process's: it shares the store alone. */
+  /** A publisher like that of another process: it shares only the store. */
   readonly another: (schedule?: Partial<CrlSchedule>) => CrlPublisher;
   /** Seconds since the epoch. */
   readonly now: () => number;
   readonly pass: (seconds: number) => void;
-  /** Issues a certificate that ends in so many seconds. */
+  /** Issues a certificate that expires after this many seconds. */
   readonly issue: (lives?: number) => Promise<string>;
   readonly revoke: (serial: string, reason: RevocationReason) => Promise<void>;
   readonly release: (serial: string) => Promise<void>;
   readonly read: (document: CrlDocument) => Promise<ReadCrl | undefined>;
   readonly keepShards: (count: number, lives?: number) => Promise<void>;
-  /** Publishes until nothing is due. A second passes with each. */
+  /** Publishes until nothing is due, advancing the clock by a second each time. */
   readonly settle: () => Promise<void>;
 }
 

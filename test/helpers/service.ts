@@ -19,7 +19,7 @@ export interface Reply {
   readonly json: Json;
 }
 
-/** Whatever the service answered: tests look into it member by member. */
+/** The reply of the service, which tests inspect member by member. */
 export type Json = any;
 
 export interface Call {
@@ -31,7 +31,7 @@ export interface Call {
   readonly certificate?: { readonly cert: string; readonly key: string };
 }
 
-/** A service that really listens, on free ports, in a folder of its own. */
+/** A running service on free ports, in a folder of its own. */
 export interface TestService {
   readonly folder: string;
   readonly config: Config;
@@ -41,10 +41,10 @@ export interface TestService {
   readonly operator: { readonly cert: string; readonly key: string };
   readonly logged: string[];
   readonly call: (method: string, path: string, call?: Call) => Promise<Reply>;
-  /** Over the listener without TLS. */
+  /** The same over the listener without TLS. */
   readonly plain: (method: string, path: string, call?: Call) => Promise<Reply>;
   readonly token: (body: object) => Promise<string>;
-  /** Stops it and starts it again on the same data. */
+  /** Restarts it on the same data. */
   readonly restart: (settings?: Readonly<Record<string, string>>) => Promise<void>;
 }
 
@@ -93,7 +93,7 @@ export async function startTestService(t: Test, { settings = {}, clock = Date.no
   };
 }
 
-/** Another service on the same store and with the same keys, which keeps what is its own in a folder of its own. */
+/** Another service with the same store and keys, but a runtime folder of its own. */
 export async function startReplica(t: Test, first: TestService, settings: Readonly<Record<string, string>>): Promise<Pick<TestService, 'call' | 'plain' | 'logged' | 'service'>> {
   const runtime = mkdtempSync(join(tmpdir(), 'chancery-replica-'));
   const logged: string[] = [];
@@ -110,7 +110,7 @@ export async function startReplica(t: Test, first: TestService, settings: Readon
   };
 }
 
-/** One request over a connection of its own. @param root PEM of whom to trust */
+/** One request on a connection of its own. @param root the trusted root, PEM */
 export function send(url: string, method: string, { headers = {}, body, bearer, certificate }: Call, root: string): Promise<Reply> {
   const isJson = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array);
   const bytes = body === undefined ? undefined : Buffer.from(isJson ? JSON.stringify(body) : (body as string | Uint8Array));
