@@ -12,7 +12,7 @@ export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   try {
-    // Not recursive: that way Node hides why (EROFS), and goes on for ever below /proc.
+    // Not recursive: with that option Node hides the cause (EROFS), and never returns below /proc.
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -46,17 +46,17 @@ export function writeDurablyOnce(path: string, content: () => string, mode: numb
   } finally {
     rmSync(temporary, { force: true });
   }
-  // Also where another process was faster, and has not come so far yet.
+  // Also if another process created it first, and has not synced the folder yet.
   syncFolder(dirname(path));
 }
 
-/** Gives a file a second name, durably. Unlike a rename this does not replace what is there. @throws EEXIST */
+/** Links a file under a second name, durably. Unlike a rename, it never replaces an existing file. @throws EEXIST */
 export function linkDurably(from: string, to: string): void {
   linkSync(from, to);
   syncFolder(dirname(to));
 }
 
-/** Writes a new file into the folder, flushed, under a name that nobody reads: whoever asked puts it in place. @returns its path */
+/** Writes a new file to the folder, synced, under a temporary name; the caller moves it into place. @returns its path */
 export function writeAside(folder: string, content: string | Uint8Array, mode: number): string {
   sweepAside(folder);
   const path = asideIn(folder);
@@ -64,32 +64,32 @@ export function writeAside(folder: string, content: string | Uint8Array, mode: n
     writeNew(path, content, mode);
   } catch (error) {
     rmSync(path, { force: true });
-    // Of a write to an open file (a full disk) Node does not say where.
+    // For a failed write to an open file (such as on a full disk), Node does not name the path.
     throw Object.assign(error as NodeJS.ErrnoException, { path: folder });
   }
   return path;
 }
 
-/** A name for a file or folder that is on its way into another place in this folder. */
+/** A temporary name for a file or folder that will be moved to its place in this folder. */
 export const asideIn = (folder: string): string => join(folder, `.chancery-${randomBytes(8).toString('hex')}.tmp`);
 
 const ASIDE = /^\.chancery-[0-9a-f]{16}\.tmp$/;
 /**
- * Milliseconds. What is this old was left by a process that was killed: on its way something is for moments. Whoever was only
- * suspended for so long finds it gone, fails, and can be run again.
+ * Milliseconds. A temporary file normally exists for moments only, so one this old was left by a killed process. A process that was
+ * suspended for this long finds its file gone, fails, and can be run again.
  */
 const LEFT_AFTER = 3_600_000;
 
-/** Removes what a killed process left on its way in this folder: private keys may be among it. What another is about to put in place stays. */
+/** Removes what killed processes left in this folder, which may include private keys. Recent files stay: another process may be using them. */
 export function sweepAside(folder: string): void {
   try {
     for (const path of readdirSync(folder).filter((name) => ASIDE.test(name)).map((name) => join(folder, name))) {
-      // The clock that files have, and not one of ours.
+      // The system clock, which file times follow, rather than an injected one.
       const age = Date.now() - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
       if (age > LEFT_AFTER) rmSync(path, { recursive: true, force: true });
     }
   } catch {
-    // No such folder, or not ours to clean: nothing that is asked for depends on it.
+    // The folder does not exist, or cannot be cleaned by us: the caller does not depend on it.
   }
 }
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 export const operatorFile = (data: string): string => join(data, 'operator', 'cert.pem');
 
 /**
- * The path of `<data>/operator/key.pem` if it holds no whole key, or not the one of the certificate beside it. A key that is encrypted or
- * not there is in somebody's keeping, and not damaged.
+ * The path of `<data>/operator/key.pem` if it is incomplete, or does not match the certificate beside it. An encrypted or absent key is not
+ * damaged, but kept elsewhere.
  */
 export function damagedOperatorKey(data: string): string | undefined {
   const path = join(data, 'operator', 'key.pem');
