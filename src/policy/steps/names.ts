@@ -37,14 +37,18 @@ function nameFaults(name: Name, candidate: Candidate, faults: NameFault[]): void
   }
   if (name.kind === 'dns' && name.value.startsWith('*.')) wildcardFault(name.value.slice(2), candidate, faults);
   if (profile.allow !== undefined && !profile.allow.some((pattern) => pattern.matches(name))) {
-    faults.push({ code: 'name-profile', detail: `${shown} matches none of the names of profile ${profile.name}: ${listed(profile.allow.map(({ text }) => text))}` });
+    faults.push({ code: 'name-profile', detail: `${shown} matches none of the names of profile ${profile.name}: ${listed(profile.allow.map(({ text }) => text))}${textOnly(name, profile, (one) => profile.allow?.some((pattern) => pattern.matches(one)) === true)}` });
   }
   const denied = profile.deny.find((pattern) => pattern.matches(name));
   if (denied !== undefined) faults.push({ code: 'name-denied', detail: `${shown} matches ${denied.text}, denied by profile ${profile.name}` });
   if (!grantsName(grant, name)) {
-    faults.push({ code: 'name-not-allowed', detail: `${shown} is not allowed to this requester; allowed: ${grant.names === 'any' ? 'any' : listed(grant.names)}` });
+    faults.push({ code: 'name-not-allowed', detail: `${shown} is not allowed to this requester; allowed: ${grant.names === 'any' ? 'any' : listed(grant.names)}${textOnly(name, profile, (one) => grantsName(grant, one))}` });
   }
 }
+
+/** Says so if the name would match as a host name: to whoever asked with a common name alone, it is one. */
+const textOnly = ({ kind, value }: Name, { nameKinds }: Candidate['profile'], matches: (name: Name) => boolean): string =>
+  (kind === 'text' && nameKinds.has('dns') && matches({ kind: 'dns', value: value.toLowerCase() }) ? '; a common name alone is a text to this profile, and these are host names: put it into the subject alternative name as well' : '');
 
 const MOST_LISTED = 10;
 

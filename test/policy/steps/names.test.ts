@@ -35,6 +35,18 @@ t.test('a SPIFFE ID is the only URI of a certificate, and has a path', async (t)
   t.same(await codes(['https://example.com/a', 'https://example.com/b']), []);
 });
 
+t.test('a host name that came as a common name alone, where that is a text, is told how to come', async (t) => {
+  const told = async (kinds: readonly ('dns' | 'text')[], value: string, granted: readonly string[]): Promise<string> => {
+    const profile = compileProfiles({ server: { names: { kinds, allow: granted } } }).get('server');
+    return (await namesStep.check({ profile, names: [{ kind: 'text', value }], nameFaults: [], grant: { profiles: 'any', names: granted } } as unknown as Candidate, {} as never, [])).reason;
+  };
+  const hint = '; a common name alone is a text to this profile, and these are host names: put it into the subject alternative name as well';
+  t.equal(await told(['dns', 'text'], 'A.ci.example.com', ['*.ci.example.com']),
+    `"A.ci.example.com" matches none of the names of profile server: *.ci.example.com${hint}; "A.ci.example.com" is not allowed to this requester; allowed: *.ci.example.com${hint}`);
+  t.notMatch(await told(['dns', 'text'], 'Alice', ['*.ci.example.com']), hint);
+  t.notMatch(await told(['text'], 'a.ci.example.com', ['*.ci.example.com']), hint, 'where no host name may be in it');
+});
+
 t.test('what is refused is told with what would be allowed', async (t) => {
   t.match((await verdict(['a.example.org'], { allow: ['**.example.com', '10.0.0.0/8'] })).reason, 'matches none of the names of profile server: **.example.com, 10.0.0.0/8');
   t.match((await verdict(['a.example.org'], {}, Array.from({ length: 40 }, (_, n) => `n${n}.example.com`))).reason, /allowed: n0\.example\.com, .*n9\.example\.com and 30 more$/);
