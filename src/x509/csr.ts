@@ -49,7 +49,7 @@ interface Requested {
 
 /**
  * v1, encoded as 0, is the only version (RFC 2986 4.1). Ruby programs, including its ACME client, use the number of a version 3
- * certificate instead. It is covered by the signature, and nothing depends on it.
+ * certificate instead. The version is covered by the signature, and nothing depends on it.
  */
 const VERSION_BY_MISTAKE = 2;
 

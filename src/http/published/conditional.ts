@@ -12,8 +12,8 @@ export interface Validators {
 }
 
 /**
- * Sets the validators, and tells whether the caller has this very representation (RFC 9110 13.2.2: If-None-Match decides
- * where it is there, If-Modified-Since only without it).
+ * Sets the validators, and returns whether the caller already has this representation (RFC 9110 section 13.2.2: If-None-Match takes
+ * precedence over If-Modified-Since).
  * @throws Refused `precondition-failed`
  */
 export function isNotModified(request: FastifyRequest, reply: FastifyReply, validators: Validators): boolean {

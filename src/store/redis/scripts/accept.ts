@@ -1,15 +1,15 @@
 /**
  * { 'accept', id, value (bulk), state, end (ms), lookups, token's name or '', counts (1 or 0), key digest, quota or 0, now (ms), guard or 0, objects or 0, audit }
  *
- * lookups: names of the token's use, where there is one, and of each claim. quota: { end of its window (text), field, limit }.
- * objects: as in `objects.ts`. guard: { 't', 'k' or 'r', name or id } of the token, API key or certificate by which the requester was known.
- * Reply: 0 stored; { value, which lookup (from 0) } the request that one stands for; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial taken;
- * 7 the guard's record is gone, revoked or over; 8 and above: the object of that number (from 8) has another version than was expected.
- *
- * { 'quotas', { quota, … } }: takes one of each. Reply: 0, or the number of the first that is used up: then of none.
+ * lookups: names of the token's use, if there is one, and of each claim. quota: { end of its window (text), field, limit }.
+ * objects: as in `objects.ts`. guard: { 't', 'k' or 'r', name or id } of the token, API key or certificate that authenticated the requester.
+ * Reply: 0 stored; { value, index of the lookup (from 0) } an existing request; 3 token exhausted; 4 quota exceeded; 5 key blocked; 6 serial
+ * taken; 7 the guard's record is missing, revoked or expired; 8 and above: the object of that index (from 8) does not have the expected version.
+  *
+ * { 'quotas', { quota, … } }: counts one use of each. Reply: 0, or the number of the first that is exhausted; then none is counted.
  */
 export const acceptOperation = `
--- Counts of quotas as they are with this batch, and what it adds: mostly many requests of one requester.
+-- Quota counts including this batch, and what it adds: a batch usually has many requests of one requester.
 local counts_before, counts_added = {}, {}
 
 local function quota_taken(quota)
@@ -30,7 +30,7 @@ local function write_quotas()
   end
 end
 
--- Which keys are blocked: one question for all of the batch.
+-- Which keys are blocked: one query for the whole batch.
 local is_blocked = {}
 
 local function look_for_blocked(all)
@@ -51,7 +51,7 @@ local function block(digest)
   return call('SADD', K.blocked, digest)
 end
 
--- When each guard's record is over, 0 where it stands no more: mostly many requests by one.
+-- When each guard's record expires, 0 if it is no longer valid: a batch usually has many requests by one guard.
 local guarded = {}
 
 local function over_at(kind, name)
@@ -62,7 +62,7 @@ local function over_at(kind, name)
   local head = call('GETRANGE', CREDENTIALS[kind].key .. name, 0, 19)
   if head == '' or u48(head, REVOKED) ~= 0 then return 0 end
   local finish = u48(head, EXPIRES)
-  -- An API key may have no end.
+  -- An API key may never expire.
   return finish == 0 and kind == 'k' and math.huge or finish
 end
 
@@ -82,7 +82,7 @@ function operations.accept(o)
   local uses = token ~= ''
   if guard ~= 0 and not stands(guard, now) then return 7 end
   local refused, used
-  -- 1. Asked before? Mostly not, which one command finds out and claims: a claim whose request is not there stands for nothing.
+  -- 1. A repeated request? Usually not, and one command both checks this and makes the claim: a claim whose request is missing has no effect.
   local claimed, over = {}, {}
   for at, lookup in ipairs(lookups) do
     local hash, field = claim_at(lookup)
@@ -97,7 +97,7 @@ function operations.accept(o)
       over[#over + 1], over[#over + 2] = hash, field
     end
   end
-  -- 2. A refusal yields no certificate: nothing is counted, and nothing stands in the way of its record.
+  -- 2. A refusal yields no certificate: it is not counted, and nothing prevents it from being recorded.
   if counts and not refused then
     if uses then used = token_use(token, now) end
     if uses and not used then refused = 3
@@ -119,7 +119,7 @@ function operations.accept(o)
   end
   if objects ~= 0 then change_objects(objects, objects_now) end
   place = place + 1
-  -- Most often the caller knew which place it would be.
+  -- Usually the caller guessed the place correctly.
   if place ~= predicted then call('SETRANGE', key, PLACE_OFFSET, pack('>I6', place)) end
   arrived[#arrived + 1] = id
   if state ~= 0 then call('ZADD', K.states .. state, place, id) end

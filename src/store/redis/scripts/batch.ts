@@ -36,16 +36,16 @@ local first_place, first_sequence, first_link = place, sequence, link
 local lines, arrived, ending, ending_order = {}, {}, {}, {}
 local operations = {}
 
--- Octets that came as an argument of their own.
+-- Octets passed as an argument of their own.
 local function bulk(number) return ARGV[number + 3] end
--- The place that the value of the accepted request at hand has in it already.
+-- The place already encoded in the value of the current request.
 local predicted = tonumber(ARGV[3])
 
 local function audit(more)
   for at = 1, #more do lines[#lines + 1] = more[at] end
 end
 
--- Notes that the request ends then (milliseconds; 0: not yet).
+-- Records when the request ends (milliseconds; 0: not yet).
 local function ends(finish, id)
   if finish == 0 then return end
   local bucket = floor(finish / END_BUCKET)
@@ -63,16 +63,16 @@ local replies, written, all = {}, {}, cmsgpack.unpack(ARGV[2])
 look_for_blocked(all)
 for at, operation in ipairs(all) do
   local before = #lines
-  -- Anything else may revoke what a guard is about.
+  -- Any other operation may revoke what a guard refers to.
   if operation[1] ~= 'accept' then guarded = {} end
   local done, reply = pcall(operations[operation[1]], operation)
   if not done then
     local message = type(reply) == 'table' and reply.err or tostring(reply)
-    -- Where Redis takes no writes, it has taken none of this batch: it refuses only the first one of a script.
+    -- If Redis refuses writes, nothing of this batch has been written: only a script's first write can be refused.
     for _, code in ipairs({ ${REFUSES_WRITES.map((code) => `'${code}'`).join(', ')} }) do
       if string.find(message, code .. ' ', 1, true) then error(reply) end
     end
-    -- Somebody has put something else under one of our keys: that is no fault of the other operations.
+    -- Somebody else has stored another type under one of our keys: this does not affect the other operations.
     reply = { FAILED, message }
   end
   replies[at] = reply
@@ -80,7 +80,7 @@ for at, operation in ipairs(all) do
 end
 write_quotas()
 
--- unpack() takes a few thousand values at most.
+-- unpack() is limited to a few thousand values.
 local MOST = 1000
 if #arrived > 0 then
   local at = 1

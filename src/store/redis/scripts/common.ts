@@ -5,7 +5,7 @@ const constants = { CHUNK, CLAIM_FIELD, END_BUCKET };
 const table = (fields: Readonly<Record<string, string>>): string => Object.entries(fields).map(([name, field]) => `${name} = '${field}'`).join(', ');
 
 /**
- * The beginning of all scripts: the key names of `keys.ts` as `K`, and functions that read values.
+ * The prologue of all scripts: the key names of `keys.ts` as `K`, and functions that decode values.
  * ARGV[1]: prefix of all keys. All scripts run on Redis 6.2, 7 and Valkey: Lua 5.1, and no newer commands.
  */
 export const common = `
@@ -16,7 +16,7 @@ local META = { ${table(META)} }
 local CRL = { ${table(CRL_FIELDS)} }
 local ${Object.keys(constants).join(', ')} = ${Object.values(constants).join(', ')}
 
--- A 48-bit number, big-endian, from an octet of the value on (counted from 1).
+-- A 48-bit big-endian number at an offset in the value (counted from 1).
 local function u48(value, at)
   local a, b, c, d, e, f = byte(value, at, at + 5)
   return ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
@@ -31,7 +31,7 @@ local function body_at(value)
   return MARKS + high * 256 + low
 end
 
--- The hash in which a claim of this name is, and the field.
+-- The hash that contains a claim of this name, and its field.
 local function claim_at(name)
   return K.claims .. sub(name, 1, 2) .. char(floor(byte(name, 3) / 64)), sub(name, 1, CLAIM_FIELD)
 end
@@ -49,7 +49,7 @@ local function mark_in(value, name)
   end
 end
 
--- The value of the request that bears a mark which still stands at \`now\` (milliseconds). \`token\`: name of the token, where the mark is
+-- The value of the request with a mark that is still valid at \`now\` (milliseconds). \`token\`: the token's name, if the mark is
 -- its use.
 local function standing(name, now, token)
   local hash, field = claim_at(name)
@@ -59,7 +59,7 @@ local function standing(name, now, token)
   if not value then return end
   local expires, kind = mark_in(value, name)
   if not expires or expires * 1000 <= now then return end
-  -- It fell with its request: denied, failed, revoked.
+  -- It lapsed with its request: denied, failed or revoked.
   if kind == 1 and byte(value, STATE) >= 3 then return end
   if kind == 2 and call('EXISTS', K.token .. token) == 0 then return end
   return value

@@ -1,17 +1,17 @@
 /**
- * Tokens and API keys, as `credentials.ts` encodes them: uses taken (4 octets), uses allowed (4), end (6), revoked at (6, 0 where it is
- * not), place (6), record (JSON).
+ * Tokens and API keys, as encoded in `credentials.ts`: uses taken (4 octets), uses allowed (4), end (6), revoked at (6, 0 if not
+ * revoked), place (6), record (JSON).
  *
  * { 'create', 't' or 'k', name, value, claim or 0, now (ms), audit }; claim: { name, fingerprint, expires (s), encoded }
- * Reply: 0 stored; { 1, value } the one that the claim stands for; 2 conflict; 3 the name is taken.
+ * Reply: 0 stored; { 1, value } the existing one that the claim refers to; 2 conflict; 3 the name is taken.
  *
- * { 'revoke', 't' or 'k', name, at (ms), audit }. Reply: value, or false where there is none.
+ * { 'revoke', 't' or 'k', name, at (ms), audit }. Reply: value, or false if there is none.
  */
 export const credentialOperations = `
 local USED, USES, EXPIRES, REVOKED, CREDENTIAL_PLACE = 1, 5, 9, 15, 21
 local CREDENTIALS = { t = { key = K.token, places = K.tokens, ends = K.tokenEnds }, k = { key = K.apiKey, places = K.apiKeys } }
 
--- Uses taken so far, where the token may yield one more certificate.
+-- Uses taken so far, if the token may yield another certificate.
 local function token_use(name, now)
   local value = call('GETRANGE', K.token .. name, 0, 19)
   if value == '' or u48(value, REVOKED) ~= 0 or u48(value, EXPIRES) <= now then return end
@@ -23,7 +23,7 @@ local function count_use(name, used)
   call('SETRANGE', K.token .. name, 0, pack('>I4', used + 1))
 end
 
--- A token is over when its time is, or when it is revoked before that.
+-- A token ends when it expires, or earlier when it is revoked.
 local function put_token_end(kind, name, value)
   if not kind.ends then return end
   local expires, revoked = u48(value, EXPIRES), u48(value, REVOKED)
@@ -60,7 +60,7 @@ function operations.revoke(o)
   local kind, name = CREDENTIALS[o[2]], o[3]
   local value = call('GET', kind.key .. name)
   if not value then return false end
-  -- The time of the first revocation stays, and only that one is an event.
+  -- The time of the first revocation is kept, and only the first is logged.
   if u48(value, REVOKED) ~= 0 then return value end
   value = sub(value, 1, REVOKED - 1) .. pack('>I6', o[4]) .. sub(value, REVOKED + 6)
   call('SET', kind.key .. name, value)

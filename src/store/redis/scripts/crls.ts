@@ -1,15 +1,15 @@
 /**
  * { 'add', authority, serial, revision that the caller has seen (0: none), change, audit }.
- * Reply: the new revision, or 0 where the latest change is another one.
+ * Reply: the new revision, or 0 if the latest change is a different one.
  *
- * { 'drop', authority, serials }: see `CrlStore.drop`. Reply: how many left.
+ * { 'drop', authority, serials }: see `CrlStore.drop`. Reply: the number removed.
  *
- * { 'publish', authority, documents, audit }; a document: { head's field, head (JSON), sequence's field, the sequence as the caller has
- * seen it or '', as it is then, key of the bytes, their length, the bytes (bulk), or 0 where they are there already }
- * Reply: 0 stored; 1 a sequence has gone on; 2 bytes are not there.
+ * { 'publish', authority, documents, audit }; a document: { field of its head, head (JSON), field of its sequence, the sequence as the caller
+ * has seen it or '', the new sequence, key of the bytes, their length, the bytes (bulk) or 0 if they are stored already }
+ * Reply: 0 stored; 1 a sequence has advanced; 2 bytes are missing.
  *
  * { 'retire', authority, fields of heads, audit }. Reply: 0.
- * { 'shards', authority, field, value that the caller has seen or '', new value or '' for none }. Reply: 0 stored; 1 it is another one.
+ * { 'shards', authority, field, value that the caller has seen or '', new value or '' for none }. Reply: 0 stored; 1 the value has changed.
  */
 export const crlOperations = `
 -- Makes this the latest change of a serial, at the end of the authority's feed. change: { authority, serial, octets }
@@ -34,7 +34,7 @@ function operations.drop(o)
   local authority = o[2]
   local hash = K.crl .. authority
   local fields = call('HGETALL', hash)
-  -- A delta has what it has beside a full CRL: it is its base alone that needs anything.
+  -- A delta supplements a full CRL: only its bases determine what must be kept.
   local this_update, revision, base
   local function least(one, other) return math.min(one or other, other) end
   for at = 1, #fields, 2 do

@@ -15,7 +15,7 @@ function operations.acquire(o)
   local ends = u48(held, 1)
   local stands = sub(held, 13) ~= NOBODY and ends > o[4] and ends <= o[4] + o[5] + ${CLOCKS_APART}
   if stands and sub(held, 13) ~= o[3] then return 0 end
-  -- One that has ended is taken anew also by its last holder: in between it was nobody's.
+  -- An expired lease gets a new fence even for its last holder, since it was free in between.
   local fence = u48(held, 7)
   if not stands then fence = fence + 1 end
   call('HSET', K.leases, o[2], pack('>I6I6', o[4] + o[5], fence) .. o[3])

@@ -2,12 +2,12 @@ import { NEVER } from '../../objects.ts';
 import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
-/** Precedes the JSON of an object that was removed. */
+/** Precedes the JSON of a removed object. */
 export const REMOVED = '-';
 
 /**
- * An object: version (6 octets), end (6), how many indexes (1), for each its name (32) and the object's order in it (6), and JSON; of one that
- * was removed `REMOVED` before that.
+ * An object: version (6 octets), end (6), number of indexes (1), for each its name (32) and the object's sort key in it (6), and JSON; if it was
+ * removed, `REMOVED` precedes the JSON.
  */
 export const objectFunctions = `
 local INDEXES = 13
@@ -33,9 +33,9 @@ end
 
 /**
  * { 'objects', { { key, expected version, value behind the version, 1 if it is momentary, 2 if it is removed by this }, … }, audit }
- * Reply: 0, or the number of the first change whose object has another version than was expected: then nothing is written.
+ * Reply: 0, or the number of the first change whose object does not have the expected version; then nothing is written.
  *
- * { 'load-object', key, seen, value }: an object of another store (`scripts/transfer.ts` says what `seen` is, and the reply).
+ * { 'load-object', key, seen, value }: an object of another store (see `scripts/transfer.ts` for `seen` and the reply).
  */
 export const objectOperations = `${objectFunctions}
 local NEVER = ${NEVER}
@@ -43,7 +43,7 @@ local NEVER = ${NEVER}
 local function put_object(key, value, old, momentary)
   if old then
     leave_indexes(key, old)
-    -- An end does not move nearer.
+    -- The end is never moved to an earlier time.
     if u48(old, 7) > u48(value, 7) then value = sub(value, 1, 6) .. sub(old, 7, 12) .. sub(value, 13) end
   end
   call('SET', K.object .. key, value)
@@ -57,13 +57,13 @@ local function put_object(key, value, old, momentary)
   end
 end
 
--- Of one that was removed nobody knows the version.
+-- Nobody knows the version of a removed object.
 local function expected_of(value)
   if not value or (byte(value, INDEXES) == 0 and byte(value, INDEXES + 1) == ${REMOVED.charCodeAt(0)}) then return 0 end
   return u48(value, 1)
 end
 
--- What the objects to be changed are now; nil and the number of the first that has another version than was expected.
+-- The present values of the objects to change; nil and the number of the first that does not have the expected version.
 local function objects_before(changes)
   local before = {}
   for at, change in ipairs(changes) do
@@ -82,7 +82,7 @@ local function change_objects(changes, before)
     elseif old and call('ZSCORE', K.objectFeed, key) then
       put_object(key, pack('>I6', u48(old, 1) + 1) .. change[3], old, false)
     elseif old then
-      -- What is of the moment is in no other store: of that nothing is left.
+      -- A momentary object was never copied to another store, so no trace of it is kept.
       remove_object(key)
       call('ZREM', K.objectEnds, key)
     end
@@ -100,8 +100,8 @@ end
 
 /**
  * Objects in an index, in the order of their members. KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: name of the index.
- * ARGV[3], ARGV[4]: from where to where, as ZRANGEBYLEX takes it. ARGV[5]: how many. ARGV[6]: 1 for descending order.
- * Reply: { { member, … }, { value, … } }; a value is false where there is none.
+ * ARGV[3], ARGV[4]: the range, as for ZRANGEBYLEX. ARGV[5]: limit. ARGV[6]: 1 for descending order.
+ * Reply: { { member, … }, { value, … } }; a value is false if there is none.
  */
 export const objectListScript: Script = {
   name: 'object-list',

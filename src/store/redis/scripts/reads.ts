@@ -2,9 +2,9 @@ import type { Script } from '../link/link.ts';
 import { common } from './common.ts';
 
 /**
- * The first of several marks that stands, for many callers at once.
+ * The first of several marks that is valid, for many callers at once.
  * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: { { lookups, token's name or '', now (ms) }, … } (MessagePack); lookups as in `accept`.
- * Reply: for each caller { which lookup (from 0), value } or 0.
+ * Reply: for each caller { index of the lookup (from 0), value } or 0.
  */
 export const findScript: Script = {
   name: 'find',
@@ -25,11 +25,11 @@ return replies
 };
 
 /**
- * A stretch of a listing, downward from a place.
+ * A section of a listing, downward from a place.
  *
  * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: MessagePack of { below (place), entries to look at, items wanted, state or -1, since (ms, or 0),
  * states wanted (one octet '0' or '1' each), ended before (ms, or 0), ended from (ms, or 0), needles }
- * Reply: { the last place looked at, 1 where nothing is left below, 1 where one more than wanted was there, { value, … } }
+ * Reply: { the last place looked at, 1 if nothing is left below, 1 if there was one more than wanted, { value, … } }
  */
 export const listScript: Script = {
   name: 'list',
@@ -74,7 +74,7 @@ else
   local going = true
   for number, chunk in ipairs(chunks) do
     local first = tonumber(chunk) * CHUNK
-    -- Place 0 is given to nobody: the first list begins at 1.
+    -- Place 0 is never assigned: the first list begins at 1.
     if first == 0 then first = 1 end
     local ids = call('LRANGE', K.places .. chunk, 0, -1)
     for at = math.min(#ids, below - first), 1, -1 do

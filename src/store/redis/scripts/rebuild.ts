@@ -5,7 +5,7 @@ import { common } from './common.ts';
 const places = `
 local place = tonumber(call('HGET', KEYS[1], META.place) or 0)
 
--- The list of a chunk, as long as its places that are given out, and the first of them.
+-- The list of a chunk, limited to the places assigned so far, and the first of them.
 local function list_of(chunk)
   local first = math.max(1, chunk * CHUNK)
   local key, wanted = K.places .. decimal(chunk), math.min(place, (chunk + 1) * CHUNK - 1) - first + 1
@@ -18,8 +18,8 @@ end
 `;
 
 /**
- * Puts requests into all indexes. KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: ids (MessagePack). Reply: how many are there.
- * A place beyond the last one that was given out raises that.
+ * Adds requests to all indexes. KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: ids (MessagePack). Reply: the number found.
+ * A place beyond the last one assigned raises that.
  */
 export const indexRequestsScript: Script = {
   name: 'index-requests',
@@ -53,7 +53,7 @@ for at, id in ipairs(ids) do
       local hash, field = claim_at(sub(value, from, from + 31))
       local holder = call('HGET', hash, field)
       local other = holder and holder ~= id and call('GETRANGE', K.record .. holder, 0, 12) or ''
-      -- Of two that have borne a mark, the later one took it over.
+      -- If two requests have had the same mark, the later one took it over.
       if other == '' or u48(other, CREATED) <= u48(value, CREATED) then call('HSET', hash, field, id) end
       from = from + 42 + high * 256 + low
     end
@@ -64,7 +64,7 @@ return there
 };
 
 /**
- * Puts tokens or API keys into their indexes. ARGV[2]: 't' or 'k'. ARGV[3]: names (MessagePack). Reply: how many are there.
+ * Adds tokens or API keys to their indexes. ARGV[2]: 't' or 'k'. ARGV[3]: names (MessagePack). Reply: the number found.
  */
 export const indexCredentialsScript: Script = {
   name: 'index-credentials',
@@ -111,7 +111,7 @@ return removed
 `,
 };
 
-/** Removes members from the index of a state whose requests are in another one. ARGV[2]: state. ARGV[3]: ids. Reply: how many. */
+/** Removes requests from the index of a state that they are no longer in. ARGV[2]: state. ARGV[3]: ids. Reply: the number removed. */
 export const checkStatesScript: Script = {
   name: 'check-states',
   source: `${common}
@@ -125,7 +125,7 @@ return removed
 `,
 };
 
-/** Empties some lists of ends, which are then rebuilt. ARGV[2]: how many. Reply: how many are left. */
+/** Empties some lists of ends, which are then rebuilt. ARGV[2]: limit. Reply: the number left. */
 export const clearEndsScript: Script = {
   name: 'clear-ends',
   source: `${common}
@@ -138,7 +138,7 @@ return call('ZCARD', K.ends)
 };
 
 /**
- * Puts what has its own keys into the index of its ends. ARGV[2]: numbers of lists of ends. ARGV[3]: ends of windows of quotas.
+ * Adds what is stored under keys of its own to the index of ends. ARGV[2]: numbers of lists of ends. ARGV[3]: ends of quota windows.
  * ARGV[4]: fields of claims on tokens and API keys. All MessagePack. Reply: 0.
  */
 export const indexEndsScript: Script = {

@@ -1,11 +1,11 @@
 /**
  * { 'audit', lines }. Reply: 0.
- * { 'block', key digest, audit }: the lines are written where the key was not blocked yet. Reply: 0.
+ * { 'block', key digest, audit }: the lines are written only if the key was not blocked yet. Reply: 0.
  * { 'seal', META.sealed that the caller has seen or '', sequence, hash (hex), seals }: the hash of a line; seals: { sequence, hash
- * octets } of each SEAL_EVERY-th line since the one that was sealed last. Where another one was, nothing is written: hashes follow
- * from the lines alone, so it does not matter who writes them. Reply: 0.
+ * octets } of each SEAL_EVERY-th line since the last one sealed. If that has changed, nothing is written: hashes follow from the
+ * lines alone, so it does not matter who writes them. Reply: 0.
  *
- * { 'announce', id, seen at (ms, 6 octets) and entry, forget those not seen since (ms) }. Reply: 0.
+ * { 'announce', id, seen at (ms, 6 octets) and entry, remove those not seen since (ms) }. Reply: 0.
  * { 'leave', id }. Reply: 0.
  */
 export const smallOperations = `

@@ -3,12 +3,12 @@ import { common } from './common.ts';
 import { objectFunctions } from './objects.ts';
 
 /**
- * Removes some of the requests that have ended, with all that the indexes have of them.
+ * Removes some of the requests that have ended, together with their index entries.
  *
- * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: requests that ended before this (ms) leave. ARGV[3]: how many to look at, at most.
- * ARGV[4]: where a list of ends is looked at again that has something which must stay. ARGV[5]: MessagePack of the ids of revoked
- * requests that may leave, since the feed has nothing of them any more.
- * Reply: { how many were removed, { value of a revoked request, … } }: each of those may leave if the feed has nothing of it.
+ * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: requests that ended before this (ms) are removed. ARGV[3]: the number to look at, at most.
+ * ARGV[4]: when to look again at a list of ends that contains something to keep. ARGV[5]: MessagePack of the ids of revoked
+ * requests that may be removed, since the feed no longer contains them.
+ * Reply: { number removed, { value of a revoked request, … } }: each of those may be removed if the feed does not contain it.
  */
 export const sweepScript: Script = {
   name: 'sweep',
@@ -34,7 +34,7 @@ local function remove(id, value)
     call('LSET', key, index, '')
     lists[chunk] = key
   end
-  -- UNLINK frees a large value beside the main thread.
+  -- UNLINK frees a large value outside the main thread.
   call('UNLINK', K.record .. id)
   removed = removed + 1
 end
@@ -64,7 +64,7 @@ for _, bucket in ipairs(call('ZRANGEBYSCORE', K.ends, '-inf', decimal(floor(befo
     end
   end
   call('LTRIM', key, #ids, -1)
-  -- What has not ended yet goes back to its place, in its order; a revoked one is looked at again later.
+  -- Requests that have not ended return to their place, in order; revoked ones are looked at again later.
   for at = #stay, 1, -1 do call('LPUSH', key, stay[at]) end
   for _, id in ipairs(later) do call('RPUSH', K.ending .. decimal(again), id) end
   if #later > 0 then call('ZADD', K.ends, again, decimal(again)) end
@@ -72,11 +72,11 @@ for _, bucket in ipairs(call('ZRANGEBYSCORE', K.ends, '-inf', decimal(floor(befo
   if looked_at >= most or #stay > 0 then break end
 end
 
--- A list in which nobody is left goes, unless places of it are still to come.
+-- An empty list is removed, unless some of its places are yet to be assigned.
 local place = tonumber(call('HGET', KEYS[1], META.place) or 0)
 for chunk, key in pairs(lists) do
   local full = place >= (chunk + 1) * CHUNK - 1
-  -- Its two ends tell most often that somebody is left.
+  -- Looking at both ends is usually enough to see that the list is not empty.
   if full and call('LINDEX', key, 0) == '' and call('LINDEX', key, -1) == '' then
     local anybody = false
     for _, id in ipairs(call('LRANGE', key, 0, -1)) do
@@ -96,9 +96,9 @@ return { removed, revoked }
 };
 
 /**
- * Removes some of the tokens, claims on tokens and API keys, objects, and windows of quotas that have ended.
+ * Removes some of the tokens, claims on tokens and API keys, objects, and quota windows that have ended.
  * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: tokens that ended before this (ms). ARGV[3]: claims, objects and windows that ended up to this (ms).
- * ARGV[4]: how many at most. Reply: how many.
+ * ARGV[4]: limit. Reply: the number removed.
  */
 export const sweepRestScript: Script = {
   name: 'sweep-rest',

@@ -3,11 +3,12 @@ import { common } from './common.ts';
 import { sha256 } from './sha256.ts';
 
 /**
- * Lines of the log and, in the same view, everything that they speak of, and objects: see `TransferStore.changes`.
- *
- * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: behind which line. ARGV[3]: how many lines, and objects, at most. ARGV[4]: behind which
- * change of an object. ARGV[5], ARGV[6], …: name and text of each authority. Reply: { the log's newest line, lines, values of requests, of tokens, of API keys, digests of blocked keys,
- * { authority, serial, revision, change, … }, { authority, fields of its hash, … }, { name, claim, … }, { number of its change, object, … } }; an authority as its number, from 0
+ * Lines of the log and, in the same view, everything that they refer to, and objects: see `TransferStore.changes`.
+  *
+ * KEYS[1]: meta. ARGV[1]: prefix. ARGV[2]: the line to start after. ARGV[3]: the number of lines, and of objects, at most. ARGV[4]: the
+ * object change to start after. ARGV[5], ARGV[6], …: name and text of each authority. Reply: { the log's newest line, lines, values of requests,
+ * of tokens, of API keys, digests of blocked keys, { authority, serial, revision, change, … }, { authority, fields of its hash, … },
+ * { name, claim, … }, { number of its change, object, … } }; an authority is given by its index, from 0
  */
 export const thingsScript: Script = {
   name: 'things',
@@ -96,16 +97,16 @@ return { newest, lines, requests, tokens, keys, blocked, changes, authorities, c
 };
 
 /**
- * What comes from another store. `seen`: SHA-1 of the value that the caller has seen, '' for none; where it is another one, the reply
- * is 1 and nothing is written; else it is 0.
+ * Content of another store. `seen`: SHA-1 of the value that the caller has seen, '' for none; if the value has changed, the reply
+ * is 1 and nothing is written, otherwise 0.
  *
  * { 'load', id, seen, value (bulk), end }: a request with all of its marks.
  * { 'load-credential', 't' or 'k', name, seen, value }
- * { 'load-claim', name, expires (s), value }: reply 0 added, 1 in place of another, 2 there is a later one.
+ * { 'load-claim', name, expires (s), value }: reply 0 added, 1 replaced another, 2 there is a later one.
  * { 'load-quota', end, field, count }: likewise, by the count.
- * { 'load-block', digest }: reply 0 added, 2 there.
- * { 'load-change', authority, serial, revision, change }: reply 0 added, 1 in place of an earlier one, 2 the same is there, 3 a later one.
- * { 'load-standing', authority, revision, floor, fields and values }: what is higher here stays. Reply 0.
+ * { 'load-block', digest }: reply 0 added, 2 already present.
+ * { 'load-change', authority, serial, revision, change }: reply 0 added, 1 replaced an earlier one, 2 the same one is present, 3 a later one is.
+ * { 'load-standing', authority, revision, floor, fields and values }: values that are higher here are kept. Reply 0.
  * { 'load-lines', the newest line that the caller has seen, lines }
  * { 'mark', text or '' }. Reply: 0.
  */
@@ -141,7 +142,7 @@ operations['load'] = function(o)
     local hash, field = claim_at(name)
     local holder = call('HGET', hash, field)
     local created = holder and holder ~= id and call('GETRANGE', K.record .. holder, 0, 12) or ''
-    -- Of two that have borne it, the later one took it over.
+    -- If two requests have had it, the later one took it over.
     if created == '' or u48(created, CREATED) <= u48(value, CREATED) then call('HSET', hash, field, id) end
   end
   return 0
@@ -187,7 +188,7 @@ operations['load-change'] = function(o)
   if before == revision then return 2 end
   local hash = K.crl .. authority
   local newest = tonumber(call('HGET', hash, CRL.revision) or 0)
-  -- Another serial has that place: then at the end.
+  -- If another serial has that revision, the change goes to the end.
   if #call('ZRANGEBYSCORE', K.feed .. authority, decimal(revision), decimal(revision), 'LIMIT', 0, 1) > 0 then revision = newest + 1 end
   call('ZADD', K.feed .. authority, decimal(revision), serial)
   call('HSET', K.changes .. authority, serial, o[5])

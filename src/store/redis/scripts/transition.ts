@@ -1,20 +1,20 @@
 /**
  * { 'transition', from, id, value (bulk, without place and marks), end, key digest or '', objects or 0, audit }: replaces a request in the state
  * `from`, with objects that change with it (`objects.ts`). Reply: 0 stored; 1 unknown; { 2, value } it is in another state; 3 key blocked;
- * 4 and above: the object of that number (from 4) has another version than was expected.
+ * 4 and above: the object of that index (from 4) does not have the expected version.
  *
- * { 'amend', state, id, digest of the record before, value (bulk, likewise), audit }: replaces a request in that state whose record is still the
- * one that the caller has seen. Reply: as for 'transition'.
+ * { 'amend', state, id, digest of the record before, value (bulk, likewise), audit }: replaces a request in that state whose record is unchanged
+ * since the caller has seen it. Reply: as for 'transition'.
  *
- * { 'replace', digest of the value before, id, value (bulk, likewise), end, key digest to block or '', change or 0, audit }: replaces a value that is
- * still the one that the caller has seen. change: see `feed`. Reply: 0 stored; { 1, value or false } it is another one.
+ * { 'replace', digest of the value before, id, value (bulk, likewise), end, key digest to block or '', change or 0, audit }: replaces a value that
+ * is unchanged since the caller has seen it. change: see `feed`. Reply: 0 stored; { 1, value or false } it has changed.
  */
 export const transitionOperations = `
 local function rewrite(id, before, value, finish)
   local number = u48(before, PLACE)
-  -- The place and the marks stay what they were.
+  -- Place and marks are kept.
   call('SET', K.record .. id, sub(value, 1, PLACE - 1) .. sub(before, PLACE, body_at(before) - 1) .. sub(value, MARKS))
-  -- No request that has ended lives again (TRANSITIONS), so an end is only ever added.
+  -- A request that has ended never resumes (TRANSITIONS), so an end is only ever added.
   if u48(before, ENDED) == 0 then ends(finish, id) end
   local was, is = byte(before, STATE), byte(value, STATE)
   if was == is then return end
