@@ -216,3 +216,37 @@ t.test('an authority that signed itself is rolled only by whoever means it', asy
   t.match(stdout, /\n {2}chancery certificates renew-soon --authority issuing --from \S+Z --within 7d --reason 'rolled to issuing-2'\n$/);
   t.match(await cli('authority', 'roll', 'issuing', '--at', '2001-01-01'), { status: 2, stderr: /a moment to come/ });
 });
+
+t.test('one that has ended is followed at once, and nothing is said of renewing what ended with it', async (t) => {
+  const folder = temporaryFolder('roll');
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const env = { CHANCERY_DATA: join(folder, 'data') };
+  t.equal((await runHere(['init', '--issuing-lifetime', '60s'], { env })).status, 0);
+  const later = Math.floor(Date.now() / 1000) * 1000 + 120_000;
+  const { status, stdout, stderr } = await runHere(['authority', 'roll', 'issuing', '--lifetime', '1y'], { env, now: () => later });
+  t.equal(status, 0, stderr);
+  t.match(stdout, /\nissues from +.+ UTC \(in 0 seconds\)\n/);
+  t.match(stdout, /\nissuing has ended, and with it what it signed: whoever held such a certificate enrols again\.\n$/);
+  const roll = JSON.parse(readFileSync(join(env.CHANCERY_DATA, 'authorities', 'issuing-2', 'roll.json'), 'utf8')) as Json;
+  t.equal(roll.from, later / 1000);
+});
+
+t.test('so is one that another CA certified', async (t) => {
+  const folder = temporaryFolder('roll');
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const env = { CHANCERY_DATA: join(folder, 'data') };
+  const ca = outsideRoot(folder, 'Outside Root');
+  const sign = (name: string, days: number): string => {
+    const path = join(folder, `${name}.pem`);
+    const extensions = ['keyUsage=critical,digitalSignature,keyCertSign,cRLSign', 'basicConstraints=critical,CA:TRUE,pathlen:0'];
+    writeFileSync(path, outsideSign(folder, ca, join(env.CHANCERY_DATA, 'authorities', name, 'request.csr'), { extensions, days }) + ca.pem);
+    return path;
+  };
+  t.equal((await runHere(['init', '--mode', 'external', '--issuing-subject', 'CN=Ours'], { env })).status, 0);
+  t.equal((await runHere(['init', '--import', sign('issuing', 1)], { env })).status, 0);
+  const options = { env, now: ((later) => () => later)(Math.floor(Date.now() / 1000) * 1000 + 2 * 86_400_000) };
+  t.equal((await runHere(['authority', 'roll', 'issuing', '--request'], options)).status, 0);
+  const { status, stdout, stderr } = await runHere(['authority', 'import', 'issuing-2', sign('issuing-2', 20), '--json'], options);
+  t.equal(status, 0, stderr);
+  t.match(JSON.parse(stdout), { follows: 'issuing', hasEnded: true, from: new Date(options.now()).toISOString() });
+});

@@ -12,7 +12,7 @@ import { DATA_OPTION, type PlaceOptions, readConfig } from '../settings.ts';
 import { fields, printable, showTimeFrom, type Style } from '../text.ts';
 
 interface RollOptions extends PlaceOptions {
-  readonly at: string;
+  readonly at?: string;
   readonly algorithm?: AuthorityAlgorithm;
   readonly subject?: string;
   readonly lifetime?: string;
@@ -39,8 +39,8 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
     .option('--force', 'mode self-signed: confirm that this makes a new trust anchor')
     .option(...DATA_OPTION)
     .option(...JSON_OPTION)
-    .action(async (name: string, options: RollOptions, self: Command) => {
-      if (options.request === true && self.getOptionValueSource('at') !== 'default') {
+    .action(async (name: string, options: RollOptions) => {
+      if (options.request === true && options.at !== undefined) {
         throw new Failure('usage', '--request and --at do not go together', { advice: 'say --at to authority import, when the certificate is there' });
       }
       const settings = await readConfig(context, options);
@@ -48,7 +48,7 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
       const { algorithm, subject, request, force, lifetime } = options;
       const progress = startProgress(context, 'making a key');
       const rolled = await rollAuthority(name, {
-        from: seconds(options.at), algorithm, subject, request, force, lifetime: lifetime === undefined ? undefined : parseDuration(lifetime),
+        from: startOf(options), algorithm, subject, request, force, lifetime: lifetime === undefined ? undefined : parseDuration(lifetime),
       }, settings, context.now).finally(progress.end);
       writeResult(context, options.json, rolled, (paint) => show(rolled, context.now(), paint));
     });
@@ -60,7 +60,7 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
 }
 
 interface ImportOptions extends PlaceOptions {
-  readonly at: string;
+  readonly at?: string;
   readonly root?: string;
   readonly json?: boolean;
 }
@@ -79,24 +79,23 @@ export function addAuthorityImport(parent: Command, context: Context): void {
     .action(async (name: string, file: string, options: ImportOptions) => {
       const settings = await readConfig(context, options);
       const { importRolled } = await import('../../roll.ts');
-      const rolled = await importRolled(name, { chain: resolve(file), root: options.root === undefined ? undefined : resolve(options.root), from: seconds(options.at) }, settings, context.now);
+      const rolled = await importRolled(name, { chain: resolve(file), root: options.root === undefined ? undefined : resolve(options.root), from: startOf(options) }, settings, context.now);
       writeResult(context, options.json, rolled, (paint) => show(rolled, context.now(), paint));
     });
   withExamples(command, [['what the other CA sent back', 'chancery authority import issuing-2 issuing-2.p7b --at 1d']]);
 }
 
-const at = (context: Context): Option => new Option('--at <time>', 'when it starts to issue: a time, or a span from now')
+const at = (context: Context): Option => new Option('--at <time>', 'when it starts to issue: a time, or a span from now (default: 1h, or at once if the present one has ended)')
   .argParser((text) => {
     const time = timeArgument(context.now, 'future')(text);
     // A time given as "now" is a moment in the past by the time it is checked.
     if (Date.parse(time) < context.now() - PASSED) throw new InvalidArgumentError('Expected a moment to come, or a span such as 0s for at once.');
     return time;
-  })
-  .default(new Date(context.now() + 3_600_000).toISOString(), '1h');
+  });
 
 const PASSED = 60_000;
 
-const seconds = (time: string): number => Math.ceil(Date.parse(time) / 1000);
+const startOf = ({ at }: { readonly at?: string }): number | undefined => (at === undefined ? undefined : Math.ceil(Date.parse(at) / 1000));
 
 function show(rolled: Rolled, now: number, paint: (style: Style, text: string) => string): string {
   const { name, subject, follows, folder, from, notAfter, request, notes = [] } = rolled;
@@ -113,7 +112,7 @@ function show(rolled: Rolled, now: number, paint: (style: Style, text: string) =
 }
 
 /** The remaining steps, and who has to take them. */
-function next({ name, follows, folder, from, request, isAnchor }: Rolled): readonly string[] {
+function next({ name, follows, hasEnded, folder, from, request, isAnchor }: Rolled): readonly string[] {
   if (request !== undefined) {
     return [
       `Nothing changes yet. Have ${request} signed as a CA certificate by whoever holds the root's key; then`,
@@ -123,7 +122,9 @@ function next({ name, follows, folder, from, request, isAnchor }: Rolled): reado
   return [
     ...(isAnchor === true ? [`It signed itself: whoever checks certificates must trust ${folder}/cert.pem too, before it issues. /ca/roots.pem has both.`] : []),
     `Processes that serve from this data folder take it up by themselves; a replica with a folder of its own needs a copy of ${name} before it issues.`,
-    `${follows} keeps its CRL and OCSP, and what it signed stays good. To have that renewed in the week after:`,
-    `  chancery certificates renew-soon --authority ${follows} --from ${from ?? ''} --within 7d --reason 'rolled to ${name}'`,
+    ...(hasEnded === true ? [`${follows} has ended, and with it what it signed: whoever held such a certificate enrols again.`] : [
+      `${follows} keeps its CRL and OCSP, and what it signed stays good. To have that renewed in the week after:`,
+      `  chancery certificates renew-soon --authority ${follows} --from ${from ?? ''} --within 7d --reason 'rolled to ${name}'`,
+    ]),
   ];
 }
