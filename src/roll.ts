@@ -76,7 +76,7 @@ export async function importRolled(name: string, files: { readonly chain: string
   const roll = readRoll(data, name);
   const follows = roll?.follows ?? '';
   const before = roll === undefined ? {} : endOf(data, follows, now);
-  // Of one that has its certificate already, and gets another, the time stays.
+  // An authority that already has a certificate keeps its start time when it gets another.
   const from = roll?.from ?? Math.max(files.from ?? (before.hasEnded === true ? now : now + NOTICE), now);
   const { certificate, notes } = await importChain({
     data, passphrase: config.authority.passphrase, chain: readFileSync(files.chain), clock: () => Math.floor(clock() / 1000), rolled: { name, from },

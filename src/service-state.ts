@@ -40,7 +40,7 @@ export function readiness(
       note: async () => {
         for (const authority of all.filter((one) => !isOver(authorities, one, clock() / SECOND))) {
           const head = await store.crls.head(authority.name, 'full');
-          // Times of CRLs never go back, so one that was published while a clock was ahead is the one until then.
+          // thisUpdate never decreases, so a CRL published while a clock was ahead stays current until that time.
           const begins = (head?.thisUpdate ?? 0) * SECOND;
           if (begins > clock() + CLOCKS_APART) return `the CRL of ${authority.name} begins only at ${isoTime(begins)}, since a clock was ahead when it was published: whoever checks by it refuses every certificate until then`;
           // Not a fault of this service, since the holder of the key may publish elsewhere; but someone should know.

@@ -159,7 +159,7 @@ function serverNames({ config, authorities }: Core, log: Logger): readonly strin
 async function recordStart(core: Core, log: Logger): Promise<void> {
   const failed = (what: string) => (err: unknown): void => log.error({ err }, what);
   await core.store.audit.append([{ time: core.clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }])
-    // A disk that takes no writes must not keep CRLs from being served.
+    // A disk that refuses writes must not prevent CRLs from being served.
     .catch(failed('the start could not be written into the audit log'));
   const unknown = await unknownOperator(core).catch(failed('it could not be checked whether the operator\'s certificate is in the store'));
   if (typeof unknown === 'string') log.warn(unknown);

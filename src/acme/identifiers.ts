@@ -45,7 +45,7 @@ function readIdentifier(given: unknown): Read {
   const shown = { type: type.slice(0, SHOWN) as Identifier['type'], value: value.slice(0, SHOWN) };
   const fault = (what: AcmeErrorType, detail: string): Read => ({ fault: problemIn(what, detail, { identifier: shown }) });
   if (type !== 'dns' && type !== 'ip') return fault('unsupportedIdentifier', `Identifiers of type ${JSON.stringify(shown.type)} are not supported; expected dns or ip.`);
-  // Clients that know no addresses (RFC 8738) order them as names.
+  // Clients without support for IP identifiers (RFC 8738) order addresses as names.
   if (type === 'dns' && parseIpAddress(value) !== undefined) return fault('rejectedIdentifier', `${JSON.stringify(shown.value)} is an IP address; expected type ip, which the client must support (RFC 8738).`);
   try {
     if (type === 'dns') return { identifier: { type, value: normaliseDnsName(value, true) } };

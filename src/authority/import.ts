@@ -22,7 +22,7 @@ export interface ImportOptions {
   readonly clock: () => number;
   /** Set if this is the successor of the issuing authority: its name, and when it takes over, seconds since the epoch. */
   readonly rolled?: { readonly name: string; readonly from: number } | undefined;
-  /** Told of what is about to be installed, for a log: whatever is in force then has its line there, also after a crash. */
+  /** Called with what is about to be installed, so that it is logged before it takes effect, even if a crash follows. */
   readonly before?: (result: ImportResult) => Promise<void>;
 }
 
@@ -85,7 +85,7 @@ export async function importChain({ data, passphrase, chain, root, clock, rolled
     rootDigest: createHash('sha256').update(top.der).digest('hex'),
   };
 
-  // 4. Told, then in place, all or nothing.
+  // 4. Logged, then put in place, all or nothing.
   await before?.(result);
   if (rolled === undefined) installPath(data, way.map(({ der }) => der));
   else installRolled(data, rolled, way.map(({ der }) => der));

@@ -43,13 +43,13 @@ export interface Registrations {
 interface Change {
   readonly swarm: Swarm;
   readonly audit: readonly AuditDraft[];
-  /** Roots that come and go with it. */
+  /** Roots added and removed together with it. */
   readonly added?: RegisteredRoot;
   readonly removed?: readonly RegisteredRoot[];
 }
 
 export function registrationsIn(objects: ObjectStore): Registrations {
-  /** Reads, has the change made, and writes it; again, if another was faster. */
+  /** Reads, applies the change and writes; repeats if another writer was faster. */
   const change = async (clusterId: string, now: number, keyHashes: readonly string[], make: (swarm: Swarm | undefined, owners: readonly (string | undefined)[]) => Change | undefined): Promise<Swarm> => {
     for (;;) {
       const [held, ...owners] = await objects.getAll([{ kind: KIND, id: clusterId }, ...keyHashes.map((id) => ({ kind: ROOT_KIND, id }))]);
@@ -106,7 +106,7 @@ export function registrationsIn(objects: ObjectStore): Registrations {
 const swarmOf = (object: StoredObject | undefined): Swarm | undefined => object && object.value as unknown as Swarm;
 const ownerOf = (object: StoredObject | undefined): string | undefined => object && (object.value as { readonly clusterId: string }).clusterId;
 
-/** Nothing is kept of a swarm of which nothing is said any more. */
+/** The change that stores a swarm, or removes it once nothing about it is left to keep. */
 function put(clusterId: string, expected: number, swarm: Swarm, now: number): ObjectChange {
   const ends = Math.max(0, swarm.graceUntil ?? 0, ...swarm.roots.map(({ notAfter }) => notAfter * 1000));
   if (swarm.roots.length === 0 && ends <= now) return { kind: KIND, id: clusterId, expected, put: undefined };
@@ -118,7 +118,7 @@ const ownRoot = (clusterId: string, { keyHash, notAfter }: RegisteredRoot, expec
 
 const expiryOf = (ends: number): number => Math.min(ends + REMEMBERED, NEVER);
 
-/** Keys that no root of the swarm has any more may be registered elsewhere. */
+/** Releases keys that no root of the swarm uses any more, so that they can be registered elsewhere. */
 async function freed(objects: ObjectStore, removed: readonly RegisteredRoot[], left: readonly RegisteredRoot[]): Promise<ObjectChange[]> {
   const keys = [...new Set(removed.map(({ keyHash }) => keyHash))].filter((keyHash) => !left.some((root) => root.keyHash === keyHash));
   const found = await objects.getAll(keys.map((id) => ({ kind: ROOT_KIND, id })));

@@ -46,7 +46,7 @@ export function refuseUnmet({ headers }: { readonly headers: IncomingHttpHeaders
     if (match.trim() === '*' || match.split(',').some((tag) => tag.trim() === etag)) return;
     throw new Refused('precondition-failed', `The document is not the one that If-Match names: its tag is ${etag}.`);
   }
-  // What is no date is ignored (13.1.4).
+  // An invalid date is ignored (13.1.4).
   if (since !== undefined && lastModified * 1000 > Date.parse(since)) throw new Refused('precondition-failed', 'The document is newer than If-Unmodified-Since.');
 }
 

@@ -59,7 +59,7 @@ export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRo
   const send = async (request: FastifyRequest, reply: FastifyReply, authority: string, document: CrlDocument, pem: boolean): Promise<FastifyReply> => {
     const found = await (pem ? shelf.pem(authority, document) : shelf.bytes(authority, document));
     const head = found?.head ?? standing(authority, document);
-    // It may have been replaced meanwhile.
+    // It may have been replaced in the meantime.
     isKnown(request, reply, head, pem);
     const body = found === undefined ? Buffer.alloc(0) : 'pem' in found ? found.pem : found.der;
     reply.header('content-type', pem ? PEM : DER).header('content-length', body.length);

@@ -39,7 +39,7 @@ export async function openApi(app: App): Promise<void> {
     refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => (typeof $id === 'string' ? $id : `def-${index}`) },
   });
   await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: POLICY, theme: { title: 'Chancery' }, uiConfig: { deepLinking: true } });
-  // Whoever opens the address that the service prints, in a browser.
+  // For users who open the address that the service prints in a browser.
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.header('cache-control', 'no-cache').send(app.swagger()));
 }

@@ -149,7 +149,7 @@ function checkedToken(
   return { wanted, ttl, maxValidity };
 }
 
-/** Exact names that none of the profiles can have: a typing error is found here rather than on the node. */
+/** Exact names that none of the profiles allow, so that a typing error is found here rather than on the node. */
 function uselessNames(names: readonly string[], profiles: readonly Profile[]): readonly Fault[] {
   const kinds = new Set(profiles.flatMap(({ nameKinds }) => [...nameKinds]));
   if (kinds.has('text')) return [];

@@ -46,7 +46,7 @@ function nameFaults(name: Name, candidate: Candidate, faults: NameFault[]): void
   }
 }
 
-/** Says so if the name would match as a host name: to whoever asked with a common name alone, it is one. */
+/** Notes that the name would be allowed as a host name, which is what a requester giving only a common name has in mind. */
 const textOnly = ({ kind, value }: Name, { nameKinds }: Candidate['profile'], matches: (name: Name) => boolean): string =>
   (kind === 'text' && nameKinds.has('dns') && matches({ kind: 'dns', value: value.toLowerCase() }) ? '; a common name alone is a text to this profile, and these are host names: put it into the subject alternative name as well' : '');
 

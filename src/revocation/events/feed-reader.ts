@@ -18,7 +18,7 @@ export interface FeedReaderOptions {
 export interface FeedReader {
   /** What has been read; undefined while not reading. */
   readonly read: () => ReadonlyMap<string, Read> | undefined;
-  /** Starts reading from the present on, unless it does already. It ends by itself when it is not wanted any more. */
+  /** Starts reading from the present position unless already reading. Stops by itself once it is no longer needed. */
   readonly start: () => void;
   /** Resolves when the store has been polled again. */
   readonly looked: () => Promise<void>;
@@ -40,7 +40,7 @@ export function feedReader({ store, authorities, urlOf, wanted, broadcast, faile
   let read: ReadonlyMap<string, Read> | undefined;
   let reading: Promise<void> | undefined;
   let wake = (): void => {};
-  /** Callbacks for the end of the poll that starts next. */
+  /** Callbacks for the end of the next poll to start. */
   let nextLook: (() => void)[] = [];
   let stopped = false;
   let failing = false;
@@ -76,7 +76,7 @@ export function feedReader({ store, authorities, urlOf, wanted, broadcast, faile
     await moveOn(name, { ...now, revision }, crlEvents(name, { revision, numbers }, heads, urlOf));
   };
 
-  /** The store knows less than we do: it was replaced by an older one. */
+  /** The store is behind what was read before: it was replaced by an older copy. */
   const startOver = async (name: string, now: Read): Promise<void> => {
     read = new Map(read).set(name, now);
     const event = resetEvent('the service\'s records were replaced');
