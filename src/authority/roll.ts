@@ -122,6 +122,7 @@ async function make(wanted: Wanted, { mode, issuing, root }: LoadedAuthorities, 
     return { name: wanted.name, pair, request: certificationRequest(pair, wanted.subject, rightsExtensions(wanted.rights)) };
   }
   const left = root.certificate.notAfter - now + 1;
+  if (left <= 0) refuse('roll-refused', 'has ended, and nothing that it signs is good: make a new root, in a data folder of its own, and have it trusted', 'root');
   if (lifetime !== undefined && lifetime > left) refuse('option-wrong', `is longer than what is left of the root's, ${Math.floor(left / 86_400)} days`, 'lifetime');
   const { certificate } = issuing;
   return makeCertified({ ...wanted, lifetime: Math.min(life, left) }, { now, random }, {

@@ -229,6 +229,9 @@ t.test('one that has ended is followed at once, and nothing is said of renewing 
   t.match(stdout, /\nissuing has ended, and with it what it signed: whoever held such a certificate enrols again\.\n$/);
   const roll = JSON.parse(readFileSync(join(env.CHANCERY_DATA, 'authorities', 'issuing-2', 'roll.json'), 'utf8')) as Json;
   t.equal(roll.from, later / 1000);
+  const { status: refused, stderr: why } = await runHere(['authority', 'roll', 'issuing-2'], { env, now: () => later + 11 * 365 * 86_400_000 });
+  t.equal(refused, 1);
+  t.match(why, /^chancery: root has ended, and nothing that it signs is good: make a new root/);
 });
 
 t.test('so is one that another CA certified', async (t) => {

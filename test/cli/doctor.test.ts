@@ -84,7 +84,7 @@ t.test('what has ended is told with what helps then; a former authority that has
   const rolled = join(folder, 'rolled');
   const cli = (args: readonly string[], days = 0) => runHere([...args, '--data', rolled], { now: () => Date.now() + days * 86_400_000 });
   await cli(['init', '--issuing-lifetime', '30d']);
-  t.match(line(await cli(['doctor'], 40), 'authorities'), /^fail +authorities +issuing ended, root for 9 years\n +-> renew its certificate with the same key/);
+  t.match(line(await cli(['doctor'], 40), 'authorities'), /^fail +authorities +issuing ended, root for 9 years\n +-> make one that takes its place: 'chancery authority roll issuing'/);
   t.match(line(await cli(['doctor'], 400), 'operator'), /^fail +operator +operator ended\n +-> make another with 'chancery init --operator'\n/);
   const roll = await cli(['authority', 'roll', 'issuing', '--at', '0s', '--lifetime', '3y']);
   t.equal(roll.status, 0, roll.stderr);

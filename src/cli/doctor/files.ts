@@ -63,7 +63,7 @@ function authorities({ data, context, config }: Patient): Finding {
   const current = succession.findIndex(({ name }) => name === reignsAt(succession, now / 1000));
   const former = succession.slice(0, current).map(({ name }) => name);
   return endsOf(names.map((name) => ({ name, path: authorityFiles(data, name).certificate, isFormer: former.includes(name) })), now, {
-    soon: 'make a new one in time: all that it signed ends with it', ended: 'renew its certificate with the same key, as docs/operations.md tells',
+    soon: 'make a new one in time: all that it signed ends with it', ended: `make one that takes its place: 'chancery authority roll ${succession[current]?.name ?? ISSUING}'`,
   });
 }
 
