@@ -99,7 +99,7 @@ function baseUrlOf({ publicUrl }: Config, hostNames: readonly string[], httpsUrl
 function networksOf(texts: readonly string[]): Network[] {
   return texts.map((text) => {
     const network = parseNetwork(text);
-    if (network === undefined) throw new ProfileError([`acme.permitNetworks: ${JSON.stringify(text)} is no network; expected one such as 10.0.0.0/8`]);
+    if (network === undefined) throw new ProfileError([`acme.permitNetworks: ${JSON.stringify(text)} is not a network; expected one such as 10.0.0.0/8`]);
     return network;
   });
 }
@@ -140,7 +140,7 @@ function profilesOf({ name }: Authority, wanted: readonly string[], profiles: Re
   for (const profile of wanted) {
     const found = profiles.get(profile);
     if (found === undefined) faults.push(`acme: there is no profile ${profile}`);
-    else if (found.profile.operatorsOnly || found.profile.authority) faults.push(`acme: profile ${profile} is kept for operators`);
+    else if (found.profile.operatorsOnly || found.profile.authority) faults.push(`acme: profile ${profile} is reserved for operators`);
     else if (found.authority.name === name) offered.set(profile, found);
   }
   return offered;

@@ -55,5 +55,5 @@ export function cfsslDoors({ core, issuance, revocation, crls, authentication }:
 function checkSwarmAuthority({ profiles }: IssuanceContext, name: string): void {
   const authority = profiles.get(name)?.authority;
   if (authority === undefined || SWARM_SIGNATURES.test(authority.signatureAlgorithm.id)) return;
-  throw new ProfileError([`swarm.profile: certificates of profile ${name} are signed by authority ${authority.name} with ${authority.signatureAlgorithm.id}, which no Docker Engine takes; expected an authority with a key for ECDSA or RSA (profiles.${name}.issuer)`]);
+  throw new ProfileError([`swarm.profile: certificates of profile ${name} are signed by authority ${authority.name} with ${authority.signatureAlgorithm.id}, which no Docker Engine accepts; expected an authority with a key for ECDSA or RSA (profiles.${name}.issuer)`]);
 }

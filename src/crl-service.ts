@@ -71,7 +71,7 @@ export function crlService({ core, httpUrl, profiles, log }: CrlServiceOptions):
       await look();
       const upkeeps = [
         keepUp(LOOK, look, failed('what other processes published could not be looked up')),
-        keepUp((KEEP_SHARDS_EVERY / 2) * SECOND, keep, failed('the number of shards could not be kept in the store')),
+        keepUp((KEEP_SHARDS_EVERY / 2) * SECOND, keep, failed('the number of shards could not be stored')),
       ];
       const stopHints = store.crls.onHint(() => void look().catch(() => undefined));
       stopping.push(() => keeper.stop(), () => Promise.all(upkeeps.map((upkeep) => upkeep.stop())), stopHints);

@@ -23,7 +23,7 @@ export function permittedHostNames({ hostNames, hostNamesGiven }: Pick<Config, '
   const names = judged.filter(({ violations }) => violations.length === 0).map(({ name }) => name);
   const leftOut = judged.flatMap(({ violations }) => violations);
   if (leftOut.length > 0 && (hostNamesGiven || names.length === 0)) {
-    const which = hostNamesGiven ? 'hostNames break' : 'the usual host names all break';
+    const which = hostNamesGiven ? 'hostNames violate' : 'the usual host names all violate';
     throw new Error(`${which} the name constraints of the issuing authority: ${leftOut.join('; ')}; expected hostNames (CHANCERY_HOST_NAMES) to be names of this service that it permits`);
   }
   return { names, leftOut };

@@ -47,7 +47,7 @@ export async function httpsListener({ listener, own, build, before, stopping, au
     } catch (err) {
       if (!authorityEnded()) throw err;
       const last = readServiceCertificate(own.folder);
-      log.error({ err }, `the issuing authority has ended: the service has no valid certificate of its own, and ${last === undefined ? 'does not listen on https' : 'listens on https with the last one'}`);
+      log.error({ err }, `the issuing authority has expired: the service has no valid certificate of its own, and ${last === undefined ? 'does not listen on https' : 'listens on https with the last one'}`);
       return last;
     }
   };

@@ -54,7 +54,7 @@ export interface InitialiseOptions extends Omit<InitOptions, 'data' | 'passphras
  */
 export async function initialise({ development, ...options }: InitialiseOptions, config: Config, clock: () => number): Promise<Initialised> {
   const { data } = config;
-  if (readUnfinished(data) !== undefined) refuse('already-initialised', 'is of an init that was cut short; chancery init --if-missing finishes it', authoritiesFolder(data));
+  if (readUnfinished(data) !== undefined) refuse('already-initialised', 'is from an init that was interrupted; chancery init --if-missing finishes it', authoritiesFolder(data));
   const httpBase = options.mode === 'internal' ? (options.httpBase ?? httpAddress(config)) : options.httpBase;
   const asked: Unfinished = { mode: options.mode, httpBase: options.httpBase, ...(development === true ? { development } : {}) };
   await initAuthorities({ ...options, httpBase, data, passphrase: config.authority.passphrase, clock: () => Math.floor(clock() / 1000), random: randomBytes }, JSON.stringify(asked));
@@ -74,7 +74,7 @@ export async function finishInitialise(config: Config, clock: () => number): Pro
 export async function finishDevelopment(config: Config, clock: () => number): Promise<void> {
   const asked = readUnfinished(config.data);
   if (asked?.development === true) await makeTheRest(asked, config, clock);
-  else if (asked !== undefined) refuse('not-initialised', `is of an init that was cut short; finish it with: chancery init --if-missing --data ${config.data}`, authoritiesFolder(config.data));
+  else if (asked !== undefined) refuse('not-initialised', `is from an init that was interrupted; finish it with: chancery init --if-missing --data ${config.data}`, authoritiesFolder(config.data));
 }
 
 /** Creates everything that accompanies new authorities. Idempotent, so that it can be repeated after a crash. */

@@ -77,20 +77,20 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
   });
   const ocsp = new Counter({ name: 'chancery_ocsp_answers_total', help: 'OCSP answers by what they say, and whether they were made before', labelNames: ['outcome', 'kept'], registers });
   const responders = new Gauge({
-    name: 'chancery_ocsp_responder_end_seconds', help: 'When the certificate ends that signs OCSP answers, seconds since the epoch', labelNames: ['authority'],
+    name: 'chancery_ocsp_responder_end_seconds', help: 'When the certificate that signs OCSP answers expires, seconds since the epoch', labelNames: ['authority'],
     aggregator: 'min', registers,
   });
   const oidcTokens = new Counter({ name: 'chancery_oidc_tokens_total', help: 'Tokens of OpenID Connect issuers: accepted, or why they were refused', labelNames: ['issuer', 'outcome'], registers });
   const oidcKeys = new Counter({ name: 'chancery_oidc_key_fetches_total', help: 'Fetches of the keys of OpenID Connect issuers', labelNames: ['issuer', 'outcome'], registers });
   const ocspCounters = new Map<string, { inc: () => void }>();
   const streams = new Gauge({ name: 'chancery_event_streams', help: 'Clients that follow the revocations now', registers });
-  const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by why: client, slow, stopped, failed', labelNames: ['why'], registers });
+  const streamsEnded = new Counter({ name: 'chancery_event_streams_ended_total', help: 'Streams of events that ended, by reason: client, slow, stopped, failed', labelNames: ['why'], registers });
   const eventsSent = new Counter({ name: 'chancery_events_sent_total', help: 'Events sent, one for each client that got it', labelNames: ['event'], registers });
   const webhooks = new Histogram({
     name: 'chancery_webhook_seconds', help: 'Time of the calls to each webhook, by what it answered: allow, deny, wait, failed',
     labelNames: ['webhook', 'outcome'], buckets: WEBHOOK_BUCKETS, registers,
   });
-  const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 apart', labelNames: ['status'], registers });
+  const replies = new Counter({ name: 'chancery_http_replies_total', help: 'Replies by class of status; 429 and 503 separately', labelNames: ['status'], registers });
   for (const status of REPLY_CLASSES) replies.inc({ status }, 0);
   const replyClasses = new Map(REPLY_CLASSES.map((status) => [status, replies.labels(status)]));
   const byAuthority = <T extends { readonly authority: string }>(name: string, help: string, source: () => Promise<readonly T[]> | readonly T[], value: (item: T) => number): void => {
@@ -111,9 +111,9 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
       },
     });
   };
-  ofCrls('chancery_crl_age_seconds', 'Seconds since thisUpdate of the CRL that stands; of shards, of the oldest', ({ age }) => age);
-  ofCrls('chancery_crl_left_seconds', 'Seconds until nextUpdate of the CRL that stands; of shards, of the first to end', ({ left }) => left);
-  ofCrls('chancery_crl_number', 'Number of the CRL that stands; of shards, the highest', ({ number }) => number);
+  ofCrls('chancery_crl_age_seconds', 'Seconds since thisUpdate of the current CRL; of shards, of the oldest', ({ age }) => age);
+  ofCrls('chancery_crl_left_seconds', 'Seconds until nextUpdate of the current CRL; of shards, of the first to end', ({ left }) => left);
+  ofCrls('chancery_crl_number', 'Number of the current CRL; of shards, the highest', ({ number }) => number);
   ofCrls('chancery_crl_entries', 'Certificates that the CRL lists; of shards, that they list together', ({ entries }) => entries);
   const lags = new Histogram({
     name: 'chancery_crl_lag_seconds', help: 'From a revocation (whole seconds) to the CRL that lists it, of the oldest in each publication',
@@ -127,7 +127,7 @@ export function createMetrics(sources: MetricSources, clock: () => number): Metr
       for (const authority of polled) this.set({ authority }, pollers.count(authority));
     },
   });
-  byAuthority('chancery_authority_days_left', 'Days until the authority\'s certificate ends', sources.authorities, ({ days }) => days);
+  byAuthority('chancery_authority_days_left', 'Days until the authority\'s certificate expires', sources.authorities, ({ days }) => days);
   const observers = { check: parts.labels('check'), sign: parts.labels('sign'), store: parts.labels('store') };
   return {
     registry,

@@ -97,7 +97,7 @@ function readable({ folder, passphrase, authority }: ResponderCertificateOptions
     return readResponder(folder, passphrase);
   } catch (err) {
     if (!(err instanceof AuthorityError)) throw err;
-    log.warn({ err, authority: authority.name }, 'the key of the OCSP responder cannot be used, and is made anew');
+    log.warn({ err, authority: authority.name }, 'the key of the OCSP responder cannot be used, and is replaced');
     return undefined;
   }
 }

@@ -39,10 +39,10 @@ export async function openStore({ url, password, prefix, tls, sentinel, allowVol
  */
 export async function openUsableStore(config: Config['store'], log?: Pick<Log, 'info' | 'warn' | 'error'>): Promise<WholeStore> {
   const store = await openStore(config, (state) => (state.usable ? log?.info(state, 'Redis can be used') : log?.error(state, 'Redis cannot be used')));
-  if (losesAtFailover(config)) log?.warn('store.minReplicas is 0: a failover of Redis loses what its replicas had not got yet, certificates and revocations among it');
+  if (losesAtFailover(config)) log?.warn('store.minReplicas is 0: a failover of Redis loses what its replicas had not received yet, including certificates and revocations');
   if (await store.transfer.mark() === undefined) return store;
   await store.close();
-  throw new TransferError('unfinished', 'a restore into this store was not finished', 'give the same restore command again: it goes on where it stopped');
+  throw new TransferError('unfinished', 'a restore into this store was not finished', 'run the same restore command again: it resumes where it stopped');
 }
 
 /** Appends to the audit log when nothing else is open, or can be yet. @throws StoreUnavailable, TransferError */

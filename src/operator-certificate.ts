@@ -44,7 +44,7 @@ export async function unknownOperator({ config, store, clock }: Pick<Core, 'conf
   if (certificate === undefined || Date.parse(certificate.validTo) < clock()) return undefined;
   const held = (await store.certificates.get(certificate.serialNumber.toLowerCase()))?.certificate;
   if (held !== undefined && Buffer.compare(held, certificate.raw) === 0) return undefined;
-  return `${path} is not in this store, so nobody is an operator by it; \`chancery init --operator\` makes another one. Where it was made on another store, \`chancery restore --from\` brings all of that here`;
+  return `${path} is not in this store, so it makes nobody an operator; \`chancery init --operator\` makes another one. If it was made with another store, \`chancery restore --from\` brings all of that here`;
 }
 
 /** Undefined if the file is missing or damaged. */

@@ -53,22 +53,22 @@ export async function startReloading({ serves, ...options }: ReloadingOptions): 
     mark = found;
     const before = service;
     const release = releasesOf(before);
-    log.info('the authorities are others than before: they are taken up');
+    log.info('the authorities have changed: they are being reloaded');
     try {
       service = await startService({ ...options, store, config: onAddresses(config, before.addresses), release: release.each });
     } catch (err) {
-      log.error({ err }, 'the authorities cannot be taken up');
+      log.error({ err }, 'the changed authorities cannot be loaded');
       // The old one has lost its listeners, and the new one has none.
-      if (release.used()) broke('the authorities were taken up half: all must start anew');
+      if (release.used()) broke('the changed authorities were loaded only in part: all processes must restart');
       return;
     }
     serves?.(service);
     // Clients already connected to the old one, about to send a request, still get an answer.
     await wait(GRACE);
     await before.stop();
-    log.info({ issuing: service.core.authorities.issuing.name }, 'the authorities are taken up');
+    log.info({ issuing: service.core.authorities.issuing.name }, 'the changed authorities are loaded');
   };
-  const upkeep = keepUp(LOOK, look, (err) => log.error({ err }, 'it could not be checked whether there are other authorities'));
+  const upkeep = keepUp(LOOK, look, (err) => log.error({ err }, 'it could not be checked whether the authorities have changed'));
   return {
     current: () => service, look, broken,
     stop: async () => {

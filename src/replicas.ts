@@ -93,7 +93,7 @@ export function differences(one: Replica, others: readonly Replica[]): string | 
     // This replica's entry has just been written, so an honest entry of another one is older.
     const ahead = other.seenAt - one.seenAt;
     return [
-      ...(names.length === 0 ? [] : [`${other.name} has another ${names.sort().join(', ')}`]),
+      ...(names.length === 0 ? [] : [`${other.name} has a different ${names.sort().join(', ')}`]),
       ...(ahead > CLOCKS_APART ? [`the clock of ${other.name} is ${Math.round(ahead / 1000)} s ahead`] : []),
     ];
   });

@@ -73,7 +73,7 @@ async function single(config: Config, log: Logger, io: ServeIo, development: boo
 async function untilStopped(stop: Promise<string>, { broken }: ReloadingService, log: Logger): Promise<number> {
   const [stopping, why] = await Promise.race([stop.then((signal) => [signal] as const), broken.then((words) => [undefined, words] as const)]);
   if (stopping === undefined) log.error({ why }, 'stopping');
-  else log.info({ stopping }, 'stopping: what was accepted is finished first');
+  else log.info({ stopping }, 'stopping: accepted requests are finished first');
   return stopping === undefined ? 1 : 0;
 }
 
@@ -108,7 +108,7 @@ async function supervise(config: Config, log: Logger, io: ServeIo, development: 
     try {
       tellReady(io, { https, http, metrics: metrics?.url });
       if (development) await tellDevelopmentOnce(config, workers.addresses, io);
-      log.info({ stopping: await stop }, 'stopping: what was accepted is finished first');
+      log.info({ stopping: await stop }, 'stopping: accepted requests are finished first');
     } finally {
       await metrics?.close();
     }

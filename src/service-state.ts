@@ -25,7 +25,7 @@ export function readiness(
       check: () => {
         const revocation = standing.revocationOf(issuing.name);
         if (revocation !== undefined) return Promise.resolve(`authority ${issuing.name} was revoked (${revocation.reason})`);
-        return Promise.resolve(issuing.canSign && issuing.certificate.notAfter > clock() / SECOND ? undefined : `authority ${issuing.name} cannot sign, or has ended`);
+        return Promise.resolve(issuing.canSign && issuing.certificate.notAfter > clock() / SECOND ? undefined : `authority ${issuing.name} cannot sign, or has expired`);
       },
     },
     {
@@ -42,11 +42,11 @@ export function readiness(
           const head = await store.crls.head(authority.name, 'full');
           // thisUpdate never decreases, so a CRL published while a clock was ahead stays current until that time.
           const begins = (head?.thisUpdate ?? 0) * SECOND;
-          if (begins > clock() + CLOCKS_APART) return `the CRL of ${authority.name} begins only at ${isoTime(begins)}, since a clock was ahead when it was published: whoever checks by it refuses every certificate until then`;
+          if (begins > clock() + CLOCKS_APART) return `the CRL of ${authority.name} begins only at ${isoTime(begins)}, since a clock was ahead when it was published: anyone who checks against it refuses every certificate until then`;
           // Not a fault of this service, since the holder of the key may publish elsewhere; but someone should know.
           if (authority.canSign) continue;
           const left = head === undefined ? Infinity : head.nextUpdate - clock() / SECOND;
-          if (left <= crls.scheduleOf(authority).renewBefore) return `the CRL of ${authority.name}, whose key is not here, ${left <= 0 ? 'has ended' : `ends in ${Math.floor(left / DAY)} days`}`;
+          if (left <= crls.scheduleOf(authority).renewBefore) return `the CRL of ${authority.name}, whose key is not here, ${left <= 0 ? 'has expired' : `expires in ${Math.floor(left / DAY)} days`}`;
         }
         return undefined;
       },

@@ -87,7 +87,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     // 1. The http listener comes first: its address, possibly with a free port, goes into every certificate.
     let httpUrl = config.publicUrl.http;
     let httpsUrl = config.publicUrl.https;
-    let notListening = (): string | undefined => 'not all listeners listen yet';
+    let notListening = (): string | undefined => 'not all listeners are listening yet';
     const replica = replicaKeeper({ store: core.replicas, config, authorities, master: readMaster(config.data, randomBytes), httpUrl: () => httpUrl, clock, log });
     const crls = crlService({ core, httpUrl: () => httpUrl, profiles: [...compileProfiles(config.profiles).values()], log });
     const appOptions: AppOptions = { limits: config.limits, logger: log, logRequests: config.log.requests, clock, replied: metrics.replied };
@@ -98,8 +98,8 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     };
     const httpApp = await listenOn(config.listen.http, () => buildHttpApp(appOptions, published, () => httpsUrl ?? 'the https listener'), stopping, release?.http);
     httpUrl ??= httpApp?.url('http');
-    await replica.look().catch(failed('the other replicas could not be told that this one serves'));
-    stopping.push(() => replica.leave().catch(failed('the other replicas could not be told that this one stops')));
+    await replica.look().catch(failed('the other replicas could not be informed that this one is serving'));
+    stopping.push(() => replica.leave().catch(failed('the other replicas could not be informed that this one is stopping')));
 
     // 2. CRLs and OCSP are current, and requests that a crash left approved are finished, before anyone can ask for more.
     await crls.start();
@@ -136,7 +136,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
     // 5. Everything periodic.
     stopping.push(startUpkeeps({ core, cycle, replica, https, ocsp, acme: optional.acme, log }));
     await recordStart(core, log);
-    notListening = () => (config.listen.https !== 'off' && https.listening() === undefined ? 'https does not listen: there is no certificate for it' : undefined);
+    notListening = () => (config.listen.https !== 'off' && https.listening() === undefined ? 'https is not listening: there is no certificate for it' : undefined);
     return {
       addresses: { https: https.listening()?.url('https'), http: httpApp?.url('http'), metrics: metricsApp?.url('http') },
       release: { https: () => https.listening()?.release(), http: () => httpApp?.release(), metrics: () => metricsApp?.release() },
@@ -151,7 +151,7 @@ export async function startService({ config, log, clock = Date.now, serveMetrics
 /** The names in the service's own certificate. @throws Error as `permittedHostNames` */
 function serverNames({ config, authorities }: Core, log: Logger): readonly string[] {
   const { names, leftOut } = permittedHostNames(config, authorities.issuing);
-  if (leftOut.length > 0) log.warn({ leftOut }, 'the service\'s own certificate has not all of the usual host names: name constraints forbid some');
+  if (leftOut.length > 0) log.warn({ leftOut }, 'the service\'s own certificate lacks some of the usual host names: name constraints forbid them');
   return names;
 }
 
@@ -160,7 +160,7 @@ async function recordStart(core: Core, log: Logger): Promise<void> {
   const failed = (what: string) => (err: unknown): void => log.error({ err }, what);
   await core.store.audit.append([{ time: core.clock(), event: 'service.started', actor: 'system', subject: 'service', details: { version: VERSION } }])
     // A disk that refuses writes must not prevent CRLs from being served.
-    .catch(failed('the start could not be written into the audit log'));
+    .catch(failed('the start could not be written to the audit log'));
   const unknown = await unknownOperator(core).catch(failed('it could not be checked whether the operator\'s certificate is in the store'));
   if (typeof unknown === 'string') log.warn(unknown);
 }

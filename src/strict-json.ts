@@ -84,7 +84,7 @@ function addMember(names: Set<string>, quoted: string): void {
   // Two spellings of one name (`a`, `\u0061`) denote the same member.
   const name = quoted.includes('\\') ? unescaped(quoted) : quoted.slice(1, -1);
   if (name === '__proto__') throw new JsonError('a member is named "__proto__", which is refused');
-  if (names.has(name)) throw new JsonError(`member ${JSON.stringify(name.slice(0, 64))} is there twice; expected each name once`);
+  if (names.has(name)) throw new JsonError(`member ${JSON.stringify(name.slice(0, 64))} occurs twice; expected each name once`);
   names.add(name);
 }
 

@@ -46,10 +46,10 @@ export function startUpkeeps({ core, cycle, replica, https, ocsp, acme, log }: U
     keepUp(EVERY.certificates, https.look, failed('the service\'s own certificate could not be renewed')),
     keepUp(EVERY.certificates, () => ocsp.renew(cycle), failed('the certificates of the OCSP responders could not be renewed')),
     keepUp(EVERY.standing, core.standing.look, failed('it could not be checked whether an authority was revoked')),
-    keepUp(EVERY.ocsp, ocsp.look, failed('OCSP could not catch up with revocations; it answers nothing of what it has kept')),
-    keepUp(EVERY.sweep, () => sweep(core, holder), failed('ended records could not be removed')),
+    keepUp(EVERY.ocsp, ocsp.look, failed('OCSP could not catch up with revocations; kept answers are not used')),
+    keepUp(EVERY.sweep, () => sweep(core, holder), failed('expired records could not be removed')),
     keepUp(EVERY.approved, () => finishApproved(issuance), failed('approved requests could not be finished')),
-    keepUp(EVERY.waiting, rechecker({ context: issuance, objects: core.store.objects }).look, failed('requests that wait could not be looked at again')),
+    keepUp(EVERY.waiting, rechecker({ context: issuance, objects: core.store.objects }).look, failed('waiting requests could not be checked again')),
     keepUp(EVERY.acme, acme.look, failed('validations that are due could not be found')),
   ];
   return () => Promise.all(upkeeps.map((upkeep) => upkeep.stop()));

@@ -29,7 +29,7 @@ export async function startWorkers(count: number, stopping: Promise<unknown>, lo
   };
   const restart = (status: number): void => {
     if (!keep) return;
-    log.error({ status }, 'a worker died and is started again');
+    log.error({ status }, 'a worker died and is restarted');
     setTimeout(() => {
       if (keep) startWorker(restart).catch((err: unknown) => log.error({ err }, 'a worker could not be started'));
     }, RESTART_AFTER);
@@ -62,7 +62,7 @@ function startWorker(ended: (status: number) => void): Promise<Addresses> {
     const worker = cluster.fork();
     worker.on('message', (message: WorkerMessage) => ('ready' in message ? resolve(message.ready) : reject(new Error(message.failed))));
     worker.once('exit', (status, signal) => {
-      reject(new Error(`a worker ended (${signal ?? `status ${status}`}) before it served`));
+      reject(new Error(`a worker ended (${signal ?? `status ${status}`}) before it was ready`));
       ended(status);
     });
   });

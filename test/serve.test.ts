@@ -101,7 +101,7 @@ t.test('an operator\'s certificate that was made on another store is told, with 
   const elsewhere = { CHANCERY_STORE__URL: `embedded:${join(folder, 'elsewhere')}` };
   const second = await serve(t, folder, [], elsewhere);
   await until(() => second.logged().includes('nobody is an operator by it'));
-  t.match(second.logged(), /"level":40.*operator\/cert\.pem is not in this store, so nobody is an operator by it; `chancery init --operator` makes another one/);
+  t.match(second.logged(), /"level":40.*operator\/cert\.pem is not in this store, so it makes nobody an operator; `chancery init --operator` makes another one/);
   await second.stop();
   const made = await paste(`CHANCERY_STORE__URL='${elsewhere.CHANCERY_STORE__URL}' ${process.execPath} ${MAIN} init --operator`, folder);
   t.equal(made.status, 0, made.text);

@@ -33,7 +33,7 @@ export async function authorizationFor(context: AcmeContext, { directory, accoun
     return fresh(id, { ...about, status: 'valid', expires: now + context.settings.authorizationLifetime, challenges: [challenge] });
   }
   const types = context.settings.challenges.filter((type) => fits(type, plain, wildcard));
-  if (types.length === 0) throw new AcmeError('rejectedIdentifier', `None of the challenges that are offered here is for ${nameOf({ identifier: plain, wildcard })}.`);
+  if (types.length === 0) throw new AcmeError('rejectedIdentifier', `None of the challenges offered here can validate ${nameOf({ identifier: plain, wildcard })}.`);
   // All challenges share a token: each has a place of its own for it.
   const token = newToken(context);
   return fresh(id, { ...about, status: 'pending', expires, challenges: types.map((type) => ({ type, token: type === 'dns-persist-01' ? '' : token, status: 'pending' })) });

@@ -11,13 +11,13 @@ const LONGEST = 320;
  */
 export function readContacts(value: unknown): readonly string[] {
   if (value === undefined) return [];
-  if (!Array.isArray(value) || value.length > MOST) throw malformed(`"contact" is no list of at most ${MOST} URLs.`);
+  if (!Array.isArray(value) || value.length > MOST) throw malformed(`"contact" is not a list of at most ${MOST} URLs.`);
   return value.map((contact: unknown) => {
-    if (typeof contact !== 'string') throw malformed('A contact is no text.');
+    if (typeof contact !== 'string') throw malformed('A contact is not a string.');
     const shown = JSON.stringify(contact.slice(0, LONGEST));
     if (!/^mailto:/i.test(contact)) throw new AcmeError('unsupportedContact', `The contact ${shown} has a scheme that is not supported; expected mailto.`);
     const address = contact.slice('mailto:'.length);
-    if (contact.length > LONGEST || /[?,%\s]/.test(address) || !isMailbox(address)) throw new AcmeError('invalidContact', `The contact ${shown} is no mailto URL of one address (RFC 8555 7.3).`);
+    if (contact.length > LONGEST || /[?,%\s]/.test(address) || !isMailbox(address)) throw new AcmeError('invalidContact', `The contact ${shown} is not a mailto URL with one address (RFC 8555 7.3).`);
     return contact;
   });
 }

@@ -48,11 +48,11 @@ export async function readBinding({ records, master }: AcmeContext, signed: Sign
   if (bound.thumbprint !== signed.key.thumbprint) throw malformed('The external account binding is for another account key.');
   const eab = await records.eab(kid);
   // The same answer in all cases, so that guessing key ids reveals nothing.
-  const refused = unauthorized('The external account binding is not good: its key is unknown, or its MAC is wrong.');
+  const refused = unauthorized('The external account binding is invalid: its key is unknown, or its MAC is wrong.');
   if (eab === undefined || (eab.value.authority !== undefined && eab.value.authority !== signed.directory.name)) throw refused;
   if (!macMatches(jws, openSecret(master, eab.id, eab.value.sealed))) throw refused;
   const { revokedAt, expiresAt, uses, accounts } = eab.value;
-  if (revokedAt !== undefined || expiresAt <= signed.now) throw unauthorized('The key of the external account binding has ended.');
+  if (revokedAt !== undefined || expiresAt <= signed.now) throw unauthorized('The key of the external account binding has expired.');
   if (accounts.length >= uses) throw unauthorized('The key of the external account binding was used before, for another account.');
   return { eab, jws: value as Readonly<Record<string, string>> };
 }

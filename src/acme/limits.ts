@@ -26,7 +26,7 @@ const WINDOW = 3600;
 /** What is limited: its name in the store, its setting, and how refusals refer to it. */
 const LIMITED = {
   accounts: { setting: 'accountsPerAddress', words: () => 'new accounts from this address' },
-  orders: { setting: 'ordersPerAccount', words: () => 'new orders of this account' },
+  orders: { setting: 'ordersPerAccount', words: () => 'new orders by this account' },
   names: { setting: 'ordersPerName', words: (name: string) => `orders for ${name}` },
   failures: { setting: 'failuresPerName', words: (name: string) => `failed validations of ${name}` },
 } as const satisfies Readonly<Record<string, { readonly setting: keyof LimitSettings; readonly words: (name: string) => string }>>;

@@ -14,9 +14,9 @@ type Payload = Readonly<Record<string, unknown>>;
 /** The profile requested by the client, or the directory's default. @throws AcmeError `invalidProfile`, `malformed` */
 export function profileOf({ profiles, defaultProfile }: Directory, { profile }: Payload): IssuingProfile {
   if (profile === undefined) return defaultProfile;
-  if (typeof profile !== 'string') throw malformed('"profile" is no text.');
+  if (typeof profile !== 'string') throw malformed('"profile" is not a string.');
   const found = profiles.get(profile);
-  if (found === undefined) throw new AcmeError('invalidProfile', `There is no profile ${JSON.stringify(profile.slice(0, 64))}; the directory tells which there are.`);
+  if (found === undefined) throw new AcmeError('invalidProfile', `There is no profile ${JSON.stringify(profile.slice(0, 64))}; the directory lists those offered.`);
   return found;
 }
 
@@ -34,7 +34,7 @@ export function datesOf(payload: Payload, { profile, authority }: IssuingProfile
   const [notBefore, notAfter] = ['notBefore', 'notAfter'].map((name) => {
     if (payload[name] === undefined) return undefined;
     const time = parseTime(payload[name]);
-    if (time === undefined) throw malformed(`"${name}" is no date and time as RFC 3339 has it.`);
+    if (time === undefined) throw malformed(`"${name}" is not a date and time as in RFC 3339.`);
     return time;
   });
   const seconds = Math.floor(now / 1000);
@@ -42,8 +42,8 @@ export function datesOf(payload: Payload, { profile, authority }: IssuingProfile
   if (from < seconds - MOST_BACK || from > seconds + MOST_AHEAD) throw malformed(`notBefore must lie between ${MOST_BACK / 3600} hours ago and ${MOST_AHEAD / 86_400} days ahead.`);
   const until = notAfter ?? from + profile.lifetime - 1;
   if (until <= from || until <= seconds) throw malformed('notAfter must be later than notBefore, and in the future.');
-  if (until - from + 1 > profile.maxLifetime) throw malformed(`A certificate of profile ${profile.name} lives for ${formatDuration(profile.maxLifetime)} at most.`);
-  if (from < authority.certificate.notBefore || (notAfter ?? 0) > authority.certificate.notAfter) throw malformed('The certificate would begin before its issuer, or end after it.');
+  if (until - from + 1 > profile.maxLifetime) throw malformed(`A certificate of profile ${profile.name} is valid for at most ${formatDuration(profile.maxLifetime)}.`);
+  if (from < authority.certificate.notBefore || (notAfter ?? 0) > authority.certificate.notAfter) throw malformed('The certificate would be valid before its issuer is, or after it.');
   return { ...(notBefore === undefined ? {} : { notBefore }), ...(notAfter === undefined ? {} : { notAfter }) };
 }
 
@@ -53,7 +53,7 @@ export function datesOf(payload: Payload, { profile, authority }: IssuingProfile
  */
 export async function replacesOf({ records, store }: AcmeContext, account: Held<Account>, { replaces }: Payload, identifiers: readonly Identifier[]): Promise<string | undefined> {
   if (replaces === undefined) return undefined;
-  if (typeof replaces !== 'string' || !/^[\w-]{1,64}\.[\w-]{1,64}$/.test(replaces)) throw malformed('"replaces" is no certificate identifier (RFC 9773 4.1).');
+  if (typeof replaces !== 'string' || !/^[\w-]{1,64}\.[\w-]{1,64}$/.test(replaces)) throw malformed('"replaces" is not a certificate identifier (RFC 9773 4.1).');
   const [keyId = '', serialOctets = ''] = replaces.split('.');
   const serial = replacedSerial(replaces);
   const record = serial === undefined || decodeBase64Url(keyId) === undefined || decodeBase64Url(serialOctets) === undefined ? undefined : await store.certificates.get(serial);

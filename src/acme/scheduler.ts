@@ -75,8 +75,8 @@ export function createScheduler({ records, validators, clock, random, attempts, 
     try {
       return await validators.validate({ type, identifier, wildcard, token, keyAuthorization, accountUri }, stopping.signal);
     } catch (error) {
-      report('a validation broke', error);
-      return { outcome: 'invalid', problem: { type: 'serverInternal', detail: 'the validation could not be done here' }, again: true };
+      report('a validation failed unexpectedly', error);
+      return { outcome: 'invalid', problem: { type: 'serverInternal', detail: 'the validation could not be carried out here' }, again: true };
     }
   };
 
@@ -130,7 +130,7 @@ export function createScheduler({ records, validators, clock, random, attempts, 
         const isFirst = !running.has(authorization.id);
         const of = isFirst ? authorization.id : Symbol('nothing to do');
         const work = attempt(authorization, written, alone && isFirst)
-          .catch((error: unknown) => report('what came of a validation could not be written; it is tried again', error))
+          .catch((error: unknown) => report('the result of a validation could not be stored; it is tried again', error))
           .finally(() => {
             giveBack();
             running.delete(of);

@@ -49,14 +49,14 @@ async function verified(context: AcmeContext, request: FastifyRequest, by: By): 
   const { kid, jwk, url, nonce } = header;
   if ((kid === undefined) === (jwk === undefined)) throw malformed('Expected exactly one of kid and jwk in the protected header (RFC 8555 6.2).');
   if (by !== 'either' && header[by] === undefined) throw malformed(`This request names its key by ${by} (RFC 8555 6.2).`);
-  if (url !== `${base}${request.url}`) throw unauthorized(`The JWS is for another address than this one; its url is ${JSON.stringify(typeof url === 'string' ? url.slice(0, 256) : null)} (RFC 8555 6.4).`);
+  if (url !== `${base}${request.url}`) throw unauthorized(`The JWS is for another URL than this one; its url is ${JSON.stringify(typeof url === 'string' ? url.slice(0, 256) : null)} (RFC 8555 6.4).`);
   if (nonce === undefined) throw badNonce('The request has no nonce.');
-  if (typeof nonce !== 'string' || decodeBase64Url(nonce) === undefined) throw malformed('The nonce is no base64url (RFC 8555 6.5.2).');
+  if (typeof nonce !== 'string' || decodeBase64Url(nonce) === undefined) throw malformed('The nonce is not base64url (RFC 8555 6.5.2).');
 
   const account = kid === undefined ? undefined : await accountOf(context, directory, urls, kid);
   const key = account === undefined ? parseJwk(jwk) : storedJwk(account.value.jwk, account.value.thumbprint);
   verifyJws(jws, key);
-  if (!await context.nonces.use(nonce)) throw badNonce('The nonce is not one of ours, or was used.');
+  if (!await context.nonces.use(nonce)) throw badNonce('The nonce was not issued here, or was used before.');
   if (account !== undefined && account.value.status !== 'valid') throw unauthorized(`The account is ${account.value.status}.`, 401);
   return { directory, urls, jws, key, now: context.clock(), ...(account === undefined ? {} : { account }) };
 }
@@ -88,5 +88,5 @@ export const isGet = ({ jws }: Pick<SignedRequest, 'jws'>): boolean => jws.paylo
 
 /** @throws AcmeError `malformed` unless the request is a POST-as-GET */
 export function onlyGet(signed: Pick<SignedRequest, 'jws'>): void {
-  if (!isGet(signed)) throw malformed('This is read by POST-as-GET: the payload must be empty (RFC 8555 6.3).');
+  if (!isGet(signed)) throw malformed('This is read with POST-as-GET: the payload must be empty (RFC 8555 6.3).');
 }

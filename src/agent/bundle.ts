@@ -11,7 +11,7 @@ const HOST = /^(?:tcp:\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-
 export function dockerHost(text: string): string {
   const [, host = '', port = String(PORT)] = HOST.exec(text) ?? [];
   const good = host !== '' && (!host.startsWith('[') || isIP(host.slice(1, -1)) === 6) && Number(port) >= 1 && Number(port) <= 65_535;
-  if (!good) throw new Failure('usage', `'${text}' is no address of a Docker Engine`, { advice: 'expected for example tcp://docker1.example.com:2376' });
+  if (!good) throw new Failure('usage', `'${text}' is not an address of a Docker Engine`, { advice: 'expected for example tcp://docker1.example.com:2376' });
   return `tcp://${host}:${port}`;
 }
 

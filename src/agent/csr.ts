@@ -32,7 +32,7 @@ export function sortNames(texts: readonly string[]): AskedNames {
     } catch (error) {
       if (!(error instanceof X509Error)) throw error;
       if (plain !== undefined || !/^[^.@:/*]+$/u.test(text) || text.length > MOST_COMMON_NAME) {
-        throw new Failure('usage', `--name '${text}' is no name for a certificate`, { advice: error.detail, cause: error });
+        throw new Failure('usage', `--name '${text}' is not a name for a certificate`, { advice: error.detail, cause: error });
       }
       plain = text;
     }

@@ -214,7 +214,7 @@ function unfinished({ folder, force }: EnrollOptions, label: string, question: s
   if (pending === undefined || pending.question === question) return pending;
   if (!force) {
     throw new Failure('file', `an enrolment for something else is under way in ${folder}: ${pending.question}`, {
-      advice: 'end it with the same command as it was begun, or leave it with --force',
+      advice: 'finish it with the command that began it, or abandon it with --force',
     });
   }
   dropPending(folder, label);
@@ -247,7 +247,7 @@ function refuseInTheWay({ folder, force }: EnrollOptions, files: readonly string
 function refuseSamePlace(profile: string, { certificate }: LayoutFiles, placed: readonly { readonly issued: Issued; readonly files: LayoutFiles }[]): void {
   const other = placed.find(({ files }) => files.certificate.some((file) => certificate.includes(file)));
   if (other !== undefined) {
-    throw new Failure('usage', `the profiles ${other.issued.profile} and ${profile} yield certificates for one and the same file, ${certificate.join(', ')}`, {
+    throw new Failure('usage', `the profiles ${other.issued.profile} and ${profile} yield certificates for the same file, ${certificate.join(', ')}`, {
       advice: 'say with --profile which of them is wanted',
     });
   }
@@ -256,6 +256,6 @@ function refuseSamePlace(profile: string, { certificate }: LayoutFiles, placed: 
 function refuseOtherRoot({ folder, force, layout }: EnrollOptions, root: string): void {
   const path = join(folder, filesBefore(layout, undefined).ca);
   if (!force && existsSync(path) && readFileSync(path, 'latin1') !== root) {
-    throw new Failure('file', `${path} holds other roots than the service's`, { advice: 'choose another folder with --out, or replace it with --force' });
+    throw new Failure('file', `${path} holds roots other than the service's`, { advice: 'choose another folder with --out, or replace it with --force' });
   }
 }

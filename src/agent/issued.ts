@@ -64,7 +64,7 @@ function parse(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch (error) {
-    throw bad('the service sent something that is no certificate', error);
+    throw bad('the service sent something that is not a certificate', error);
   }
 }
 

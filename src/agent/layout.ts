@@ -47,7 +47,7 @@ export const filesBefore = (layout: Layout, profile: string | undefined): Layout
 export function filesFor(layout: Layout, extendedKeyUsage: readonly string[]): LayoutFiles {
   const [server, client] = [SERVER_AUTH, CLIENT_AUTH].map((usage) => extendedKeyUsage.includes(usage));
   if (layout === 'bundle' && client !== true) {
-    throw new Failure('usage', 'a bundle is for clients, and the certificate is for servers alone', { advice: 'ask for another profile with --profile, with a token that is for it' });
+    throw new Failure('usage', 'a bundle is for clients, and the certificate is only for servers', { advice: 'choose another profile with --profile, and a token for it' });
   }
   if (layout !== 'docker') return CLIENT;
   return server === true ? (client === true ? BOTH : SERVER) : CLIENT;

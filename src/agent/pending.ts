@@ -28,7 +28,7 @@ export function readPending(folder: string, label: string): Pending | undefined 
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new Failure('file', `${path} is damaged`, { advice: 'remove it to begin anew' });
+  throw new Failure('file', `${path} is damaged`, { advice: 'remove it to start again' });
 }
 
 /**

@@ -31,7 +31,7 @@ const DUE_SHARE = 2 / 3;
 /** Renews the due certificates that `enroll` wrote to the folder, one after another. Throws Failure. */
 export async function renew(options: RenewOptions, surroundings: Surroundings): Promise<readonly Renewal[]> {
   const enrolled = readEnrolled(options.folder).filter(options.which ?? all);
-  if (enrolled.length === 0) throw new Failure('file', `nothing was enrolled into ${options.folder}`, { advice: 'give the folder with --out, or begin with \'chancery enroll\'' });
+  if (enrolled.length === 0) throw new Failure('file', `nothing was enrolled in ${options.folder}`, { advice: 'give the folder with --out, or begin with \'chancery enroll\'' });
   sweepAside(options.folder);
   const renewals: Renewal[] = [];
   for (const one of enrolled) renewals.push(await renewOne(options, one, surroundings));
@@ -59,7 +59,7 @@ async function renewOne(options: RenewOptions, enrolled: Enrolled, surroundings:
     if (surroundings.now() < due) return { ...about, serial: present.serial, renewed: false, notAfter: present.notAfter, due };
   }
   if (underWay?.answer === undefined && surroundings.now() > present.notAfter) {
-    throw new Failure('refused', `${present.path} ended ${new Date(present.notAfter).toISOString()}, so that it cannot renew itself any more`, {
+    throw new Failure('refused', `${present.path} expired ${new Date(present.notAfter).toISOString()}, so it can no longer renew itself`, {
       advice: 'enroll again with a new token and --force',
     });
   }

@@ -53,6 +53,6 @@ function giveTo({ uid, gid }: Stats, temporary: string, target: string): void {
     chownSync(temporary, uid, gid);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-    throw new Failure('file', `${target} belongs to user ${uid} and group ${gid}, to whom its successor cannot be given; it is not replaced`, { cause: error, advice: 'run this as root, or as that user and a member of that group' });
+    throw new Failure('file', `${target} belongs to user ${uid} and group ${gid}, which its successor cannot be given; it is not replaced`, { cause: error, advice: 'run this as root, or as that user and a member of that group' });
   }
 }

@@ -69,5 +69,5 @@ const failedSteps = (request: RequestReply): string =>
   request.steps.filter(({ outcome }) => outcome === 'failed').map(({ name, reason }) => `${name}: ${reason}`).join('; ');
 
 const stillWaiting = (request: RequestReply): Failure => new Failure('waiting', `request ${request.id} still waits for ${waitedFor(request)}`, {
-  advice: `an operator decides with 'chancery requests approve ${request.id} --reason WHY'; run the same command again to go on`,
+  advice: `an operator decides with 'chancery requests approve ${request.id} --reason WHY'; run the same command again to continue`,
 });

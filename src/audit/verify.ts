@@ -35,7 +35,7 @@ export function chainVerifier(start: ChainHead = EMPTY_CHAIN): {
       const faults: ChainFault[] = [];
       const { sequence } = entry;
       const fault = (kind: ChainFaultKind, detail: string): void => void faults.push({ kind, sequence, detail });
-      if (hashOf(entry) !== entry.hash) fault('changed', `line ${sequence} was changed: its content does not give its hash`);
+      if (hashOf(entry) !== entry.hash) fault('changed', `line ${sequence} was changed: its content does not match its hash`);
       if (sequence <= last.sequence) {
         // Continue from the highest line, so that a single misplaced line is reported once.
         fault('reordered', `line ${sequence} stands after line ${last.sequence}`);

@@ -57,7 +57,7 @@ function refuseToOverwrite(data: string): void {
 }
 
 const alreadyThere = (path: string, cause?: unknown): never =>
-  refuse('already-initialised', 'is there already; authorities are never overwritten', path, cause === undefined ? undefined : { cause });
+  refuse('already-initialised', 'already exists; authorities are never overwritten', path, cause === undefined ? undefined : { cause });
 
 function write(folder: string, { pair, certificate, request }: MadeAuthority, passphrase: string | undefined): void {
   const files = filesIn(folder);

@@ -20,7 +20,7 @@ export function checkFitness(certificate: Certificate, faults: Faults): void {
     if (!usages.includes(needed)) faults.add('key-usage-lacks', `has no key usage ${needed}, which is needed here (RFC 5280 4.2.1.3)`, at);
   }
   if (certificate.subjectName.length === 0) {
-    faults.add('subject-empty', 'has no subject, and could be named as an issuer by nobody (RFC 5280 4.1.2.6)', at);
+    faults.add('subject-empty', 'has no subject, so no certificate could name it as issuer (RFC 5280 4.1.2.6)', at);
   }
   if (ifReadable(() => subjectKeyIdOf(certificate.extensions)) === undefined) {
     faults.add('subject-key-identifier-lacks', 'has no subject key identifier (RFC 5280 4.2.1.2)', at);
@@ -32,11 +32,11 @@ export function checkSuccession(certificate: Certificate, former: Certificate, f
   const at = called(certificate);
   if (!equalBytes(certificate.subject, former.subject)) {
     const installed = distinguishedNameToText(former.subjectName);
-    faults.add('subject-changed', `has octet for octet another subject than the certificate installed, "${installed}": ${ORPHANS}`, at);
+    faults.add('subject-changed', `has a subject that is not, octet for octet, that of the installed certificate, "${installed}": ${ORPHANS}`, at);
   }
   const [now, then] = [certificate, former].map(({ extensions }) => ifReadable(() => subjectKeyIdOf(extensions)));
   if (now !== undefined && then !== undefined && !equalBytes(now, then)) {
-    faults.add('subject-changed', `has another subject key identifier than the certificate installed: ${ORPHANS}`, at);
+    faults.add('subject-changed', `has a subject key identifier other than the installed certificate's: ${ORPHANS}`, at);
   }
 }
 
@@ -65,7 +65,7 @@ export function notesOn(path: readonly Certificate[], { endsInRoot, formerRoot }
   const first = path.reduce((least, one) => (one.notAfter < least.notAfter ? one : least));
   if (first.notAfter < certificate.notAfter) {
     const end = new Date(first.notAfter * 1000).toISOString();
-    notes.push(`${called(first)} ends before the issuing certificate, at ${end}: after that nothing below it is trusted.`);
+    notes.push(`${called(first)} expires before the issuing certificate, at ${end}: after that nothing below it is trusted.`);
   }
   return notes;
 }

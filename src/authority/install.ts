@@ -21,7 +21,7 @@ export function installPath(data: string, path: readonly Uint8Array[]): void {
  */
 export function installRolled(data: string, { name, from }: { readonly name: string; readonly from: number }, path: readonly Uint8Array[]): void {
   const files = authorityFiles(data, name);
-  const { follows } = readRoll(data, name) ?? refuse('import-unexpected', 'takes no other authority\'s place: there is no roll.json', `authorities/${name}`);
+  const { follows } = readRoll(data, name) ?? refuse('import-unexpected', 'follows no other authority: there is no roll.json', `authorities/${name}`);
   writeCertificates(files.chain, path.slice(1, -1));
   if (!existsSync(files.certificate)) writeRoll(rollFile(data, name), { follows, from });
   writeCertificates(files.certificate, path.slice(0, 1));

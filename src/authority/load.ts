@@ -70,7 +70,7 @@ function modeOf(data: string): AuthorityMode {
 /** An authority without a root above is one itself, or was delivered alone by another CA and is then trusted directly. */
 function checkStandsAlone({ certificate, chain }: OnDisk, mode: AuthorityMode, faults: Faults): void {
   if (chain.length > 0 || (mode === 'self-signed' && !isSelfIssued(certificate))) {
-    faults.add('certificate-missing', 'is not there, and the issuing authority is no root itself', `authorities/${ROOT}/cert.pem`);
+    faults.add('certificate-missing', 'is not there, and the issuing authority is not a root itself', `authorities/${ROOT}/cert.pem`);
   }
 }
 

@@ -112,7 +112,7 @@ function checkIndependently(certificate: Certificate, { privateKey }: KeyPair, i
   const seen = new X509Certificate(certificate.der);
   const by = new X509Certificate(issuer.der);
   const findings: readonly (readonly [boolean, string])[] = [
-    [seen.ca, 'is no CA certificate'],
+    [seen.ca, 'is not a CA certificate'],
     [seen.checkPrivateKey(privateKey), 'does not hold the key that was made for it'],
     [seen.checkIssued(by), 'does not name its issuer'],
     [seen.verify(by.publicKey), 'is not signed by its issuer'],

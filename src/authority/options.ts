@@ -132,7 +132,7 @@ function readConstraints(given: InitOptions['nameConstraints'], wrong: (at: stri
     const at = `nameConstraints.${list}`;
     const [, kind, value] = CONSTRAINT.exec(text) ?? [];
     if (kind === undefined || value === undefined) {
-      wrong(at, `"${text}" is no constraint; expected dns:, ip:, email: or uri: and a value, such as dns:example.com or ip:10.0.0.0/8`);
+      wrong(at, `"${text}" is not a constraint; expected dns:, ip:, email: or uri: and a value, such as dns:example.com or ip:10.0.0.0/8`);
       return [];
     }
     const subtree = { kind: kind as NameSubtree['kind'], value };

@@ -112,12 +112,12 @@ async function make(wanted: Wanted, { mode, issuing, root }: LoadedAuthorities, 
   const life = lifetime ?? notAfter - notBefore + 1;
   if (mode === 'self-signed') {
     if (force !== true) {
-      refuse('roll-refused', 'signed itself: a new one is another trust anchor, which everybody who trusts this one must be given first (--force does it nevertheless)', issuing.name);
+      refuse('roll-refused', 'is self-signed: a new one is another trust anchor, which everyone who trusts this one must get first (--force does it nevertheless)', issuing.name);
     }
     return makeCertified({ ...wanted, lifetime: life }, { now, random });
   }
   if (mode === 'external' || request === true || root.signingKey === undefined || issuing.chain.length > 0) {
-    if (request !== true) refuse('roll-refused', 'has its certificate from a key that is not here; --request makes the CSR for whoever holds it', issuing.name);
+    if (request !== true) refuse('roll-refused', 'is certified by a key that is not here; --request makes the CSR for the holder of that key', issuing.name);
     const pair = await generateKeyPair(wanted.algorithm);
     return { name: wanted.name, pair, request: certificationRequest(pair, wanted.subject, rightsExtensions(wanted.rights)) };
   }

@@ -49,7 +49,7 @@ function scan(text: string, at: string): [name: string, value: string][] {
   for (let i = 0; i <= text.length; i++) {
     const character = text[i];
     if (character === undefined || character === ',') {
-      if (name === undefined) refuse('option-wrong', `"${current.trim()}" is no attribute with a value; expected a name such as CN=Example Root,O=Example`, at);
+      if (name === undefined) refuse('option-wrong', `"${current.trim()}" is not an attribute with a value; expected a name such as CN=Example Root,O=Example`, at);
       pairs.push([name, current.slice(0, solid)]);
       [name, current, solid] = [undefined, '', 0];
     } else if (name === undefined && character === '=') {

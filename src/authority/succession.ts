@@ -21,9 +21,9 @@ export function readRoll(data: string, name: string): Roll | undefined {
     const isTime = from === undefined || (Number.isSafeInteger(from) && from > 0);
     if (typeof follows === 'string' && follows !== name && isTime) return { follows, ...(from === undefined ? {} : { from }) };
   } catch (cause) {
-    return refuse('roll-unreadable', 'is no JSON', at, { cause });
+    return refuse('roll-unreadable', 'is not JSON', at, { cause });
   }
-  return refuse('roll-unreadable', 'does not say whose place it takes: expected {"follows": NAME, "from": SECONDS}', at);
+  return refuse('roll-unreadable', 'does not say which authority it follows: expected {"follows": NAME, "from": SECONDS}', at);
 }
 
 export const writeRoll = (path: string, roll: Roll): void => writeDurably(path, `${JSON.stringify(roll)}\n`, PUBLIC);

@@ -84,7 +84,7 @@ function checkCritical(certificate: Certificate, faults: Faults): void {
 
 function checkIsAuthority(certificate: Certificate, below: readonly Certificate[], faults: Faults): void {
   const constraints = valueOf(certificate, OID.basicConstraints, decodeBasicConstraints);
-  if (constraints?.ca !== true) faults.add('not-a-ca', 'is no CA certificate: basicConstraints lacks cA TRUE (RFC 5280 4.2.1.9)', called(certificate));
+  if (constraints?.ca !== true) faults.add('not-a-ca', 'is not a CA certificate: basicConstraints lacks cA TRUE (RFC 5280 4.2.1.9)', called(certificate));
   const usages = valueOf(certificate, OID.keyUsage, decodeKeyUsage);
   // RFC 5280 4.2.1.3: if present, it must allow this. More is required of our own certificates, below.
   if (usages !== undefined && !usages.includes('keyCertSign')) {
@@ -105,7 +105,7 @@ function checkLink(child: Certificate, parent: Certificate, faults: Faults): voi
   const wanted = valueOf(child, OID.authorityKeyIdentifier, decodeAuthorityKeyIdentifier);
   const found = subjectKeyIdOf(parent.extensions);
   if (wanted !== undefined && found !== undefined && !equalBytes(wanted, found)) {
-    faults.add('chain-broken', `was issued by a key with another identifier than that of ${called(parent)} (RFC 5280 4.2.1.1)`, at);
+    faults.add('chain-broken', `was issued by a key whose identifier is not that of ${called(parent)} (RFC 5280 4.2.1.1)`, at);
   }
   try {
     verifySignature(child, parent.publicKey);
@@ -132,7 +132,7 @@ function checkConstraints(certificate: Certificate, below: readonly Certificate[
 function checkTime(certificate: Certificate, faults: Faults, now: number): void {
   const { notBefore, notAfter } = certificate;
   if (now < notBefore) faults.add('not-yet-valid', `is valid only from ${iso(notBefore)}`, called(certificate));
-  if (now > notAfter) faults.add('expired', `ended at ${iso(notAfter)}`, called(certificate));
+  if (now > notAfter) faults.add('expired', `expired at ${iso(notAfter)}`, called(certificate));
 }
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();

@@ -36,7 +36,7 @@ export function readAuthenticatedRequest(body: unknown): AuthenticatedRequest {
   const members = membersOf(body, 'the authenticated request');
   const { timestamp } = members;
   for (const name of Object.keys(members)) if (!['token', 'request', 'timestamp', 'remote_address'].includes(name)) throw badCall(`unknown parameter ${JSON.stringify(name.slice(0, 64))}`);
-  if (timestamp !== undefined && !Number.isSafeInteger(timestamp)) throw badCall('"timestamp" is no whole number');
+  if (timestamp !== undefined && !Number.isSafeInteger(timestamp)) throw badCall('"timestamp" is not a whole number');
   octets(textOf(members, 'remote_address') ?? 'AA==', 'remote_address');
   return { token: octets(textOf(members, 'token'), 'token'), request: octets(textOf(members, 'request'), 'request') };
 }

@@ -9,6 +9,6 @@ export function callLimit(perMinute: number): CallLimit {
   const calls = rateLimit(perMinute);
   return (identity, now) => {
     const seconds = calls.take(identity, now);
-    if (seconds > 0) throw new Refused('rate-limited', 'This identity calls too often.', { retryAfter: seconds });
+    if (seconds > 0) throw new Refused('rate-limited', 'Too many calls by this identity.', { retryAfter: seconds });
   };
 }

@@ -17,11 +17,11 @@ export function certificateReply(context: Pick<CfsslContext, 'authorities' | 'cl
   const { id, state, steps, certificate, revocation, notAfter = 0, refusal } = record;
   if (state === 'pending' || state === 'approved') {
     const reasons = steps.filter(({ outcome }) => outcome === 'waiting').map(({ reason }) => reason);
-    throw new Refused('unavailable', `Request ${id} waits${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}. Ask again with the same request.`, { retryAfter: LOOK_AGAIN });
+    throw new Refused('unavailable', `Request ${id} waits${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}. Send the same request again.`, { retryAfter: LOOK_AGAIN });
   }
   if (certificate === undefined) throw violation(`Policy violation request: ${refusal?.detail ?? 'it was refused'} (request ${id})`);
   // A certificate found again may have ended.
   if (revocation !== undefined) throw violation(`Policy violation request: this very request yielded certificate ${id}, which is revoked (${revocation.reason}); make a new CSR.`);
-  if (notAfter < Math.floor(context.clock() / 1000)) throw violation(`Policy violation request: this very request yielded certificate ${id}, which has ended; make a new CSR.`);
+  if (notAfter < Math.floor(context.clock() / 1000)) throw violation(`Policy violation request: this very request yielded certificate ${id}, which has expired; make a new CSR.`);
   return { certificate: encodePem('CERTIFICATE', certificate), ...(bundle ? { bundle: bundleOf(certificate, context.authorities) } : {}) };
 }

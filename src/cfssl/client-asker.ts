@@ -42,7 +42,7 @@ export function clientAsker({ clients, authentication, issuance }: ClientAskerOp
   const byRule = ({ identity, record }: Holder): { readonly identity: Identity; readonly granted: GrantedSubject } => {
     const names = namesOf(record.certificate ?? new Uint8Array());
     const rule = rules.find(({ profile, holders }) => profile === record.profile && holders.some((pattern) => names.some((name) => pattern.matches(name))));
-    if (rule === undefined) throw new Refused('forbidden', `Client certificate ${record.id} of profile ${record.profile} may not ask here: no rule of cfssl.clients is for it.`);
+    if (rule === undefined) throw new Refused('forbidden', `Client certificate ${record.id} of profile ${record.profile} may not sign here: no rule of cfssl.clients applies to it.`);
     const { name, serial } = identity;
     return { identity: { kind: 'cfssl', name: `client/${name}`, proof: `${identity.proof}, by cfssl.clients.${rule.name}`, grant: rule.grant, scopes: [], ...(serial === undefined ? {} : { serial }) }, granted: rule };
   };

@@ -23,6 +23,6 @@ const ZERO = /^0001-01-01T00:00:00(?:\.0+)?Z$/;
 export function parseGoTime(text: string): number | undefined {
   if (ZERO.test(text)) return undefined;
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new RangeError(`${JSON.stringify(text.slice(0, 64))} is no time; expected one such as 2030-01-31T00:00:00Z`);
+  if (Number.isNaN(time)) throw new RangeError(`${JSON.stringify(text.slice(0, 64))} is not a time; expected one such as 2030-01-31T00:00:00Z`);
   return Math.floor(time / 1000);
 }

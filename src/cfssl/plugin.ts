@@ -49,7 +49,7 @@ export function cfsslRoutes(app: App, context: CfsslContext, calls: readonly Cal
     scope.addHook('onRequest', (request, reply, next) => {
       reply.header('cache-control', 'no-store');
       // A web page could make a browser send such a body, with the certificate of its user. No client of cfssl sends an Origin.
-      next(request.headers.origin === undefined ? undefined : new CfsslRefusal(403, 'calls from web pages are not taken'));
+      next(request.headers.origin === undefined ? undefined : new CfsslRefusal(403, 'calls from web pages are not accepted'));
     });
     for (const { name, method, handler } of calls) {
       scope.route({

@@ -77,7 +77,7 @@ const isUnset = (value: unknown): boolean => value === undefined || value === nu
 
 /** @throws CfsslRefusal if it is not an object */
 export function membersOf(value: unknown, what: string): Members {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badCall(`${what} is no JSON object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badCall(`${what} is not a JSON object`);
   return value as Members;
 }
 
@@ -85,7 +85,7 @@ export function membersOf(value: unknown, what: string): Members {
 export function textOf(members: Members, name: string): string | undefined {
   const value = members[name];
   if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value !== 'string') throw badCall(`"${name}" is no text`);
+  if (typeof value !== 'string') throw badCall(`"${name}" is not a string`);
   return value;
 }
 
@@ -110,11 +110,11 @@ function hostsOf(members: Members): readonly string[] | undefined {
   const hostname = textOf(members, 'hostname');
   if (hostname !== undefined) {
     const split = hostname.split(',').map((host) => host.trim()).filter((host) => host !== '');
-    if (split.length > MOST_HOSTS) throw badCall(`"hostname" has ${split.length} names; at most ${MOST_HOSTS} are taken`);
+    if (split.length > MOST_HOSTS) throw badCall(`"hostname" has ${split.length} names; at most ${MOST_HOSTS} are accepted`);
     return split;
   }
   if (hosts === undefined || hosts === null) return undefined;
-  if (!Array.isArray(hosts) || hosts.length > MOST_HOSTS || !hosts.every((host) => typeof host === 'string')) throw badCall('"hosts" is no list of texts');
+  if (!Array.isArray(hosts) || hosts.length > MOST_HOSTS || !hosts.every((host) => typeof host === 'string')) throw badCall('"hosts" is not a list of strings');
   return hosts.length === 0 ? undefined : hosts;
 }
 
@@ -122,12 +122,12 @@ function subjectOf(value: unknown): Subject | undefined {
   if (value === undefined || value === null) return undefined;
   const subject = only(membersOf(value, 'the subject'), 'the subject', ['CN', 'names', 'SerialNumber']);
   const names = subject['names'] ?? [];
-  if (!Array.isArray(names)) throw badCall('"names" of the subject is no list');
+  if (!Array.isArray(names)) throw badCall('"names" of the subject is not a list');
   return {
     CN: textOf(subject, 'CN') ?? '', SerialNumber: textOf(subject, 'SerialNumber') ?? '',
     names: names.map((one) => {
       const parts = only(membersOf(one, 'a name of the subject'), 'a name of the subject', [...NAME_PARTS, 'OID']);
-      if (!isUnset(parts['OID'])) throw violation('Policy violation request: attributes by OID are not taken into a subject.');
+      if (!isUnset(parts['OID'])) throw violation('Policy violation request: attributes by OID are not accepted in a subject.');
       return Object.fromEntries(NAME_PARTS.map((part) => [part, textOf(parts, part) ?? ''])) as unknown as NameParts;
     }),
   };
@@ -143,7 +143,7 @@ function expiryOf(members: Members): number | undefined {
   const text = textOf(members, 'expiry');
   if (text === undefined) return undefined;
   const seconds = parseGoDuration(text);
-  if (seconds === undefined || seconds < 1) throw badCall('"expiry" is no duration; expected one such as 8760h');
+  if (seconds === undefined || seconds < 1) throw badCall('"expiry" is not a duration; expected one such as 8760h');
   return Math.floor(seconds);
 }
 

@@ -78,7 +78,7 @@ function certificateCredentials(certificateFile: string, keyFile: string): Crede
   const [certificate, key] = [readFileSync(certificateFile, 'latin1'), readFileSync(keyFile, 'latin1')];
   const { privateKey } = keyPairFrom(key, keyFile);
   if (!certificateIn(certificate, certificateFile).checkPrivateKey(privateKey)) {
-    throw new Failure('file', `${keyFile} is not the key of ${certificateFile}`, { advice: 'give the two that belong together; where they are those of the data folder, \'chancery init --operator\' makes others' });
+    throw new Failure('file', `${keyFile} is not the key of ${certificateFile}`, { advice: 'give a matching pair; if they are those of the data folder, \'chancery init --operator\' makes others' });
   }
   return { kind: 'certificate', certificate, key };
 }

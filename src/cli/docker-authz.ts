@@ -107,14 +107,14 @@ async function checkRules(context: Context, { rules }: Options): Promise<void> {
   if (rules === undefined) throw new Failure('usage', '--check-rules goes with --rules');
   const { loadRules } = await import('../docker/rules/load-rules.ts');
   loadRules(resolve(rules));
-  context.stdout.write(`${rules} is good\n`);
+  context.stdout.write(`${rules} is valid\n`);
 }
 
 function watchSettings(context: Context, options: Options): WatchSettings {
   const { authority, from, issuer, enrolled, poll, events } = options;
   if (from.length !== issuer.length) throw new Failure('usage', `--from is given ${from.length} times and --issuer ${issuer.length} times`, { advice: 'give an --issuer for each --from' });
   const wrong = from.find((address) => !URL.canParse(address) || !/^https?:/.test(address));
-  if (wrong !== undefined) throw new Failure('usage', `'${wrong}' is no http address`, { advice: 'expected for example http://ca.example.com/crl/issuing.crl' });
+  if (wrong !== undefined) throw new Failure('usage', `'${wrong}' is not an http address`, { advice: 'expected for example http://ca.example.com/crl/issuing.crl' });
   const sources = from.map((address, index) => {
     const { pathname } = new URL(address);
     const der = pemOrDerOrBase64(readFileSync(issuer[index] ?? ''), 'CERTIFICATE');
@@ -123,8 +123,8 @@ function watchSettings(context: Context, options: Options): WatchSettings {
   const known = enrolled === undefined ? undefined : enrolledAt(resolve(enrolled));
   const url = options.url ?? (known?.url || context.env['CHANCERY_URL'] || undefined);
   const ca = options.ca ?? known?.ca;
-  if (url === undefined && sources.length === 0) throw new Failure('usage', 'there is no CRL to go by', { advice: 'give --enrolled FOLDER, or --url and --ca, or --from and --issuer' });
-  if (url !== undefined && ca === undefined) throw new Failure('usage', 'the root certificate that the service is trusted by is missing', { advice: 'give it with --ca FILE' });
+  if (url === undefined && sources.length === 0) throw new Failure('usage', 'there is no CRL to check against', { advice: 'give --enrolled FOLDER, or --url and --ca, or --from and --issuer' });
+  if (url !== undefined && ca === undefined) throw new Failure('usage', 'the root certificate of the service is missing', { advice: 'give it with --ca FILE' });
   return {
     service: url === undefined ? undefined : parseServiceUrl(url).href,
     roots: ca === undefined ? undefined : readFileSync(ca, 'latin1'),
@@ -135,7 +135,7 @@ function watchSettings(context: Context, options: Options): WatchSettings {
 function enrolledAt(folder: string): { readonly url: string; readonly ca: string } {
   const [first] = readEnrolled(folder);
   if (first === undefined || !existsSync(join(folder, first.ca))) {
-    throw new Failure('file', `nothing was enrolled into ${folder}`, { advice: 'give the folder of \'chancery enroll\' with --enrolled, or --url and --ca' });
+    throw new Failure('file', `nothing was enrolled in ${folder}`, { advice: 'give the folder of \'chancery enroll\' with --enrolled, or --url and --ca' });
   }
   return { url: first.url, ca: join(folder, first.ca) };
 }

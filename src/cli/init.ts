@@ -121,7 +121,7 @@ function show(made: Initialised, paint: (style: Style, text: string) => string):
 function withNote(made: Initialised, options: Options, { publicUrl, listen: { http } }: Config): Initialised {
   const making = options.import === undefined && options.operator === undefined;
   if (!making || (options.publicUrl ?? publicUrl.http) !== undefined || http === 'off') return made;
-  const remedy = made.mode === 'internal' ? 'remove the data folder and begin anew with --public-url: the issuing certificate has it already' : 'set publicUrl.http in the configuration before the first is issued';
+  const remedy = made.mode === 'internal' ? 'remove the data folder and start over with --public-url: the issuing certificate has it already' : 'set publicUrl.http in the configuration before the first is issued';
   return { ...made, notes: [...made.notes ?? [], `No --public-url is given, so certificates say that CRLs are at the http listener's own address. If others are to fetch them, ${remedy}.`] };
 }
 

@@ -33,7 +33,7 @@ function place(context: Context): { readonly folder: string; readonly user: bool
 
 /** Writes systemd units that keep certificates renewed, and prints the commands that start them. Throws Failure. */
 export function installUnits(context: Context, { kind, dryRun, about, folders, metricsFile, args, quiet = false }: InstallOptions): void {
-  if (process.platform !== 'linux') throw new Failure('usage', 'there is no systemd on this system', { advice: 'run \'chancery renew --daemon\' by what starts programs here' });
+  if (process.platform !== 'linux') throw new Failure('usage', 'there is no systemd on this system', { advice: 'have the service manager of this system start \'chancery renew --daemon\'' });
   const { folder, user } = place(context);
   const program = realpathSync(process.argv[1] ?? '');
   const name = unitName(about);
@@ -61,7 +61,7 @@ const writeUnit = (folder: string, { file, text }: Unit): void => writeDurably(j
 
 function refuseForeign(path: string): void {
   if (existsSync(path) && !readFileSync(path, 'utf8').startsWith(HEADER)) {
-    throw new Failure('file', `${path} is there, and was not written by this command`, { advice: 'remove it, or look at --dry-run and write it by hand' });
+    throw new Failure('file', `${path} exists, and was not written by this command`, { advice: 'remove it, or look at --dry-run and write it by hand' });
   }
 }
 

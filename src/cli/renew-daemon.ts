@@ -40,10 +40,10 @@ export async function renewDaemon(context: Context, { entries, metricsFile, exec
     try {
       const next = entries();
       keeping.keep(next);
-      tell('info', 'reloaded', `the list of certificates was read again: ${next.length} entries`);
+      tell('info', 'reloaded', `the list of certificates was reread: ${next.length} entries`);
     } catch (error) {
       const { message, more } = toFailure(error);
-      tell('error', 'not-reloaded', `the list of certificates is no good, and the one before stays: ${[message, ...more].join('; ')}`);
+      tell('error', 'not-reloaded', `the list of certificates is faulty, and the previous one stays in force: ${[message, ...more].join('; ')}`);
     }
   };
   process.on('SIGHUP', reload);

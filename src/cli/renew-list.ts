@@ -22,10 +22,10 @@ export async function renewList(context: Context, entries: readonly Entry[], { e
       tell('info', 'enrolled', `${folder}: enrolled`, { folder });
     }
     for (const { certificate, renewed, notAfter, due } of await renew({ folder, url, reuseKey, wait: 0, force: false, commandFollows: exec !== undefined, which: covers }, surroundings)) {
-      tell('info', renewed ? 'renewed' : 'not-due', renewed ? `${certificate} is renewed; it ends ${showTimeFrom(context.now(), notAfter)}` : `${certificate} is not due; it will be ${showTimeFrom(context.now(), due)}`, { certificate, notAfter: new Date(notAfter).toISOString() });
+      tell('info', renewed ? 'renewed' : 'not-due', renewed ? `${certificate} is renewed; it expires ${showTimeFrom(context.now(), notAfter)}` : `${certificate} is not due; it will be ${showTimeFrom(context.now(), due)}`, { certificate, notAfter: new Date(notAfter).toISOString() });
     }
     if (exec === undefined || !commandOwed(folder, covers)) return;
-    await runCommand(exec, { RENEWED_FOLDER: folder }, { quiet: json, advice: 'the next look runs it again', limit: execLimit * 1000 });
+    await runCommand(exec, { RENEWED_FOLDER: folder }, { quiet: json, advice: 'the next check runs it again', limit: execLimit * 1000 });
     commandDone(folder, covers);
   };
   let failed = false;

@@ -105,8 +105,8 @@ function entriesOf({ out, file, url, exec, reuseKey }: Options): readonly Entry[
 /** Options that contradict the list, or make no sense together. */
 const CLASHES: readonly (readonly [option: keyof Options, others: readonly (keyof Options)[], why: string])[] = [
   ['file', ['out', 'url', 'exec', 'reuseKey', 'force', 'wait'], 'the list says that for each certificate'],
-  ['daemon', ['force', 'wait', 'install'], 'a daemon goes by its own plan'],
-  ['install', ['force', 'wait'], 'a unit goes by its own plan'],
+  ['daemon', ['force', 'wait', 'install'], 'a daemon follows its own schedule'],
+  ['install', ['force', 'wait'], 'a unit follows its own schedule'],
 ];
 
 function checkUsage(options: Options, command: Command): void {
@@ -114,11 +114,11 @@ function checkUsage(options: Options, command: Command): void {
   const flag = (option: keyof Options): string => command.options.find((one) => one.attributeName() === option)?.long ?? option;
   for (const [option, others, why] of CLASHES) {
     const other = isGiven(option) ? others.find(isGiven) : undefined;
-    if (other !== undefined) throw new Failure('usage', `${flag(option)} and ${flag(other)} are given both`, { advice: why });
+    if (other !== undefined) throw new Failure('usage', `${flag(option)} and ${flag(other)} are both given`, { advice: why });
   }
   if (isGiven('dryRun') && !isGiven('install')) throw new Failure('usage', '--dry-run is given alone', { advice: 'it is for --install' });
   if (isGiven('metricsFile') && !isGiven('daemon') && options.install !== 'daemon') {
-    throw new Failure('usage', '--metrics-file is given without --daemon', { advice: 'only a process that stays has something to show' });
+    throw new Failure('usage', '--metrics-file is given without --daemon', { advice: 'only a process that keeps running has something to show' });
   }
 }
 
@@ -147,8 +147,8 @@ async function renewWithProgress(context: Context, folder: string, options: Opti
 }
 
 const tell = ({ certificate, renewed, notAfter, due }: Renewal, now: number): string => (renewed
-  ? `${printable(certificate)} is renewed; it ends ${showTimeFrom(now, notAfter)}\n`
-  : `${printable(certificate)} is not due; it will be ${showTimeFrom(now, due)}, and ends ${showTimeFrom(now, notAfter)}\n`);
+  ? `${printable(certificate)} is renewed; it expires ${showTimeFrom(now, notAfter)}\n`
+  : `${printable(certificate)} is not due; it will be ${showTimeFrom(now, due)}, and expires ${showTimeFrom(now, notAfter)}\n`);
 
 const resultOf = ({ notAfter, due, ...renewal }: Renewal) =>
   ({ ...renewal, notAfter: new Date(notAfter).toISOString(), due: new Date(due).toISOString() });

@@ -77,13 +77,13 @@ const FLAGS: Readonly<Record<string, string>> = {
 
 const FILE_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
-  EACCES: 'no right to read or write',
+  EACCES: 'no permission to read or write',
   EPERM: 'not permitted',
   EISDIR: 'is a folder',
-  ENOTDIR: 'is no folder',
-  EEXIST: 'is there already',
+  ENOTDIR: 'is not a folder',
+  EEXIST: 'already exists',
   ENOSPC: 'no space left',
-  EDQUOT: 'no space left of the quota',
+  EDQUOT: 'disk quota exceeded',
   EMFILE: 'too many files are open; raise the limit (ulimit -n, LimitNOFILE=)',
   EROFS: 'the file system is read-only',
 };

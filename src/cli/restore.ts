@@ -41,10 +41,10 @@ export function addRestore(parent: Command, context: Context): void {
       writeResult(context, options.json, { added, advanced, kept, lines, head: `${head.sequence}:${head.hash}`, older, resumed }, (paint) => `${fields([
         ['added', `${added}`],
         ['advanced', `${advanced}`],
-        ['kept', `${kept}, which were here as they are there, or further`],
+        ['kept', `${kept}, which were already here, in the same state or a later one`],
         ['audit log', `${lines} lines`],
         ['head', `${head.sequence}:${head.hash}`],
-      ], paint)}${older ? '\nThe store had all of it before.\n' : options.more === true ? '\nRestore the last backup without --more before a service starts.\n' : ''}`);
+      ], paint)}${older ? '\nThe store already had all of it.\n' : options.more === true ? '\nRestore the last backup without --more before a service starts.\n' : ''}`);
     });
   withExamples(command, [
     ['a lost store, from last night\'s backup', 'chancery restore /var/backups/chancery-2026-08-01.backup'],
@@ -55,7 +55,7 @@ export function addRestore(parent: Command, context: Context): void {
 
 function fromWhere(file: string | undefined, from: string | undefined, { store: { url: here } }: Config): { readonly file: string } | { readonly store: Config['store']['url'] } {
   if ((file === undefined) === (from === undefined)) {
-    throw new Failure('usage', file === undefined ? 'a file or --from is missing' : 'a file and --from are given both', { advice: 'expected either a backup or --from with the address of a store' });
+    throw new Failure('usage', file === undefined ? 'a file or --from is missing' : 'a file and --from are both given', { advice: 'expected either a backup or --from with the address of a store' });
   }
   if (file !== undefined) return { file: resolve(file) };
   const read = readStoreAddress(from ?? '');

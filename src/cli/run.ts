@@ -32,7 +32,7 @@ function refuseWithoutValue(command: Command, args: readonly string[]): void {
   const flags = new Map(command.options.map((option) => [option.long, option]));
   const given = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   const at = given.findIndex((arg, index) => flags.get(arg)?.required === true && flags.has(given[index + 1]));
-  if (at >= 0) throw new Failure('usage', `option '${given[at] ?? ''}' has no value before '${given[at + 1] ?? ''}'`, { advice: 'is the variable empty that should give it?' });
+  if (at >= 0) throw new Failure('usage', `option '${given[at] ?? ''}' has no value before '${given[at + 1] ?? ''}'`, { advice: 'is the variable that should give it empty?' });
 }
 
 /** Converts commander's error to a one-line failure: its message, its suggestion, and where to read more. */

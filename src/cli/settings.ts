@@ -45,7 +45,7 @@ export async function publishedUrl(context: Context, options: PlaceOptions): Pro
 /** A `host:port` to connect to. A listener on all addresses is reached through the loopback address. */
 function reachable(listener: Listener | 'off', name: string, instead: string): string {
   if (listener === 'off') throw new Failure('unreachable', `${name} is off in the configuration`, { advice: `give ${instead}` });
-  if (listener.port === 0) throw new Failure('unreachable', `${name} takes any free port, so its address is not known`, { advice: `give ${instead}, as the service printed it` });
+  if (listener.port === 0) throw new Failure('unreachable', `${name} uses any free port, so its address is not known`, { advice: `give ${instead}, as the service printed it` });
   const host = ({ '0.0.0.0': '127.0.0.1', '::': '::1' } as Record<string, string>)[listener.host] ?? listener.host;
   return `${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
 }

@@ -4,9 +4,9 @@ import { Failure } from './failure.ts';
 export function parseServiceUrl(text: string): URL {
   const whole = /^[a-z]+:\/\//i.test(text) ? text : `https://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : null;
-  const wrong = url === null ? 'is no address' : fault(url);
+  const wrong = url === null ? 'is not an address' : fault(url);
   if (url === null || wrong !== undefined) {
-    throw new Failure('usage', `the service's address '${text}' ${wrong ?? 'is no address'}`, { advice: 'expected an https address such as https://ca.example.com:8443' });
+    throw new Failure('usage', `the service's address '${text}' ${wrong ?? 'is not an address'}`, { advice: 'expected an https address such as https://ca.example.com:8443' });
   }
   return url;
 }

@@ -27,7 +27,7 @@ const clock = (reason: string): Meaning => ({
 const clientCertificate = (reason: string): Meaning => ({
   code: 'refused',
   message: (origin) => `${origin} did not accept the client certificate (${reason})`,
-  advice: 'use one that its own authority issued and that has not ended',
+  advice: 'use one that its own authority issued and that has not expired',
 });
 
 /** What Node's error codes mean to somebody waiting for a reply from the service. */
@@ -55,13 +55,13 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   UNABLE_TO_GET_ISSUER_CERT: untrusted('its issuer is not known'),
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted('its issuer is not known'),
   CERT_SIGNATURE_FAILURE: untrusted('its signature is wrong'),
-  INVALID_CA: untrusted('its issuer is no authority'),
+  INVALID_CA: untrusted('its issuer is not a CA'),
   INVALID_PURPOSE: untrusted('it is not for servers'),
   CERT_REVOKED: untrusted('revoked'),
-  CERT_HAS_EXPIRED: clock('has ended'),
+  CERT_HAS_EXPIRED: clock('has expired'),
   CERT_NOT_YET_VALID: clock('is not valid yet'),
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: clientCertificate('issued by another authority'),
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: clientCertificate('ended'),
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: clientCertificate('expired'),
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: clientCertificate('bad certificate'),
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: clientCertificate('certificate unknown'),
 };

@@ -49,7 +49,7 @@ export const followEvents = ({ url, agent, lastEventId, signal, onOpen, onEvent,
   call.on('error', fail);
   call.on('response', (response: IncomingMessage) => {
     if (response.statusCode !== 200 || !/^text\/event-stream\b/.test(response.headers['content-type'] ?? '')) {
-      call.destroy(new Failure('bad-reply', `${url.origin} answered ${response.statusCode} to ${url.pathname}, which is no stream of events`));
+      call.destroy(new Failure('bad-reply', `${url.origin} answered ${response.statusCode} to ${url.pathname}, which is not a stream of events`));
       return;
     }
     response.socket.setTimeout(IDLE);

@@ -18,8 +18,8 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CE
 export async function fetchPinnedRoot(url: URL, digest: string): Promise<string> {
   const found = (await presentedCertificates(under(url, '/ca/roots.pem'))).find((der) => sha256(der) === digest);
   if (found === undefined) {
-    throw new Failure('untrusted', `${url.origin} shows no root certificate with the digest that the token names`, {
-      advice: 'this is another service, or somebody stands in between; check --url, or ask the operator for a new token',
+    throw new Failure('untrusted', `${url.origin} presents no root certificate with the digest that the token names`, {
+      advice: 'this is another service, or someone is intercepting the connection; check --url, or ask the operator for a new token',
     });
   }
   return new X509Certificate(found).toString();

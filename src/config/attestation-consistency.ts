@@ -28,7 +28,7 @@ export function attestationInconsistencies(config: Config): readonly Inconsisten
   for (const part of Object.keys(ATTRIBUTES) as Part[]) {
     const rules = attestation[part]?.rules;
     if (rules === undefined) continue;
-    add(rules.length === 0, [part, 'rules'], 'is empty, so that nobody gets anything', 'at least one rule');
+    add(rules.length === 0, [part, 'rules'], 'is empty, so nobody gets anything', 'at least one rule');
     for (const [number, rule] of rules.entries()) faults.push(...faultsOf(part, rule, profiles).map((fault) => ({ ...fault, path: ['attestation', part, 'rules', number, ...fault.path] })));
   }
   return faults;
@@ -40,6 +40,6 @@ function faultsOf(part: Part, written: WrittenRule, profiles: ReadonlySet<string
   const fixed = owners === undefined || owners.some((owner) => rule.when[owner]?.every((pattern) => !pattern.includes('*')));
   return [
     ...ruleFaults(rule, profiles, { what: 'an attribute', known: ATTRIBUTES[part] }),
-    ...when(!fixed, { path: ['when'], problem: 'would hold for the machines of strangers', expected: `${owners?.join(' or ')}, without a *` }),
+    ...when(!fixed, { path: ['when'], problem: 'would match the machines of strangers', expected: `${owners?.join(' or ')}, without a *` }),
   ];
 }

@@ -28,8 +28,8 @@ function keyFaults({ cfssl: { keys } }: Config): readonly Inconsistency[] {
   ]);
   return all.flatMap(({ path, value }, index) => [
     // A secret is never shown.
-    ...when(!KEY.test(value), { path, problem: 'is no such key', expected: '32 to 128 hex digits, an even number of them' }),
-    ...when(all.slice(0, index).some((other) => other.value.toLowerCase() === value.toLowerCase()), { path, problem: 'is the key of another one too', expected: 'each key once: it tells who asks' }),
+    ...when(!KEY.test(value), { path, problem: 'is not a key of this form', expected: '32 to 128 hex digits, an even number of them' }),
+    ...when(all.slice(0, index).some((other) => other.value.toLowerCase() === value.toLowerCase()), { path, problem: 'is also the key of another one', expected: 'each key once: it identifies the caller' }),
   ]);
 }
 
@@ -41,11 +41,11 @@ function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Pro
   ];
   return [
     ...Object.entries(cfssl.clients).flatMap(([name, { profile }]) => when(!profiles.has(profile), {
-      path: ['cfssl', 'clients', name, 'profile'], problem: `names the profile ${JSON.stringify(profile)}, which there is not`, expected: `one of ${known}`,
+      path: ['cfssl', 'clients', name, 'profile'], problem: `names the profile ${JSON.stringify(profile)}, which does not exist`, expected: `one of ${known}`,
     })),
     ...grants.flatMap(({ path, profiles: asked, names, holders, organizationalUnits }) => [
       ...organizationalUnits.flatMap((unit, index) => when(swarm.enabled && MAKES_NODES.includes(unit), {
-        path: [...path, 'organizationalUnits', index], about: [['swarm', 'enabled']], problem: `is ${JSON.stringify(unit)}, which makes nodes of swarms`,
+        path: [...path, 'organizationalUnits', index], about: [['swarm', 'enabled']], problem: `is ${JSON.stringify(unit)}, which is for nodes of swarms`,
         expected: 'units by their names, other than swarm-manager and swarm-worker',
       })),
       ...asked.flatMap((name, index) => profileFaults([...path, 'profiles', index], name, profiles.get(name), known)),
@@ -59,8 +59,8 @@ function grantFaults({ cfssl, swarm }: Config, profiles: ReadonlyMap<string, Pro
 }
 
 function profileFaults(path: Path, name: string, profile: Profile | undefined, known: string): readonly Inconsistency[] {
-  if (profile === undefined) return [{ path, problem: `names the profile ${JSON.stringify(name)}, which there is not`, expected: `one of ${known}` }];
-  return when(profile.operatorsOnly || profile.authority, { path, problem: `names the profile ${name}, which is kept for operators`, expected: 'a profile that others may ask for' });
+  if (profile === undefined) return [{ path, problem: `names the profile ${JSON.stringify(name)}, which does not exist`, expected: `one of ${known}` }];
+  return when(profile.operatorsOnly || profile.authority, { path, problem: `names the profile ${name}, which is reserved for operators`, expected: 'a profile that others may request' });
 }
 
 /** SwarmKit's requirements for node certificates, checked here rather than discovered by a swarm. */
@@ -83,12 +83,12 @@ function swarmFaults({ swarm, eligibility }: Config, profiles: ReadonlyMap<strin
     }),
     ...when(!profile.nameKinds.has('dns'), { ...at('names'), problem: 'has no DNS names, by which swarm nodes know each other', expected: 'dns among the kinds' }),
     ...when(profile.subject.commonName !== 'from-csr', {
-      ...at('subject'), problem: 'does not take the common name that is asked for, which is the id of a swarm\'s node', expected: 'commonName: from-csr',
+      ...at('subject'), problem: 'does not take the requested common name, which is the id of a swarm\'s node', expected: 'commonName: from-csr',
     }),
     ...when(!profile.keyTypes.includes('P-256'), { ...at('keyTypes'), problem: 'lacks the kind of key that Docker Engine makes', expected: 'P-256 among them' }),
     ...when(profile.approval || eligibility.some((setting) => setting.step === 'approval' && setting.profiles.includes(name)), {
       ...at('approval'), about: [['swarm', 'profile'], ['eligibility']], problem: 'has swarm nodes wait for approval',
-      expected: 'none: a swarm waits for seconds',
+      expected: 'none: a swarm waits only for seconds',
     }),
   ];
 }

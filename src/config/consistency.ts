@@ -64,17 +64,17 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
   ({ crl }) => when(crl.coalesce > crl.renewBefore, {
     path: ['crl', 'coalesce'], about: [['crl', 'renewBefore']], problem: `is ${formatDuration(crl.coalesce)}`, expected: `at most crl.renewBefore (${formatDuration(crl.renewBefore)})`,
   }),
-  ({ crl }) => (['lifetime', 'rootLifetime'] as const).flatMap((name) => when(crl[name] === 0, { path: ['crl', name], problem: 'is no time at all', expected: 'at least 1s' })),
-  ({ crl: { shards } }) => when(shards === 1 || (shards & (shards - 1)) !== 0, { path: ['crl', 'shards'], problem: `is ${shards}`, expected: 'a power of two from 2 on, or 0' }),
-  ({ crl: { delta } }) => when(delta.lifetime === 0, { path: ['crl', 'delta', 'lifetime'], problem: 'is no time at all', expected: 'at least 1s' }),
+  ({ crl }) => (['lifetime', 'rootLifetime'] as const).flatMap((name) => when(crl[name] === 0, { path: ['crl', name], problem: 'is zero', expected: 'at least 1s' })),
+  ({ crl: { shards } }) => when(shards === 1 || (shards & (shards - 1)) !== 0, { path: ['crl', 'shards'], problem: `is ${shards}`, expected: 'a power of two, at least 2, or 0' }),
+  ({ crl: { delta } }) => when(delta.lifetime === 0, { path: ['crl', 'delta', 'lifetime'], problem: 'is zero', expected: 'at least 1s' }),
   ({ crl: { delta, shards }, profiles }) => Object.entries(profiles).flatMap(([name, { freshestCrl }]) => when(freshestCrl === true && (!delta.publish || shards > 0), {
     path: ['profiles', name, 'freshestCrl'], about: [['crl', 'delta', 'publish'], ['crl', 'shards']], problem: 'is true',
-    expected: 'crl.delta.publish true and crl.shards 0: a delta is of the full CRL (RFC 5280 5.2.4)',
+    expected: 'crl.delta.publish true and crl.shards 0: a delta refers to the full CRL (RFC 5280 5.2.4)',
   })),
   ({ crl: { delta, lifetime } }) => when(delta.publish && delta.lifetime > lifetime, {
     path: ['crl', 'delta', 'lifetime'], about: [['crl', 'lifetime']], problem: `is ${formatDuration(delta.lifetime)}`, expected: `at most crl.lifetime (${formatDuration(lifetime)})`,
   }),
-  ({ limits }) => when(limits.requestTime === 0, { path: ['limits', 'requestTime'], problem: 'is no time at all', expected: 'at least 1s' }),
+  ({ limits }) => when(limits.requestTime === 0, { path: ['limits', 'requestTime'], problem: 'is zero', expected: 'at least 1s' }),
   ({ store, crl }) => when(store.retainEnded < CRL_LIFETIMES_RETAINED * crl.lifetime, {
     path: ['store', 'retainEnded'], about: [['crl', 'lifetime']],
     problem: `is ${formatDuration(store.retainEnded)}`, expected: `at least ${CRL_LIFETIMES_RETAINED} times crl.lifetime (${formatDuration(CRL_LIFETIMES_RETAINED * crl.lifetime)})`,
@@ -91,7 +91,7 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     path: ['ocsp', 'responderLifetime'], about: [['ocsp', 'lifetime']],
     problem: `is ${formatDuration(ocsp.responderLifetime)}`, expected: `at least ${OCSP_LIFETIMES_OF_RESPONDER} times ocsp.lifetime (${formatDuration(OCSP_LIFETIMES_OF_RESPONDER * ocsp.lifetime)})`,
   }),
-  ({ store }) => when(store.timeout === 0, { path: ['store', 'timeout'], problem: 'is no time at all', expected: 'at least 1s' }),
+  ({ store }) => when(store.timeout === 0, { path: ['store', 'timeout'], problem: 'is zero', expected: 'at least 1s' }),
   ({ store }) => when(store.replicaTimeout === 0 || (store.timeout > 0 && store.replicaTimeout >= store.timeout), {
     path: ['store', 'replicaTimeout'], about: [['store', 'timeout']], problem: `is ${formatDuration(store.replicaTimeout)}`,
     expected: `at least 1s, and less than store.timeout (${formatDuration(store.timeout)})`,
@@ -100,10 +100,10 @@ const RULES: readonly ((config: Config) => readonly Inconsistency[])[] = [
     path: ['store', 'password'], about: [['store', 'url']], problem: 'and a password in store.url are both set', expected: 'one of them',
   }),
   ({ store: { tls } }) => (['cert', 'key'] as const).flatMap((one) => when(tls[one] === undefined && tls[one === 'cert' ? 'key' : 'cert'] !== undefined, {
-    path: ['store', 'tls', one], problem: `is missing beside store.tls.${one === 'cert' ? 'key' : 'cert'}`, expected: 'both, or neither',
+    path: ['store', 'tls', one], problem: `is missing, although store.tls.${one === 'cert' ? 'key' : 'cert'} is set`, expected: 'both, or neither',
   })),
   ({ store: { url, ...store } }) => FOR_REDIS.flatMap(({ path, set, kind, has }) => when(set(store) && !has(url), {
-    path: ['store', ...path], about: [['store', 'url']], problem: `is set, which is for ${kind}`, expected: `store.url with ${kind}`,
+    path: ['store', ...path], about: [['store', 'url']], problem: `is set, which applies only to ${kind}`, expected: `store.url with ${kind}`,
   })),
   oidcInconsistencies,
   faultsOfProfiles,
@@ -119,7 +119,7 @@ function unknownProfile({ profiles }: Config, name: string, path: Path): readonl
   const known = [...new Set([...compileProfiles({}).keys(), ...Object.keys(profiles)])];
   const near = nearestName(name, known);
   return when(!known.includes(name), {
-    path, about: [['profiles']], problem: `names the profile ${JSON.stringify(name)}, which there is not${near === undefined ? '' : ` (did you mean ${near}?)`}`, expected: `one of ${known.join(', ')}`,
+    path, about: [['profiles']], problem: `names the profile ${JSON.stringify(name)}, which does not exist${near === undefined ? '' : ` (did you mean ${near}?)`}`, expected: `one of ${known.join(', ')}`,
   });
 }
 

@@ -21,12 +21,12 @@ export const eligibilityInconsistencies = ({ eligibility, webhooks, profiles }: 
     path: ['eligibility', index], problem: `is the check ${nameOf(setting)} again`, expected: 'each check once',
   })),
   ...Object.entries(profiles).flatMap(([name, profile]) => when(profile.approval === true && !eligibility.some(({ step }) => step === 'approval'), {
-    path: ['profiles', name, 'approval'], about: [['eligibility']], problem: 'asks for approval, which is not among the checks of eligibility', expected: 'approval in eligibility',
+    path: ['profiles', name, 'approval'], about: [['eligibility']], problem: 'requires approval, which is not among the checks of eligibility', expected: 'approval in eligibility',
   })),
   ...eligibility.flatMap((setting, index) => stepFaults(setting, ['eligibility', index], Object.keys(webhooks))),
   ...Object.entries(webhooks).flatMap(([name, webhook]) => [
     ...when(!eligibility.some((setting) => setting.step === 'webhook' && setting.webhook === name), {
-      path: ['webhooks', name], about: [['eligibility']], problem: 'is asked by no check', expected: `{step: webhook, webhook: ${name}} in eligibility`,
+      path: ['webhooks', name], about: [['eligibility']], problem: 'is used by no check', expected: `{step: webhook, webhook: ${name}} in eligibility`,
     }),
     ...when((webhook.secret ?? '').length < LEAST_SECRET, { path: ['webhooks', name, 'secret'], problem: 'is too short', expected: `at least ${LEAST_SECRET} characters` }),
     ...pairFaults(['webhooks', name], webhook),
@@ -43,7 +43,7 @@ function stepFaults(setting: StepSetting, path: Inconsistency['path'], webhooks:
     }
     case 'time-window': return [
       ...when(!isZone(setting.zone), {
-        path: [...path, 'zone'], problem: `is ${JSON.stringify(setting.zone)}, which is no time zone`,
+        path: [...path, 'zone'], problem: `is ${JSON.stringify(setting.zone)}, which is not a time zone`,
         expected: 'a name such as Europe/Berlin, America/New_York or UTC',
       }),
       ...setting.windows.flatMap(({ from, to }, at) => when(from === to, {
@@ -53,7 +53,7 @@ function stepFaults(setting: StepSetting, path: Inconsistency['path'], webhooks:
     case 'webhook': {
       const near = nearestName(setting.webhook, webhooks);
       return when(!webhooks.includes(setting.webhook), {
-        path: [...path, 'webhook'], about: [['webhooks']], problem: `names the webhook ${JSON.stringify(setting.webhook)}, which there is not${near === undefined ? '' : ` (did you mean ${near}?)`}`,
+        path: [...path, 'webhook'], about: [['webhooks']], problem: `names the webhook ${JSON.stringify(setting.webhook)}, which does not exist${near === undefined ? '' : ` (did you mean ${near}?)`}`,
         expected: webhooks.length === 0 ? 'it in webhooks' : `one of ${webhooks.join(', ')}`,
       });
     }

@@ -48,7 +48,7 @@ export function readEnvironment(schema: SchemaNode, env: Readonly<Record<string,
     const setting = findSetting(schema, name);
     const secret = setting === undefined && name.endsWith('_FILE') ? findSetting(schema, name.slice(0, -'_FILE'.length)) : undefined;
     if (setting !== undefined) overrides.push({ path: setting.path, value: fromText(setting.node, value), source: name });
-    else if (secret?.node['x-secret'] !== true) fault(`is no setting${perhaps(schema, name)}`, `a setting of the configuration, as ${PREFIX}LISTEN__HTTPS for listen.https`);
+    else if (secret?.node['x-secret'] !== true) fault(`is not a setting${perhaps(schema, name)}`, `a setting of the configuration, as ${PREFIX}LISTEN__HTTPS for listen.https`);
     else if ((env[name.slice(0, -'_FILE'.length)] ?? '') !== '') fault('and the variable without _FILE are both set', 'one of them');
     else {
       try {
@@ -65,7 +65,7 @@ export function readEnvironment(schema: SchemaNode, env: Readonly<Record<string,
 export function readCommandLine(schema: SchemaNode, values: Readonly<Record<string, string>>): Override[] {
   return Object.entries(values).map(([dotted, text]) => {
     const setting = findSetting(schema, variableName(dotted.split('.')));
-    if (setting === undefined) throw new TypeError(`${dotted} is no setting of the configuration`);
+    if (setting === undefined) throw new TypeError(`${dotted} is not a setting of the configuration`);
     return { path: setting.path, value: fromText(setting.node, text), source: 'command line' };
   });
 }

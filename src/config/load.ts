@@ -56,7 +56,7 @@ export function loadConfig(options: LoadOptions): Config {
     report(path, 'is in a file that others may read', `the file's mode to be 0600, or ${variableName(path)}_FILE`);
   }
   if (found?.inData !== undefined && found.inData !== config.data) {
-    report(['data'], 'is another folder than the one that holds this file', 'this folder, or the file to be named with --config');
+    report(['data'], 'is not the folder that holds this file', 'this folder, or the file to be named with --config');
   }
   const home = found === undefined ? config.data : dirname(found.path);
   const said = overrides.some(({ path }) => path[0] === 'data') || written.origins.has(pathKey(['data']));

@@ -27,7 +27,7 @@ export function oidcInconsistencies(config: Config): readonly Inconsistency[] {
     const at = ['oidc', 'issuers', issuer.name];
     const same = issuers.slice(0, index).find((earlier) => earlier.issuer !== undefined && earlier.issuer === issuer.issuer);
     if (same !== undefined) faults.push({
-      path: at, about: [['oidc', 'issuers', same.name]], problem: `has the issuer of oidc.issuers.${same.name}`,
+      path: at, about: [['oidc', 'issuers', same.name]], problem: `has the same issuer as oidc.issuers.${same.name}`,
       expected: 'each issuer once, with all its audiences and rules',
     });
     faults.push(...issuerFaults(issuer).map((fault) => ({ ...fault, path: [...at, ...fault.path] })));
@@ -51,11 +51,11 @@ function issuerFaults(issuer: IssuerSettings): readonly Inconsistency[] {
     issuer.audience.length === 0 ? missing('audience', 'for whom tokens must be: publicUrl.https, or an audience here') : undefined,
     given.length > 1 ? { path: [given[1] ?? ''], problem: `and ${given[0]} are both set`, expected: 'one of them' } : undefined,
     issuer.clockSkew > MOST_SKEW ? { path: ['clockSkew'], problem: `is ${formatDuration(issuer.clockSkew)}`, expected: `at most ${formatDuration(MOST_SKEW)}` } : undefined,
-    issuer.maxLifetime === 0 ? { path: ['maxLifetime'], problem: 'is no time at all', expected: 'at least 1s' } : undefined,
-    issuer.rules.length === 0 ? { path: ['rules'], problem: 'is empty, so that nobody gets anything', expected: 'at least one rule' } : undefined,
+    issuer.maxLifetime === 0 ? { path: ['maxLifetime'], problem: 'is zero', expected: 'at least 1s' } : undefined,
+    issuer.rules.length === 0 ? { path: ['rules'], problem: 'is empty, so nobody gets anything', expected: 'at least one rule' } : undefined,
     ...addresses.map(([name, text]) => (text === undefined || isAddress(text, issuer.allowHttp) ? undefined
       : { path: [name], problem: `is ${JSON.stringify(text)}`, expected: `an address that begins with https://${issuer.allowHttp ? ' or http://' : ''}, without user, query and fragment` })),
-    issuer.bearerFile !== undefined && issuer.allowHttp ? { path: ['allowHttp'], problem: 'would show the token of bearerFile to everybody on the way', expected: 'one of them' } : undefined,
+    issuer.bearerFile !== undefined && issuer.allowHttp ? { path: ['allowHttp'], problem: 'would send the token of bearerFile in clear', expected: 'one of them' } : undefined,
     ...networkFaults(['permitNetworks'], issuer.permitNetworks),
   ];
   return faults.filter((fault) => fault !== undefined);
@@ -76,7 +76,7 @@ function faultsOf(rule: RuleSettings, { owners }: IssuerSettings, profiles: Read
     ...ruleFaults(rule, profiles, { what: 'a claim' }),
     ...when(conditions.length === 0, { path: ['when'], problem: 'has no condition', expected: 'at least one claim that must match' }),
     ...when(conditions.length > 0 && !fixed, {
-      path: ['when'], problem: 'would hold for strangers: this issuer gives tokens to everybody', expected: `one of ${Object.keys(owners ?? {}).join(', ')}, without a * in what says whose it is`,
+      path: ['when'], problem: 'would match strangers: this issuer gives tokens to everybody', expected: `one of ${Object.keys(owners ?? {}).join(', ')}, without a * in the part that names the owner`,
     }),
   ];
 }

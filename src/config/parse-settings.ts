@@ -47,7 +47,7 @@ const PARSERS: Readonly<Record<NodeKind, Parser>> = {
     const good = typeof given === 'string' && given.length >= (node.minLength ?? 0) && given.length <= (node.maxLength ?? Infinity)
       && (node.pattern === undefined || new RegExp(node.pattern).test(given));
     const needsQuotes = typeof given === 'number' || typeof given === 'boolean';
-    if (!good && needsQuotes) report(path, `is ${shown(given, node)}, which YAML takes for no text`, `${expectedOf(node)}, in quotes`);
+    if (!good && needsQuotes) report(path, `is ${shown(given, node)}, which YAML does not take as text`, `${expectedOf(node)}, in quotes`);
     return good ? given : needsQuotes ? undefined : orFault(undefined, node, given, path, report);
   },
   number: (node, given, path, report) => {

@@ -25,6 +25,6 @@ export const ruleFaults = (rule: RuleSettings, profiles: ReadonlySet<string> | u
     path: ['names', index], problem: `has two ${of.what.split(' ')[1]}s in one part: a-b with c, and a with b-c, would be one name`, expected: `a dot or slash between two ${of.what.split(' ')[1]}s`,
   })),
   ...when(profiles?.has(rule.profile) === false, {
-    path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which there is not, or which is kept for operators`, expected: `one of ${[...profiles ?? []].join(', ')}`,
+    path: ['profile'], about: [['profiles']], problem: `is ${JSON.stringify(rule.profile)}, which does not exist or is reserved for operators`, expected: `one of ${[...profiles ?? []].join(', ')}`,
   }),
 ];

@@ -32,12 +32,12 @@ export function readStoreAddress(text: string): { readonly location: StoreLocati
   if (folder !== undefined) return { location: { kind: 'embedded', folder } };
   const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/s.exec(text) ?? [];
   const [, tls = '', kind = 'single'] = /^redis(s?)(?:\+(sentinel|cluster))?$/.exec(scheme) ?? [];
-  if (!/^rediss?(\+|$)/.test(scheme) || scheme !== `redis${tls}${kind === 'single' ? '' : `+${kind}`}`) return { faults: ['is no address of a store'] };
+  if (!/^rediss?(\+|$)/.test(scheme) || scheme !== `redis${tls}${kind === 'single' ? '' : `+${kind}`}`) return { faults: ['is not an address of a store'] };
   const topology = kind as RedisLocation['topology'];
   const faults: string[] = [];
 
   const [, authority = '', path = '', more = ''] = /^([^/?#]*)\/?([^?#]*)(.*)$/s.exec(rest) ?? [];
-  if (more !== '') faults.push('has a query or fragment, which no store takes (in a password write ? as %3F, # as %23, / as %2F)');
+  if (more !== '') faults.push('has a query or fragment, which no store accepts (in a password write ? as %3F, # as %23, / as %2F)');
   const at = authority.lastIndexOf('@');
   const [, userText = '', passwordText] = /^([^:]*)(?::(.*))?$/s.exec(authority.slice(0, Math.max(0, at))) ?? [];
   const user = decoded(userText);
@@ -59,8 +59,8 @@ export function readStoreAddress(text: string): { readonly location: StoreLocati
   }
   const [databaseText = '0', ...rests] = parts;
   const database = /^[0-9]{1,5}$/.test(databaseText) ? Number(databaseText) : NaN;
-  if (rests.length > 0 || !(database <= MOST_DATABASE)) faults.push('ends with something that is no number of a database');
-  else if (topology === 'cluster' && database !== 0) faults.push('names a database, of which a Cluster has only number 0');
+  if (rests.length > 0 || !(database <= MOST_DATABASE)) faults.push('ends with something that is not the number of a database');
+  else if (topology === 'cluster' && database !== 0) faults.push('names a database, but a Cluster has only number 0');
 
   if (faults.length > 0) return { faults };
   return { location: {

@@ -73,7 +73,7 @@ export function parseYaml(text: string, source: string): Omit<WrittenFile, 'open
   const faults: ConfigFault[] = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }) => {
     const first = code === 'DUPLICATE_KEY' ? firstOfName(document, offset) : undefined;
     return first === undefined ? { ...place(offset), path: '', problem: message, expected: 'YAML 1.2' }
-      : { ...place(offset), path: first.name, problem: `is in line ${lines.linePos(first.offset).line} already`, expected: 'each name once, with all that belongs to it' };
+      : { ...place(offset), path: first.name, problem: `is already in line ${lines.linePos(first.offset).line}`, expected: 'each name once, with all that belongs to it' };
   });
   // What follows a syntax error cannot be relied on.
   if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { values: undefined, origins: new Map(), faults };

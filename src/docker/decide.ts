@@ -24,11 +24,11 @@ export interface DecideOptions {
 const MESSAGES: Readonly<Record<Exclude<Verdict, 'good'>, string>> = {
   revoked: 'the certificate is revoked',
   'issuer-revoked': 'the authority that issued the certificate is revoked',
-  'issuer-unknown': 'the certificate is of no authority that is known here',
+  'issuer-unknown': 'the certificate is not from an authority that is known here',
   'crl-missing': 'there is no revocation list yet',
   'crl-stale': 'the revocation list is out of date',
   'not-yet-valid': 'the certificate is not valid yet',
-  expired: 'the certificate has ended',
+  expired: 'the certificate has expired',
 };
 
 /** The longest part of a call shown in the log, in characters. */

@@ -27,7 +27,7 @@ export function readAuthzRequest(body: Uint8Array): AuthzRequest {
   if (typeof method !== 'string' || method === '') throw new MalformedRequest('RequestMethod is missing');
   if (typeof uri !== 'string' || uri === '') throw new MalformedRequest('RequestUri is missing');
   if (!Array.isArray(certificates) || certificates.length > MOST_CERTIFICATES || !certificates.every((each) => typeof each === 'string')) {
-    throw new MalformedRequest('RequestPeerCertificates is no list of certificates');
+    throw new MalformedRequest('RequestPeerCertificates is not a list of certificates');
   }
   // A client authenticated by TLS whose certificate is missing must not be taken for a local one.
   if (proof !== undefined && proof !== '' && certificates.length === 0) throw new MalformedRequest('RequestPeerCertificates is missing');
@@ -40,8 +40,8 @@ function members(body: Uint8Array): Readonly<Record<string, unknown>> {
     value = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (error) {
     if (!(error instanceof JsonError) && !(error instanceof TypeError)) throw error;
-    throw new MalformedRequest(`the body is no JSON: ${error.message}`, { cause: error });
+    throw new MalformedRequest(`the body is not JSON: ${error.message}`, { cause: error });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MalformedRequest('the body is no object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MalformedRequest('the body is not an object');
   return value as Record<string, unknown>;
 }

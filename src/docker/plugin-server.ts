@@ -30,7 +30,7 @@ export function pluginServer(options: PluginOptions): Server {
   // Connections are kept open: the Engine reuses them, and treats one closed during a call as a failed plugin.
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: WHOLE, headersTimeout: WHOLE, maxHeaderSize: 16 * 1024 }, (request, response) => {
     answer(options, request, response).catch((error: unknown) => {
-      options.tell('error', 'internal', `a question of the Engine could not be answered: ${error instanceof Error ? error.message : String(error)}`);
+      options.tell('error', 'internal', `a call of the Engine could not be decided: ${error instanceof Error ? error.message : String(error)}`);
       if (response.headersSent) response.destroy();
       else send(response, refusal('the plugin failed'));
     });

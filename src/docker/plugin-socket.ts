@@ -17,7 +17,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there !== undefined) {
-    if (!there.isSocket()) throw new Failure('file', `${path} is there, and no socket`, { advice: 'remove it, or give another path with --socket' });
+    if (!there.isSocket()) throw new Failure('file', `${path} exists, and is not a socket`, { advice: 'remove it, or give another path with --socket' });
     if (await isAnswered(path)) throw new Failure('file', `another process listens on ${path}`, { advice: 'stop it, or give another path with --socket' });
     rmSync(path);
   }

@@ -56,7 +56,7 @@ export async function servePlugin(settings: PluginSettings, { now, tell, onReloa
         tell('info', 'rules', `the rules of ${file} are in force`);
       } catch (error) {
         if (!(error instanceof ConfigError) && !(error instanceof Failure)) throw error;
-        tell('error', 'rules', `the rules of before stay in force: ${error.message.replaceAll(/\n\s*/g, ' ')}`);
+        tell('error', 'rules', `the previous rules stay in force: ${error.message.replaceAll(/\n\s*/g, ' ')}`);
       }
     });
     tell('info', 'ready', `ready on ${socket}`, { socket });

@@ -49,7 +49,7 @@ export async function releaseHolding(context: HoldingContext, thing: HeldThing, 
     const outcome = await context.objects.write([{ kind: object.kind, id: object.id, expected: object.version, put: { value, expires: object.expires, indexes: [] } }], [audit]);
     if (outcome.outcome === 'stored') return holding;
   }
-  throw new Refused('unavailable', 'Its owner changes at the same time; ask again.', { retryAfter: 1 });
+  throw new Refused('unavailable', 'Its owner is being changed at the moment; try again.', { retryAfter: 1 });
 }
 
 const firstOf = ({ objects }: HoldingContext, thing: HeldThing): Promise<readonly (StoredObject | undefined)[]> => objects.getAll([keyOf(thing)]);

@@ -47,7 +47,7 @@ async function recheckOne(context: IssuanceContext, objects: RecheckOptions['obj
   try {
     due = await judge(context, steps, id);
   } catch (error) {
-    context.report(`request ${id} waits on: it could not be looked at again`, error);
+    context.report(`request ${id} still waits: it could not be checked again`, error);
     due = context.clock() + PAUSE;
   }
   await objects.write([due === undefined ? cancelRecheck(id, version + 1) : scheduleRecheck(id, due, version + 1)], []);

@@ -84,7 +84,7 @@ export function buildApp({ limits, logger, logRequests, clock, tls, perAddress =
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff').header('x-request-id', request.id);
     const seconds = perAddress.take(request.ip, clock());
-    done(seconds > 0 ? new Refused('rate-limited', 'This address calls too often.', { retryAfter: seconds }) : undefined);
+    done(seconds > 0 ? new Refused('rate-limited', 'Too many calls from this address.', { retryAfter: seconds }) : undefined);
   });
   if (replied !== undefined) {
     app.addHook('onResponse', (_request, reply, done) => {

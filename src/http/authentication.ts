@@ -62,7 +62,7 @@ export function authentication({ store, storeIsRemote, bearers, clock, perIdenti
     const credential = credentialIn(header);
     if (credential === undefined) throw new Refused('unauthenticated', 'The Authorization header is malformed; expected "Bearer <credential>".');
     const reader = readerOf(bearers, credential);
-    if (reader === undefined) throw new Refused('unauthenticated', `The bearer credential is of no known kind; expected ${bearers.map(({ expected }) => expected).join(' or ')}.`);
+    if (reader === undefined) throw new Refused('unauthenticated', `The bearer credential is of an unknown kind; expected ${bearers.map(({ expected }) => expected).join(' or ')}.`);
     return reader.identify(credential, { tokens: source.tokens, apiKeys: source.apiKeys, now });
   };
 
@@ -173,7 +173,7 @@ function unlessRefused(error: unknown): undefined {
 function takeCall(calls: RateLimit, identity: Identity, now: number): void {
   if (identity.scopes.length > 0) return;
   const seconds = calls.take(requesterKey(identity), now);
-  if (seconds > 0) throw tooMany('This identity calls too often.', seconds);
+  if (seconds > 0) throw tooMany('Too many calls by this identity.', seconds);
 }
 
 const tooMany = (detail: string, retryAfter: number): Refused => new Refused('rate-limited', detail, { retryAfter });

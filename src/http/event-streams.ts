@@ -61,8 +61,8 @@ export function eventStreams({ limits, opened, ended }: StreamOptions): EventStr
   return {
     open: (request, reply) => {
       const address = request.ip;
-      if (streams.size >= limits.streams) throw new Refused('unavailable', 'As many streams are open as are allowed.', { retryAfter: 30 });
-      if ((addresses.get(address) ?? 0) >= limits.perAddress) throw new Refused('rate-limited', 'This address has as many streams open as are allowed.', { retryAfter: 30 });
+      if (streams.size >= limits.streams) throw new Refused('unavailable', 'The maximum number of streams is open.', { retryAfter: 30 });
+      if ((addresses.get(address) ?? 0) >= limits.perAddress) throw new Refused('rate-limited', 'This address has the maximum number of streams open.', { retryAfter: 30 });
       const stream = streamOf(reply);
       streams.add(stream);
       count(address, 1);

@@ -71,7 +71,7 @@ export async function buildHttpApp(options: AppOptions, published: PublishedOpti
   publishedRoutes(app, published, { ...options, perAddress });
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   for (const path of ['/v1/*', '/acme/*', '/api/*']) app.all(path, () => {
-    throw new Refused('tls-required', `This call is served over TLS only: ${httpsUrl()}. Nothing of it was used; a credential that was sent here in clear should be replaced.`);
+    throw new Refused('tls-required', `This call is served over TLS only: ${httpsUrl()}. The request was ignored; a credential that was sent here in clear should be replaced.`);
   });
   await app.ready();
   return app;

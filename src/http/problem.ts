@@ -78,8 +78,8 @@ export function sendProblem(reply: FastifyReply, refused: Refused): FastifyReply
 
 /** Fastify's own errors, by its code. */
 const FASTIFY_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'The body is larger than this call takes.'],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unsupported', 'The Content-Type is not one that this call takes.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'The body is larger than this call accepts.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unsupported', 'The Content-Type is not one that this call accepts.'],
   FST_ERR_CTP_EMPTY_TYPE: ['media-type-unsupported', 'The Content-Type is missing.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['body-invalid', 'The body\'s length differs from its Content-Length.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['body-invalid', 'The body is empty; expected JSON.'],
@@ -91,7 +91,7 @@ const FASTIFY_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 /** Converts every error that reaches the edge to a refusal; unknown errors become `internal`, without revealing their message. */
 export function refusedOf(error: unknown): Refused {
   if (error instanceof Refused) return error;
-  if (error instanceof StoreUnavailable) return new Refused('unavailable', 'The store does not answer now; the outcome is settled by asking again.', { cause: error, retryAfter: 2 });
+  if (error instanceof StoreUnavailable) return new Refused('unavailable', 'The store is not answering now; sending the request again settles its outcome.', { cause: error, retryAfter: 2 });
   if (error instanceof BadCursor) {
     return new Refused('query-invalid', 'The cursor is refused: not a cursor of this listing.', { cause: error, faults: [{ code: 'cursor', detail: 'not a cursor of this listing', at: '/cursor' }] });
   }
@@ -116,7 +116,7 @@ export function errorHandler(error: unknown, request: FastifyRequest, reply: Fas
 function typeRefusal(cause: Refused, { headers, routeOptions }: FastifyRequest): Refused {
   const { content = { 'application/json': {} } } = (routeOptions.schema?.body ?? {}) as { readonly content?: object };
   const sent = headers['content-type'];
-  const what = sent === undefined ? 'The Content-Type is missing' : `The Content-Type ${JSON.stringify(sent.slice(0, 100))} is not one that this call takes`;
+  const what = sent === undefined ? 'The Content-Type is missing' : `The Content-Type ${JSON.stringify(sent.slice(0, 100))} is not one that this call accepts`;
   return new Refused('media-type-unsupported', `${what}; expected ${Object.keys(content).join(', ')}.`, { cause });
 }
 

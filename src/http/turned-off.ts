@@ -9,7 +9,7 @@ const PARTS: readonly Part[] = [
   { paths: ['/acme/', '/v1/acme/'], call: ['GET', '/v1/acme/accounts'], words: 'ACME is not served here: acme.enabled turns it on.' },
   { paths: ['/v1/swarms'], call: ['GET', '/v1/swarms'], words: 'Docker swarms are not served here: swarm.enabled turns that on.' },
   { paths: ['/api/v1/cfssl/'], call: ['POST', '/api/v1/cfssl/info'], words: 'The API of cfssl is not served here: cfssl.enabled turns it on.' },
-  { paths: ['/v1/attestations'], call: ['GET', '/v1/attestations'], words: 'No node proves itself here: the kinds of proof that are taken are configured in attestation.' },
+  { paths: ['/v1/attestations'], call: ['GET', '/v1/attestations'], words: 'Nodes cannot prove themselves here: the accepted kinds of proof are configured in attestation.' },
 ];
 
 /**

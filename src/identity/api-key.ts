@@ -23,7 +23,7 @@ export async function identifyByApiKey(
   if (id === undefined || secret === undefined) throw new Refused('unauthenticated', 'The API key is malformed; expected CHYKEY-1-<id>-<secret>.');
   const record = await get(id);
   if (record === undefined || !secretMatches(secret, record.secretHash) || record.revokedAt !== undefined || (record.expiresAt ?? Infinity) <= now) {
-    throw new Refused('unauthenticated', 'The API key is unknown, revoked or ended.');
+    throw new Refused('unauthenticated', 'The API key is unknown, revoked or expired.');
   }
   return {
     kind: 'api-key',

@@ -35,7 +35,7 @@ export async function identifyByEnrolmentToken(
   if (token === undefined) throw new Refused('unauthenticated', 'The enrolment token is malformed; expected CHYTKN-1-<root digest>-<id>-<secret>.');
   const record = await get(token.id);
   if (record === undefined || !secretMatches(token.secret, record.secretHash) || record.revokedAt !== undefined || record.expiresAt <= now) {
-    throw new Refused('unauthenticated', 'The enrolment token is unknown, revoked or ended.');
+    throw new Refused('unauthenticated', 'The enrolment token is unknown, revoked or expired.');
   }
   if (token.rootDigest !== rootDigest) {
     throw new Refused('unauthenticated', 'The enrolment token names another root; ask the operator for a new one.');

@@ -47,7 +47,7 @@ export function makeCredential({ random, master, actor, what, idempotencyKey, as
     claim,
     again: ({ id, createdAt }) => {
       const credential = madeAt(createdAt);
-      if (credential.id !== id) throw new Refused('idempotency-key-reused', `The Idempotency-Key made ${id} before, which cannot be shown again: secret.key was another one then. Use another key.`);
+      if (credential.id !== id) throw new Refused('idempotency-key-reused', `The Idempotency-Key created ${id} before, which cannot be shown again: secret.key was a different one then. Use another key.`);
       return credential;
     },
   };

@@ -13,6 +13,6 @@ export function readMaster(data: string, random: RandomBytes): Uint8Array {
   const path = join(data, 'secret.key');
   writeDurablyOnce(path, () => `${Buffer.from(random(BYTES)).toString('hex')}\n`, SECRET);
   const master = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
-  if (master.length !== BYTES) throw new Error(`${path} is damaged: expected ${BYTES} bytes in hex. Remove it to make a new one; credentials that were handed out stay good.`);
+  if (master.length !== BYTES) throw new Error(`${path} is damaged: expected ${BYTES} bytes in hex. Remove it to make a new one; issued credentials stay valid.`);
   return master;
 }

@@ -106,6 +106,6 @@ function commonNameAsName(asked: string, names: Name[], faults: string[]): strin
   } catch (error) {
     if (!(error instanceof X509Error)) throw error;
   }
-  faults.push(`the CSR has no subject alternative name, and its common name ${JSON.stringify(asked)} is no host name`);
+  faults.push(`the CSR has no subject alternative name, and its common name ${JSON.stringify(asked)} is not a host name`);
   return undefined;
 }

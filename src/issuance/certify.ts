@@ -51,9 +51,9 @@ export function certify(issuing: IssuingProfile, candidate: Certifiable, serial:
   checkStands(issuing);
   const { notBefore, notAfter } = lifeOf(issuing, candidate, now);
   const seconds = Math.floor(now / 1000);
-  if (authority.certificate.notAfter < seconds) throw new Refused('unavailable', `Authority ${authority.name} has ended and must be renewed.`, { retryAfter: 3600 });
+  if (authority.certificate.notAfter < seconds) throw new Refused('unavailable', `Authority ${authority.name} has expired and must be renewed.`, { retryAfter: 3600 });
     // Unlike an outage this does not pass: the dates were part of the request.
-  if (notAfter < seconds) throw new LintError('the certificate must not be signed', [{ name: 'validity-over', citation: 'RFC 5280 4.1.2.5', detail: `it would have ended already, at ${new Date(notAfter * 1000).toISOString()}` }]);
+  if (notAfter < seconds) throw new LintError('the certificate must not be signed', [{ name: 'validity-over', citation: 'RFC 5280 4.1.2.5', detail: `it would already have expired, at ${new Date(notAfter * 1000).toISOString()}` }]);
   const { names, commonName, organization, organizationalUnit, publicKey } = candidate;
   const tbs = template({ serial, notBefore, notAfter, commonName, organization, organizationalUnit, names, publicKey });
   // Told what was granted, the linter also checks that the bytes hold this key and these names, and nothing else.

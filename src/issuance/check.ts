@@ -28,7 +28,7 @@ export interface Checked {
  */
 export function check(context: IssuanceContext, input: IssueInput): Checked {
   // An identity that may not ask for anything leaves no record behind.
-  if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not ask for certificates: ${input.identity.refusal ?? 'expected an enrolment token or scope admin'}.`);
+  if (!mayAsk(input.identity)) throw new Refused('forbidden', `${requesterKey(input.identity)} may not request certificates: ${input.identity.refusal ?? 'expected an enrolment token or scope admin'}.`);
   const profileName = input.profile ?? defaultProfile(context, input.identity);
   const issuing = context.profiles.get(profileName);
   if (issuing === undefined) {
@@ -87,7 +87,7 @@ export async function stepsFor(context: IssuanceContext, input: StepsInput, chec
       : { name: 'possession', outcome: 'failed', reason: 'not verified: the key is refused', time: now },
   ];
   const { key } = candidate.grant;
-  if (key !== undefined && key !== keyHash) known.push({ name: 'bound-key', outcome: 'failed', reason: 'what the requester proved was for another key than the CSR has; expected the key of the challenge', time: now });
+  if (key !== undefined && key !== keyHash) known.push({ name: 'bound-key', outcome: 'failed', reason: 'the proof was for another key than that of the CSR; expected the key of the challenge', time: now });
   if (lookFirst ? await context.isBlocked(keyHash) : context.isKnownBlocked(keyHash)) known.push({ name: 'block-list', outcome: 'failed', reason: BLOCKED, time: now });
   const inquiry = context.ownership?.ask(ownerOf(input));
   const facts: Facts = {

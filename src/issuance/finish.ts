@@ -86,6 +86,6 @@ export function stored(outcome: TransitionOutcome, id: string): RequestRecord {
 export const keyBlocked = (): Refused => stepRefused('block-list', BLOCKED);
 
 export const decided = (record: RequestRecord): Refused =>
-  new Refused('already-decided', `Request ${record.id} is ${record.state} since ${new Date(record.updatedAt).toISOString()}.`, { instance: `/v1/requests/${record.id}` });
+  new Refused('already-decided', `Request ${record.id} has been ${record.state} since ${new Date(record.updatedAt).toISOString()}.`, { instance: `/v1/requests/${record.id}` });
 
-export const busy = (id: string): Refused => new Refused('unavailable', `Too many others decide about request ${id}, or its names, at once; ask again.`, { retryAfter: 1 });
+export const busy = (id: string): Refused => new Refused('unavailable', `Too many others are deciding about request ${id}, or its names, at the same time; try again.`, { retryAfter: 1 });

@@ -49,7 +49,7 @@ export async function issue(context: IssuanceContext, input: IssueInput): Promis
     const record = await cycle(context, fresh, true);
     if (record !== undefined) return record;
   }
-  throw new Refused('unavailable', 'Others ask for the same names, or with the same key, at the same time; ask again.', { retryAfter: 1 });
+  throw new Refused('unavailable', 'Others are requesting the same names, or using the same key, at the same time; try again.', { retryAfter: 1 });
 }
 
 /** The input with its identity re-read from the store. */
@@ -224,12 +224,12 @@ export function refusal(record: RequestRecord, counting?: { readonly quota: Quot
 /** The store's own findings from within the atomic write, as a problem. */
 function notStored(outcome: Exclude<AcceptOutcome, { outcome: 'stored' | 'exists' | 'superseded' }>, { grant: { once } }: Identity): Refused {
   switch (outcome.outcome) {
-    case 'identity-gone': return new Refused('unauthenticated', 'The credentials do not count any more.');
+    case 'identity-gone': return new Refused('unauthenticated', 'The credentials are no longer valid.');
     case 'conflict': return once !== undefined && outcome.claim === onceKeyOf(once) ? usedUp() : keyReused();
-    case 'token-exhausted': return new Refused('token-exhausted', 'The enrolment token has no use left for another CSR.');
+    case 'token-exhausted': return new Refused('token-exhausted', 'The enrolment token has no uses left for another CSR.');
     case 'quota-exceeded': return stepRefused('quota', 'the requester\'s quota is used up', outcome.retryAfter);
     case 'key-blocked': return stepRefused('block-list', BLOCKED);
-    case 'serial-taken': return new Refused('unavailable', 'The serial number drawn was taken; ask again.', { retryAfter: 1 });
+    case 'serial-taken': return new Refused('unavailable', 'The serial number drawn was already in use; try again.', { retryAfter: 1 });
   }
 }
 

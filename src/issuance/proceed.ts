@@ -42,7 +42,7 @@ async function holdings(context: IssuanceContext, pending: RequestRecord, now: n
     const step = kind === 'key' ? 'known-key' : 'name-ownership';
     const mayTake = pending.takesOver === true || pending.steps.some(({ name, outcome }) => name === step && outcome === 'waiting');
     if (held.length > 0 && !mayTake) {
-      throw stepRefused(step, `since it was asked for, others hold ${held.map(({ what, serial }) => `${kind === 'key' ? 'its key' : JSON.stringify(what.slice(what.indexOf(':') + 1))} by certificate ${serial}`).join(', ')}; expected that revoked or released, or the request denied`);
+      throw stepRefused(step, `since it was requested, others hold ${held.map(({ what, serial }) => `${kind === 'key' ? 'its key' : JSON.stringify(what.slice(what.indexOf(':') + 1))} by certificate ${serial}`).join(', ')}; expected those to be revoked or released, or the request to be denied`);
     }
   }
   return inquiry;

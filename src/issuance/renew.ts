@@ -28,7 +28,7 @@ export async function renew(context: IssuanceContext, { renewed, cached, ...inpu
     throw new Refused('renewal-refused', `Certificates of profile ${renewed.profile} cannot be renewed by their holder; ask for a new one.`);
   }
   // Control of an identifier is proved for a limited time only.
-  if (renewed.requester.kind === 'acme') throw new Refused('renewal-refused', 'A certificate by ACME is renewed by ACME, where control of its names is shown anew.');
+  if (renewed.requester.kind === 'acme') throw new Refused('renewal-refused', 'A certificate issued by ACME is renewed by ACME, where control of its names is shown again.');
   const { profile } = issuing;
   // Never longer than the first certificate was allowed to live, however often it is renewed.
   const limit = renewed.maxValidity === undefined ? {} : { maxValidity: renewed.maxValidity };

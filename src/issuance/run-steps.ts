@@ -41,7 +41,7 @@ export async function runSteps(steps: readonly EligibilityStep[], candidate: Can
 export function judged(name: string, judge: () => Verdict | Promise<Verdict>, { report }: Pick<Surroundings, 'report'>): Verdict | Promise<Verdict> {
   const broken = (error: unknown): Verdict => {
     if (error instanceof StoreUnavailable || (error instanceof Refused && error.code === 'unavailable')) throw error;
-    report(`eligibility step ${name} broke`, error);
+    report(`eligibility step ${name} failed unexpectedly`, error);
     return { outcome: 'failed', reason: 'the check could not be made; the service\'s log says why' };
   };
   try {

@@ -38,13 +38,13 @@ function nextUrl(from: URL, location: string, ports: readonly number[]): URL {
   const refuse = (why: string): never => {
     throw new CallFailed('connection', `the redirect of ${from.href} to ${excerpt(location)} ${why}`);
   };
-  if (location.length > MOST_URL || !URL.canParse(location, from)) return refuse('is no address');
+  if (location.length > MOST_URL || !URL.canParse(location, from)) return refuse('is not an address');
   const url = new URL(location, from);
   if (DEFAULT_PORTS[url.protocol] === undefined) return refuse('leads to neither http nor https');
   if (url.username !== '' || url.password !== '') return refuse('has a user in it');
   if (!ports.includes(Number(url.port === '' ? DEFAULT_PORTS[url.protocol] : url.port))) return refuse(`leads to another port than ${ports.join(' or ')}`);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(host) === 0 && !isDnsName(host)) return refuse('leads to a host that is no name');
+  if (isIP(host) === 0 && !isDnsName(host)) return refuse('leads to a host that is not a name');
   url.hash = '';
   return url;
 }

@@ -93,6 +93,6 @@ const read = (socket: Socket, url: URL, { mostBody, headers }: GetOptions, signa
 
 function reason(error: Error & { readonly code?: string }): string {
   if (error.code === 'HPE_HEADER_OVERFLOW') return `the head of the answer is longer than ${MOST_HEAD} bytes`;
-  if (error.code?.startsWith('HPE_') === true) return 'what the server sent is no HTTP';
+  if (error.code?.startsWith('HPE_') === true) return 'what the server sent is not HTTP';
   return 'the server closed the connection before it answered';
 }

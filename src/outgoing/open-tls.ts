@@ -56,10 +56,10 @@ function reason(error: (Error & { readonly code?: string }) | undefined): string
 const REASONS: Readonly<Record<string, string>> = {
   '': 'the server closed the connection during the handshake',
   ECONNRESET: 'the server closed the connection during the handshake',
-  EPROTO: 'what the server sent is no TLS',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'what the server sent is no TLS',
-  ERR_SSL_NO_APPLICATION_PROTOCOL: 'the server did not take the protocol',
-  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'the server did not take the protocol',
+  EPROTO: 'what the server sent is not TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what the server sent is not TLS',
+  ERR_SSL_NO_APPLICATION_PROTOCOL: 'the server did not accept the protocol',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'the server did not accept the protocol',
   ...Object.fromEntries(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT']
     .map((code) => [code, 'the server\'s certificate leads to none of the roots that are trusted'])),
   CERT_HAS_EXPIRED: 'the server\'s certificate has expired',

@@ -83,10 +83,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ETIMEOUT: 'no answer in time',
   ESERVFAIL: 'the name servers have failed (SERVFAIL)',
   EREFUSED: 'the name servers refuse (REFUSED)',
-  ENOTIMP: 'the name servers do not do this (NOTIMP)',
+  ENOTIMP: 'the name servers do not support this (NOTIMP)',
   EFORMERR: 'the name servers did not understand (FORMERR)',
   EBADRESP: 'the answer is malformed',
-  EBADNAME: 'that is no name for DNS',
+  EBADNAME: 'that is not a DNS name',
   ECONNREFUSED: 'the resolver cannot be reached',
 };
 

@@ -45,7 +45,7 @@ const SPECIAL: readonly (readonly [string, string])[] = [
 
 const known = (text: string): Network => parseNetwork(text) ?? unreadable(text);
 const unreadable = (text: string): never => {
-  throw new TypeError(`${text} is no network`);
+  throw new TypeError(`${text} is not a network`);
 };
 
 const TABLE = SPECIAL.map(([text, use]) => ({ network: known(text), use }));

@@ -25,12 +25,12 @@ export function approvalFault(approvals: Approvals, operator: string): { readonl
   const person = personOf(operator);
   const expected = whoMay(approvals);
   if (askers.some((asker) => personOf(asker) === person)) {
-    return { code: 'approval-own', detail: `${person} asked for it, or made the token by which it was asked for; ${expected}` };
+    return { code: 'approval-own', detail: `${person} requested it, or created the token with which it was requested; ${expected}` };
   }
   if (operators !== undefined && !operators.includes(person)) {
     return { code: 'approval-not-listed', detail: `approvals of ${person} do not count here; ${expected}` };
   }
-  if (given.some((before) => personOf(before) === person)) return { code: 'approval-already', detail: `${person} has approved it before; ${expected}` };
+  if (given.some((before) => personOf(before) === person)) return { code: 'approval-already', detail: `${person} has already approved it; ${expected}` };
   return undefined;
 }
 

@@ -97,4 +97,4 @@ export const concerns = (profiles: readonly string[] | undefined, profile: strin
 
 /** Certificates for the service's own listener and OCSP responders are exempt from time windows and approval, without which it could not run. */
 export const isOwn = ({ requester }: Pick<Question, 'requester'>): boolean => requester.kind === 'service';
-export const OWN = 'the service itself asks, for a certificate of its own';
+export const OWN = 'the service itself requests it, as a certificate of its own';

@@ -43,7 +43,7 @@ export function compileNamePattern(text: string): NamePattern {
   if (text.length === 0 || text.length > PATTERN_MOST) throw new PatternError(`a name pattern has 1 to ${PATTERN_MOST} characters`);
   const form = FORMS.find((candidate) => candidate.is(text));
   if (form === undefined) {
-    throw new PatternError(`"${text}" is no name pattern: expected a name, *.domain, **.domain, an address or network, *@host, a URI (with * for a segment of its path, ** for the rest of it), or *`);
+    throw new PatternError(`"${text}" is not a name pattern: expected a name, *.domain, **.domain, an address or network, *@host, a URI (with * for a segment of its path, ** for the rest of it), or *`);
   }
   const matches = form.compile(text);
   return { text, matches };

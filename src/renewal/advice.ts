@@ -45,7 +45,7 @@ export function renewalAdvice(record: RequestRecord, issuer: IssuerStanding, cam
   if (issuer.revoked) return atOnce(`The authority ${record.authority} is revoked.`);
   const called = campaigns.filter((campaign) => covers(campaign, record)).map((campaign) => ({ ...partOf(campaign, record.id), explanation: campaign.reason, askAgain }));
   // If an authority was rolled, a campaign determines how fast its certificates follow.
-  if (called.length === 0 && issuer.replaced) return atOnce(`The authority ${record.authority} has another certificate by now, or another one issues in its place.`);
+  if (called.length === 0 && issuer.replaced) return atOnce(`The authority ${record.authority} has a new certificate, or another authority issues in its place.`);
   const byAge = { start: notBefore + Math.floor(life * BEGINS), end: notBefore + Math.floor(life * ENDS), explanation: undefined, askAgain };
   return [byAge, ...called].reduce((first, one) => (one.start < first.start ? one : first));
 }

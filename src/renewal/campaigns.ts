@@ -58,7 +58,7 @@ export function campaignsIn({ objects, clock, random }: CampaignsOptions): Campa
       for (;;) {
         const before = await objects.get(KIND, id);
         if (before !== undefined && before.expires > now) return same(campaignOf(before), campaign, from);
-        if ((await standing()).length >= MOST_CAMPAIGNS) throw new Refused('too-many-campaigns', `${MOST_CAMPAIGNS} campaigns stand already; end one that is done.`);
+        if ((await standing()).length >= MOST_CAMPAIGNS) throw new Refused('too-many-campaigns', `There are already ${MOST_CAMPAIGNS} campaigns; end one that is done.`);
         const { outcome } = await objects.write([{
           kind: KIND, id, expected: before?.version ?? 0,
           put: { value: campaign as unknown as Json, expires: campaign.endsAt + STANDS, indexes: [{ index: INDEX, order: now }] },

@@ -21,7 +21,7 @@ export async function revokeByProof(context: RevocationContext, { serial, csr }:
   if (record === undefined) throw unknownSerial(serial);
   const proof = understood(() => parseCertificationRequest(csr), 'csr-malformed');
   // Cheap checks first: verifying the signature costs the most.
-  if (sha256(proof.publicKey.der) !== record.keyHash) throw new Refused('forbidden', `The proof is by another key than that of certificate ${serial}.`);
+  if (sha256(proof.publicKey.der) !== record.keyHash) throw new Refused('forbidden', `The proof was made with another key than that of certificate ${serial}.`);
   if (!names(proof, serial)) {
     throw new Refused('forbidden', `The proof is not meant for this: its common name must be "${PROOF_PREFIX}${serial}".`);
   }

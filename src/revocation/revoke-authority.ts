@@ -57,7 +57,7 @@ function signerAbove(authority: Authority, authorities: readonly Authority[]): A
   const issuer = issuerOf(authority, authorities);
   if (issuer?.canSign === true) return issuer;
   const whom = issuer === undefined
-    ? `Its issuer is ${distinguishedNameToText(certificate.issuerName)}: ask whoever runs that CA`
+    ? `Its issuer is ${distinguishedNameToText(certificate.issuerName)}: ask the operators of that CA`
     : `The key of ${issuer.name} is not here: bring it back for as long as this takes, or use it where it is,`;
   throw new Refused('not-revocable', `Authority ${name} cannot be revoked here. ${whom} to revoke the certificate with the serial ${certificate.serial} (SHA-256 ${sha256(der)}) and to publish a CRL. To issue nothing more at once, take away authorities/${name}/key.pem and start the service again.`);
 }

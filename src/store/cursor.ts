@@ -18,13 +18,13 @@ export function sealCursor(key: Uint8Array, listing: string, position: string): 
  * @throws BadCursor unless `sealCursor` made it with this key for this listing
  */
 export function openCursor(key: Uint8Array, listing: string, cursor: string): string {
-  if (cursor.length > MAX_CURSOR) throw new BadCursor('the cursor is not one of this listing');
+  if (cursor.length > MAX_CURSOR) throw new BadCursor('the cursor does not belong to this listing');
   const bytes = Buffer.from(cursor, 'base64url');
   const position = bytes.toString('utf8', TAG_BYTES);
   // Node's decoder skips invalid characters: accept only the exact spelling that was issued.
   const spelled = bytes.length > TAG_BYTES && bytes.toString('base64url') === cursor;
   if (!spelled || !timingSafeEqual(bytes.subarray(0, TAG_BYTES), tag(key, listing, position))) {
-    throw new BadCursor('the cursor is not one of this listing');
+    throw new BadCursor('the cursor does not belong to this listing');
   }
   return position;
 }

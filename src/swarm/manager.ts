@@ -50,7 +50,7 @@ export async function identifyManager(presented: PeerCertificate, { certificates
   const swarm = isOurs && !hasEnded(certificate, now) ? undefined : await registrations.get(clusterId);
   const vouched = isOurs ? '' : `, under its registered root ${rootOf(certificate, clusterId, swarm, now).digest}`;
   const late = checkTime(certificate, clusterId, swarm, now);
-  if (role !== MANAGER) throw new Refused('forbidden', `The client certificate is of a node of swarm ${clusterId} that is no manager; only managers ask for certificates.`);
+  if (role !== MANAGER) throw new Refused('forbidden', `The client certificate is of a node of swarm ${clusterId} that is not a manager; only managers request certificates.`);
   return { clusterId, serial: presented.serial, proof: `manager ${id} of swarm ${clusterId}, by its certificate ${presented.serial}${vouched}${late}` };
 }
 
@@ -82,7 +82,7 @@ function rootOf(certificate: Certificate, clusterId: string, swarm: Swarm | unde
   const mayHaveEnded = (swarm?.graceUntil ?? 0) > now;
   const root = swarm?.roots.find((one) => (mayHaveEnded || !hasEnded(one, now)) && hasSigned(parseCertificate(Buffer.from(one.certificate, 'base64')), certificate));
   if (root === undefined) {
-    throw new Refused('unauthenticated', `The client certificate says that it is of swarm ${clusterId}; it was not issued here, and not by a root that is registered for that swarm and has not ended (chancery swarm register).`);
+    throw new Refused('unauthenticated', `The client certificate says that it is of swarm ${clusterId}; it was issued neither here nor by a root that is registered for that swarm and has not expired (chancery swarm register).`);
   }
   if (!isForClients(certificate)) throw new Refused('unauthenticated', 'The client certificate is not one for TLS clients.');
   return root;
@@ -108,6 +108,6 @@ function checkTime(certificate: Certificate, clusterId: string, swarm: Swarm | u
   if (Math.floor(now / 1000) < certificate.notBefore) throw new Refused('unauthenticated', 'The client certificate is not valid yet.');
   if (!hasEnded(certificate, now)) return '';
   const ended = new Date(certificate.notAfter * 1000).toISOString();
-  if ((swarm?.graceUntil ?? 0) > now) return `, which ended at ${ended}: a grace window is open`;
-  throw new Refused('unauthenticated', `The client certificate ended at ${ended}. An operator can open a grace window for the swarm (chancery swarm grace --cluster-id ${clusterId}).`);
+  if ((swarm?.graceUntil ?? 0) > now) return `, which expired at ${ended}: a grace window is open`;
+  throw new Refused('unauthenticated', `The client certificate expired at ${ended}. An operator can open a grace window for the swarm (chancery swarm grace --cluster-id ${clusterId}).`);
 }

@@ -20,7 +20,7 @@ export function readNodeRequest(wanted: SignRequest, clusterId: string, profile:
   if (wanted.profile === 'CA') return { faults: ['profile CA: certificates of a CA are not issued to swarms, so the roots of swarms are not cross-signed'] };
   if (wanted.profile !== undefined && wanted.profile !== profile) faults.push(`profile ${JSON.stringify(wanted.profile)}; expected none`);
   if (label !== undefined) faults.push('a label; expected none');
-  if ([wanted.validity, wanted.notBefore, wanted.notAfter].some((value) => value !== undefined)) faults.push('a life of its own; the profile says how long nodes\' certificates live');
+  if ([wanted.validity, wanted.notBefore, wanted.notAfter].some((value) => value !== undefined)) faults.push('a lifetime of its own; the profile determines the lifetime of nodes\' certificates');
   const { CN: id = '', names = [], SerialNumber = '' } = subject ?? {};
   const [{ O, OU: role, ...others } = NOTHING, ...more] = names;
   if (more.length > 0 || SerialNumber !== '' || Object.values(others).some((value) => value !== '')) faults.push('a subject with more than CN, OU and O');

@@ -28,14 +28,14 @@ export function readRoot(pem: string, { ownKeys, now }: RootSurroundings): Omit<
   const fault = (code: string, detail: string): void => void faults.push({ code, detail, at: '/root' });
   try {
     const [der, ...more] = decodePem(pem, 'CERTIFICATE');
-    if (der === undefined || more.length > 0) throw refused([{ code: 'one-certificate', detail: `${more.length + 1} certificates; expected the root alone`, at: '/root' }]);
+    if (der === undefined || more.length > 0) throw refused([{ code: 'one-certificate', detail: `${more.length + 1} certificates; expected only the root`, at: '/root' }]);
     const root = parseCertificate(der);
     const keyHash = sha256(root.publicKey.der);
     if (!equalBytes(root.issuer, root.subject)) fault('not-a-root', 'was issued by another certificate; expected the swarm\'s own root, which signs itself');
     else verifySignature(root, root.publicKey);
-    if (valueOf(root, OID.basicConstraints, decodeBasicConstraints)?.ca !== true) fault('not-a-ca', 'is no CA certificate (RFC 5280 4.2.1.9)');
+    if (valueOf(root, OID.basicConstraints, decodeBasicConstraints)?.ca !== true) fault('not-a-ca', 'is not a CA certificate (RFC 5280 4.2.1.9)');
     if (valueOf(root, OID.keyUsage, decodeKeyUsage)?.includes('keyCertSign') === false) fault('key-usage', 'may not sign certificates (RFC 5280 4.2.1.3)');
-    if (root.notAfter * 1000 < now) fault('expired', `ended at ${new Date(root.notAfter * 1000).toISOString()}`);
+    if (root.notAfter * 1000 < now) fault('expired', `expired at ${new Date(root.notAfter * 1000).toISOString()}`);
     if (ownKeys.has(keyHash)) fault('own-authority', 'is an authority of this service, whose certificates need no registration');
     if (faults.length > 0) throw refused(faults);
     return { digest: sha256(der), keyHash, certificate: Buffer.from(der).toString('base64'), subject: distinguishedNameToText(root.subjectName), notAfter: root.notAfter };

@@ -75,10 +75,10 @@ export function registrationsIn(objects: ObjectStore): Registrations {
     register: (clusterId, root, { actor, now }) => change(clusterId, now, [root.keyHash], (before, [owner]) => {
       if (before?.roots.some(({ digest }) => digest === root.digest) === true) return undefined;
       if (owner !== undefined && owner !== clusterId) {
-        throw new Refused('swarm-root-taken', `The key of this root is registered for swarm ${owner}: it vouches for one swarm alone. Unregister it there first.`);
+        throw new Refused('swarm-root-taken', `The key of this root is registered for swarm ${owner}: it vouches for only one swarm. Unregister it there first.`);
       }
       const roots = before?.roots ?? [];
-      if (roots.length >= MOST_ROOTS) throw new Refused('body-invalid', `Swarm ${clusterId} has ${roots.length} roots, which is the most; unregister one first.`, {
+      if (roots.length >= MOST_ROOTS) throw new Refused('body-invalid', `Swarm ${clusterId} has ${roots.length} roots, which is the maximum; unregister one first.`, {
         faults: [{ code: 'maxItems', detail: `at most ${MOST_ROOTS} roots`, at: '/root' }],
       });
       const added = { ...root, addedAt: now, addedBy: actor };

@@ -75,7 +75,7 @@ export function swarmRoutes(app: App, { registrations, authentication, ownKeys, 
     await authentication.operator(request, 'read');
     const clusterId = clusterOf(request.params);
     const swarm = await registrations.get(clusterId);
-    if (swarm === undefined) throw new Refused('not-found', `Nothing is registered of swarm ${clusterId}.`);
+    if (swarm === undefined) throw new Refused('not-found', `Nothing is registered for swarm ${clusterId}.`);
     return view(clusterId, swarm, clock());
   });
 

@@ -79,7 +79,7 @@ async function putInPlace(partial: string, file: string): Promise<void> {
   } catch (error) {
     // Where links are not supported (FAT, some network file systems), the name may be taken between the check and the rename.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' && !existsSync(file)) return rename(partial, file);
-    throw new TransferError('in-use', `${file} has come to be there meanwhile, and is not overwritten`, `the backup is whole in ${partial}: move that to another name`);
+    throw new TransferError('in-use', `${file} was created in the meantime, and is not overwritten`, `the complete backup is in ${partial}: rename that`);
   }
   await unlink(partial);
 }
@@ -101,7 +101,7 @@ async function takeUp(source: Source, partial: string): Promise<Begun | undefine
     if (frame.kind === 'portion') begun = { place, position: frame.json.position, tally: frame.json.tally };
   }
   if (begun !== undefined && !await continues(source, begun.position)) {
-    throw new TransferError('other-store', `${partial} was begun with another store, or the store was put back since`, 'remove it and begin again');
+    throw new TransferError('other-store', `${partial} was begun with another store, or the store was restored since`, 'remove it and begin again');
   }
   return begun && { ...begun, position: takenUp(begun.position) };
 }
@@ -134,7 +134,7 @@ async function refuseOther(handle: FileHandle, path: string, size: number): Prom
   const held = await handle.stat();
   const named = statSync(path, { throwIfNoEntry: false });
   if (held.size === size && held.ino === named?.ino && held.dev === named.dev) return;
-  throw new TransferError('in-use', `another backup writes ${path}, or has finished it`, 'wait for it; where it was stopped, give the same command again: it goes on where that one stopped');
+  throw new TransferError('in-use', `another backup is writing ${path}, or has finished it`, 'wait for it; if it was interrupted, run the same command again: it resumes where that one stopped');
 }
 
 async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {

@@ -26,7 +26,7 @@ export async function* readFrames(path: string, from: Place = FIRST_PLACE): Asyn
   const file = await open(path, 'r');
   try {
     if ((await readExactly(file, 0, MAGIC.length))?.toString('latin1') !== MAGIC) {
-      throw new TransferError('not-a-backup', `${path} is no backup of this version`, 'expected a file that \'chancery backup\' has made');
+      throw new TransferError('not-a-backup', `${path} is not a backup of this version`, 'expected a file that \'chancery backup\' has made');
     }
     for (let place = from; ;) {
       const prefix = await readExactly(file, place.offset, FRAME_PREFIX);

@@ -212,6 +212,6 @@ async function refuseOtherLog({ audit }: Target, here: ChainHead, there: ChainHe
     ? hashAt === here.hash
     : (await audit.list({ after: there.sequence - 1, limit: 1 }))[0]?.hash === there.hash;
   if (same) return;
-  throw new TransferError('other-log', `this store has a log of its own (head ${here.sequence}:${here.hash.slice(0, 16)}…), which neither continues nor begins that of the backup`, 'restore into an empty store, or one that the backup was made of: two logs cannot become one');
+  throw new TransferError('other-log', `this store has a log of its own (head ${here.sequence}:${here.hash.slice(0, 16)}…), which neither continues nor begins that of the backup`, 'restore into an empty store, or the one that the backup was made from: two logs cannot be merged');
 }
 

@@ -55,7 +55,7 @@ export async function verifyBackup(path: string, progress: Progress, line = 0): 
   }
   const { head, end } = found;
   if (last < size) {
-    throw new TransferError('damaged', `${path} is damaged ${last} octets from its start, or was cut off there`, 'take another copy of it: nothing behind that place can be trusted');
+    throw new TransferError('damaged', `${path} is damaged ${last} octets from its start, or was cut off there`, 'take another copy of it: nothing after that point can be trusted');
   }
   if (head === undefined || end === undefined) throw new TransferError('incomplete', `${path} has no end: it was interrupted while it was made`, 'make it again');
   refuseFaults(chain.finish(end.head).map(({ detail }) => detail));
@@ -64,7 +64,7 @@ export async function verifyBackup(path: string, progress: Progress, line = 0): 
 }
 
 function refuseFaults(faults: readonly string[]): void {
-  if (faults.length > 0) throw new TransferError('wrong-content', `the backup cannot be right: ${faults.slice(0, FAULTS_MOST).join('; ')}`, 'it was made so, or changed by somebody who knows its form: take another one');
+  if (faults.length > 0) throw new TransferError('wrong-content', `the backup cannot be right: ${faults.slice(0, FAULTS_MOST).join('; ')}`, 'it was made that way, or changed by somebody who knows its format: use another one');
 }
 
 const NAME = /^[0-9a-f]{64}$/;

@@ -80,7 +80,7 @@ export const KEY_KINDS: Readonly<Record<KeyType, KeyKind>> = { 'P-256': 'EC', 'P
 export function signatureAlgorithmFor(key: KeyObject): SignatureAlgorithm {
   const name = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? key.type;
   const algorithm = BY_ID.get(FOR_OWN_KEY[name] ?? '');
-  if (algorithm === undefined) throw new X509Error('unsupported-key', `a key of type ${name} does not sign here`);
+  if (algorithm === undefined) throw new X509Error('unsupported-key', `a key of type ${name} cannot sign here`);
   return algorithm;
 }
 
@@ -101,5 +101,5 @@ function explain(identifier: Uint8Array, what: string): never {
   if (known.length > 0) {
     throw new X509Error('bad-algorithm-parameters', `${what} is ${oidName(found)} with parameters other than those of ${known.map(({ id }) => id).join(', ')}`);
   }
-  throw new X509Error('unsupported-algorithm', `${what} is ${oidName(found)}; taken are ${SIGNATURE_ALGORITHMS.map(({ id }) => id).join(', ')}`);
+  throw new X509Error('unsupported-algorithm', `${what} is ${oidName(found)}; expected ${SIGNATURE_ALGORITHMS.map(({ id }) => id).join(', ')}`);
 }

@@ -110,7 +110,7 @@ export function parseTbsCertificate(tbs: Uint8Array): TbsCertificate {
 }
 
 function checkSize(der: Uint8Array): void {
-  if (der.length > MAX_CERTIFICATE) throw new X509Error('too-large', `a certificate of ${der.length} octets; at most ${MAX_CERTIFICATE} are taken`);
+  if (der.length > MAX_CERTIFICATE) throw new X509Error('too-large', `a certificate of ${der.length} octets; at most ${MAX_CERTIFICATE} are accepted`);
 }
 
 function readTbs(body: DerReader, tbs: Uint8Array): TbsCertificate {
@@ -136,11 +136,11 @@ function readTbs(body: DerReader, tbs: Uint8Array): TbsCertificate {
 /** RFC 5280 4.1.2.1: must be version 3, as is any certificate with extensions. */
 function readVersion(body: DerReader): void {
   const tag = tags.contextConstructedTag(0);
-  if (!body.is(tag)) body.fail('unsupported-version', 'the certificate is of version 1; version 3 is taken');
+  if (!body.is(tag)) body.fail('unsupported-version', 'the certificate is of version 1; version 3 is accepted');
   const inside = body.enter(tag, 'version');
   const number = inside.smallInteger('version');
   inside.finish('version');
-  if (number !== 2) body.fail('unsupported-version', `the certificate has version number ${number}; version 3, which is number 2, is taken`);
+  if (number !== 2) body.fail('unsupported-version', `the certificate has version number ${number}; version 3, which is number 2, is accepted`);
 }
 
 function readExplicitExtensions(body: DerReader, tag: number): Extension[] {

@@ -57,7 +57,7 @@ const NOTHING: Requested = { names: [], extensions: [] };
 
 /** Parses a CSR strictly, without verifying its signature. Throws an `X509Error` naming the first fault. */
 export function parseCertificationRequest(der: Uint8Array): CertificationRequest {
-  if (der.length > MAX_CSR_OCTETS) throw new X509Error('too-large', `the CSR has ${der.length} octets; at most ${MAX_CSR_OCTETS} are taken`);
+  if (der.length > MAX_CSR_OCTETS) throw new X509Error('too-large', `the CSR has ${der.length} octets; at most ${MAX_CSR_OCTETS} are accepted`);
   const reader = new DerReader(der);
   const request = reader.sequence('CertificationRequest');
   reader.finish('CertificationRequest');
@@ -82,7 +82,7 @@ export function parseCertificationRequest(der: Uint8Array): CertificationRequest
   if (commonName === undefined) return { der, tbs, subject, publicKey, ...requested, signatureAlgorithm, signature };
   // BR 7.1.4.2.2: it must repeat one of the names, in exactly the same form; others may be read as different addresses.
   if (looksLikeAddress(commonName) && !requested.names.some(({ kind, value }) => kind === 'ip' && value === commonName)) {
-    throw new X509Error('common-name-is-address', `the common name ${commonName} looks like an IP address but is none of the subjectAltName's; addresses belong there`);
+    throw new X509Error('common-name-is-address', `the common name ${commonName} looks like an IP address but is not in the subjectAltName, where addresses belong`);
   }
   return { der, tbs, subject, commonName, publicKey, ...requested, signatureAlgorithm, signature };
 }
@@ -104,11 +104,11 @@ function readAttributes(info: DerReader): Requested {
     const attribute = attributes.sequence('attribute');
     const encoded = attributes.bytes.subarray(start, attributes.offset);
     const type = attribute.oid('attribute type');
-    if (seen.includes(type)) attribute.fail('duplicate-attribute', `the attribute ${oidName(type)} is there twice`);
+    if (seen.includes(type)) attribute.fail('duplicate-attribute', `the attribute ${oidName(type)} occurs twice`);
     seen.push(type);
     if (type === OID.extensionRequest) requested = readExtensionRequest(attribute);
     else if (PASSED_OVER.has(type)) passOver(attribute, type);
-    else attribute.fail('unsupported-attribute', `the attribute ${oidName(type)} is not taken; taken are ${[OID.extensionRequest, ...PASSED_OVER].map(oidName).join(', ')}`);
+    else attribute.fail('unsupported-attribute', `the attribute ${oidName(type)} is not accepted; expected ${[OID.extensionRequest, ...PASSED_OVER].map(oidName).join(', ')}`);
     attribute.finish('attribute');
     // X.690 11.6: a SET OF must be sorted.
     if (previous !== undefined && compareBytes(previous, encoded) > 0) attributes.fail('not-sorted', 'the attributes are not in the order that DER demands of a SET OF', start);

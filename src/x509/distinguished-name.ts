@@ -57,7 +57,7 @@ const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u206
 
 /** DER of a Name. Throws `bad-distinguished-name` for any value that `decodeDistinguishedName` would refuse. */
 export function encodeDistinguishedName(name: DistinguishedName): Uint8Array {
-  if (name.length > MAX_RDNS) throw new X509Error('bad-distinguished-name', `the name has ${name.length} parts, at most ${MAX_RDNS} are taken`);
+  if (name.length > MAX_RDNS) throw new X509Error('bad-distinguished-name', `the name has ${name.length} parts, at most ${MAX_RDNS} are accepted`);
   return sequence(...name.map(({ type, value }) => {
     checkValue(type, value);
     const writes = RULES.get(type)?.writes;
@@ -85,7 +85,7 @@ export function readDistinguishedName(reader: DerReader, what: string): Distingu
     if (name.length === MAX_RDNS) rdns.fail('bad-distinguished-name', `${what} has more than ${MAX_RDNS} parts`);
     const rdn = rdns.set('RDN of a name');
     const attribute = rdn.sequence('attribute of a name');
-    if (!rdn.atEnd) rdn.fail('multi-valued-rdn', `${what} has an RDN of several attributes; one is taken`);
+    if (!rdn.atEnd) rdn.fail('multi-valued-rdn', `${what} has an RDN of several attributes; one is accepted`);
     const type = attribute.oid('attribute type of a name');
     const value = readValue(attribute, type, what);
     attribute.finish('attribute of a name');
@@ -100,14 +100,14 @@ function readValue(attribute: DerReader, type: string, what: string): string {
   if (tag === tags.UTF8_STRING) return attribute.utf8String(what);
   if (tag === tags.PRINTABLE_STRING) return attribute.printableString(what);
   if (tag === tags.IA5_STRING && RULES.get(type)?.writes === 'ia5') return attribute.ia5String(what);
-  return attribute.fail('unsupported-string-type', `${oidName(type)} in ${what} is a ${tags.tagName(tag)}; UTF8String and PrintableString are taken`);
+  return attribute.fail('unsupported-string-type', `${oidName(type)} in ${what} is a ${tags.tagName(tag)}; UTF8String and PrintableString are accepted`);
 }
 
 function checkValue(type: string, value: string): void {
   const rule = RULES.get(type);
   const most = rule?.most ?? MAX_CHARACTERS;
   if (value.length === 0 || value.length > most) {
-    throw new X509Error('bad-distinguished-name', `${oidName(type)} has ${value.length} characters; 1 to ${most} are taken`);
+    throw new X509Error('bad-distinguished-name', `${oidName(type)} has ${value.length} characters; 1 to ${most} are accepted`);
   }
   if (UNSEEN.test(value)) throw new X509Error('bad-distinguished-name', `${oidName(type)} has a control or invisible character`);
   if (rule?.form !== undefined && !rule.form.test(value)) {
@@ -118,7 +118,7 @@ function checkValue(type: string, value: string): void {
 /** The common name; undefined if there is none. Throws `bad-distinguished-name` if there are several. */
 export function commonNameOf(name: DistinguishedName): string | undefined {
   const found = name.filter(({ type }) => type === OID.commonName);
-  if (found.length > 1) throw new X509Error('bad-distinguished-name', `the name has ${found.length} common names, one is taken`);
+  if (found.length > 1) throw new X509Error('bad-distinguished-name', `the name has ${found.length} common names, one is accepted`);
   return found[0]?.value;
 }
 

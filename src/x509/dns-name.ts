@@ -23,10 +23,10 @@ export function normaliseDnsName(text: string, wildcard: boolean): string {
     throw new X509Error('bad-dns-name', `${JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)} ${why}`);
   };
   if (text.length === 0) fail('is empty');
-  if (text.length > MAX_NAME) fail(`has ${text.length} characters; at most ${MAX_NAME} are taken`);
+  if (text.length > MAX_NAME) fail(`has ${text.length} characters; at most ${MAX_NAME} are accepted`);
 
   const isWildcard = text.startsWith('*');
-  if (isWildcard && !wildcard) fail('has a wildcard, which has no place here');
+  if (isWildcard && !wildcard) fail('has a wildcard, which is not allowed here');
   if (isWildcard && (text.charCodeAt(1) !== DOT || text.indexOf('.', 2) < 0)) {
     fail('has a wildcard that is not the whole leftmost label with two or more labels after it');
   }
@@ -43,7 +43,7 @@ export function normaliseDnsName(text: string, wildcard: boolean): string {
       continue;
     }
     if (i === labelStart) fail(i === text.length ? 'ends in a dot' : 'has an empty label');
-    if (i - labelStart > MAX_LABEL) fail(`has a label of ${i - labelStart} characters; at most ${MAX_LABEL} are taken`);
+    if (i - labelStart > MAX_LABEL) fail(`has a label of ${i - labelStart} characters; at most ${MAX_LABEL} are accepted`);
     if (text.charCodeAt(labelStart) === HYPHEN || text.charCodeAt(i - 1) === HYPHEN) fail('has a label that begins or ends with a hyphen');
     if (text.charCodeAt(labelStart + 2) === HYPHEN && text.charCodeAt(labelStart + 3) === HYPHEN && i - labelStart > 3) reserved = true;
     labelStart = i + 1;
@@ -70,7 +70,7 @@ function checkReservedLabel(label: string, fail: (why: string) => never): void {
   if (domainToASCII(unicode) !== label) fail(`has ${label}, which is not a valid A-label`);
   const disallowed = disallowedIn(unicode);
   if (disallowed !== undefined) {
-    fail(`has ${label}, in which U+${(disallowed.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')} is no character of a host name (IDNA2008, RFC 5892)`);
+    fail(`has ${label}, in which U+${(disallowed.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')} is not a character of a host name (IDNA2008, RFC 5892)`);
   }
 }
 

@@ -36,7 +36,7 @@ export interface BasicConstraints {
 
 /** RFC 5280 4.2.1.9. Critical, as it must be for a CA and may be for others. */
 export function basicConstraints({ ca, pathLength }: BasicConstraints): Uint8Array {
-  if (!ca && pathLength !== undefined) throw new X509Error('bad-extension', 'a path length is for CA certificates alone');
+  if (!ca && pathLength !== undefined) throw new X509Error('bad-extension', 'a path length is for CA certificates only');
   const fields = [...(ca ? [boolean(true)] : []), ...(pathLength === undefined ? [] : [integer(pathLength)])];
   return extension(OID.basicConstraints, true, sequence(...fields));
 }

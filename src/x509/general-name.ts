@@ -90,7 +90,7 @@ function readGeneralName(reader: DerReader, what: string): GeneralName {
   if (tag === IP_TAG) return { kind: 'ip', value: ipText(reader.content(tag, 'IP address')) };
   if (tag === EMAIL_TAG) return { kind: 'email', value: normaliseEmail(reader.ia5String('mail address', tag)) };
   if (tag === URI_TAG) return { kind: 'uri', value: normaliseUri(reader.ia5String('URI', tag)) };
-  return reader.fail('unsupported-name-kind', `${what} has a name of kind ${REFUSED[tag] ?? tagName(tag)}; dNSName, iPAddress, rfc822Name and URI are taken`);
+  return reader.fail('unsupported-name-kind', `${what} has a name of kind ${REFUSED[tag] ?? tagName(tag)}; dNSName, iPAddress, rfc822Name and URI are accepted`);
 }
 
 function ipText(octets: Uint8Array): string {
@@ -116,7 +116,7 @@ function normaliseUri(text: string): string {
   const fail = (why: string): never => {
     throw new X509Error('bad-uri', `${quote(text)} ${why}`);
   };
-  if (text.length > MAX_URI) fail(`has ${text.length} characters; at most ${MAX_URI} are taken`);
+  if (text.length > MAX_URI) fail(`has ${text.length} characters; at most ${MAX_URI} are accepted`);
   if (!/^([\w.~:/?#[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*$/.test(text)) fail('has characters that a URI may not have, or an unfinished %');
   if (isSpiffe(text)) {
     const id = text.replace(/^[a-z]+:\/\/[^/]*/i, (start) => start.toLowerCase());
@@ -143,7 +143,7 @@ function uriHost(host: string, fail: (why: string) => never): string {
 
 function v6Host(text: string, fail: (why: string) => never): string {
   const octets = text.includes(':') ? parseIpAddress(text) : undefined;
-  return octets === undefined ? fail('has a host in brackets that is no IPv6 address') : ipText(octets);
+  return octets === undefined ? fail('has a host in brackets that is not an IPv6 address') : ipText(octets);
 }
 
 const quote = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);

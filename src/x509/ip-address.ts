@@ -51,7 +51,7 @@ function groups(text: string, isEnd: boolean): number[] | undefined {
 /** Canonical text: dotted decimal, or RFC 5952 4. Throws `bad-ip-address` unless there are 4 or 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string {
   if (octets.length === 4) return octets.join('.');
-  if (octets.length !== 16) throw new X509Error('bad-ip-address', `an address has ${octets.length} octets; 4 or 16 are taken (RFC 5280 4.2.1.6)`);
+  if (octets.length !== 16) throw new X509Error('bad-ip-address', `an address has ${octets.length} octets; 4 or 16 are accepted (RFC 5280 4.2.1.6)`);
   const words = Array.from({ length: 8 }, (_, i) => (octets[2 * i]! << 8) | octets[2 * i + 1]!);
   // RFC 5952 4.2: compress the longest run of zeros, the first if tied, never a single group.
   let [runStart, runLength] = [-1, 1];

@@ -69,7 +69,7 @@ function readSubtrees(fields: DerReader, n: number, what: string): NameSubtree[]
     const subtree = list.sequence('GeneralSubtree');
     const base = subtree.peek();
     const kind = KINDS.get(base);
-    if (kind === undefined) return subtree.fail('unsupported-name-kind', `${what} has a name of kind ${tags.tagName(base)}; dNSName, iPAddress, rfc822Name and URI are taken`);
+    if (kind === undefined) return subtree.fail('unsupported-name-kind', `${what} has a name of kind ${tags.tagName(base)}; dNSName, iPAddress, rfc822Name and URI are accepted`);
     subtrees.push({ kind, value: kind === 'ip' ? formatCidr(subtree.content(base, what)) : subtree.ia5String(what, base) });
     // RFC 5280 4.2.1.10: minimum is 0 and thus omitted; maximum is absent.
     subtree.finish('GeneralSubtree');

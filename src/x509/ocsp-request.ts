@@ -35,7 +35,7 @@ export interface OcspRequest {
  * for a nonce that RFC 9654 forbids, and for an unrecognised critical extension.
  */
 export function parseOcspRequest(der: Uint8Array): OcspRequest {
-  if (der.length > MAX_OCSP_REQUEST) throw new X509Error('too-large', `an OCSP request of ${der.length} octets; at most ${MAX_OCSP_REQUEST} are taken`);
+  if (der.length > MAX_OCSP_REQUEST) throw new X509Error('too-large', `an OCSP request of ${der.length} octets; at most ${MAX_OCSP_REQUEST} are accepted`);
   const reader = new DerReader(der);
   const request = reader.sequence('OCSPRequest');
   reader.finish('OCSPRequest');
@@ -44,7 +44,7 @@ export function parseOcspRequest(der: Uint8Array): OcspRequest {
   request.finish('OCSPRequest');
 
   // X.690 11.5: version 1 is the default and therefore omitted; there is no other.
-  if (tbs.is(tags.contextConstructedTag(0))) tbs.fail('unsupported-version', 'tbsRequest has a version written out; version 1 is taken, which is not');
+  if (tbs.is(tags.contextConstructedTag(0))) tbs.fail('unsupported-version', 'tbsRequest has a version written out; only version 1 is accepted, which is not written');
   if (tbs.is(tags.contextConstructedTag(1))) tbs.content(tags.contextConstructedTag(1), 'requestorName');
   const certIds = readRequests(tbs.sequence('requestList'));
   const nonce = nonceOf(readOptionalExtensions(tbs, 2, 'requestExtensions'));
@@ -125,7 +125,7 @@ function nonceOf(extensions: readonly Extension[]): Uint8Array | undefined {
 export function decodeNonce(value: Uint8Array): Uint8Array {
   return decodeValue(value, 'nonce', (reader) => {
     const nonce = reader.octetString('nonce');
-    if (nonce.length === 0 || nonce.length > MAX_NONCE) reader.fail('bad-extension', `the nonce has ${nonce.length} octets; 1 to ${MAX_NONCE} are taken (RFC 9654 2.1)`);
+    if (nonce.length === 0 || nonce.length > MAX_NONCE) reader.fail('bad-extension', `the nonce has ${nonce.length} octets; 1 to ${MAX_NONCE} are accepted (RFC 9654 2.1)`);
     return nonce;
   });
 }

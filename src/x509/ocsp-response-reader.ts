@@ -68,7 +68,7 @@ export function parseOcspResponse(der: Uint8Array): { readonly status: OcspStatu
   const typed = bytes.sequence('responseBytes');
   bytes.finish('responseBytes');
   const type = typed.oid('responseType');
-  if (type !== OID.ocspBasic) typed.fail('unsupported-algorithm', `the response is of type ${oidName(type)}; id-pkix-ocsp-basic is taken`);
+  if (type !== OID.ocspBasic) typed.fail('unsupported-algorithm', `the response is of type ${oidName(type)}; id-pkix-ocsp-basic is accepted`);
   const basic = readBasic(typed.octetString('response'));
   typed.finish('responseBytes');
   return { status, basic };

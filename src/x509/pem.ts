@@ -23,7 +23,7 @@ export function encodePem(label: string, der: Uint8Array): string {
  * base64 is accepted, in lines of any length (RFC 7468 2; many encoders write a single line). Throws `bad-pem` and `bad-base64`.
  */
 export function decodePem(text: string, label: string): Uint8Array[] {
-  if (text.length > MAX_TEXT) throw new X509Error('too-large', `the PEM text has ${text.length} characters; at most ${MAX_TEXT} are taken`);
+  if (text.length > MAX_TEXT) throw new X509Error('too-large', `the PEM text has ${text.length} characters; at most ${MAX_TEXT} are accepted`);
   const blocks: Uint8Array[] = [];
   let open: { readonly label: string; readonly line: number } | undefined;
   let base64 = '';
@@ -32,7 +32,7 @@ export function decodePem(text: string, label: string): Uint8Array[] {
     if (open === undefined) {
       if (edge === 'END') throw new X509Error('bad-pem', `line ${i + 1} ends a block that was not begun`);
       if (edge === undefined) continue;
-      if (found?.includes('-----') === true) throw new X509Error('bad-pem', `line ${i + 1} goes on behind its BEGIN; a line break was expected there (curl keeps those of a file with --data-binary)`);
+      if (found?.includes('-----') === true) throw new X509Error('bad-pem', `line ${i + 1} continues after its BEGIN; a line break was expected there (curl keeps those of a file with --data-binary)`);
       if (found !== label && ALIASES[found ?? ''] !== label) throw new X509Error('bad-pem', `line ${i + 1} begins ${quote(found)}; ${label} was expected`);
       if (blocks.length === MAX_BLOCKS) throw new X509Error('bad-pem', `more than ${MAX_BLOCKS} blocks`);
       open = { label: found ?? '', line: i + 1 };
@@ -58,7 +58,7 @@ export function pemOrDerOrBase64(bytes: Uint8Array, label: string): Uint8Array {
   if (bytes.length === 0) throw new X509Error('truncated', `the ${label} is empty`);
   // A SEQUENCE; base64 of one begins with M.
   if (bytes[0] === 0x30) return bytes;
-  if (bytes.length > MAX_TEXT) throw new X509Error('too-large', `the ${label} has ${bytes.length} octets; at most ${MAX_TEXT} are taken`);
+  if (bytes.length > MAX_TEXT) throw new X509Error('too-large', `the ${label} has ${bytes.length} octets; at most ${MAX_TEXT} are accepted`);
   const text = asText(bytes);
   if (!text.includes('-----BEGIN')) return decodeBase64(text.replace(/[ \t\r\n]+/g, ''));
   const [der, ...more] = decodePem(text, label);

@@ -85,7 +85,7 @@ export function readSubjectPublicKeyInfo(reader: DerReader): PublicKey {
 }
 
 function checkFixed({ type, octets, fault }: FixedKey, bits: Uint8Array): void {
-  const found = bits.length === octets ? fault(bits) : `has ${bits.length} octets; ${octets} were expected${octets === 32 ? '' : ', for only uncompressed points are taken'}`;
+  const found = bits.length === octets ? fault(bits) : `has ${bits.length} octets; ${octets} were expected${octets === 32 ? '' : ', since only uncompressed points are accepted'}`;
   if (found !== undefined) throw new X509Error('bad-key', `the ${type} key ${found}`);
 }
 
@@ -113,9 +113,9 @@ function readRsa(bits: Uint8Array, der: Uint8Array): PublicKey {
   const exponent = fields.unsignedInteger('publicExponent');
   fields.finish('RSAPublicKey');
   const length = modulus.length * 8 - Math.clz32(modulus[0]!) + 24;
-  if (length > MAX_MODULUS_BITS) throw new X509Error('key-too-large', `the modulus has ${length} bits; at most ${MAX_MODULUS_BITS} are taken`);
+  if (length > MAX_MODULUS_BITS) throw new X509Error('key-too-large', `the modulus has ${length} bits; at most ${MAX_MODULUS_BITS} are accepted`);
   if (exponent.length > MAX_EXPONENT_OCTETS) {
-    throw new X509Error('key-too-large', `the public exponent has ${exponent.length} octets; at most ${MAX_EXPONENT_OCTETS} are taken`);
+    throw new X509Error('key-too-large', `the public exponent has ${exponent.length} octets; at most ${MAX_EXPONENT_OCTETS} are accepted`);
   }
   if (length < 2 || exponent[0] === 0) throw new X509Error('bad-key', 'modulus and public exponent must not be zero');
   return { type: 'RSA', bits: length, der, modulus, exponent };
@@ -126,11 +126,11 @@ function explain(algorithm: Uint8Array): never {
   const inside = new DerReader(algorithm).sequence('key algorithm');
   const type = inside.oid('key algorithm');
   if (type === OID.ecPublicKey && inside.is(tags.OBJECT_IDENTIFIER)) {
-    throw new X509Error('unsupported-key', `the curve is ${oidName(inside.oid('curve'))}; P-256, P-384 and P-521 are taken`);
+    throw new X509Error('unsupported-key', `the curve is ${oidName(inside.oid('curve'))}; P-256, P-384 and P-521 are accepted`);
   }
   if (type === OID.ecPublicKey) throw new X509Error('unsupported-key', 'the curve is not given by name; explicit and implicit parameters are refused (RFC 5480 2.1.1)');
   if (type === OID.rsaEncryption || type === OID.ed25519) throw new X509Error('bad-algorithm-parameters', `the key algorithm ${oidName(type)} has wrong parameters`);
-  throw new X509Error('unsupported-key', `the key algorithm is ${oidName(type)}; EC on P-256, P-384 and P-521, Ed25519 and RSA are taken`);
+  throw new X509Error('unsupported-key', `the key algorithm is ${oidName(type)}; EC on P-256, P-384 and P-521, Ed25519 and RSA are accepted`);
 }
 
 /** The content of the subjectPublicKey BIT STRING. */

@@ -20,14 +20,14 @@ export function encodeSerial(hex: string): Uint8Array {
   };
   if (octets === 0 || !Number.isInteger(octets)) refuse('is not in whole octets of hex');
   const sign = hex.charCodeAt(0) >= 0x38 ? 1 : 0;
-  if (octets + sign > MAX_SERIAL_OCTETS) refuse(`needs ${octets + sign} octets; at most ${MAX_SERIAL_OCTETS} are taken`);
+  if (octets + sign > MAX_SERIAL_OCTETS) refuse(`needs ${octets + sign} octets; at most ${MAX_SERIAL_OCTETS} are accepted`);
   const der = new Uint8Array(2 + sign + octets);
   der[0] = INTEGER;
   der[1] = sign + octets;
   for (let i = 0; i < octets; i++) {
     const high = DIGITS[hex.charCodeAt(2 * i)] ?? -1;
     const low = DIGITS[hex.charCodeAt(2 * i + 1)] ?? -1;
-    if (high < 0 || low < 0) refuse('has a character that is no lower-case hex digit');
+    if (high < 0 || low < 0) refuse('has a character that is not a lower-case hex digit');
     der[2 + sign + i] = (high << 4) | low;
   }
   if (der[2 + sign] === 0) refuse('is zero or begins with 00');
@@ -41,7 +41,7 @@ export function encodeSerial(hex: string): Uint8Array {
 export function readSerial(reader: DerReader, what: string): string {
   const start = reader.offset;
   const value = reader.integer(what);
-  if (value.length > MAX_SERIAL_OCTETS) reader.fail('bad-integer', `${what} has ${value.length} octets; at most ${MAX_SERIAL_OCTETS} are taken`, start);
+  if (value.length > MAX_SERIAL_OCTETS) reader.fail('bad-integer', `${what} has ${value.length} octets; at most ${MAX_SERIAL_OCTETS} are accepted`, start);
   if (value[0]! >= 0x80) reader.fail('bad-integer', `${what} is negative`, start);
   const from = value[0] === 0 && value.length > 1 ? 1 : 0;
   return Buffer.from(value.buffer, value.byteOffset + from, value.length - from).toString('hex');

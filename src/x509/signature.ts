@@ -48,7 +48,7 @@ export function checkAlgorithmFits(algorithm: SignatureAlgorithm, key: PublicKey
  * Throws `unsupported-algorithm`, `algorithm-mismatch`, `bad-signature`, and `bad-key` if the key is unusable.
  */
 export function verifySignature({ tbs, signatureAlgorithm, signature }: SignedBytes, key: PublicKey): void {
-  if (signatureAlgorithm === undefined) throw new X509Error('unsupported-algorithm', 'the signature is by an algorithm that is not taken');
+  if (signatureAlgorithm === undefined) throw new X509Error('unsupported-algorithm', 'the signature is by an algorithm that is not accepted');
   checkAlgorithmFits(signatureAlgorithm, key);
   checkForm(signature, key);
   if (!isGood(tbs, signatureAlgorithm, signature, key)) throw new X509Error('bad-signature', `the ${signatureAlgorithm.id} signature is not by this ${key.type} key`);

@@ -18,7 +18,7 @@ export function splitSpiffeId(uri: string): { readonly trustDomain: string; read
  * equality means identity.
  */
 export function spiffeFault(uri: string): string | undefined {
-  if (!uri.startsWith(SCHEME)) return 'begins otherwise than with spiffe://, in lower case';
+  if (!uri.startsWith(SCHEME)) return 'does not begin with spiffe://, in lower case';
   if (uri.length > MOST) return `has ${uri.length} characters; a SPIFFE ID has at most ${MOST}`;
   const { trustDomain, path } = splitSpiffeId(uri);
   return trustDomainFault(trustDomain) ?? spiffePathFault(path);
@@ -27,8 +27,8 @@ export function spiffeFault(uri: string): string | undefined {
 /** SPIFFE-ID 2.1: lower-case letters, digits, dots, dashes and underscores; no port, no user. */
 function trustDomainFault(trustDomain: string): string | undefined {
   if (trustDomain === '') return 'names no trust domain';
-  if (trustDomain.length > MOST_TRUST_DOMAIN) return `has a trust domain of ${trustDomain.length} characters; at most ${MOST_TRUST_DOMAIN} are taken`;
-  return /^[a-z0-9._-]+$/.test(trustDomain) ? undefined : 'has a trust domain of other characters than a-z, 0-9, dots, dashes and underscores';
+  if (trustDomain.length > MOST_TRUST_DOMAIN) return `has a trust domain of ${trustDomain.length} characters; at most ${MOST_TRUST_DOMAIN} are accepted`;
+  return /^[a-z0-9._-]+$/.test(trustDomain) ? undefined : 'has a trust domain with characters other than a-z, 0-9, dots, dashes and underscores';
 }
 
 /** SPIFFE-ID 2.2: non-empty, non-relative segments of letters, digits, dots, dashes and underscores; no trailing slash, query or fragment. */
@@ -37,5 +37,5 @@ export function spiffePathFault(path: string): string | undefined {
   const segments = path.slice(1).split('/');
   if (segments.includes('')) return 'has an empty segment, or a slash at its end';
   if (segments.some((segment) => segment === '.' || segment === '..')) return 'has a relative segment';
-  return segments.every((segment) => /^[A-Za-z0-9._-]+$/.test(segment)) ? undefined : 'has a path with other characters than letters, digits, dots, dashes and underscores';
+  return segments.every((segment) => /^[A-Za-z0-9._-]+$/.test(segment)) ? undefined : 'has a path with characters other than letters, digits, dots, dashes and underscores';
 }

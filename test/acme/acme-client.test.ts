@@ -57,7 +57,7 @@ t.test('step by step: account found again, updated, key rolled over, order refus
   const certificate = await auto(client, [newName()]);
   await client.revokeCertificate(certificate.toString(), { reason: 4 } as never);
   t.match((await service.service.core.store.certificates.get(certificate.serialNumber.toLowerCase()))?.revocation, { reason: 'superseded' });
-  await t.rejects(client.revokeCertificate(certificate.toString()), /revoked before/);
+  await t.rejects(client.revokeCertificate(certificate.toString()), /already revoked/);
 
   const order = await client.createOrder({ identifiers: [{ type: 'dns', value: newName() }] });
   const [authorization] = await client.getAuthorizations(order);

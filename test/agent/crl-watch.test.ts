@@ -108,7 +108,7 @@ t.test('what is wrong is told and leaves the good one in place', async (t) => {
     ['a spoilt signature', () => at.mirror.bodies.set('/issuing.crl', spoilt), /refused/],
     ['a page', () => at.mirror.bodies.set('/issuing.crl', Buffer.from('<html>'.repeat(10))), /refused/],
     ['another authority\'s', () => { at.serve({ number: 9 }, 'root'); at.mirror.bodies.set('/issuing.crl', at.mirror.bodies.get('/root.crl') ?? Buffer.alloc(0)); }, /another issuer/],
-    ['one from the future', () => at.serve({ number: 9, thisUpdate: Math.floor(Date.now() / 1000) + 600 }), /begins in \d+ s/],
+    ['one from the future', () => at.serve({ number: 9, thisUpdate: Math.floor(Date.now() / 1000) + 600 }), /becomes valid in \d+ s/],
     ['an answer that is none', () => { at.mirror.status = 500; }, /answered 500/],
   ];
   for (const [what, prepare, words] of cases) {
@@ -129,7 +129,7 @@ t.test('of several authorities the file holds all or is not written', async (t) 
   at.serve({ number: 1 });
   t.equal(await at.watch.look(), false);
   t.notOk(existsSync(at.file));
-  t.match(at.told.join('\n'), /not written: there is no CRL yet of root/);
+  t.match(at.told.join('\n'), /not written: there is no CRL yet from root/);
   at.serve({ number: 3 }, 'root');
   t.equal(await at.watch.look(), true);
   t.same(at.numbers(), [3n, 1n]);
@@ -179,10 +179,10 @@ t.test('a CRL that is about to end, or has ended, is told of once an hour, also 
   at.clock = (begun + 950) * 1000;
   at.told.length = 0;
   for (let n = 0; n < 3; n += 1) t.equal(await at.watch.look(), false);
-  t.equal(at.told.filter((line) => /^warn ending issuing: .* ends at/.test(line)).length, 1);
+  t.equal(at.told.filter((line) => /^warn ending issuing: .* expires at/.test(line)).length, 1);
   at.clock = (begun + 1001) * 1000;
   for (let n = 0; n < 3; n += 1) await at.watch.look();
-  t.equal(at.told.filter((line) => /^error ended issuing: .* ended at/.test(line)).length, 1);
+  t.equal(at.told.filter((line) => /^error ended issuing: .* expired at/.test(line)).length, 1);
   at.clock += 3_600_000;
   await at.watch.look();
   t.equal(at.told.filter((line) => line.startsWith('error ended')).length, 2);

@@ -98,7 +98,7 @@ t.test('where the service wants that, it renews early', async (t) => {
   world.advice = { start: start + DAY, end: start + 2 * DAY, explanation: 'keys in an image', askAgain: 6 * HOUR };
   await until(start + 2 * DAY + HOUR);
   t.not(serial(), before);
-  t.match(told.find(({ event }) => event === 'advice')?.message, /renewed early: keys in an image/);
+  t.match(told.find(({ event }) => event === 'advice')?.message, /asks for early renewal: keys in an image/);
 });
 
 t.test('a service that is away is waited for, to the end of the certificate and beyond', async (t) => {
@@ -108,10 +108,10 @@ t.test('a service that is away is waited for, to the end of the certificate and 
   await until(start + 30 * DAY - 60_000);
   const failed = told.filter(({ event }) => event === 'failed');
   t.ok(failed.length > 10, `${failed.length} attempts`);
-  t.match(failed.at(-1), { level: 'warn', message: /cert\.pem could not be renewed: service not reachable; start it; it ends 20.*; next attempt 20/ });
+  t.match(failed.at(-1), { level: 'warn', message: /cert\.pem could not be renewed: service not reachable; start it; it expires 20.*; next attempt 20/ });
   t.ok(one.status()[0]?.failuresInARow === failed.length);
   await until(start + 30 * DAY + 5 * HOUR);
-  t.match(told.at(-1), { level: 'error', event: 'ended', message: /it ended 20.*; enroll again with a new token and --force/ });
+  t.match(told.at(-1), { level: 'error', event: 'ended', message: /it expired 20.*; enroll again with a new token and --force/ });
   // The service has the last word: our clock may be wrong.
   world.away = false;
   await until(start + 30 * DAY + 8 * HOUR);

@@ -278,7 +278,7 @@ t.test('layout bundle sets up a shell from wherever it lies, by the client\'s pr
   t.match(readFileSync(join(moved, 'env.ps1'), 'utf8'), /^\$Env:DOCKER_HOST = "tcp:\/\/docker1\.example\.com:2376"\r$/m);
   t.match(readFileSync(join(moved, 'env.cmd'), 'utf8'), /^@set "DOCKER_HOST=tcp:\/\/docker1\.example\.com:2376"\r$/m);
   service.behaviour.answer = (asked) => service.issue(asked);
-  await t.rejects(enroll(optionsFor(service, { layout: 'bundle' }), surroundings), { code: 'usage', message: /for servers alone/ });
+  await t.rejects(enroll(optionsFor(service, { layout: 'bundle' }), surroundings), { code: 'usage', message: /only for servers/ });
 })());
 
 t.test('the address of an Engine', async (t) => {

@@ -85,7 +85,7 @@ t.test('mode, owner and links of the files stay', (t) => withEnrolled(async ({ o
 })());
 
 t.test('a certificate that has ended cannot renew itself', (t) => withEnrolled(async ({ service, options }) => {
-  await t.rejects(renew(options, at(Date.now() + 31 * DAY)), { code: 'refused', message: /ended/, advice: /enroll again/ });
+  await t.rejects(renew(options, at(Date.now() + 31 * DAY)), { code: 'refused', message: /expired/, advice: /enroll again/ });
   t.equal(service.asked.length, 1);
 })());
 
@@ -198,7 +198,7 @@ t.test('the command that follows is owed until it ended well', (t) => withEnroll
 t.test('a folder without an enrolment, or with a state that leads elsewhere, is refused', async (t) => {
   const folder = temporaryFolder('none');
   const options = { folder, url: undefined, force: false, reuseKey: false, wait: 0, commandFollows: false };
-  await t.rejects(renew(options, at(Date.now())), { code: 'file', message: `nothing was enrolled into ${folder}` });
+  await t.rejects(renew(options, at(Date.now())), { code: 'file', message: `nothing was enrolled in ${folder}` });
   const enrolled = { url: 'https://127.0.0.1:1', profile: 'server', names: [], keyType: 'P-256', key: ['../key.pem'], certificate: ['cert.pem'], ca: 'ca.pem' };
   for (const certificates of [[enrolled], [{ ...enrolled, key: ['/etc/passwd'] }], [{ ...enrolled, key: [] }], 'x']) {
     writeFileSync(join(folder, 'chancery.json'), JSON.stringify({ version: 1, certificates }));

@@ -20,7 +20,7 @@ t.test('a file whose owner or group cannot be kept is not replaced, and why is t
   process.setegid?.(NOBODY);
   process.seteuid?.(NOBODY);
   try {
-    t.throws(replace, { code: 'file', message: `${certificate} belongs to user ${NOBODY} and group ${OTHERS}, to whom its successor cannot be given; it is not replaced` });
+    t.throws(replace, { code: 'file', message: `${certificate} belongs to user ${NOBODY} and group ${OTHERS}, which its successor cannot be given; it is not replaced` });
   } finally {
     process.seteuid?.(0);
     process.setegid?.(0);

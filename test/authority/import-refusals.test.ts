@@ -101,7 +101,7 @@ t.test('refused: certificates that are not valid now, each of them named', async
   t.same((await at(25 * DAY))?.faults.map(({ code }) => code), ['expired']);
   const both = await at(35 * DAY);
   t.same(both?.faults.map(({ code }) => code), ['expired', 'expired']);
-  t.match(both?.detail, /"CN=Chancery Issuing CA .*" \(serial [0-9a-f]+\) ended at 2.*; "CN=root, O=Outside" \(serial [0-9a-f]+\) ended at 2/);
+  t.match(both?.detail, /"CN=Chancery Issuing CA .*" \(serial [0-9a-f]+\): expired at 2.*; "CN=root, O=Outside" \(serial [0-9a-f]+\): expired at 2/);
 });
 
 t.test('refused: a renewal that would orphan what was signed, and the old one stays', async (t) => {

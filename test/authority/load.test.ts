@@ -69,7 +69,7 @@ const HARM: Readonly<Record<string, readonly [(made: TestAuthorities) => void, r
   'a key that is nonsense': [(made) => writeFileSync(inside(made, 'root', 'key.pem'), 'nonsense'), ['key-unreadable']],
   "another authority's key": [(made) => copyFileSync(inside(made, 'root', 'key.pem'), inside(made, 'issuing', 'key.pem')), ['key-mismatch']],
   'a private key beside the public one of the certificate': [tear, ['key-mismatch']],
-  'a key of a kind that does not sign here': [
+  'a key of a kind that cannot sign here': [
     (made) => writeKeyFile(inside(made, 'issuing', 'key.pem'), generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey), ['key-unsupported'],
   ],
   'a certificate that is missing': [(made) => rmSync(inside(made, 'issuing', 'cert.pem')), ['certificate-missing']],

@@ -59,12 +59,12 @@ t.test('a backup of a running service is whole, for its owner alone, and never o
   t.equal(existsSync(`${file}.partial`), false);
   const again = await service.cli(['backup', file]);
   t.equal(again.status, 1);
-  t.match(again.stderr, /is there already; give another name/);
+  t.match(again.stderr, /already exists; give another name/);
   const verified = await runHere(['backup', 'verify', file, '--json']);
   t.match(parse(verified.stdout), { verified: true, head: parse(made.stdout)['head'] as string });
   const head = String(parse(made.stdout)['head']);
-  t.match((await service.cli(['audit', 'verify', '--anchor', head])).stdout, 'The chain is whole', 'the head is one of the log');
-  t.match((await runHere(['backup', 'verify', file])).stdout, /^The backup is whole\.\nfile .+\nholds +\d+ requests, 2 tokens, 1 blocked key, 1 revocation, \d CRLs\n/);
+  t.match((await service.cli(['audit', 'verify', '--anchor', head])).stdout, 'The chain is intact', 'the head is one of the log');
+  t.match((await runHere(['backup', 'verify', file])).stdout, /^The backup is intact\.\nfile .+\nholds +\d+ requests, 2 tokens, 1 blocked key, 1 revocation, \d CRLs\n/);
   for (const secret of ['CHYTKN', 'PRIVATE KEY', readFileSync(join(service.data, 'secret.key'), 'utf8').trim()]) t.notOk(readFileSync(file).includes(secret), 'no secret in it');
 });
 
@@ -85,7 +85,7 @@ t.test('a changed octet, a missing end and a file that is none are told', async 
   writeFileSync(copy, Buffer.concat([bytes, Buffer.from('more')]));
   t.match((await runHere(['backup', 'verify', copy])).stderr, 'damaged');
   writeFileSync(copy, 'a letter');
-  t.match((await runHere(['backup', 'verify', copy])).stderr, 'is no backup');
+  t.match((await runHere(['backup', 'verify', copy])).stderr, 'is not a backup');
   t.match((await runHere(['backup', 'verify', join(folder, 'nothing')])).stderr, 'no such file');
   const data = another('damaged');
   writeFileSync(copy, bytes.subarray(0, bytes.length - 1));
@@ -101,7 +101,7 @@ t.test('one that was interrupted is taken up', async (t) => {
     const made = await service.cli(['backup', second, '--json']);
     t.equal(made.status, 0, made.stderr);
     t.equal(parse(made.stdout)['resumed'], length >= 300);
-    t.match((await runHere(['backup', 'verify', second])).stdout, 'The backup is whole');
+    t.match((await runHere(['backup', 'verify', second])).stdout, 'The backup is intact');
     rmSync(second);
   }
   writeFileSync(`${second}.partial`, bytes.subarray(0, bytes.length - 300));
@@ -148,7 +148,7 @@ t.test('a restore that was interrupted keeps the service from starting, and goes
   await store.close();
   const early = await runHere(['serve', '--data', data]);
   t.equal(early.status, 1);
-  t.match(early.stderr, 'a restore into this store was not finished; give the same restore command again');
+  t.match(early.stderr, 'a restore into this store was not finished; run the same restore command again');
   const again = await runHere(['restore', file, '--data', data, '--json']);
   t.equal(again.status, 0, again.stderr);
   t.match(parse(again.stdout), { resumed: true, older: false });
@@ -185,7 +185,7 @@ t.test('a store with a log of its own is refused', async (t) => {
 t.test('wrong usage is told', async (t) => {
   const data = another('usage');
   for (const [args, wrong] of [
-    [['restore'], 'a file or --from is missing'], [['restore', file, '--from', 'embedded:x'], 'a file and --from are given both'], [['restore', '--from', 'http://x'], 'is no address of a store'],
+    [['restore'], 'a file or --from is missing'], [['restore', file, '--from', 'embedded:x'], 'a file and --from are both given'], [['restore', '--from', 'http://x'], 'is not an address of a store'],
     [['restore', '--from', `embedded:${join(data, 'store')}`], '--from names the store that the configuration names'], [['backup'], 'file'],
   ] as const) {
     const told = await runHere([...args], { env: { CHANCERY_DATA: data } });
@@ -212,7 +212,7 @@ t.test('to Redis: once while the service runs, once more when it has stopped; an
   const moved = await serve(data, { CHANCERY_STORE__URL: env.CHANCERY_STORE__URL });
   t.match(parse((await moved.cli(['certificates', 'show', late, '--json'])).stdout), { status: 'valid' });
   t.match(parse((await moved.cli(['certificates', 'show', bad, '--json'])).stdout), { status: 'revoked' });
-  t.match((await moved.cli(['audit', 'verify'])).stdout, 'The chain is whole');
+  t.match((await moved.cli(['audit', 'verify'])).stdout, 'The chain is intact');
   const rebuilt = await runHere(['doctor', '--rebuild-indexes', '--json'], { env });
   t.equal(rebuilt.status, 0, rebuilt.stderr);
   t.match(parse(rebuilt.stdout), { rebuilt: true, requests: Number, tokens: 3, removed: 0 });

@@ -121,7 +121,7 @@ t.test('once: the exit status tells, and what is there is kept', { timeout: 60_0
   t.match(openssl('crl', '-in', join(folder, 'root.pem'), '-noout', '-crlnumber'), '0x01');
   const foreign = await runCli(['crl', 'watch', '--once', '--from', `${service.http}/crl/issuing.crl`, '--issuer', join(service.data, 'root.pem'), '--out', join(folder, 'never.pem')]);
   t.equal(foreign.status, 1);
-  t.match(foreign.stderr, 'another issuer\'s');
+  t.match(foreign.stderr, 'from another issuer');
   t.notOk(existsSync(join(folder, 'never.pem')));
 
   await service.stop();
@@ -135,9 +135,9 @@ t.test('once: the exit status tells, and what is there is kept', { timeout: 60_0
 t.test('what is wrong usage', async (t) => {
   for (const [args, words] of [
     [[], 'nowhere to put the CRL'],
-    [['--out', 'a', '--hash-dir', 'b'], 'given both'],
+    [['--out', 'a', '--hash-dir', 'b'], 'both given'],
     [['--out', 'a.pem', '--from', 'http://x/y'], '--from is given alone'],
-    [['--out', 'a.pem', '--from', 'ftp://x/y', '--issuer', 'x'], 'no http address'],
+    [['--out', 'a.pem', '--from', 'ftp://x/y', '--issuer', 'x'], 'not an http address'],
     [['--out', 'a.crl', '--authority', 'a', '--authority', 'b'], 'a DER file holds one CRL'],
     [['--hash-dir', 'b', '--format', 'der'], 'reads only PEM'],
     [['--out', 'a.pem', '--poll', 'often'], 'expected a number'],

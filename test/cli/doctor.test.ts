@@ -20,11 +20,11 @@ t.test('a service that is stopped is told once, and what could not be looked at 
   const { status, stdout, stderr } = await doctor({ CHANCERY_URL: 'https://127.0.0.1:1' });
   t.equal(status, 1);
   t.equal(stdout.match(/connection refused/g)?.length, 1);
-  t.match(stdout, /^skip {2}ready, https certificate, CRL, events, clock: cannot be looked at before 'service' is mended\n/m);
-  t.equal(stderr, 'chancery: 1 of 14 checks failed, and 5 could not be made; what to do stands below each\n');
+  t.match(stdout, /^skip {2}ready, https certificate, CRL, events, clock: cannot be checked until 'service' is fixed\n/m);
+  t.equal(stderr, 'chancery: 1 of 14 checks failed, and 5 could not be made; what to do is shown below each\n');
   const { healthy, checks } = JSON.parse((await doctor({ CHANCERY_URL: 'https://127.0.0.1:1' }, '--json')).stdout) as { healthy: boolean; checks: unknown[] };
   t.equal(healthy, false);
-  t.match(checks.at(-1), { name: 'clock', outcome: 'skip', because: 'service', detail: 'not looked at, since service failed' });
+  t.match(checks.at(-1), { name: 'clock', outcome: 'skip', because: 'service', detail: 'not checked, since service failed' });
 });
 
 t.test('a configuration with faults is told once, fault by fault', async (t) => {
@@ -35,7 +35,7 @@ t.test('a configuration with faults is told once, fault by fault', async (t) => 
   const { status, stdout } = await doctor();
   t.equal(status, 1);
   t.match(stdout, /^fail {2}configuration {2}the configuration has 2 faults\n {21}\S+chancery\.yaml:1:\d+: workers .+\n {21}\S+chancery\.yaml:2:\d+: listen\.https .+\n/m);
-  t.match(stdout, /^skip {2}store, https address, http address, service, ready, https certificate, CRL, events, clock: cannot be looked at before 'configuration' is mended\n/m);
+  t.match(stdout, /^skip {2}store, https address, http address, service, ready, https certificate, CRL, events, clock: cannot be checked until 'configuration' is fixed\n/m);
   t.match(stdout, /^ok +authorities/m, 'what needs no configuration is looked at');
 });
 
@@ -62,11 +62,11 @@ async function asStranger<T>(work: () => Promise<T>): Promise<T> {
 
 t.test('a data folder of another user is not taken for an empty one', async (t) => {
   const seen = await asStranger(() => doctor());
-  t.match(seen, { status: 1, stdout: /^fail {2}configuration +\S+chancery\.yaml: no right to read or write\nfail {2}data folder +\S+: no right to read or write\n/ });
+  t.match(seen, { status: 1, stdout: /^fail {2}configuration +\S+chancery\.yaml: no permission to read or write\nfail {2}data folder +\S+: no permission to read or write\n/ });
   t.notMatch(seen.stdout, 'chancery init');
   for (const args of [['serve'], ['init'], ['token', 'list'], ['token', 'list', '--url', 'https://127.0.0.1:1']]) {
     const told = await asStranger(() => runHere(args, { env: { CHANCERY_DATA: data } }));
-    t.match(told, { status: 1, stdout: '', stderr: /^chancery: \S+: no right to read or write\n$/ }, args.join(' '));
+    t.match(told, { status: 1, stdout: '', stderr: /^chancery: \S+: no permission to read or write\n$/ }, args.join(' '));
   }
 });
 
@@ -84,12 +84,12 @@ t.test('what has ended is told with what helps then; a former authority that has
   const rolled = join(folder, 'rolled');
   const cli = (args: readonly string[], days = 0) => runHere([...args, '--data', rolled], { now: () => Date.now() + days * 86_400_000 });
   await cli(['init', '--issuing-lifetime', '30d']);
-  t.match(line(await cli(['doctor'], 40), 'authorities'), /^fail +authorities +issuing ended, root for 9 years\n +-> make one that takes its place: 'chancery authority roll issuing'/);
-  t.match(line(await cli(['doctor'], 400), 'operator'), /^fail +operator +operator ended\n +-> make another with 'chancery init --operator'\n/);
+  t.match(line(await cli(['doctor'], 40), 'authorities'), /^fail +authorities +issuing expired, root valid for 9 years\n +-> make one that takes its place: 'chancery authority roll issuing'/);
+  t.match(line(await cli(['doctor'], 400), 'operator'), /^fail +operator +operator expired\n +-> make another with 'chancery init --operator'\n/);
   const roll = await cli(['authority', 'roll', 'issuing', '--at', '0s', '--lifetime', '3y']);
   t.equal(roll.status, 0, roll.stderr);
-  t.match(line(await cli(['doctor'], 1), 'authorities'), /^ok +authorities +issuing \(former\) for \d+ days, issuing-2 for 2 years, root for 9 years\n/);
-  t.match(line(await cli(['doctor'], 40), 'authorities'), /^ok +authorities +issuing \(former\) ended, issuing-2 for 2 years, root for 9 years\n/);
+  t.match(line(await cli(['doctor'], 1), 'authorities'), /^ok +authorities +issuing \(former\) valid for \d+ days, issuing-2 valid for 2 years, root valid for 9 years\n/);
+  t.match(line(await cli(['doctor'], 40), 'authorities'), /^ok +authorities +issuing \(former\) expired, issuing-2 valid for 2 years, root valid for 9 years\n/);
 });
 
 t.test('a store that is away is told once, and of the CRLs that they could not be looked at', { skip: noRedis }, async (t) => {
@@ -101,7 +101,7 @@ t.test('a store that is away is told once, and of the CRLs that they could not b
   const { status, stdout } = await service.cli(['doctor'], { env });
   t.equal(status, 1);
   t.match(line({ stdout }, 'ready'), /^fail {2}ready +store, crl: Redis \S+: connect ECONNREFUSED \S+\n/);
-  t.match(stdout, /^skip {2}CRL: cannot be looked at before 'ready' is mended\n/m);
+  t.match(stdout, /^skip {2}CRL: cannot be checked until 'ready' is fixed\n/m);
 });
 
 t.test('a public address that the listener cannot be reached by is told, with what clients get there', async (t) => {
@@ -115,9 +115,9 @@ t.test('a public address that the listener cannot be reached by is told, with wh
     [{ CHANCERY_PUBLIC_URL__HTTP: elsewhere }, 'http address', /get: status 404; listen\.http is 127\.0\.0\.1:8080\n/],
     [{ CHANCERY_PUBLIC_URL__HTTP: 'http://ca.invalid:8080/pki', CHANCERY_LISTEN__HTTP: '[::]:8080' }, 'http address', /; listen\.http serves nothing under \/pki\n/],
     [{ CHANCERY_PUBLIC_URL__HTTP: 'http://ca.invalid:8080', CHANCERY_LISTEN__HTTP: 'off' }, 'http address', /; listen\.http is off\n/],
-    [{ CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.invalid:8443', CHANCERY_LISTEN__HTTPS: '0.0.0.0:0' }, 'https address', /; listen\.https takes any free port\n/],
-    [{ CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.invalid:8443', CHANCERY_LISTEN__HTTPS: '0.0.0.0:8443', CHANCERY_HOST_NAMES: 'localhost' }, 'https address', /; hostNames, for the service's certificate, has not ca\.invalid\n/],
-    [{ CHANCERY_LISTEN__HTTP: '0.0.0.0:8080' }, 'http address', /^warn.*listen\.http takes calls from other machines, but every certificate names this machine's own loopback address for its CRL.*\n +-> set publicUrl\.http \(CHANCERY_PUBLIC_URL__HTTP\)/],
+    [{ CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.invalid:8443', CHANCERY_LISTEN__HTTPS: '0.0.0.0:0' }, 'https address', /; listen\.https uses any free port\n/],
+    [{ CHANCERY_PUBLIC_URL__HTTPS: 'https://ca.invalid:8443', CHANCERY_LISTEN__HTTPS: '0.0.0.0:8443', CHANCERY_HOST_NAMES: 'localhost' }, 'https address', /; hostNames, for the service's certificate, lacks ca\.invalid\n/],
+    [{ CHANCERY_LISTEN__HTTP: '0.0.0.0:8080' }, 'http address', /^warn.*listen\.http accepts calls from other machines, but every certificate names this machine's own loopback address for its CRL.*\n +-> set publicUrl\.http \(CHANCERY_PUBLIC_URL__HTTP\)/],
   ];
   for (const [env, name, told] of apart) t.match(line(await doctor(env), name), told, JSON.stringify(env));
   const meet: readonly Readonly<Record<string, string>>[] = [
@@ -149,7 +149,7 @@ t.test('the CRLs that are served are told, with how soon a revocation is on one,
   await new Promise((resolve) => { taken.close(resolve); });
   const service = await startService([], metrics);
   t.teardown(service.stop);
-  t.match(line(await service.cli(['doctor']), 'CRL'), /^ok +CRL +issuing: 0 entries, \d+ seconds? old, for 6 days; root: 0 entries, \d+ seconds? old, for 89 days\n/, 'without metrics, what is served');
+  t.match(line(await service.cli(['doctor']), 'CRL'), /^ok +CRL +issuing: 0 entries, \d+ seconds? old, valid for 6 days; root: 0 entries, \d+ seconds? old, valid for 89 days\n/, 'without metrics, what is served');
   const { items } = JSON.parse((await service.cli(['certificates', 'list', '--profile', 'operator', '--json'])).stdout) as { items: readonly { serial: string }[] };
   const key = JSON.parse((await service.cli(['key', 'create', 'doctor', '--scope', 'admin', '--json'])).stdout) as { key: string };
   t.equal((await service.cli(['certificates', 'revoke', items[0]?.serial ?? '', '--reason', 'superseded'], { env: { CHANCERY_API_KEY: key.key } })).status, 0);
@@ -158,5 +158,5 @@ t.test('the CRLs that are served are told, with how soon a revocation is on one,
     await new Promise((resolve) => { setTimeout(resolve, 50); });
     told = line(await service.cli(['doctor'], { env: metrics }), 'CRL');
   }
-  t.match(told, /^ok +CRL +issuing: 1 entry, \d+ seconds? old, for 6 days; root: .*; [0-2]\.\d s from a revocation to the CRL; [12] address(es)? asked within an hour\n/);
+  t.match(told, /^ok +CRL +issuing: 1 entry, \d+ seconds? old, valid for 6 days; root: .*; [0-2]\.\d s from a revocation to the CRL; [12] address(es)? asked within an hour\n/);
 });

@@ -28,14 +28,14 @@ t.test('operators approve one after another, and see whose a name is', async (t)
   t.match(first.stdout, /^ {2}passed {3}approval {2,}approved by api-key:alice#\w+ \(1 of 2\): ticket 4711$/m);
   t.match(first.stdout, /^ {2}waiting {2}approval {2,}waits for 1 more operator to approve it \(1 of 2\)$/m);
   const twice = await approve(keys.alice);
-  t.match([twice.status, twice.stderr], [1, /alice has approved it before; expected another operator/]);
+  t.match([twice.status, twice.stderr], [1, /alice has already approved it; expected another operator/]);
   const second = await approve(keys.bob);
   t.match([second.status, second.stdout], [0, `Request ${id} is approved.`]);
 
   const node = await ask('node', 'node1.example.com');
   t.equal(node.state, 'issued');
   const shown = await service.cli(['names', 'show', 'node1.example.com']);
-  t.match(shown.stdout, /^name +node1\.example\.com\nowner +enrolment-token:\w+\nby +certificate [0-9a-f]+, which ends 20/);
+  t.match(shown.stdout, /^name +node1\.example\.com\nowner +enrolment-token:\w+\nby +certificate [0-9a-f]+, which expires 20/);
   const refused = await ask('node', 'node1.example.com').catch((error: Error) => error.message);
   t.match(refused, /"node1.example.com" is held by another requester/);
   t.match((await service.cli(['requests', 'list', '--state', 'denied', '--json'])).stdout, 'chancery names release');

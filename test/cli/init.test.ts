@@ -52,7 +52,7 @@ t.test('what is wrong with the options is told all at once, by their names', asy
 });
 
 t.test('without an address that others reach, the certificates\' own is told of, while it can be changed', async (t) => {
-  const note = /^note +No --public-url is given, so certificates say .* remove the data folder and begin anew with --public-url/m;
+  const note = /^note +No --public-url is given, so certificates say .* remove the data folder and start over with --public-url/m;
   const noteOf = async (args: readonly string[], env = {}) => (await runHere(['init', '--data', join(newFolder(), 'data'), ...args], { env })).stdout;
   t.match(await noteOf([]), note);
   t.notMatch(await noteOf(['--public-url', 'http://ca.example.com']), note);
@@ -115,7 +115,7 @@ t.test('killed at any step, it is finished by init --if-missing, with all that w
     const asked = ['init', '--public-url', 'http://ca.example.com:8080', '--data', data];
     killed = await killedAt(step, () => runHere(asked));
     const begun = existsSync(join(data, 'authorities'));
-    if (begun && killed && existsSync(join(data, 'authorities', 'init.json'))) t.match((await runHere(asked)).stderr, /cut short; chancery init --if-missing finishes it/, `step ${step}`);
+    if (begun && killed && existsSync(join(data, 'authorities', 'init.json'))) t.match((await runHere(asked)).stderr, /interrupted; chancery init --if-missing finishes it/, `step ${step}`);
     const finished = await runHere([...asked, '--if-missing']);
     t.equal(finished.status, 0, `step ${step}: ${finished.stderr}`);
     for (const file of ['operator/cert.pem', 'operator/key.pem', 'secret.key']) t.ok(existsSync(join(data, file)), `step ${step}: ${file}`);
@@ -155,7 +155,7 @@ t.test('a development authority that was cut short is finished by the next start
     rmSync(data, { recursive: true, force: true });
     await killedAt(step, () => runHere(['init', '--public-url', 'http://ca.example.com', '--data', data]));
   }
-  t.match(await runHere(['serve', '--data', data]), { status: 1, stderr: `is of an init that was cut short; finish it with: chancery init --if-missing --data ${data}` });
+  t.match(await runHere(['serve', '--data', data]), { status: 1, stderr: `is from an init that was interrupted; finish it with: chancery init --if-missing --data ${data}` });
 });
 
 t.test('of several starts at once on one that was cut short, one makes the operator', { timeout: 60_000 }, async (t) => {
@@ -222,7 +222,7 @@ t.test('mode external: the CSR goes out, what comes back is checked and taken', 
   const imported = await runHere([...taking, data]);
   t.equal(imported.status, 0, imported.stderr);
   t.ok(existsSync(join(data, 'operator', 'cert.pem')));
-  t.match(imported.stdout, /^note +.*Their Root.* ends? /m, 'what an operator should know of the chain');
+  t.match(imported.stdout, /^note +.*Their Root.* (ends|expires) /m, 'what an operator should know of the chain');
   const service = await serve(data);
   try {
     t.equal((await service.cli(['token', 'create', '--name', 'a.example.com'])).status, 0);

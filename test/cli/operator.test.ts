@@ -17,7 +17,7 @@ t.teardown(() => service.stop());
 
 const newToken = async (...args: string[]): Promise<string> => String(parse((await service.cli(['token', 'create', '--json', ...args])).stdout)['token']);
 
-t.test('init made authorities, operator and configuration, for their owner alone', async (t) => {
+t.test('init made authorities, operator and configuration, readable only by their owner', async (t) => {
   t.same(readdirSync(service.data).filter((name) => ['authorities', 'chancery.yaml', 'operator', 'root.pem', 'store'].includes(name)).sort(), ['authorities', 'chancery.yaml', 'operator', 'root.pem', 'store']);
   t.equal(statSync(join(service.data, 'operator', 'key.pem')).mode & 0o777, 0o600);
   const again = await service.cli(['init']);
@@ -80,7 +80,7 @@ t.test('enroll, then look, revoke, and find it on the CRL', async (t) => {
   t.match(crl.stdout, /^signature {4}good$/m);
   t.match(crl.stdout, new RegExp(`^${serial} {2}.+ UTC {2}keyCompromise$`, 'm'));
   const none = await service.cli(['crl', 'show', `${service.http}/crl/issueing.crl`]);
-  t.match(none, { status: 1, stderr: /issueing\.crl answered 404; expected a CRL; 'chancery authority list' tells whose there are\n$/ });
+  t.match(none, { status: 1, stderr: /issueing\.crl answered 404; expected a CRL; 'chancery authority list' shows the authorities\n$/ });
   const nowhere = await service.cli(['crl', 'show', 'http://127.0.0.1:1/crl/issuing.crl']);
   t.match(nowhere, { status: 1, stderr: /\(connection refused\); start it with 'chancery serve', or name a file, or an address such as http:/ });
   const wrong = await service.cli(['crl', 'show', `${service.http}/crl/issuing.crl`, '--issuer', join(service.data, 'root.pem')]);
@@ -102,7 +102,7 @@ t.test('renew with the certificate itself, also of a profile for servers only', 
   await service.cli(['enroll', '--token', await newToken('--name', 'node2.example.com'), '--name', 'node2.example.com', '--out', folder]);
   const early = await service.cli(['renew', '--out', folder]);
   t.equal(early.status, 0, early.stderr);
-  t.match(early.stdout, /cert\.pem is not due; it will be .+ UTC \(in 19 days\), and ends .+ UTC \(in (29|30) days\)\n/);
+  t.match(early.stdout, /cert\.pem is not due; it will be .+ UTC \(in 19 days\), and expires .+ UTC \(in (29|30) days\)\n/);
   const before = readFileSync(join(folder, 'cert.pem'), 'utf8');
   const forced = await service.program(['renew', '--out', folder, '--force', '--json', '--exec', 'echo "ran in $RENEWED_FOLDER"']);
   t.equal(forced.status, 0, forced.stderr);
@@ -127,7 +127,7 @@ t.test('a request waits for approval; the same command goes on when it is approv
   const enroll = ['enroll', '--token', token, '--name', 'alice', '--out', folder, '--layout', 'docker', '--wait', '0'];
   const waiting = await service.cli(enroll);
   t.equal(waiting.status, 1);
-  const [, id = ''] = /^chancery: request ([0-9a-f]+) still waits for approval \(.+\); an operator decides with 'chancery requests approve \1 --reason WHY'; run the same command again to go on\n$/.exec(waiting.stderr) ?? [];
+  const [, id = ''] = /^chancery: request ([0-9a-f]+) still waits for approval \(.+\); an operator decides with 'chancery requests approve \1 --reason WHY'; run the same command again to continue\n$/.exec(waiting.stderr) ?? [];
   t.match((await service.cli(['requests', 'list', '--state', 'pending'])).stdout, new RegExp(`^${id} {2}pending {2}client `, 'm'));
   t.match((await service.cli(['requests', 'show', id])).stdout, /^ {2}waiting {2}approval +\S/m);
   const approved = await service.cli(['requests', 'approve', id, '--reason', 'ticket 4711']);
@@ -206,7 +206,7 @@ t.test('listings go page by page', async (t) => {
 t.test('the audit log is shown, verified, and held against a head noted before', async (t) => {
   const verified = await service.cli(['audit', 'verify']);
   t.equal(verified.status, 0, verified.stderr);
-  const [, head = ''] = /^The chain is whole: \d+ lines\.\nHead: (\d+:[0-9a-f]{64})\n$/.exec(verified.stdout) ?? [];
+  const [, head = ''] = /^The chain is intact: \d+ lines\.\nHead: (\d+:[0-9a-f]{64})\n$/.exec(verified.stdout) ?? [];
   await newToken('--name', 'later.example.com');
   const anchored = await service.cli(['audit', 'verify', '--anchor', head]);
   t.match(anchored.stdout, `The anchor, line ${head.split(':')[0]}, is in it.\n`);
@@ -228,9 +228,9 @@ t.test('doctor finds a healthy service healthy, and says what to do about an ill
   const exposed = await service.cli(['doctor', '--json']);
   execFileSync('chmod', ['600', key]);
   t.equal(exposed.status, 1);
-  t.match(exposed.stderr, 'chancery: 1 of 14 checks failed; what to do stands below each\n');
+  t.match(exposed.stderr, 'chancery: 1 of 14 checks failed; what to do is shown below each\n');
   const { checks } = parse(exposed.stdout) as unknown as { checks: { name: string; outcome: string; advice?: string }[] };
-  t.match(checks.find(({ name }) => name === 'key files'), { outcome: 'fail', advice: `chmod 600 ${key}, and think of them as stolen` });
+  t.match(checks.find(({ name }) => name === 'key files'), { outcome: 'fail', advice: `chmod 600 ${key}, and treat them as stolen` });
   const away = await service.cli(['doctor'], { env: { CHANCERY_URL: 'https://127.0.0.1:1' } });
   t.equal(away.status, 1);
   t.match(away.stdout, /^fail {2}service +service not reachable at https:\/\/127\.0\.0\.1:1 \(connection refused\)\n +-> start it with 'chancery serve'/m);
@@ -245,7 +245,7 @@ t.test('doctor tells of the CRL of a root that is offline, before it ends', asyn
   t.teardown(offline.stop);
   const { status, stdout } = await offline.cli(['doctor']);
   t.equal(status, 0);
-  t.match(stdout, /^warn {2}ready +the CRL of root, whose key is not here, ends in 89 days\n +-> nothing fails yet: fix this before something does/m);
+  t.match(stdout, /^warn {2}ready +the CRL of root, whose key is not here, expires in 89 days\n +-> nothing fails yet: fix this before something does/m);
 });
 
 t.test('what a wrong configuration has wrong is told line by line', async (t) => {

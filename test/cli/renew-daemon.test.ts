@@ -96,7 +96,7 @@ t.test('a daemon', { timeout: 110_000 }, async (t) => {
     writeFileSync(list, 'certificates:\n  - folder: two\n    foldr: x\n');
     daemon.send('SIGHUP');
     await daemon.heard('not-reloaded');
-    t.match(daemon.said.find(({ event }) => event === 'not-reloaded')?.message, /the one before stays.*list\.yaml:3:5: certificates\[0\]\.foldr/);
+    t.match(daemon.said.find(({ event }) => event === 'not-reloaded')?.message, /the previous one stays in force.*list\.yaml:3:5: certificates\[0\]\.foldr/);
     writeFileSync(list, JSON.stringify({ url: service.https, certificates: [{ folder: two }, { folder: 'three', names: ['three.example.com'], tokenFile: 'token', validity: '40s' }] }));
     daemon.send('SIGHUP');
     await daemon.heard('enrolled');
@@ -136,8 +136,8 @@ t.test('a daemon', { timeout: 110_000 }, async (t) => {
     const begun = await service.cli(['certificates', 'renew-soon', '--profile', 'node', '--within', '1m', '--reason', 'keys in an image']);
     t.match(begun, { status: 0, stdout: /The certificates will be renewed[^]*reason +keys in an image/ });
     t.match((await service.cli(['certificates', 'campaigns'])).stdout, /profile node .*keys in an image/);
-    t.match(await service.cli(['certificates', 'renew-soon', '--within', '1h', '--reason', 'x']), { status: 2, stderr: /nothing is chosen/ });
-    t.match(await service.cli(['certificates', 'renew-soon', '--all', '--profile', 'node', '--within', '1h', '--reason', 'x']), { status: 2, stderr: /--all is given with a choice/ });
+    t.match(await service.cli(['certificates', 'renew-soon', '--within', '1h', '--reason', 'x']), { status: 2, stderr: /nothing is selected/ });
+    t.match(await service.cli(['certificates', 'renew-soon', '--all', '--profile', 'node', '--within', '1h', '--reason', 'x']), { status: 2, stderr: /--all is given together with a selection/ });
     // In the middle of its minute, as one look sees it.
     const later = Date.now() + 61_000;
     const looked = await runHere(['renew', '--out', folder, '--json'], { now: () => later });
@@ -151,7 +151,7 @@ t.test('a daemon', { timeout: 110_000 }, async (t) => {
     await service.stop();
     const daemon = startDaemon(t, ['--out', folder]);
     await daemon.heard('failed');
-    t.match(daemon.said.find(({ event }) => event === 'failed'), { level: 'warn', message: /could not be renewed: service not reachable.*; it ends 20.*; next attempt 20/ });
+    t.match(daemon.said.find(({ event }) => event === 'failed'), { level: 'warn', message: /could not be renewed: service not reachable.*; it expires 20.*; next attempt 20/ });
     t.equal(await daemon.stop(), 0);
     t.ok(existsSync(join(folder, 'chancery-cert.pending.json')), 'the question is kept, and asked again with the same key');
   });
@@ -164,7 +164,7 @@ t.test('wrong usage is refused', async (t) => {
     return runHere(['renew', '--file', list]);
   };
   for (const [args, message] of [
-    [['--daemon', '--force'], /--daemon and --force are given both/], [['--file', 'x', '--exec', 'y'], /--file and --exec/], [['--metrics-file', 'x'], /without --daemon/], [['--dry-run'], /--dry-run is given alone/],
+    [['--daemon', '--force'], /--daemon and --force are both given/], [['--file', 'x', '--exec', 'y'], /--file and --exec/], [['--metrics-file', 'x'], /without --daemon/], [['--dry-run'], /--dry-run is given alone/],
     [['--install', '--daemon'], /--daemon and --install/], [['--install', 'cron'], /daemon, timer/],
   ] as const) t.match(await runHere(['renew', ...args]), { status: 2, stderr: message }, args.join(' '));
   for (const [text, message] of [

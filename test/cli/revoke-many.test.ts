@@ -51,7 +51,7 @@ t.test('without a terminal it must be said that no question is wanted', async (t
   let asked = '';
   const other = await service.cli(args, { ask: (question) => { asked = question; return Promise.resolve('yes'); } });
   t.equal(other.status, 1);
-  t.match(asked, /write 1: $/);
+  t.match(asked, /type 1: $/);
   t.same(await statuses([serial]), new Set(['valid']));
   const done = await service.cli(args, { ask: () => Promise.resolve(' 1\n') });
   t.equal(done.status, 0, done.stderr);
@@ -91,9 +91,9 @@ t.test('by time of issue, profile and requester; our own certificate is spared, 
 
 t.test('what is wrong usage', async (t) => {
   for (const [args, words] of [
-    [['certificates', 'revoke'], 'nothing is chosen'],
+    [['certificates', 'revoke'], 'nothing is selected'],
     [['revoke', '--profile', 'server', '--yes'], 'no reason is given'],
-    [['revoke', '00aa', '--profile', 'server'], 'given both'],
+    [['revoke', '00aa', '--profile', 'server'], 'both given'],
     [['revoke', '--profile', 'server', '--reason', 'removeFromCRL'], 'allowed choices'],
     [['revoke', '--profile', 'server', '--reason', 'superseded', '--proof', 'x'], 'one certificate'],
   ] as const) {

@@ -44,17 +44,17 @@ t.test('a secret in a table is not left in a file that others may read', async (
 });
 
 t.test('keys and rules that cannot be meant are refused, and no key is shown', async (t) => {
-  t.same(faults(key('key: "001122"')), ['cfssl.keys.builds.key is no such key']);
-  t.same(faults(key(`key: "${KEY}0"`)), ['cfssl.keys.builds.key is no such key']);
-  t.same(faults(key(`key: "${KEY}", previousKey: "${KEY.toUpperCase()}"`)), ['cfssl.keys.builds.previousKey is the key of another one too']);
+  t.same(faults(key('key: "001122"')), ['cfssl.keys.builds.key is not a key of this form']);
+  t.same(faults(key(`key: "${KEY}0"`)), ['cfssl.keys.builds.key is not a key of this form']);
+  t.same(faults(key(`key: "${KEY}", previousKey: "${KEY.toUpperCase()}"`)), ['cfssl.keys.builds.previousKey is also the key of another one']);
   t.same(faults(cfssl(`keys: {a: {key: "${KEY}", profiles: [sever, operator, subordinate], names: ["a b/c*"]}}`)), [
-    'cfssl.keys.a.profiles[0] names the profile "sever", which there is not', 'cfssl.keys.a.profiles[1] names the profile operator, which is kept for operators', 'cfssl.keys.a.profiles[2] names the profile subordinate, which is kept for operators', 'cfssl.keys.a.names[0] is "a b/c*"',
+    'cfssl.keys.a.profiles[0] names the profile "sever", which does not exist', 'cfssl.keys.a.profiles[1] names the profile operator, which is reserved for operators', 'cfssl.keys.a.profiles[2] names the profile subordinate, which is reserved for operators', 'cfssl.keys.a.names[0] is "a b/c*"',
   ]);
-  t.same(faults(cfssl('clients: {a: {profile: nodes, holders: ["x y/z*"], profiles: [server], names: ["*"]}}')), ['cfssl.clients.a.profile names the profile "nodes", which there is not', 'cfssl.clients.a.holders[0] is "x y/z*"']);
+  t.same(faults(cfssl('clients: {a: {profile: nodes, holders: ["x y/z*"], profiles: [server], names: ["*"]}}')), ['cfssl.clients.a.profile names the profile "nodes", which does not exist', 'cfssl.clients.a.holders[0] is "x y/z*"']);
   t.same(faults(`${cfssl('clients: {a: {profile: node, profiles: [swarm], names: ["*"]}}')}\nswarm: {enabled: true}`), ['cfssl.clients.a.profiles[0] is the profile of swarm nodes (swarm)'], 'it would make managers of swarms');
   const units = key(`key: "${KEY}", organizations: ["*"], organizationalUnits: [Web, "*", swarm-manager]`);
   t.same(faults(units), []);
-  t.same(faults(`${units}\nswarm: {enabled: true}`), ['cfssl.keys.builds.organizationalUnits[1] is "*", which makes nodes of swarms', 'cfssl.keys.builds.organizationalUnits[2] is "swarm-manager", which makes nodes of swarms'], 'to Engine the unit alone is the role');
+  t.same(faults(`${units}\nswarm: {enabled: true}`), ['cfssl.keys.builds.organizationalUnits[1] is "*", which is for nodes of swarms', 'cfssl.keys.builds.organizationalUnits[2] is "swarm-manager", which is for nodes of swarms'], 'to Engine the unit alone is the role');
 });
 
 t.test('a profile that would fail in a swarm is refused at start', async (t) => {
@@ -66,7 +66,7 @@ t.test('a profile that would fail in a swarm is refused at start', async (t) => 
   t.same(faults(swarm('{approval: true}')), ['profiles.swarm.approval has swarm nodes wait for approval']);
   t.same(faults('swarm: {enabled: true}\neligibility: [key, names, profile, {step: approval, profiles: [swarm]}]'), ['profiles.swarm.approval has swarm nodes wait for approval']);
   t.same(faults(swarm('{keyTypes: [RSA]}')), ['profiles.swarm.keyTypes lacks the kind of key that Docker Engine makes']);
-  t.same(faults(swarm('{subject: {commonName: first-name}}')), ['profiles.swarm.subject does not take the common name that is asked for, which is the id of a swarm\'s node']);
-  t.same(faults('swarm: {enabled: true, profile: operator}'), ['swarm.profile names the profile operator, which is kept for operators']);
+  t.same(faults(swarm('{subject: {commonName: first-name}}')), ['profiles.swarm.subject does not take the requested common name, which is the id of a swarm\'s node']);
+  t.same(faults('swarm: {enabled: true, profile: operator}'), ['swarm.profile names the profile operator, which is reserved for operators']);
   t.same(faults('swarm: {profile: nowhere}'), [], 'nothing is asked of what is off');
 });

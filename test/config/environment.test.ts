@@ -52,10 +52,10 @@ t.test('a secret may come from a file, its last line break left out', async (t) 
 
 t.test('an unknown variable is a fault, and the near one is named', async (t) => {
   const problem = (name: string): string | undefined => readEnvironment(schema, { [name]: 'x' }).faults[0]?.problem;
-  t.equal(problem('CHANCERY_LISTEN_HTTPS'), 'is no setting (did you mean CHANCERY_LISTEN__HTTPS?)');
-  t.equal(problem('CHANCERY_PROFILES__WEB__LIFETIMES'), 'is no setting (did you mean CHANCERY_PROFILES__WEB__LIFETIME?)');
-  t.equal(problem('CHANCERY_LISTEN'), 'is no setting', 'a section is no value');
-  t.equal(problem('CHANCERY_'), 'is no setting');
+  t.equal(problem('CHANCERY_LISTEN_HTTPS'), 'is not a setting (did you mean CHANCERY_LISTEN__HTTPS?)');
+  t.equal(problem('CHANCERY_PROFILES__WEB__LIFETIMES'), 'is not a setting (did you mean CHANCERY_PROFILES__WEB__LIFETIME?)');
+  t.equal(problem('CHANCERY_LISTEN'), 'is not a setting', 'a section is no value');
+  t.equal(problem('CHANCERY_'), 'is not a setting');
   t.equal(problem('OTHER_LISTEN'), undefined);
 });
 

@@ -154,7 +154,7 @@ t.test('a file found in the data folder cannot name another', async (t) => {
   t.same(faults({ overrides: { data: 'first' } }), [], 'unless it is overruled');
   symlinkSync('first', join(folder, 'chancery-data'));
   t.teardown(() => rmSync(join(folder, 'chancery-data')));
-  t.same(faults({}), ['chancery-data/chancery.yaml:1:1: data is another folder than the one that holds this file; expected this folder, or the file to be named with --config']);
+  t.same(faults({}), ['chancery-data/chancery.yaml:1:1: data is not the folder that holds this file; expected this folder, or the file to be named with --config']);
 });
 
 t.test('the file of a data folder that is named does not stand for another folder', async (t) => {
@@ -193,7 +193,7 @@ workers: 2
       '4:7: crl.lifetime is "1 week"; expected a duration such as 90s, 15m, 12h, 30d or 1y (a plain number is seconds)',
       '5:29: hostNames[1] is "bad_name"; expected a host name or an IP address',
       '6:1: lgo is unknown (did you mean log?); expected one of ' + PARTS,
-      '8:1: workers is in line 7 already; expected each name once, with all that belongs to it',
+      '8:1: workers is already in line 7; expected each name once, with all that belongs to it',
       'CHANCERY_LISTEN__HTTPS: listen.https is "8443"; expected host:port, such as 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:0, or off',
       'CHANCERY_LOG__LEVEL: log.level is "inof" (did you mean info?); expected one of fatal, error, warn, info, debug, trace, silent',
     ]);
@@ -203,7 +203,7 @@ const DURATION = 'a duration such as 90s, 15m, 12h, 30d or 1y (a plain number is
 
 t.test('what is wrong with a value is said in words', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    'data: 5': '1:1: data is 5, which YAML takes for no text; expected text, in quotes',
+    'data: 5': '1:1: data is 5, which YAML does not take as text; expected text, in quotes',
     'data:': '1:1: data has no value; expected text',
     'log: {requests: yes}': '1:7: log.requests is "yes"; expected true or false',
     'log: [a]': '1:1: log is a list; expected a group of level, requests',
@@ -218,13 +218,13 @@ t.test('what is wrong with a value is said in words', async (t) => {
     'profiles: {Server: {}}': '1:12: profiles.Server has a name that cannot be used; expected a name of the form ^[a-z][a-z0-9-]{0,31}$',
     'profiles: {__proto__: {}}': '1:12: profiles.__proto__ has a name that cannot be used; expected a name of the form ^[a-z][a-z0-9-]{0,31}$',
     'profiles: {server: {keyTypes: [P256]}}': '1:32: profiles.server.keyTypes[0] is "P256" (did you mean P-256?); expected one of P-256, P-384, P-521, Ed25519, RSA, RSA-2048, RSA-3072, RSA-4096',
-    'profiles: {server: {policies: [1.3]}}': '1:32: profiles.server.policies[0] is 1.3, which YAML takes for no text; expected a dotted OID, in quotes',
+    'profiles: {server: {policies: [1.3]}}': '1:32: profiles.server.policies[0] is 1.3, which YAML does not take as text; expected a dotted OID, in quotes',
     'eligibility: [key, names, profile, quota]': '1:36: eligibility[3] is "quota"; expected one of key, names, profile, approval, name-ownership, known-key',
     'eligibility: [key, names, profile, {step: quota}]': '1:36: eligibility[3].limit is missing; expected a whole number, at least 1',
     'eligibility: [key, names, profile, {step: quote, limit: 1}]': '1:37: eligibility[3].step is "quote" (did you mean quota?); expected one of quota, approval, time-window, name-ownership, known-key, webhook',
     'eligibility: [key, names, profile, {limit: 1}]': '1:36: eligibility[3].step is missing; expected one of quota, approval, time-window, name-ownership, known-key, webhook',
     'keys: {block: [AB]}': '1:16: keys.block[0] is "AB"; expected 64 lower-case hex digits',
-    'store: {url: "redis:/:secret@host"}': `1:9: store.url is no address of a store; expected ${STORE_ADDRESSES}`,
+    'store: {url: "redis:/:secret@host"}': `1:9: store.url is not an address of a store; expected ${STORE_ADDRESSES}`,
     'store: {url: 5}': `1:9: store.url is not of the form; expected ${STORE_ADDRESSES}`,
     'authority: {passphrase: [secret]}': '1:13: authority.passphrase is not of the form; expected text',
     '- a': '1:1: is a list; expected a group of ' + PARTS,
@@ -249,25 +249,25 @@ t.test('values that do not go together are told', async (t) => {
     'httpsCertificate: {cert: /a.pem}': '1:1: httpsCertificate has a cert and no key; expected both, or none',
     'crl: {renewBefore: 1m, coalesce: 2m}': '1:24: crl.coalesce is 2m; expected at most crl.renewBefore (1m)',
     'crl: {lifetime: 12h, renewBefore: 6h, delta: {publish: true}}': '1:39: crl.delta.lifetime is 1d; expected at most crl.lifetime (12h)',
-    'crl: {rootLifetime: 0}': '1:7: crl.rootLifetime is no time at all; expected at least 1s',
+    'crl: {rootLifetime: 0}': '1:7: crl.rootLifetime is zero; expected at least 1s',
     'ocsp: {lifetime: 59, maxAge: 20}': '1:8: ocsp.lifetime is 59s; expected at least 1m',
     'ocsp: {lifetime: 1h, maxAge: 31m}': '1:22: ocsp.maxAge is 31m; expected at most half of ocsp.lifetime (1h)',
     'ocsp: {responderLifetime: 2d}': '1:8: ocsp.responderLifetime is 2d; expected at least 3 times ocsp.lifetime (3d)',
     'profiles: {ocsp: {approval: true}}': '1:19: profiles.ocsp.approval has the service wait for approval of the certificates that sign its OCSP answers; expected no approval for profile ocsp, or ocsp.serve: false',
-    'limits: {requestTime: 0}': '1:10: limits.requestTime is no time at all; expected at least 1s',
+    'limits: {requestTime: 0}': '1:10: limits.requestTime is zero; expected at least 1s',
     'store: {retainEnded: 13d}': '1:9: store.retainEnded is 13d; expected at least 2 times crl.lifetime (14d)',
-    'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which there is not (did you mean server?); expected one of server, acme, …',
+    'defaultProfile: sever': '1:1: defaultProfile names the profile "sever", which does not exist (did you mean server?); expected one of server, acme, …',
     'eligibility: [names, profile]': '1:1: eligibility leaves out the check key; expected key, names and profile among the checks',
     'eligibility: [key, names, key, profile]': '1:27: eligibility[2] is the check key again; expected each check once',
-    'eligibility: [key, names, profile, {step: approval, profiles: [nodes]}]': '1:64: eligibility[3].profiles[0] names the profile "nodes", which there is not (did you mean node?); expected one of server, acme, …',
+    'eligibility: [key, names, profile, {step: approval, profiles: [nodes]}]': '1:64: eligibility[3].profiles[0] names the profile "nodes", which does not exist (did you mean node?); expected one of server, acme, …',
     'eligibility: [key, names, profile, {step: approval, approvals: 3, operators: [a, b, b]}]': '1:67: eligibility[3].operators names 2 operators, of whom 3 must approve; expected at least as many',
-    'eligibility: [key, names, profile, {step: time-window, zone: Berlin, windows: [{from: "08:00", to: "18:00"}]}]': '1:56: eligibility[3].zone is "Berlin", which is no time zone; expected a name such as Europe/Berlin, America/New_York or UTC',
+    'eligibility: [key, names, profile, {step: time-window, zone: Berlin, windows: [{from: "08:00", to: "18:00"}]}]': '1:56: eligibility[3].zone is "Berlin", which is not a time zone; expected a name such as Europe/Berlin, America/New_York or UTC',
     'eligibility: [key, names, profile, {step: time-window, zone: UTC, windows: [{from: "08:00", to: "08:00"}]}]': '1:77: eligibility[3].windows[0] begins and ends at the same time; expected two times; for a whole day 00:00 to 23:59',
-    'eligibility: [key, names, profile, {step: webhook, webhook: cmbd}, {step: webhook, webhook: cmdb}]\nwebhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef}}': '1:52: eligibility[3].webhook names the webhook "cmbd", which there is not (did you mean cmdb?); expected one of cmdb',
-    'webhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef}}': '1:12: webhooks.cmdb is asked by no check; expected {step: webhook, webhook: cmdb} in eligibility',
+    'eligibility: [key, names, profile, {step: webhook, webhook: cmbd}, {step: webhook, webhook: cmdb}]\nwebhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef}}': '1:52: eligibility[3].webhook names the webhook "cmbd", which does not exist (did you mean cmdb?); expected one of cmdb',
+    'webhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef}}': '1:12: webhooks.cmdb is used by no check; expected {step: webhook, webhook: cmdb} in eligibility',
     'eligibility: [key, names, profile, {step: webhook, webhook: cmdb}]\nwebhooks: {cmdb: {url: https://cmdb, secret: short}}': '2:38: webhooks.cmdb.secret is too short; expected at least 32 characters',
     'eligibility: [key, names, profile, {step: webhook, webhook: cmdb}]\nwebhooks: {cmdb: {url: https://cmdb, secret: 0123456789abcdef0123456789abcdef, cert: a}}': '2:12: webhooks.cmdb has a cert and no key; expected both, or none',
-    'profiles: {server: {approval: true}}\neligibility: [key, names, profile]': '1:21: profiles.server.approval asks for approval, which is not among the checks of eligibility; expected approval in eligibility',
+    'profiles: {server: {approval: true}}\neligibility: [key, names, profile]': '1:21: profiles.server.approval requires approval, which is not among the checks of eligibility; expected approval in eligibility',
   };
   const withFewProfiles = (fault: string): string => fault.replace(/one of server, acme, .*$/, 'one of server, acme, …');
   for (const [yaml, expected] of Object.entries(cases)) t.same(faults({ yaml }).map(withFewProfiles), [expected], yaml);

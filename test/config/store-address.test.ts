@@ -48,7 +48,7 @@ t.test('addresses of stores', async (t) => {
 });
 
 t.test('addresses that are none, with every fault, and nothing of them shown', async (t) => {
-  const none = 'is no address of a store';
+  const none = 'is not an address of a store';
   const bad: Readonly<Record<string, readonly string[]>> = {
     '': [none], 'redis': [none], 'redis:/localhost': [none], 'http://localhost': [none], 'Redis://localhost': [none], 'redis+tls://localhost': [none], 'embedded:': [none],
     'rediss+sentinels://hunter2/x': [none],
@@ -59,20 +59,20 @@ t.test('addresses that are none, with every fault, and nothing of them shown', a
     'redis://localhost:65536': ['has a host that is not host, host:port or [address]:port'],
     'redis://2001:db8::1': ['has a host that is not host, host:port or [address]:port'],
     'redis://a:b%zz@h': ['has a user or password that is not percent-encoded (write % as %25)'],
-    'redis://localhost/hunter2': ['ends with something that is no number of a database'],
-    'redis://localhost/65536': ['ends with something that is no number of a database'],
-    'redis://localhost/1/2': ['ends with something that is no number of a database'],
-    'redis://localhost?db=1': ['has a query or fragment, which no store takes (in a password write ? as %3F, # as %23, / as %2F)'],
+    'redis://localhost/hunter2': ['ends with something that is not the number of a database'],
+    'redis://localhost/65536': ['ends with something that is not the number of a database'],
+    'redis://localhost/1/2': ['ends with something that is not the number of a database'],
+    'redis://localhost?db=1': ['has a query or fragment, which no store accepts (in a password write ? as %3F, # as %23, / as %2F)'],
     'redis://a,b': ['names several hosts, as only redis+sentinel and redis+cluster do'],
     'redis+cluster://a,,c,d:hunter2': ['has a host (the 2nd and 4th) that is not host, host:port or [address]:port'],
-    'redis+cluster://a/1': ['names a database, of which a Cluster has only number 0'],
+    'redis+cluster://a/1': ['names a database, but a Cluster has only number 0'],
     'redis+sentinel://a,b': ['does not end with the name that the sentinels have for the primary, as in redis+sentinel://a,b,c/name'],
     'redis://%zz@a:x,b/y#z': [
-      'has a query or fragment, which no store takes (in a password write ? as %3F, # as %23, / as %2F)',
+      'has a query or fragment, which no store accepts (in a password write ? as %3F, # as %23, / as %2F)',
       'has a user or password that is not percent-encoded (write % as %25)',
       'has a host (the 1st) that is not host, host:port or [address]:port',
       'names several hosts, as only redis+sentinel and redis+cluster do',
-      'ends with something that is no number of a database',
+      'ends with something that is not the number of a database',
     ],
   };
   for (const [text, faults] of Object.entries(bad)) {
@@ -111,11 +111,11 @@ t.test('settings that do not go together are told, and no secret is shown', asyn
   const cases: readonly (readonly [env: Readonly<Record<string, string>>, told: readonly (string | RegExp)[]])[] = [
     [{ STORE__URL: 'redis://u:hunter2@h:x' }, [/^CHANCERY_STORE__URL: store\.url has a host that is not host, host:port or \[address\]:port; expected embedded:<folder>, redis:\/\//]],
     [{ STORE__URL: url, STORE__PASSWORD: 'hunter2' }, ['CHANCERY_STORE__PASSWORD: store.password and a password in store.url are both set; expected one of them']],
-    [{ STORE__URL: url, STORE__TLS__CA: 'x' }, ['CHANCERY_STORE__TLS__CA: store.tls.ca is set, which is for rediss (TLS); expected store.url with rediss (TLS)']],
-    [{ STORE__URL: 'rediss://h', STORE__TLS__CERT: 'x' }, [/store\.tls\.key is missing beside store\.tls\.cert; expected both, or neither/]],
-    [{ STORE__URL: url, STORE__SENTINEL__PASSWORD: 'hunter2' }, [/store\.sentinel is set, which is for redis\+sentinel/]],
-    [{ STORE__PASSWORD: 'hunter2', STORE__MIN_REPLICAS: '1' }, [/store\.password is set, which is for Redis/, /store\.minReplicas is set, which is for Redis/]],
-    [{ STORE__URL: url, STORE__TIMEOUT: '0' }, [/store\.timeout is no time at all; expected at least 1s/]],
+    [{ STORE__URL: url, STORE__TLS__CA: 'x' }, ['CHANCERY_STORE__TLS__CA: store.tls.ca is set, which applies only to rediss (TLS); expected store.url with rediss (TLS)']],
+    [{ STORE__URL: 'rediss://h', STORE__TLS__CERT: 'x' }, [/store\.tls\.key is missing, although store\.tls\.cert is set; expected both, or neither/]],
+    [{ STORE__URL: url, STORE__SENTINEL__PASSWORD: 'hunter2' }, [/store\.sentinel is set, which applies only to redis\+sentinel/]],
+    [{ STORE__PASSWORD: 'hunter2', STORE__MIN_REPLICAS: '1' }, [/store\.password is set, which applies only to Redis/, /store\.minReplicas is set, which applies only to Redis/]],
+    [{ STORE__URL: url, STORE__TIMEOUT: '0' }, [/store\.timeout is zero; expected at least 1s/]],
     [{ STORE__URL: url, STORE__REPLICA_TIMEOUT: '5s' }, [/store\.replicaTimeout is 5s; expected at least 1s, and less than store\.timeout \(5s\)/]],
     [{ STORE__URL: url, STORE__PREFIX: '{x}' }, [/store\.prefix is "\{x\}"; expected/]],
     [{ STORE__URL: url, STORE__ALLOW_VOLATILE: 'perhaps', STORE__MIN_REPLICAS: '-1' }, [/store\.allowVolatile is "perhaps"/, /store\.minReplicas is -1/].reverse()],

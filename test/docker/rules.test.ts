@@ -130,7 +130,7 @@ nothing: 1
     '11 rules[2].allow is "all"',
     '12 nothing is unknown',
   ]);
-  t.match(faults('rules:\n  - name: x\n    clients: [{}, {name: ["*.x/y"]}]\n    allow: [read]\n'), [/^3 rules\[0\]\.clients\[0\] names nothing; commonName/, /^3 rules\[0\]\.clients\[1\]\.name\[0\] "\*\.x\/y" is no name pattern/]);
+  t.match(faults('rules:\n  - name: x\n    clients: [{}, {name: ["*.x/y"]}]\n    allow: [read]\n'), [/^3 rules\[0\]\.clients\[0\] names nothing; commonName/, /^3 rules\[0\]\.clients\[1\]\.name\[0\] "\*\.x\/y" is not a name pattern/]);
   t.match(faults(''), [/rules is missing/]);
   t.match(faults('rules: []'), [/1 rules is an empty list/]);
   t.match(faults('rules: [\n'), [/; YAML 1\.2/]);

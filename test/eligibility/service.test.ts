@@ -146,7 +146,7 @@ t.test('two of three operators: not who asked, not who made the token, nobody tw
   const { id } = waiting.json;
   t.match([waiting.status, waiting.json.approvals, stepOf(waiting, 'approval')], [202, { given: 0, needed: 2 }, { reason: /2 operators among alice, bob, carol, operator to approve it \(0 of 2\)/ }]);
   t.match((await approve(id, keys.dave)).json, { status: 403, errors: [{ code: 'approval-not-listed' }] });
-  t.match((await approve(id, keys.carol)).json, { status: 403, errors: [{ code: 'approval-own', detail: /carol asked for it, or made the token/ }] });
+  t.match((await approve(id, keys.carol)).json, { status: 403, errors: [{ code: 'approval-own', detail: /carol requested it, or created the token/ }] });
   const first = await approve(id, keys.alice);
   t.match([first.status, first.json.state, first.json.approvals], [200, 'pending', { given: 1, needed: 2 }]);
   t.match(first.json.steps.slice(-2), [
@@ -251,7 +251,7 @@ t.test('with otherwise: wait, an operator\'s approval takes the name over; what 
   t.equal(slow.status, 202);
   t.equal((await ask(chancery, alice, csrOf(chancery, 'late~a'))).status, 201);
   const taken = await call('POST', `/v1/requests/${slow.json.id}/approve`, { certificate: operator });
-  t.match([taken.status, taken.json.errors], [403, [{ code: 'step-name-ownership', detail: /since it was asked for, others hold "late.example.com"/ }]]);
+  t.match([taken.status, taken.json.errors], [403, [{ code: 'step-name-ownership', detail: /since it was requested, others hold "late.example.com"/ }]]);
   await call('POST', '/v1/holdings/release', { certificate: operator, body: { name: 'late.example.com' } });
   t.match((await call('POST', `/v1/requests/${slow.json.id}/approve`, { certificate: operator })).json, { state: 'issued' });
   t.equal((await ask(chancery, alice, csrOf(chancery, 'late~b'))).status, 202, 'with the approval it became the other one\'s');

@@ -80,25 +80,25 @@ const LIES: Readonly<Record<string, readonly [Answering, RegExp]>> = {
   'no type': [(_asked, response) => response.writeHead(200).end('{"decision":"allow"}'), /type "none"/],
   'another charset': [(_asked, response) => response.writeHead(200, { 'content-type': 'application/json; charset=utf-16' }).end('{"decision":"allow"}'), /expected application\/json/],
   'something compressed': [(_asked, response) => response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end('{"decision":"allow"}'), /compressed/],
-  'nothing': [json(''), /no JSON/],
-  'no JSON': [json('yes'), /no JSON/],
-  'half an answer': [json('{"decision":"allow"'), /no JSON/],
-  'a text': [json('"allow"'), /no JSON object/],
-  'a list': [json('[{"decision":"allow"}]'), /no JSON object/],
-  'null': [json('null'), /no JSON object/],
-  'two decisions': [json('{"decision":"deny","reason":"x","decision":"allow"}'), /no JSON/],
+  'nothing': [json(''), /not JSON/],
+  'no JSON': [json('yes'), /not JSON/],
+  'half an answer': [json('{"decision":"allow"'), /not JSON/],
+  'a text': [json('"allow"'), /not a JSON object/],
+  'a list': [json('[{"decision":"allow"}]'), /not a JSON object/],
+  'null': [json('null'), /not a JSON object/],
+  'two decisions': [json('{"decision":"deny","reason":"x","decision":"allow"}'), /not JSON/],
   'an unknown decision': [json({ decision: 'ALLOW' }), /none of allow, deny, wait/],
   'no decision': [json({ allow: true }), /member "allow"/],
   'a decision that is none': [json({ decision: true }), /none of/],
   'more than was asked': [json({ decision: 'allow', names: ['evil.example.com'] }), /member "names"/],
-  'a prototype': [json('{"__proto__":{"decision":"allow"}}'), /no JSON/],
+  'a prototype': [json('{"__proto__":{"decision":"allow"}}'), /not JSON/],
   'no reason': [json({ decision: 'deny' }), /reason/],
   'an empty reason': [json({ decision: 'allow', reason: '' }), /reason/],
   'a long reason': [json({ decision: 'deny', reason: 'x'.repeat(513) }), /reason/],
   'escape sequences': [json({ decision: 'deny', reason: '\u001b[2J' }), /control characters/],
   'a time with allow': [json({ decision: 'allow', retryAfter: 5 }), /retryAfter with allow/],
   'a time that is none': [json({ decision: 'wait', reason: 'x', retryAfter: 0.5 }), /whole number/],
-  'bytes that are no UTF-8': [(_asked, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(Buffer.from([0x7b, 0xff, 0x7d])), /no JSON/],
+  'bytes that are no UTF-8': [(_asked, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(Buffer.from([0x7b, 0xff, 0x7d])), /not JSON/],
   'too much': [json({ decision: 'allow', reason: 'x'.repeat(20_000) }), /more than 16384 bytes/],
   'a head without end': [(_asked, response) => response.writeHead(200, { 'content-type': 'application/json', 'x-long': 'x'.repeat(20_000) }).end('{"decision":"allow"}'), /HPE_HEADER_OVERFLOW/],
   'a body cut off': [(_asked, response) => {
@@ -118,7 +118,7 @@ t.test('whatever else comes back decides nothing: it is no refusal, but asked ag
     server.answer = answer;
     const refused = await ask(QUESTION, BEFORE).catch((error: unknown) => error);
     t.ok(refused instanceof Refused, what);
-    t.match(refused, { code: 'unavailable', retryAfter: 10, message: /The webhook cmdb, .* gives no answer now/ }, what);
+    t.match(refused, { code: 'unavailable', retryAfter: 10, message: /The webhook cmdb, .* is not answering now/ }, what);
     t.notMatch((refused as Refused).message, why, `${what} is told to the log alone`);
     t.match(reports.at(-1), why, what);
   }

@@ -95,7 +95,7 @@ t.test('a client certificate of another CA is the proof, with its intermediates 
   const { challenge } = await begin(service, 'mtls', 'node1.example.com');
   const certificate = { cert: text(at('node-chain.pem')), key: text(node.key) };
   t.match(await service.call('POST', '/v1/attestations', { body: { challenge, x509: {} } }), { status: 401, json: { detail: /carries no client certificate/ } });
-  t.match(await service.call('POST', '/v1/attestations', { certificate: service.operator, body: { challenge, x509: {} } }), { status: 401, json: { detail: /no way leads/ } }, 'our own certificates are none of those');
+  t.match(await service.call('POST', '/v1/attestations', { certificate: service.operator, body: { challenge, x509: {} } }), { status: 401, json: { detail: /no path leads/ } }, 'our own certificates are none of those');
   t.match(await service.call('POST', '/v1/attestations', { certificate, body: { challenge, x509: {} } }), { status: 201, json: { names: ['node1.example.com'], maxValidity: 86_400 } });
   t.match(await service.call('GET', '/v1/audit', { certificate }), { status: 401 }, 'elsewhere it is no credential');
 });
@@ -168,7 +168,7 @@ t.test('enroll --attest: the node proves itself, and has its certificate', async
   const aws = ['--attest', 'aws', '--attest-document', at('proof.json'), '--name'];
   t.match(await run('aws', ...aws, 'wrong.example.com'), { status: 1, stderr: /wrong\.example\.com/ });
   t.match(await run('aws', ...aws, 'i-00000000000000001.nodes.example.com'), { status: 0 }, 'a wrong name does not cost the claim');
-  t.match(await run('none', '--attest', 'gcp', '--name', 'a.example.com'), { status: 1, stderr: /takes no proof of kind gcp/ });
+  t.match(await run('none', '--attest', 'gcp', '--name', 'a.example.com'), { status: 1, stderr: /accepts no proof of kind gcp/ });
   t.match(await run('none', '--attest', 'ssh', '--attest-key', at('missing'), '--name', 'a.example.com'), { status: 1, stderr: /ssh-keygen cannot sign/ });
   t.match(await runHere(['enroll', '--url', url, '--attest', 'ssh', '--name', 'a']), { status: 2, stderr: /--ca is missing/ });
   t.match(await runHere(['enroll', '--url', url, '--ca', 'x', '--token', 'x', '--name', 'a']), { status: 2, stderr: /--ca goes with --attest/ });

@@ -165,7 +165,7 @@ else {
     t.equal(await ready(two), undefined);
     const third = await startReplica(t, one, { ...settings, CHANCERY_CRL__LIFETIME: '6d', CHANCERY_PROFILES__SERVER__LIFETIME: '5d' });
     const told = await ready(third);
-    t.match(told, /^replicas differ: \S+ has another crl, profiles; \S+ has another crl, profiles$/);
+    t.match(told, /^replicas differ: \S+ has a different crl, profiles; \S+ has a different crl, profiles$/);
     t.equal((await third.plain('GET', '/readyz')).status, 200, 'it serves nevertheless');
     t.ok(third.logged.some((line) => line.includes('replicas differ') && line.includes('"level":40')));
     t.notMatch(told, /6d|5d|518400/, 'names, no values');

@@ -166,8 +166,8 @@ t.test('a Content-Type that nobody chose is told with those that are taken', asy
   const typed = async (path: string, type?: string): Promise<string> =>
     String((await chancery.call('POST', path, { certificate: chancery.operator, headers: type === undefined ? {} : { 'content-type': type }, body: Buffer.from('x') })).json.detail);
   t.equal(await typed('/v1/requests', 'application/x-www-form-urlencoded'),
-    'The Content-Type "application/x-www-form-urlencoded" is not one that this call takes; expected application/json, application/pkcs10, application/x-pem-file.');
-  t.equal(await typed('/v1/tokens', 'text/plain'), 'The Content-Type "text/plain" is not one that this call takes; expected application/json.');
+    'The Content-Type "application/x-www-form-urlencoded" is not one that this call accepts; expected application/json, application/pkcs10, application/x-pem-file.');
+  t.equal(await typed('/v1/tokens', 'text/plain'), 'The Content-Type "text/plain" is not one that this call accepts; expected application/json.');
   t.equal(await typed('/v1/requests'), 'The Content-Type is missing; expected application/json, application/pkcs10, application/x-pem-file.');
 });
 

@@ -150,7 +150,7 @@ t.test('what is asked for wrongly, and where it is not', async (t) => {
   const unknown = listen(t, chancery, 'an-id-of-somebody-else');
   await until(() => unknown.events.length === 3);
   t.same(unknown.events.map(({ event }) => event), ['reset', 'crl', 'crl']);
-  t.match(JSON.parse(unknown.events[0]?.data ?? '{}'), { detail: /fetch the CRL anew/ });
+  t.match(JSON.parse(unknown.events[0]?.data ?? '{}'), { detail: /fetch the CRL again/ });
   unknown.close();
 
   const serial = await issue(chancery);

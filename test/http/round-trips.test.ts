@@ -132,7 +132,7 @@ else {
     const wrong = `${bearer.slice(0, -1)}${bearer.endsWith('a') ? 'b' : 'a'}`;
     const refused = await ask(wrong, csr('wrong'));
     t.equal(refused.status, 401);
-    t.match(refused.json, { detail: /unknown, revoked or ended/ });
+    t.match(refused.json, { detail: /unknown, revoked or expired/ });
     t.equal((await ask(bearer, csr('right-again'))).status, 201);
   });
 

@@ -52,7 +52,7 @@ t.test('a connection that never speaks TLS ends with the time of a request', asy
   t.equal(await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000, 'still open').unref())]), 'closed');
 });
 
-t.test('when the issuing authority has ended, what is published is still served', async (t) => {
+t.test('when the issuing authority has expired, what is published is still served', async (t) => {
   let now = Date.now();
   const chancery = await startTestService(t, { clock: () => now, init: { issuingLifetime: 86_400 * 40 } });
   now += 41 * DAY;
@@ -62,13 +62,13 @@ t.test('when the issuing authority has ended, what is published is still served'
   const ready = await chancery.plain('GET', '/readyz');
   t.equal(ready.status, 503);
   const [listeners, key] = ['listeners', 'key'].map((wanted) => ready.json.checks.find(({ name }: { name: string }) => name === wanted));
-  t.match([listeners, key], [{ ok: true }, { ok: false, detail: /has ended/ }]);
-  t.match(chancery.logged.join(''), /"level":50.*the issuing authority has ended.*with the last one/);
+  t.match([listeners, key], [{ ok: true }, { ok: false, detail: /has expired/ }]);
+  t.match(chancery.logged.join(''), /"level":50.*the issuing authority has expired.*with the last one/);
 
   rmSync(join(chancery.config.data, 'service'), { recursive: true });
   await chancery.restart();
   t.equal(chancery.service.addresses.https, undefined);
-  t.match((await chancery.plain('GET', '/readyz')).json.checks[0], { name: 'listeners', ok: false, detail: /https does not listen/ });
+  t.match((await chancery.plain('GET', '/readyz')).json.checks[0], { name: 'listeners', ok: false, detail: /https is not listening/ });
   now -= 41 * DAY;
   await chancery.service.renewOwnCertificate();
   t.equal((await chancery.plain('GET', '/readyz')).json.checks[0].ok, true, 'https listens as soon as there is a certificate');
@@ -80,7 +80,7 @@ t.test('of the usual host names, those that name constraints permit are kept', a
   t.strictSame(certificate?.names, ['127.0.0.1']);
   t.match(chancery.logged.join(''), /localhost is in none of the permitted subtrees \(example\.com\)/);
   await t.rejects(chancery.restart({ CHANCERY_HOST_NAMES: 'ca.example.com,ca.example.org' }), {
-    message: /^hostNames break the name constraints .*: ca\.example\.org is in none of the permitted subtrees \(example\.com\); expected hostNames \(CHANCERY_HOST_NAMES\)/,
+    message: /^hostNames violate the name constraints .*: ca\.example\.org is in none of the permitted subtrees \(example\.com\); expected hostNames \(CHANCERY_HOST_NAMES\)/,
   });
   await chancery.restart({ CHANCERY_HOST_NAMES: 'ca.example.com' });
 });

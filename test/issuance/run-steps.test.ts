@@ -20,7 +20,7 @@ t.test('a step that breaks is a refusal, told without its inner error, and the o
   const { steps: done } = await runSteps(steps, CANDIDATE, FACTS, [], { clock: () => 5, report: (what, error) => void reported.push([what, error]) });
   t.strictSame(done.map(({ name, outcome }) => `${name} ${outcome}`), ['at-once failed', 'later failed', 'good passed']);
   t.notMatch(JSON.stringify(done), 'secret');
-  t.strictSame(reported, [['eligibility step at-once broke', BREAKS], ['eligibility step later broke', BREAKS]]);
+  t.strictSame(reported, [['eligibility step at-once failed unexpectedly', BREAKS], ['eligibility step later failed unexpectedly', BREAKS]]);
 });
 
 t.test('a store that does not answer says nothing about the request', async (t) => {

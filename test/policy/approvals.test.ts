@@ -29,11 +29,11 @@ t.test('where operators are named, only they count', async (t) => {
 
 t.test('who may not approve is told who may, and how many are missing', async (t) => {
   const detail = (by: string, over: Partial<Approvals> = {}) => approvalFault({ ...APPROVALS, ...over }, by)?.detail;
-  t.equal(detail('api-key:maker#k1'), 'maker asked for it, or made the token by which it was asked for; expected another operator, 1 of 2 missing');
-  t.equal(detail('api-key:maker#k1', { operators: ['alice', 'maker', 'bob'] }), 'maker asked for it, or made the token by which it was asked for; expected one of bob, 1 of 2 missing');
+  t.equal(detail('api-key:maker#k1'), 'maker requested it, or created the token with which it was requested; expected another operator, 1 of 2 missing');
+  t.equal(detail('api-key:maker#k1', { operators: ['alice', 'maker', 'bob'] }), 'maker requested it, or created the token with which it was requested; expected one of bob, 1 of 2 missing');
   t.equal(detail('api-key:dave#k1', { operators: ['alice', 'bob'], given: [] }), 'approvals of dave do not count here; expected one of alice, bob, 2 of 2 missing');
-  t.equal(detail('client-certificate:alice#02', { operators: ['alice', 'maker'] }), 'alice has approved it before; none of alice, maker is left who may, 1 of 2 missing');
-  t.equal(detail('api-key:maker#k1', { needed: 1, given: [] }), 'maker asked for it, or made the token by which it was asked for; expected another operator');
+  t.equal(detail('client-certificate:alice#02', { operators: ['alice', 'maker'] }), 'alice has already approved it; none of alice, maker is left who may, 1 of 2 missing');
+  t.equal(detail('api-key:maker#k1', { needed: 1, given: [] }), 'maker requested it, or created the token with which it was requested; expected another operator');
 });
 
 t.test('what is missing is said in words', async (t) => {

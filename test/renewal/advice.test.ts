@@ -25,7 +25,7 @@ t.test('at once where it is revoked, or its issuer is revoked or replaced', asyn
   for (const [advice, why] of [
     [renewalAdvice(record({ revocation: { at: T0, reason: 'keyCompromise' } }), GOOD, [], now), /revoked \(keyCompromise\)/],
     [renewalAdvice(record(), { replaced: false, revoked: true }, [campaign({})], now), /authority issuing is revoked/],
-    [renewalAdvice(record(), { replaced: true, revoked: false }, [], now), /another certificate/],
+    [renewalAdvice(record(), { replaced: true, revoked: false }, [], now), /a new certificate/],
   ] as const) {
     t.ok(advice.start < advice.end && advice.end < now, 'the window is over');
     t.match(advice.explanation, why);

@@ -203,7 +203,7 @@ t.test('an id that cannot be gone on from is answered by a reset, and what comes
   for (let n = 0; n < 3; n += 1) await revoke(store, await issue(store), 'superseded');
   await publish(store, crl(1, { revision: 3 }));
   const feed = feedOf(t, store);
-  for (const [id, why] of [['nonsense', /none of this service/], ['issuing/4/1/0;root/0/0/0', /later time/], ['issuing/3/2/0;root/0/0/0', /later time/], ['issuing/99999/1/0', /later time/]] as const) {
+  for (const [id, why] of [['nonsense', /not issued by this service/], ['issuing/4/1/0;root/0/0/0', /later time/], ['issuing/3/2/0;root/0/0/0', /later time/], ['issuing/99999/1/0', /later time/]] as const) {
     const watcher = watch(feed, id);
     await until(() => watcher.seen.length === 2);
     t.equal(watcher.seen[0]?.event, 'reset', id);

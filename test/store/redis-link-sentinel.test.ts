@@ -57,7 +57,7 @@ t.test('Sentinel with TLS and passwords', async (t) => {
   const options = { address: { topology: 'sentinel', name, tls: true, password: 'pw' }, tls: { ca: files.ca, ...files.client } } as const;
   const { link } = await linked(t, sentinels, { ...options, sentinel: { password: 'other' } });
   t.equal(await write(link, 'x'), 1);
-  await refused(t, () => linked(t, sentinels, { ...options, timeout: 500 }), /it wants a password \(NOAUTH/);
+  await refused(t, () => linked(t, sentinels, { ...options, timeout: 500 }), /it requires a password \(NOAUTH/);
   await refused(t, () => linked(t, sentinels, { ...options, sentinel: { password: 'wrong' }, timeout: 500 }), /user and password were refused/);
 });
 

@@ -108,7 +108,7 @@ t.test('TLS with a client certificate, an ACL user with the rights it needs, and
   await until('the subscription', () => heard.length === 1);
 
   await refused(t, () => linked(t, [server], { address: { ...address, password: 'wrong' }, tls }), /user and password were refused: it answered WRONGPASS/, 500);
-  await refused(t, () => linked(t, [server], { address: { tls: true, database: 0 }, tls, timeout: 300 }), /wants a password/);
+  await refused(t, () => linked(t, [server], { address: { tls: true, database: 0 }, tls, timeout: 300 }), /requires a password/);
   await refused(t, () => linked(t, [server], { address: { ...address, user: 'unable', password: 'pw', database: 0 }, tls }), /the user lacks rights: ROLE \(NOPERM.*\)/, 500);
   await refused(t, () => linked(t, [server], { address: { ...address, user: 'elsewhere', password: 'pw', database: 0 }, tls }), /the user lacks rights: EXISTS/, 500);
   await refused(t, () => linked(t, [server], { address: { ...address, database: 77 }, tls }), /SELECT: it answered ERR .*range/, 500);

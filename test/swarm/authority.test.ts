@@ -12,5 +12,5 @@ t.test('an authority whose certificates no Docker Engine takes is told at start'
   const off = { CHANCERY_LISTEN__HTTPS: '127.0.0.1:0', CHANCERY_LISTEN__HTTP: 'off', CHANCERY_LISTEN__METRICS: 'off' };
   const config = loadConfig({ env: { CHANCERY_DATA: join(folder, 'data'), ...off, CHANCERY_SWARM__ENABLED: 'true' }, folder });
   await initialise({ mode: 'internal', algorithm: 'Ed25519' }, config, Date.now);
-  await t.rejects(startService({ config, log: createLogger('silent', () => {}) }), { name: ProfileError.name, message: /signed by authority issuing with Ed25519, which no Docker Engine takes/ });
+  await t.rejects(startService({ config, log: createLogger('silent', () => {}) }), { name: ProfileError.name, message: /signed by authority issuing with Ed25519, which no Docker Engine accepts/ });
 });

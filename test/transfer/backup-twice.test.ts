@@ -34,7 +34,7 @@ t.test('a backup that another one has finished is not written into', async (t) =
 
 t.test('what has come to be there meanwhile is not overwritten, and the backup is whole under its other name', async (t) => {
   const { file, run } = await prepared(t);
-  await t.rejects(run(() => writeFileSync(file, 'somebody else\'s')), { code: 'in-use', advice: /the backup is whole in/ });
+  await t.rejects(run(() => writeFileSync(file, 'somebody else\'s')), { code: 'in-use', advice: /the complete backup is in/ });
   t.equal(readFileSync(file, 'utf8'), 'somebody else\'s');
   t.ok(existsSync(`${file}.partial`));
 });

@@ -27,7 +27,7 @@ t.test('a name with an A-label that is none is refused, with what is wrong', asy
     }
   };
   for (const label of ['xn--a', 'xn--', 'xn--0', 'xn--a-0hd']) t.match(refusal(`${label}.example.com`), /^bad-dns-name: .*(not a valid A-label|begins or ends with a hyphen)/, label);
-  t.match(refusal('xn--i-7iq.example.com'), 'U+2764 is no character of a host name');
+  t.match(refusal('xn--i-7iq.example.com'), 'U+2764 is not a character of a host name');
   t.match(refusal('ab--c.example.com'), 'has the reserved label ab--c');
   t.equal(refusal('XN--BCHER-KVA.example.com'), 'xn--bcher-kva.example.com');
 });

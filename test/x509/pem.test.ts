@@ -75,7 +75,7 @@ t.test('what is none of these is refused', async (t) => {
 });
 
 t.test('PEM whose line breaks were lost, as by curl --data, is told so', async (t) => {
-  t.throws(() => pemOrDerOrBase64(bytes(PEM.replaceAll('\n', '')), LABEL), { code: 'bad-pem', message: /line 1 goes on behind its BEGIN; a line break was expected there .*--data-binary/ });
+  t.throws(() => pemOrDerOrBase64(bytes(PEM.replaceAll('\n', '')), LABEL), { code: 'bad-pem', message: /line 1 continues after its BEGIN; a line break was expected there .*--data-binary/ });
 });
 
 t.test('any bytes are refused or taken, never worse', async (t) => {

@@ -21,21 +21,21 @@ const REFUSED = ['crit', 'b64', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'zip', '
  * @throws AcmeError `malformed`
  */
 export function parseFlattened(value: unknown): FlattenedJws {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('The body is no JWS; expected an object with protected, payload and signature (RFC 8555 6.2).');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('The body is not a JWS; expected an object with protected, payload and signature (RFC 8555 6.2).');
   const given = value as Readonly<Record<string, unknown>>;
   const wrong = Object.keys(given).find((name) => !MEMBERS.includes(name));
-  if (wrong !== undefined) throw malformed(`The JWS has a member ${JSON.stringify(wrong.slice(0, 64))}; expected protected, payload and signature alone (RFC 8555 6.2).`);
+  if (wrong !== undefined) throw malformed(`The JWS has a member ${JSON.stringify(wrong.slice(0, 64))}; expected only protected, payload and signature (RFC 8555 6.2).`);
   const [payload, head, signature] = MEMBERS.map((name) => bytesOf(given[name], name));
   if (payload === undefined || head === undefined || signature === undefined) throw malformed('The JWS lacks one of protected, payload and signature.');
   const header = objectIn(head, 'protected header');
   const refused = REFUSED.find((name) => Object.hasOwn(header, name));
-  if (refused !== undefined) throw malformed(`The protected header has ${refused}, which is not taken.`);
+  if (refused !== undefined) throw malformed(`The protected header has ${refused}, which is not accepted.`);
   return { header, payload, signature, signingInput: Buffer.from(`${String(given['protected'])}.${String(given['payload'])}`) };
 }
 
 function bytesOf(text: unknown, name: string): Buffer {
   const bytes = typeof text === 'string' ? decodeBase64Url(text) : undefined;
-  if (bytes === undefined) throw malformed(`The JWS's ${name} is not there in base64url without padding.`);
+  if (bytes === undefined) throw malformed(`The JWS's ${name} is missing, or not base64url without padding.`);
   return bytes;
 }
 
@@ -49,7 +49,7 @@ export function objectIn(bytes: Buffer, what: string): Readonly<Record<string, u
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
   } catch (error) {
     if (!(error instanceof JsonError) && !(error instanceof TypeError)) throw error;
-    throw malformed(`The ${what} is no JSON: ${error.message}`, error);
+    throw malformed(`The ${what} is not JSON: ${error.message}`, error);
   }
-  throw malformed(`The ${what} is no JSON object.`);
+  throw malformed(`The ${what} is not a JSON object.`);
 }

@@ -42,27 +42,27 @@ const KEY_TYPES = ['P-256', 'P-384', 'Ed25519', 'RSA'];
  * @throws AcmeError `badPublicKey`
  */
 export function parseJwk(value: unknown): JwsKey {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badPublicKey('The jwk is no JSON object.');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badPublicKey('The jwk is not a JSON object.');
   const given = value as Readonly<Record<string, unknown>>;
   const { kty, crv, use, alg, key_ops: operations } = given;
   const kind = Object.hasOwn(KINDS, String(kty)) ? KINDS[String(kty)] : Object.hasOwn(KINDS, `${String(kty)} ${String(crv)}`) ? KINDS[`${String(kty)} ${String(crv)}`] : undefined;
-  if (kind === undefined || typeof kty !== 'string') throw badPublicKey('The key is of a kind that is not taken; expected EC (P-256, P-384), OKP (Ed25519) or RSA.');
-  if (PRIVATE.some((name) => Object.hasOwn(given, name))) throw badPublicKey('The jwk has members of a private key. That key is burnt: make a new one, and send only its public part.');
+  if (kind === undefined || typeof kty !== 'string') throw badPublicKey('The key is of a kind that is not accepted; expected EC (P-256, P-384), OKP (Ed25519) or RSA.');
+  if (PRIVATE.some((name) => Object.hasOwn(given, name))) throw badPublicKey('The jwk has members of a private key. That key is compromised: make a new one, and send only its public part.');
   if ((use !== undefined && use !== 'sig') || (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))) throw badPublicKey('The jwk says that the key is not for signatures.');
   const jwk = Object.fromEntries(Object.entries(kind).map(([name, octets]) => [name, memberOf(given, name, octets)]));
-  if (alg !== undefined && typeof alg !== 'string') throw badPublicKey('The jwk\'s member alg is no text.');
+  if (alg !== undefined && typeof alg !== 'string') throw badPublicKey('The jwk\'s member alg is not a string.');
   return { ...imported(jwk), ...(alg === undefined ? {} : { alg }) };
 }
 
 function memberOf(given: Readonly<Record<string, unknown>>, name: string, octets: number | undefined): string {
   const text = given[name];
-  if (typeof text !== 'string') throw badPublicKey(`The jwk's member ${name} is missing, or no text.`);
+  if (typeof text !== 'string') throw badPublicKey(`The jwk's member ${name} is missing, or not a string.`);
   if (name === 'kty' || name === 'crv') return text;
   const bytes = text.length > MOST_MODULUS * 2 ? undefined : decodeBase64Url(text);
-  if (bytes === undefined || bytes.length === 0) throw badPublicKey(`The jwk's member ${name} is no base64url of a value that is taken.`);
+  if (bytes === undefined || bytes.length === 0) throw badPublicKey(`The jwk's member ${name} is not base64url of an accepted value.`);
   if (octets !== undefined && bytes.length !== octets) throw badPublicKey(`The jwk's member ${name} has ${bytes.length} octets; expected ${octets}.`);
   if (octets === undefined && bytes[0] === 0) throw badPublicKey(`The jwk's member ${name} begins with a zero octet (RFC 7518 2).`);
-  if (bytes.length > (name === 'e' ? MOST_EXPONENT : MOST_MODULUS)) throw badPublicKey(`The jwk's member ${name} is longer than that of any key that is taken.`);
+  if (bytes.length > (name === 'e' ? MOST_EXPONENT : MOST_MODULUS)) throw badPublicKey(`The jwk's member ${name} is longer than that of any key that is accepted.`);
   return text;
 }
 

@@ -8,7 +8,7 @@ import type { JwsKey } from './jwk.ts';
 export function algorithmOf({ header }: Pick<FlattenedJws, 'header'>): JwsAlgorithm {
   const { alg } = header;
   const found = typeof alg === 'string' && Object.hasOwn(JWS_ALGORITHMS, alg) ? JWS_ALGORITHMS[alg] : undefined;
-  if (found === undefined) throw badSignatureAlgorithm(`The algorithm ${JSON.stringify(typeof alg === 'string' ? alg.slice(0, 64) : null)} is not taken.`, Object.keys(JWS_ALGORITHMS));
+  if (found === undefined) throw badSignatureAlgorithm(`The algorithm ${JSON.stringify(typeof alg === 'string' ? alg.slice(0, 64) : null)} is not accepted.`, Object.keys(JWS_ALGORITHMS));
   return found;
 }
 
@@ -30,7 +30,7 @@ const MACS: Readonly<Record<string, string>> = { HS256: 'sha256', HS384: 'sha384
 export function macMatches({ header, signingInput, signature }: FlattenedJws, secret: Uint8Array): boolean {
   const { alg } = header;
   const name = typeof alg === 'string' && Object.hasOwn(MACS, alg) ? MACS[alg] : undefined;
-  if (name === undefined) throw badSignatureAlgorithm('The external account binding is not under a MAC that is taken.', Object.keys(MACS));
+  if (name === undefined) throw badSignatureAlgorithm('The external account binding does not use an accepted MAC algorithm.', Object.keys(MACS));
   const expected = createHmac(name, secret).update(signingInput).digest();
   return expected.length === signature.length && timingSafeEqual(expected, signature);
 }

@@ -22,7 +22,7 @@ async function changed({ records }: AcmeContext, signed: AccountRequest): Promis
   if (!deactivated && payload['contact'] === undefined) return account.value;
   const value = { ...account.value, contact, ...(deactivated ? { status: 'deactivated' as const } : {}) };
   const audit = { time: now, event: deactivated ? 'acme-account.deactivated' : 'acme-account.changed', actor: `acme:${account.id}`, subject: account.id, details: { authority: value.authority } } as const;
-  if (!await records.write([put.account({ ...account, value }, now)], [audit])) throw malformed('The account was changed by another request meanwhile; send this one again.');
+  if (!await records.write([put.account({ ...account, value }, now)], [audit])) throw malformed('The account was changed by another request in the meantime; send this one again.');
   return value;
 }
 
@@ -43,6 +43,6 @@ export async function ordersOf(context: AcmeContext, request: FastifyRequest, re
 
 async function own(context: AcmeContext, request: FastifyRequest): Promise<AccountRequest> {
   const signed = await byAccount(context, request);
-  if (signed.account.id !== (request.params as { readonly id: string }).id) throw unauthorized('This is another account\'s.');
+  if (signed.account.id !== (request.params as { readonly id: string }).id) throw unauthorized('This belongs to another account.');
   return signed;
 }

@@ -105,6 +105,6 @@ async function settled(context: AcmeContext, signed: AccountRequest, id: string)
 async function own({ records }: AcmeContext, { account }: AccountRequest, id: string): Promise<Held<Authorization>> {
   const found = isId(id) ? await records.authorization(id) : undefined;
   if (found === undefined) throw notFound('authorization');
-  if (found.value.account !== account.id) throw unauthorized('This is another account\'s.');
+  if (found.value.account !== account.id) throw unauthorized('This belongs to another account.');
   return found;
 }

@@ -18,7 +18,7 @@ export async function certificate(context: AcmeContext, request: FastifyRequest,
   const chains = chainsOf(signed.directory.authority);
   const chain = /^\d$/.test(alternate) ? chains[Number(alternate)] : undefined;
   if (record?.certificate === undefined || record.authority !== signed.directory.authority.name || chain === undefined) throw notFound('certificate');
-  if (record.requester.kind !== 'acme' || record.requester.name !== signed.account.id) throw unauthorized('This is another account\'s.');
+  if (record.requester.kind !== 'acme' || record.requester.name !== signed.account.id) throw unauthorized('This belongs to another account.');
   const at = signed.urls.certificate(record.id);
   const others = chains.flatMap((_, number) => (String(number) === alternate ? [] : [`<${number === 0 ? at : `${at}/${number}`}>;rel="alternate"`]));
   reply.header('link', [`<${signed.urls.directory}>;rel="index"`, ...others, `<${signed.urls.issuer}>;rel="up"`]);

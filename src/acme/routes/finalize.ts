@@ -12,6 +12,6 @@ export async function finalize(context: AcmeContext, request: FastifyRequest, re
   const order = await ownOrder(context, signed, request);
   const { csr } = payloadOf(signed);
   const der = typeof csr === 'string' ? decodeBase64Url(csr) : undefined;
-  if (der === undefined || der.length === 0) throw new AcmeError('badCSR', 'The "csr" is not there as base64url of its DER.');
+  if (der === undefined || der.length === 0) throw new AcmeError('badCSR', 'The "csr" is missing, or not base64url of its DER.');
   await send(reply, await finalizeOrder(context, signed.account, order, der, signed.now), signed);
 }

@@ -22,7 +22,7 @@ export async function keyChange(context: AcmeContext, request: FastifyRequest, r
   const stored = await records.write([put.account(changed, now), put.key(changed, taken.version, now)], [audit]);
   if (!stored) {
     const { account: faster } = await records.accountOfKey(directory.name, key.thumbprint);
-    throw faster === undefined ? malformed('The account was changed by another request meanwhile; send this one again.') : inUse(urls.account(faster.id));
+    throw faster === undefined ? malformed('The account was changed by another request in the meantime; send this one again.') : inUse(urls.account(faster.id));
   }
   await reply.header('location', urls.account(account.id)).send(accountView(changed, urls));
 }
@@ -42,4 +42,4 @@ function newKeyOf({ jws, urls, account, key }: AccountRequest): JwsKey {
   return fresh;
 }
 
-const inUse = (location: string): AcmeError => new AcmeError('malformed', 'The new key is that of an account already.', { status: 409, headers: { location } });
+const inUse = (location: string): AcmeError => new AcmeError('malformed', 'The new key already belongs to an account.', { status: 409, headers: { location } });

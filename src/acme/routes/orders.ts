@@ -59,7 +59,7 @@ export async function ownOrder({ records }: AcmeContext, { account }: AccountReq
   const { id } = request.params as { readonly id: string };
   const found = isId(id) ? await records.order(id) : undefined;
   if (found === undefined) throw notFound('order');
-  if (found.value.account !== account.id) throw unauthorized('This is another account\'s.');
+  if (found.value.account !== account.id) throw unauthorized('This belongs to another account.');
   return found;
 }
 

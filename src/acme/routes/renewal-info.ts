@@ -23,7 +23,7 @@ export async function renewalInfo(context: AcmeContext, request: FastifyRequest,
 async function recordOf({ store }: AcmeContext, { authority }: Directory, certId: string): Promise<RequestRecord> {
   const [keyId, serialOctets, ...more] = certId.split('.');
   const octets = [keyId, serialOctets].map((part) => (part === undefined || part === '' ? undefined : decodeBase64Url(part)));
-  if (more.length > 0 || octets.includes(undefined)) throw malformed('This is no certificate identifier (RFC 9773 4.1).');
+  if (more.length > 0 || octets.includes(undefined)) throw malformed('This is not a certificate identifier (RFC 9773 4.1).');
   const serial = replacedSerial(certId);
   const record = serial === undefined ? undefined : await store.certificates.get(serial);
   if (record?.certificate === undefined) throw notFound('certificate');

@@ -24,11 +24,11 @@ export async function revokeCert(context: AcmeContext, request: FastifyRequest, 
   const record = await recordOf(context, signed, certificate);
   const reason = reasonOf(code);
   const actor = await mayRevoke(context, signed, record);
-  if (actor === undefined) throw unauthorized('The certificate is neither this account\'s, nor does it hold authorizations for all its names, nor is this the certificate\'s key.');
+  if (actor === undefined) throw unauthorized('The certificate does not belong to this account, the account is not authorized for all of its names, and the request is not signed with its key.');
   try {
     await writeRevocation(context.revocation, { serial: record.id, reason, actor, details: { holder: true, protocol: 'acme' } });
   } catch (error) {
-    if (error instanceof Refused && error.code === 'already-revoked') throw new AcmeError('alreadyRevoked', 'The certificate was revoked before.', { cause: error });
+    if (error instanceof Refused && error.code === 'already-revoked') throw new AcmeError('alreadyRevoked', 'The certificate is already revoked.', { cause: error });
     throw error;
   }
   await reply.code(200).header('content-length', '0').send();
@@ -43,7 +43,7 @@ function reasonOf(code: unknown): RevocationReason {
 /** The record of exactly this certificate. */
 async function recordOf({ store }: AcmeContext, { directory }: SignedRequest, value: unknown): Promise<RequestRecord> {
   const der = typeof value === 'string' ? decodeBase64Url(value) : undefined;
-  if (der === undefined) throw malformed('The "certificate" is not there as base64url of its DER.');
+  if (der === undefined) throw malformed('The "certificate" is missing, or not base64url of its DER.');
   let serial: string;
   try {
     ({ serial } = parseCertificate(der));

@@ -40,7 +40,7 @@ export function forbidden({ at, records }: RelevantRecords, asking: Asking, iden
   const issue = records.filter(({ tag }) => tag === 'issue');
   const wild = records.filter(({ tag }) => tag === 'issuewild');
   const unknown = records.find(({ critical, tag }) => critical && tag !== 'issue' && tag !== 'issuewild' && !HARMLESS.includes(tag));
-  if (unknown !== undefined) return `a CAA record of ${at} is critical and of the unknown tag ${excerpt(unknown.tag)}`;
+  if (unknown !== undefined) return `a CAA record of ${at} is critical and has the unknown tag ${excerpt(unknown.tag)}`;
   const [tag, deciding] = asking.wildcard && wild.length > 0 ? ['issuewild', wild] as const : ['issue', issue] as const;
   // RFC 8659 4.2: records with other tags do not restrict issuance.
   if (deciding.length === 0) return undefined;

@@ -35,5 +35,5 @@ async function expectDigest(resolver: Pick<Resolver, 'texts'>, name: string, key
   // A name server may still have outdated data, so retrying makes sense.
   if (texts.length === 0) return invalid('unauthorized', `${name} has no TXT record`, true);
   const more = texts.length > MOST_TOLD ? ` and ${texts.length - MOST_TOLD} more` : '';
-  return invalid('unauthorized', `no TXT record of ${name} is the digest of the challenge's key authorization; there is ${texts.slice(0, MOST_TOLD).map(excerpt).join(', ')}${more}`, true);
+  return invalid('unauthorized', `no TXT record of ${name} is the digest of the challenge's key authorization; found ${texts.slice(0, MOST_TOLD).map(excerpt).join(', ')}${more}`, true);
 }

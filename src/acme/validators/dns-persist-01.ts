@@ -26,9 +26,9 @@ function faultOf(text: string, identities: readonly string[], now: number, { wil
   if (accounts.length !== 1 || accounts[0] !== accountUri) return 'it names another account, or none';
   const policies = parameterValues(value, 'policy');
   if (policies.length > 1) return 'it has two policies';
-  if (wildcard && policies[0]?.toLowerCase() !== 'wildcard') return 'it is not for wildcards';
+  if (wildcard && policies[0]?.toLowerCase() !== 'wildcard') return 'it does not allow wildcards';
   const ends = parameterValues(value, 'persistUntil');
   if (ends.length > 1 || ends.some((end) => !/^[0-9]{1,15}$/.test(end))) return 'its persistUntil is malformed';
-  if (ends.some((end) => Number(end) < now)) return 'it has ended';
+  if (ends.some((end) => Number(end) < now)) return 'it has expired';
   return undefined;
 }

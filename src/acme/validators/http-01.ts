@@ -17,8 +17,8 @@ export async function validateHttp01(dial: Dial, ports: { readonly http: number;
   const { status, body, url } = await httpFollow(dial, start, { ports: [ports.http, ports.https], mostBody: MOST_BODY }, signal);
   const text = body.toString('latin1');
   if (status !== 200) return invalid('unauthorized', `${url.href} answered ${status}, not 200${text === '' ? '' : `: ${excerpt(text)}`}`);
-  if (body.length > MOST_BODY) return invalid('unauthorized', `${url.href} answered with more than ${MOST_BODY} bytes, which is no key authorization: ${excerpt(text)}`);
+  if (body.length > MOST_BODY) return invalid('unauthorized', `${url.href} answered with more than ${MOST_BODY} bytes, which is not a key authorization: ${excerpt(text)}`);
   // RFC 8555 8.3: trailing white space SHOULD be ignored.
-  if (text.trimEnd() !== keyAuthorization) return invalid('unauthorized', `${url.href} answered with another key authorization than the challenge's: ${excerpt(text)}`);
+  if (text.trimEnd() !== keyAuthorization) return invalid('unauthorized', `${url.href} answered with a key authorization other than the challenge's: ${excerpt(text)}`);
   return VALID;
 }

@@ -33,7 +33,7 @@ export function makeValidators(settings: ValidationSettings, now: () => number):
     try {
       return await work;
     } catch (error) {
-      if (signal.reason instanceof TimeUp) return invalid(late, `the validation was not done within ${settings.timeout} s`, true);
+      if (signal.reason instanceof TimeUp) return invalid(late, `the validation was not completed within ${settings.timeout} s`, true);
       if (signal.aborted) return invalid('serverInternal', 'the validation was interrupted', true);
       if (error instanceof CallFailed) return invalid(error.fault, error.message, error.again);
       throw error;
@@ -72,8 +72,8 @@ const LATE: Readonly<Record<ChallengeType, 'connection' | 'dns'>> = {
 
 /** Challenge types that do not apply to such a name (RFC 8555 8.3, RFC 8737 3, RFC 8738 4), and are not offered for it. */
 function misfitOf({ type, identifier, wildcard }: ValidationRequest): string | undefined {
-  if (identifier.type === 'ip' && type.startsWith('dns-')) return `${type} is not for addresses`;
-  if (wildcard && !type.startsWith('dns-')) return `${type} is not for wildcards`;
+  if (identifier.type === 'ip' && type.startsWith('dns-')) return `${type} cannot validate IP addresses`;
+  if (wildcard && !type.startsWith('dns-')) return `${type} cannot validate wildcards`;
   return undefined;
 }
 

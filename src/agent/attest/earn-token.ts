@@ -42,7 +42,7 @@ export function attested(options: AttestOptions): EarnedToken {
       try {
         const { challenge, proofs } = await post<ChallengeReply>(url, agent, '/v1/attestations/challenges', { csr });
         const demands = proofs[kind];
-        if (demands === undefined) throw new Failure('refused', `${url.origin} takes no proof of kind ${kind}`, { advice: `expected ${Object.keys(proofs).join(', ')}` });
+        if (demands === undefined) throw new Failure('refused', `${url.origin} accepts no proof of kind ${kind}`, { advice: `expected ${Object.keys(proofs).join(', ')}` });
         const proof = await proofOf(options, demands);
         return (await post<{ readonly token: string }>(url, agent, '/v1/attestations', { challenge, [kind]: proof })).token;
       } finally {

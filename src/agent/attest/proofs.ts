@@ -69,7 +69,7 @@ const sshSigned = (message: string, namespace: string, key: string): Promise<str
   const child = execFile('ssh-keygen', ['-Y', 'sign', '-q', '-f', key, '-n', namespace], { timeout: 30_000 }, (error, stdout, stderr) => {
     if (error === null) resolve(stdout);
     else reject(new Failure('file', `ssh-keygen cannot sign with ${key}: ${stderr.trim().split('\n')[0] ?? error.message}`, {
-      cause: error, advice: 'host keys are read by root; another one can be given with --attest-key',
+      cause: error, advice: 'only root can read host keys; another key can be given with --attest-key',
     }));
   });
   child.stdin?.on('error', () => undefined);

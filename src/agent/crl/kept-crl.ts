@@ -25,7 +25,7 @@ export interface KeptCrl {
 export function checkCrl(bytes: Uint8Array, issuer: Certificate, from: string): KeptCrl {
   try {
     const crl = parseCrl(derOfCrl(bytes));
-    if (!equalBytes(crl.issuer, issuer.subject)) throw wrong(from, 'it is another issuer\'s');
+    if (!equalBytes(crl.issuer, issuer.subject)) throw wrong(from, 'it is from another issuer');
     verifySignature(crl, issuer.publicKey);
     return { der: crl.der, number: numberOf(crl, from), thisUpdate: crl.thisUpdate, nextUpdate: crl.nextUpdate, count: crl.summary.count };
   } catch (error) {
@@ -40,14 +40,14 @@ export function checkFollows(now: KeptCrl | undefined, next: KeptCrl, from: stri
   if (next.number === now.number && equalBytes(next.der, now.der)) return;
   const words = next.number === now.number ? `another CRL with the same number ${next.number}` : `number ${next.number}, older than ${now.number}`;
   throw new Failure('check-failed', `${from} serves ${words}; the one here is kept`, {
-    advice: 'an old copy of the service\'s store was restored, or somebody stands in between; where it is meant, remove the file',
+    advice: 'an old copy of the service\'s store was restored, or someone is intercepting the connection; if it is intended, remove the file',
   });
 }
 
 /** Throws Failure `check-failed` for a CRL from the future: its readers would refuse everything. `now` in milliseconds. */
 export function checkBegun(crl: KeptCrl, now: number, from: string): void {
   const ahead = crl.thisUpdate - Math.floor(now / 1000);
-  if (ahead > 0) throw new Failure('check-failed', `${from} begins in ${ahead} s by this machine's clock; the one here is kept`, { advice: 'keep both clocks with NTP' });
+  if (ahead > 0) throw new Failure('check-failed', `${from} becomes valid in ${ahead} s by this machine's clock; the one here is kept`, { advice: 'synchronize both clocks with NTP' });
 }
 
 function numberOf({ extensions }: Crl, from: string): bigint {
@@ -59,7 +59,7 @@ function numberOf({ extensions }: Crl, from: string): bigint {
   const point = value(OID.issuingDistributionPoint);
   if (point !== undefined) {
     const { urls, onlyContainsCACerts, onlyContainsUserCerts } = decodeIssuingDistributionPoint(point);
-    if (onlyContainsCACerts || onlyContainsUserCerts || !urls.includes(from)) throw wrong(from, 'it is a part of the revocations, and not the one of this address');
+    if (onlyContainsCACerts || onlyContainsUserCerts || !urls.includes(from)) throw wrong(from, 'it is one part of a CRL, and not the one for this address');
   }
   return decodeCrlNumber(number);
 }

@@ -78,7 +78,7 @@ function link(folder: string, hash: string, file: string): boolean {
     }
     if (there.isSymbolicLink() && readlinkSync(path) === file) return false;
   }
-  throw new Failure('file', `${folder} has ${MOST_SUFFIX} CRLs with the hash ${hash}`, { advice: 'remove those that nobody needs' });
+  throw new Failure('file', `${folder} has ${MOST_SUFFIX} CRLs with the hash ${hash}`, { advice: 'remove those that are no longer needed' });
 }
 
 function stampOf(path: string): string {

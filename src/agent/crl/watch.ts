@@ -95,7 +95,7 @@ export function crlWatch({ find, target, command, poll, partial = false, looked 
     const owned = all.filter((one): one is Held & OwnedOf => one.crl !== undefined).map(({ source: { authority, issuer }, crl }): OwnedCrl => ({ authority, issuer, crl }));
     if (owned.length < all.length && !partial) {
       // A reader that finds one CRL of two refuses everything: the old file, or none, is better.
-      if (changed.size > 0) tell('warn', 'incomplete', `not written: there is no CRL yet of ${all.filter(({ crl }) => crl === undefined).map(({ source }) => source.authority).join(', ')}`);
+      if (changed.size > 0) tell('warn', 'incomplete', `not written: there is no CRL yet from ${all.filter(({ crl }) => crl === undefined).map(({ source }) => source.authority).join(', ')}`);
       return;
     }
     const fresh = [...changed].filter(([before, after]) => before.crl?.number !== after.crl?.number);
@@ -117,8 +117,8 @@ export function crlWatch({ find, target, command, poll, partial = false, looked 
     const known = held.length > 0 ? held.flatMap(({ source, crl }) => (crl === undefined ? [] : [{ name: source.authority, ...crl }])) : target.read().flatMap(unchecked);
     for (const { name, thisUpdate, nextUpdate } of known) {
       const left = nextUpdate - now() / 1000;
-      if (left <= 0) tellSometimes(`ended ${name}`, 'error', `${name}: the CRL in ${target.name} ended at ${isoOf(nextUpdate)}: whoever checks by it refuses every certificate`);
-      else if (left < (nextUpdate - thisUpdate) * LEAST_SHARE) tellSometimes(`ending ${name}`, 'warn', `${name}: the CRL in ${target.name} ends at ${isoOf(nextUpdate)}, and there is no newer one`);
+      if (left <= 0) tellSometimes(`ended ${name}`, 'error', `${name}: the CRL in ${target.name} expired at ${isoOf(nextUpdate)}: anyone who checks against it refuses every certificate`);
+      else if (left < (nextUpdate - thisUpdate) * LEAST_SHARE) tellSometimes(`ending ${name}`, 'warn', `${name}: the CRL in ${target.name} expires at ${isoOf(nextUpdate)}, and there is no newer one`);
       else for (const state of ['ended', 'ending']) toldAt.delete(`${state} ${name}`);
     }
   };

@@ -35,7 +35,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
     const token = readFileSync(tokenFile, 'utf8').trim();
     const enrolments = await enroll({ ...options, token, profile: entry.profile, folder, wait: 0, force, reuseKey: false, commandFollows: exec !== undefined }, { now, onProgress: () => {} });
     for (const { certificate, serial, notAfter } of enrolments) {
-      tell('info', 'enrolled', `${certificate.join(', ')} is there; it ends ${isoTime(notAfter)}`, { folder, serial, notAfter: isoTime(notAfter) });
+      tell('info', 'enrolled', `${certificate.join(', ')} is in place; it expires ${isoTime(notAfter)}`, { folder, serial, notAfter: isoTime(notAfter) });
     }
   };
 
@@ -50,7 +50,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
     const one = kept.get(file) ?? keptCertificate(entry, surroundings);
     kept.set(file, one);
     // With a token at hand, an expired certificate is enrolled anew.
-    if (enrolling !== undefined && one.ended(enrolled)) return when(enrollingAttempts, () => enrollNow(enrolling, true), 'enroll-failed', 'a certificate that has ended could not be enrolled again');
+    if (enrolling !== undefined && one.ended(enrolled)) return when(enrollingAttempts, () => enrollNow(enrolling, true), 'enroll-failed', 'an expired certificate could not be enrolled again');
     return one.look(enrolled);
   };
 
@@ -61,7 +61,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
     // Each certificate determines when: by its own plan, or to ask the service again.
     let next = Infinity;
     if (covered.length === 0) {
-      if (enrolling === undefined) throw new Failure('file', `nothing was enrolled into ${folder}`, { advice: 'enroll with \'chancery enroll\'' });
+      if (enrolling === undefined) throw new Failure('file', `nothing was enrolled in ${folder}`, { advice: 'enroll with \'chancery enroll\'' });
       next = await when(enrollingAttempts, () => enrollNow(enrolling, false), 'enroll-failed', 'could not be enrolled');
     }
     for (const enrolled of covered) next = Math.min(next, await attend(enrolled));
@@ -69,7 +69,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
       const command = async (): Promise<void> => {
         await run(exec, folder);
         commandDone(folder, covers);
-        tell('info', 'command', `${folder}: '${exec}' ended well`, { folder });
+        tell('info', 'command', `${folder}: '${exec}' succeeded`, { folder });
       };
       next = Math.min(next, await when(running, command, 'command-failed', 'the certificate is renewed, but what follows it failed'));
     }
@@ -82,7 +82,7 @@ export function keeper(entry: Entry, surroundings: KeeperSurroundings): Keeper {
       if (now() < last) for (const one of [enrollingAttempts, running, ...kept.values()]) one.forget();
       last = now();
       let next = 0;
-      const good = await reading.attempt(async () => { next = await lookAtAll(); }, now() + ROOM, failed('failed', 'its certificates could not be looked after'));
+      const good = await reading.attempt(async () => { next = await lookAtAll(); }, now() + ROOM, failed('failed', 'its certificates could not be checked'));
       return good ? next : reading.notBefore();
     },
     status: () => [...kept.values()].flatMap((one) => one.status() ?? []),

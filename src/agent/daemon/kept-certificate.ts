@@ -62,33 +62,33 @@ export function keptCertificate(entry: Entry, surroundings: KeeperSurroundings):
     const ask = async (): Promise<void> => { advice = await askAdvice(folder, url, enrolled, present, connect); };
     // Advice is optional: only the first of consecutive failures is reported.
     const good = await asking.attempt(ask, present.notAfter, (failure) => {
-      if (asking.failures() === 1) tell('info', 'no-advice', `${present.path}: the service could not be asked when to renew (${failure.message}); it will be by age`, {
+      if (asking.failures() === 1) tell('info', 'no-advice', `${present.path}: the service could not be asked when to renew (${failure.message}); its age decides`, {
         certificate: present.path, code: failure.code,
       });
     });
     if (good) asking.waitUntil(now() + pollAfter(advice?.askAgain, random));
     if (advice?.explanation === undefined || advice.explanation === told) return;
     told = advice.explanation;
-    tell('info', 'advice', `${present.path}: the service wants it renewed early: ${advice.explanation}`, { certificate: present.path, explanation: advice.explanation });
+    tell('info', 'advice', `${present.path}: the service asks for early renewal: ${advice.explanation}`, { certificate: present.path, explanation: advice.explanation });
   };
 
   const renew = async (enrolled: Enrolled, present: Present): Promise<void> => {
     const failuresBefore = renewing.failures();
     const good = await renewing.attempt(async () => {
       const issued = await renewCertificate({ folder, url, reuseKey, wait: 0, commandFollows: exec !== undefined }, enrolled, present, { now, onProgress: () => {} }, connect);
-      tell('info', 'renewed', `${present.path} is renewed; it ends ${isoTime(issued.notAfter)}`, { certificate: present.path, serial: issued.serial, notAfter: isoTime(issued.notAfter) });
+      tell('info', 'renewed', `${present.path} is renewed; it expires ${isoTime(issued.notAfter)}`, { certificate: present.path, serial: issued.serial, notAfter: isoTime(issued.notAfter) });
     }, present.notAfter, (failure, again) => tellFailure(present, failure, again));
     if (!good) return;
     renewedAt = now();
     const next = readPresent(folder, enrolled);
     begin({ ...enrolled, renewed: true }, next, failuresBefore >= OUTAGE);
     renewing.waitUntil(now() + restAfter(next));
-    if (now() >= plannedAt(next, next.serial, wide)) tell('warn', 'due-again', `${next.path} is new, and due already: is this machine's clock right?`, { certificate: next.path });
+    if (now() >= plannedAt(next, next.serial, wide)) tell('warn', 'due-again', `${next.path} is new, but already due: is this machine's clock right?`, { certificate: next.path });
   };
 
   const tellFailure = (present: Present, failure: Failure, again: number): void => {
     const over = now() > present.notAfter;
-    const state = over ? `it ended ${isoTime(present.notAfter)}; enroll again with a new token and --force` : `it ends ${isoTime(present.notAfter)}`;
+    const state = over ? `it expired ${isoTime(present.notAfter)}; enroll again with a new token and --force` : `it expires ${isoTime(present.notAfter)}`;
     tell(over ? 'error' : 'warn', over ? 'ended' : 'failed', `${present.path} could not be renewed: ${said(failure)}; ${state}; next attempt ${isoTime(again)}`, {
       certificate: present.path, code: failure.code, failures: renewing.failures(), notAfter: isoTime(present.notAfter), next: isoTime(again),
     });

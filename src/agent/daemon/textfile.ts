@@ -10,7 +10,7 @@ interface Metric {
 const seconds = (milliseconds: number | undefined): number | undefined => (milliseconds === undefined ? undefined : Math.floor(milliseconds / 1000));
 
 const METRICS: readonly Metric[] = [
-  { name: 'chancery_agent_certificate_not_after_seconds', type: 'gauge', help: 'When the certificate ends, seconds since the epoch', of: ({ notAfter }) => seconds(notAfter) },
+  { name: 'chancery_agent_certificate_not_after_seconds', type: 'gauge', help: 'When the certificate expires, seconds since the epoch', of: ({ notAfter }) => seconds(notAfter) },
   { name: 'chancery_agent_certificate_due_seconds', type: 'gauge', help: 'When the certificate will be renewed, seconds since the epoch', of: ({ due }) => seconds(due) },
   { name: 'chancery_agent_last_renewal_seconds', type: 'gauge', help: 'When the certificate was renewed last by this process, seconds since the epoch', of: ({ renewedAt }) => seconds(renewedAt) },
   { name: 'chancery_agent_renewal_failures_total', type: 'counter', help: 'Failed attempts to renew the certificate since the start', of: ({ failures }) => failures },
@@ -28,7 +28,7 @@ export function textfileOf(all: readonly Status[], now: number): string {
   });
   return [
     ...lines,
-    '# HELP chancery_agent_last_look_seconds When the agent last looked after its certificates, seconds since the epoch', '# TYPE chancery_agent_last_look_seconds gauge', `chancery_agent_last_look_seconds ${seconds(now)}`, '',
+    '# HELP chancery_agent_last_look_seconds When the agent last checked its certificates, seconds since the epoch', '# TYPE chancery_agent_last_look_seconds gauge', `chancery_agent_last_look_seconds ${seconds(now)}`, '',
   ].join('\n');
 }
 

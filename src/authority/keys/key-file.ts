@@ -34,7 +34,7 @@ function readPrivate(path: string, name: string): { readonly pem: string; readon
   const file = open(path, name);
   try {
     const status = fstatSync(file);
-    if (!status.isFile() || status.size > MOST_BYTES) refuse('key-unreadable', `is no file of at most ${MOST_BYTES} bytes`, name);
+    if (!status.isFile() || status.size > MOST_BYTES) refuse('key-unreadable', `is not a file of at most ${MOST_BYTES} bytes`, name);
     const bytes = Buffer.alloc(status.size);
     return { pem: bytes.toString('latin1', 0, readSync(file, bytes)), mode: status.mode };
   } finally {

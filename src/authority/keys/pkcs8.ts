@@ -38,7 +38,7 @@ export function checkPassphrase(passphrase: string): void {
  */
 export function decodePrivateKey(pem: string, name: string, passphrase?: string): KeyObject {
   const encrypted = pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----');
-  if (!encrypted && !pem.includes('-----BEGIN PRIVATE KEY-----')) refuse('key-unreadable', 'is no PKCS#8 PEM file', name);
+  if (!encrypted && !pem.includes('-----BEGIN PRIVATE KEY-----')) refuse('key-unreadable', 'is not a PKCS#8 PEM file', name);
   if (encrypted && passphrase === undefined) refuse('passphrase-missing', 'is encrypted, and no passphrase is given', name);
   try {
     return createPrivateKey(encrypted ? { key: pem, passphrase: passphrase as string } : pem);

@@ -12,8 +12,8 @@ const FLAVORS = ['optimal', 'ubiquitous', 'force'];
 export function bundle({ authorities }: CfsslContext, request: FastifyRequest): unknown {
   const members = membersOf(request.body, 'the bundle request');
   for (const name of Object.keys(members)) if (!['certificate', 'private_key', 'flavor', 'domain', 'ip'].includes(name)) throw badCall(`unknown parameter ${JSON.stringify(name.slice(0, 64))}`);
-  if (textOf(members, 'domain') !== undefined) throw badCall('bundles of remote hosts are not made here; send the "certificate"');
-  if (textOf(members, 'private_key') !== undefined) throw badCall('a private key does not belong here, and should be replaced; send the "certificate" alone');
+  if (textOf(members, 'domain') !== undefined) throw badCall('bundles of remote hosts are not offered here; send the "certificate"');
+  if (textOf(members, 'private_key') !== undefined) throw badCall('a private key does not belong here, and should be replaced; send only the "certificate"');
   const certificate = textOf(members, 'certificate');
   if (certificate === undefined) throw badCall('no valid parameter sets found');
   if (!FLAVORS.includes(textOf(members, 'flavor') ?? 'optimal')) throw badCall(`bad flavor; expected ${FLAVORS.join(', ')}`);

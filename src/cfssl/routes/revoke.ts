@@ -38,7 +38,7 @@ export async function revoke({ authentication, revocation, certificates, authori
 
 /** Lower-case hex, whole octets, of a decimal serial number; undefined if none of ours can have that form. */
 function serialOf(text: string): string | undefined {
-  if (!/^\d{1,49}$/.test(text)) throw badCall('"serial" is no decimal number');
+  if (!/^\d{1,49}$/.test(text)) throw badCall('"serial" is not a decimal number');
   const hex = BigInt(text).toString(16);
   return hex.length > 40 ? undefined : hex.padStart(hex.length + (hex.length % 2), '0');
 }

@@ -33,7 +33,7 @@ export function addAuditVerify(parent: Command, context: Context): void {
       if (faults.length > 0) throw brokenChain(faults);
       const result = { verified: true, lines, head, ...(options.anchor === undefined ? {} : { anchor: options.anchor }) };
       writeResult(context, options.json, result, (paint) => [
-        `${paint('green', 'The chain is whole:')} ${lines} lines.\n`,
+        `${paint('green', 'The chain is intact:')} ${lines} lines.\n`,
         ...(options.anchor === undefined ? [] : [`The anchor, line ${options.anchor.sequence}, is in it.\n`]),
         `Head: ${head.sequence}:${head.hash}\n`,
       ].join(''));
@@ -83,7 +83,7 @@ const isEmpty = ({ sequence, hash }: ChainHead): boolean => sequence === EMPTY_C
 function brokenChain(faults: readonly ChainFault[]): Failure {
   const [first, ...more] = faults;
   return new Failure('check-failed', `the audit log is broken: ${first?.detail}`, {
-    advice: 'compare it with a backup from before, and find out who could write to the store',
+    advice: 'compare it with an earlier backup, and find out who could write to the store',
     more: [...more.slice(0, MOST_FAULTS - 1).map(({ detail }) => detail), ...(more.length >= MOST_FAULTS ? ['and more'] : [])],
   });
 }

@@ -32,6 +32,6 @@ export function addAuthorityRevoke(parent: Command, context: Context): void {
 
 async function confirm(context: Context, name: string): Promise<void> {
   if (context.ask === undefined) throw new Failure('usage', 'there is no terminal to ask on', { advice: 'give --yes, if you are sure' });
-  const answer = await context.ask(`Everything that ${name} signed ends with it. To revoke it, write its name: `);
-  if (answer.trim() !== name) throw new Failure('check-failed', 'nothing was revoked', { advice: `write ${name} to go on` });
+  const answer = await context.ask(`Everything that ${name} signed ends with it. To revoke it, type its name: `);
+  if (answer.trim() !== name) throw new Failure('check-failed', 'nothing was revoked', { advice: `type ${name} to continue` });
 }

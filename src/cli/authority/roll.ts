@@ -41,7 +41,7 @@ export function addAuthorityRoll(parent: Command, context: Context): void {
     .option(...JSON_OPTION)
     .action(async (name: string, options: RollOptions) => {
       if (options.request === true && options.at !== undefined) {
-        throw new Failure('usage', '--request and --at do not go together', { advice: 'say --at to authority import, when the certificate is there' });
+        throw new Failure('usage', '--request and --at do not go together', { advice: 'give --at to authority import, once the certificate is there' });
       }
       const settings = await readConfig(context, options);
       const { rollAuthority } = await import('../../roll.ts');
@@ -89,7 +89,7 @@ const at = (context: Context): Option => new Option('--at <time>', 'when it star
   .argParser((text) => {
     const time = timeArgument(context.now, 'future')(text);
     // A time given as "now" is a moment in the past by the time it is checked.
-    if (Date.parse(time) < context.now() - PASSED) throw new InvalidArgumentError('Expected a moment to come, or a span such as 0s for at once.');
+    if (Date.parse(time) < context.now() - PASSED) throw new InvalidArgumentError('Expected a future time, or a span such as 0s for now.');
     return time;
   });
 
@@ -115,15 +115,15 @@ function show(rolled: Rolled, now: number, paint: (style: Style, text: string) =
 function next({ name, follows, hasEnded, folder, from, request, isAnchor }: Rolled): readonly string[] {
   if (request !== undefined) {
     return [
-      `Nothing changes yet. Have ${request} signed as a CA certificate by whoever holds the root's key; then`,
+      `Nothing changes yet. Have ${request} signed as a CA certificate by the holder of the root's key; then`,
       `  chancery authority import ${name} FILE`,
     ];
   }
   return [
-    ...(isAnchor === true ? [`It signed itself: whoever checks certificates must trust ${folder}/cert.pem too, before it issues. /ca/roots.pem has both.`] : []),
-    `Processes that serve from this data folder take it up by themselves; a replica with a folder of its own needs a copy of ${name} before it issues.`,
-    ...(hasEnded === true ? [`${follows} has ended, and with it what it signed: whoever held such a certificate enrols again.`] : [
-      `${follows} keeps its CRL and OCSP, and what it signed stays good. To have that renewed in the week after:`,
+    ...(isAnchor === true ? [`It is self-signed: everyone who checks certificates must trust ${folder}/cert.pem too, before it issues. /ca/roots.pem has both.`] : []),
+    `Processes that serve from this data folder pick it up by themselves; a replica with a folder of its own needs a copy of ${name} before it issues.`,
+    ...(hasEnded === true ? [`${follows} has expired, and with it what it signed: holders of such certificates must enrol again.`] : [
+      `${follows} keeps its CRL and OCSP, and what it signed stays valid. To have that renewed in the week after:`,
       `  chancery certificates renew-soon --authority ${follows} --from ${from ?? ''} --within 7d --reason 'rolled to ${name}'`,
     ]),
   ];

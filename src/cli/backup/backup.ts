@@ -31,14 +31,14 @@ export function addBackup(parent: Command, context: Context): void {
     .option(...JSON_OPTION)
     .action(async (name: string, options: Options) => {
       const file = resolve(name);
-      if (existsSync(file)) throw new Failure('file', `${file} is there already`, { advice: 'give another name: a backup is never overwritten' });
+      if (existsSync(file)) throw new Failure('file', `${file} already exists`, { advice: 'give another name: a backup is never overwritten' });
       const settings = await readConfig(context, options);
       const { backupTo } = await import('../../move.ts');
       const progress = startProgress(context, 'reading the store');
       const made = await backupTo(file, settings, context.now, progress.update).finally(progress.end);
       const head = `${made.head.sequence}:${made.head.hash}`;
       writeResult(context, options.json, { file, bytes: made.bytes, resumed: made.resumed, head, items: made.items, lines: made.lines, finishedAt: new Date(made.finishedAt).toISOString() }, (paint) => fields([
-        ['file', `${file} (${showBytes(made.bytes)}${made.resumed ? ', taken up where it was interrupted' : ''})`],
+        ['file', `${file} (${showBytes(made.bytes)}${made.resumed ? ', resumed where it was interrupted' : ''})`],
         ['holds', showItems(made.items)],
         ['audit log', `${made.lines} lines`],
         ['head', head],

@@ -31,7 +31,7 @@ export function addBackupVerify(parent: Command, context: Context): void {
       const { head: begun, end, bytes } = await verifyBackup(file, progress.update).finally(progress.end);
       const head = `${end.head.sequence}:${end.head.hash}`;
       const result = { verified: true, file, bytes, program: begun.program, startedAt: new Date(begun.startedAt).toISOString(), finishedAt: new Date(end.finishedAt).toISOString(), head, items: end.items, lines: end.lines };
-      writeResult(context, options.json, result, (paint) => `${paint('green', 'The backup is whole.')}\n${fields([
+      writeResult(context, options.json, result, (paint) => `${paint('green', 'The backup is intact.')}\n${fields([
         ['file', `${file} (${showBytes(bytes)})`],
         ['holds', showItems(end.items)],
         ['audit log', `${end.lines} lines`],

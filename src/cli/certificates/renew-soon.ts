@@ -38,7 +38,7 @@ export function addCertificatesRenewSoon(parent: Command, context: Context): voi
       const { authority, profile, requester, all, within, from, reason } = options;
       const chosen = given({ authority, profile, requester });
       if ((Object.keys(chosen).length > 0) === (all === true)) {
-        throw new Failure('usage', all === true ? '--all is given with a choice' : 'nothing is chosen', { advice: 'give --authority, --profile or --requester, or --all alone' });
+        throw new Failure('usage', all === true ? '--all is given together with a selection' : 'nothing is selected', { advice: 'give --authority, --profile or --requester, or --all alone' });
       }
       const campaign = await withClient(context, options, (client) => client.createRenewalCampaign({ ...chosen, ...(all === true ? { all } : {}), within, ...given({ from }), reason }));
       writeResult(context, options.json, campaign, (paint) => `The certificates will be renewed.\n\n${showCampaign(campaign, context.now(), paint)}\n'chancery certificates campaigns --end ${campaign.id}' cancels it for those not renewed yet.\n`);

@@ -59,7 +59,7 @@ export async function revokeMany(context: Context, options: Options): Promise<vo
     end();
     const left = outcome.matching - outcome.revoked - outcome.already;
     if (left > 0) throw new Failure('check-failed', `${left} of ${outcome.matching} certificates are not revoked${problem === undefined ? '' : `: ${problem.message}`}`, {
-      advice: 'run the same again: it does the rest',
+      advice: 'run the same command again for the rest',
     });
   });
 }
@@ -89,8 +89,8 @@ async function choose(context: Context, client: ChanceryClient, { requester, pro
 async function confirm(context: Context, count: number, { yes, reason }: Options): Promise<void> {
   if (yes === true) return;
   if (context.ask === undefined) throw new Failure('usage', 'there is no terminal to ask on', { advice: 'look with --dry-run first, then give --yes' });
-  const answer = await context.ask(`To revoke ${count} with the reason ${reason}, write ${count}: `);
-  if (answer.trim() !== String(count)) throw new Failure('check-failed', 'nothing was revoked', { advice: `write the number ${count} to go on` });
+  const answer = await context.ask(`To revoke ${count} with the reason ${reason}, type ${count}: `);
+  if (answer.trim() !== String(count)) throw new Failure('check-failed', 'nothing was revoked', { advice: `type the number ${count} to continue` });
 }
 
 /** Returns the last failure, if any. */

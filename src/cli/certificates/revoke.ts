@@ -43,7 +43,7 @@ export function addCertificatesRevoke(parent: Command, context: Context): void {
     .option('--concurrency <n>', 'number of revocations in parallel', integerArgument(1, 64), 8)
     .action(async (serial: string | undefined, options: Options) => {
       if (serial === undefined) return revokeMany(context, checked(options));
-      if (!isEmpty(options)) throw new Failure('usage', 'a serial and a choice of several are given both', { advice: 'give one of them' });
+      if (!isEmpty(options)) throw new Failure('usage', 'a serial and a selection are both given', { advice: 'give one of them' });
       const proof = proofOf(serial, options);
       const certificate = await withClient(context, options, (client) => client.revokeCertificate(serial, options.reason, proof), proof === undefined ? undefined : { kind: 'none' });
       writeResult(context, options.json, certificate, (paint) => `Certificate ${serial} is ${options.reason === 'certificateHold' ? 'on hold' : 'revoked'}.\n\n${showCertificate(certificate, context.now(), paint)}`);
@@ -58,7 +58,7 @@ export function addCertificatesRevoke(parent: Command, context: Context): void {
 }
 
 function checked(options: Options): Options & { readonly reason: string } {
-  if (isEmpty(options)) throw new Failure('usage', 'nothing is chosen', { advice: 'give a serial, or one of --requester, --profile, --name, --issued-before, --issued-after' });
+  if (isEmpty(options)) throw new Failure('usage', 'nothing is selected', { advice: 'give a serial, or one of --requester, --profile, --name, --issued-before, --issued-after' });
   if (options.proof !== undefined || options.proofKey !== undefined) throw new Failure('usage', 'a proof is for one certificate', { advice: 'give its serial' });
   const { reason } = options;
   if (reason === undefined) throw new Failure('usage', 'no reason is given', { advice: `give --reason, one of ${ASKABLE_REASONS.join(', ')}` });
@@ -67,7 +67,7 @@ function checked(options: Options): Options & { readonly reason: string } {
 
 function proofOf(serial: string, { proof, proofKey, reason }: Options): string | undefined {
   if (proof === undefined && proofKey === undefined) return undefined;
-  if (proof !== undefined && proofKey !== undefined) throw new Failure('usage', '--proof and --proof-key are given both', { advice: 'give one of them' });
+  if (proof !== undefined && proofKey !== undefined) throw new Failure('usage', '--proof and --proof-key are both given', { advice: 'give one of them' });
   if (reason !== undefined && reason !== 'keyCompromise') throw new Failure('usage', 'with a proof the reason is keyCompromise', { advice: 'leave --reason out' });
   return proofKey === undefined ? readFileSync(proof ?? '', 'latin1') : proofOfCompromise(proofKey, serial);
 }

@@ -82,11 +82,11 @@ const pathOf = (authority: string, document: string): string =>
 
 async function fetchCrl(from: string): Promise<Uint8Array> {
   if (!/^https?:\/\//i.test(from)) return readFileSync(from);
-  if (!URL.canParse(from)) throw new Failure('usage', `'${from}' is no address`, { advice: 'expected a file or an http address' });
+  if (!URL.canParse(from)) throw new Failure('usage', `'${from}' is not an address`, { advice: 'expected a file or an http address' });
   const reply = await exchange({ method: 'GET', url: new URL(from), mostReply: MOST_CRL }).catch((error: unknown) => {
     throw error instanceof Failure && error.code === 'unreachable' ? new Failure('unreachable', error.message, { advice: ELSEWHERE, cause: error }) : error;
   });
-  if (reply.status !== 200) throw new Failure('bad-reply', `${from} answered ${reply.status}`, { advice: 'expected a CRL; \'chancery authority list\' tells whose there are' });
+  if (reply.status !== 200) throw new Failure('bad-reply', `${from} answered ${reply.status}`, { advice: 'expected a CRL; \'chancery authority list\' shows the authorities' });
   return reply.body;
 }
 

@@ -90,7 +90,7 @@ async function watch(context: Context, options: Options): Promise<void> {
     marker: target.marker, debounce: DEBOUNCE,
     command: async () => {
       await runCommand(exec, { CRL_TARGET: target.name }, { quiet, advice: 'the CRL is in place; it will be run again', limit: options.execLimit * SECOND });
-      tell('info', 'command', `'${exec}' ended well`);
+      tell('info', 'command', `'${exec}' succeeded`);
     },
     failed: (error) => {
       const failure = toFailure(error);
@@ -146,11 +146,11 @@ function checkUsage(options: Options): void {
   const { out, hashDir, format, from, issuer, authority } = options;
   const wrong = (what: string, advice: string): Failure => new Failure('usage', what, { advice });
   if (out === undefined && hashDir === undefined) throw wrong('there is nowhere to put the CRL', 'give --out FILE or --hash-dir FOLDER');
-  if (out !== undefined && hashDir !== undefined) throw wrong('--out and --hash-dir are given both', 'give --out FILE or --hash-dir FOLDER');
+  if (out !== undefined && hashDir !== undefined) throw wrong('--out and --hash-dir are both given', 'give --out FILE or --hash-dir FOLDER');
   if (hashDir !== undefined && format === 'der') throw wrong('OpenSSL reads only PEM in a directory', 'leave --format out');
   if ((from === undefined) !== (issuer === undefined)) throw wrong(`--${from === undefined ? 'issuer' : 'from'} is given alone`, 'give --from and --issuer together');
-  if (from !== undefined && (!URL.canParse(from) || !/^https?:/.test(from))) throw wrong(`'${from}' is no http address`, 'expected for example http://ca.example.com/crl/issuing.crl');
-  if (from !== undefined && authority.length > 1) throw wrong('--from is the address of one CRL', 'name one --authority at the most');
+  if (from !== undefined && (!URL.canParse(from) || !/^https?:/.test(from))) throw wrong(`'${from}' is not an http address`, 'expected for example http://ca.example.com/crl/issuing.crl');
+  if (from !== undefined && authority.length > 1) throw wrong('--from is the address of one CRL', 'name at most one --authority');
   if (authority.length > 1 && isDer(options)) throw wrong('a DER file holds one CRL', 'name one --authority, or choose --format pem');
 }
 
@@ -179,7 +179,7 @@ function tellLeftOut(target: string, tell: Tell): (names: readonly string[]) => 
   return (names) => {
     for (const name of names.filter((one) => !told.has(one))) {
       told.add(name);
-      tell('warn', 'left-out', `${target} has nothing of ${name}, which issues in the place of issuing: choose --format pem, which holds all, or watch it into a second file with --authority ${name}`, { authority: name });
+      tell('warn', 'left-out', `${target} has nothing of ${name}, which issues in place of issuing: choose --format pem, which holds all, or write it to a second file with --authority ${name}`, { authority: name });
     }
   };
 }

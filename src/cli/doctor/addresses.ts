@@ -31,7 +31,7 @@ async function look(scheme: Scheme, { config, configFault, roots }: Patient): Pr
   if (written === undefined) {
     if (listener === 'off') return ok('off');
     return WILDCARDS.includes(listener.host)
-      ? warn(`listen.${scheme} takes calls from other machines, but ${NAMED[scheme]('this machine\'s own loopback address')}`, `set ${name} (CHANCERY_PUBLIC_URL__${scheme.toUpperCase()}) to the address that others use`)
+      ? warn(`listen.${scheme} accepts calls from other machines, but ${NAMED[scheme]('this machine\'s own loopback address')}`, `set ${name} (CHANCERY_PUBLIC_URL__${scheme.toUpperCase()}) to the address that others use`)
       : ok(`${scheme}://${shown(listener)}${isLoopback(listener.host) ? ', for this machine alone' : ''}`);
   }
   const apart = apartFrom(scheme, new URL(written), config);
@@ -49,11 +49,11 @@ function apartFrom(scheme: Scheme, url: URL, { listen, hostNames, httpsCertifica
   const name = `listen.${scheme}`;
   if (listener === 'off') return `${name} is off`;
   if (isLoopback(listener.host) && !isLoopback(url.hostname)) return `${name} is ${shown(listener)}, which only this machine reaches`;
-  if (listener.port === 0) return `${name} takes any free port`;
+  if (listener.port === 0) return `${name} uses any free port`;
   if (listener.port !== (url.port === '' ? DEFAULT_PORT[scheme] : Number(url.port))) return `${name} is ${shown(listener)}`;
   if (url.pathname !== '/') return `${name} serves nothing under ${url.pathname}`;
   const nameless = scheme === 'https' && httpsCertificate.cert === undefined && !hostNames.includes(url.hostname.replace(/^\[(.*)\]$/, '$1'));
-  return nameless ? `hostNames, for the service's certificate, has not ${url.hostname}` : undefined;
+  return nameless ? `hostNames, for the service's certificate, lacks ${url.hostname}` : undefined;
 }
 
 /** What a client receives from the address, in words. */

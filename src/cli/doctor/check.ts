@@ -39,5 +39,5 @@ export interface Check {
 export const ok = (detail: string): Finding => ({ outcome: 'ok', detail });
 export const warn = (detail: string, advice: string): Finding => ({ outcome: 'warn', detail, advice });
 /** The finding of a check that an earlier failure made impossible. */
-export const skipped = (because: string): Finding => ({ outcome: 'skip', detail: `not looked at, since ${because} failed`, because });
+export const skipped = (because: string): Finding => ({ outcome: 'skip', detail: `not checked, since ${because} failed`, because });
 export const fail = (detail: string, advice: string): Finding => ({ outcome: 'fail', detail, advice });

@@ -42,8 +42,8 @@ async function served(patient: Patient, { name, state, notAfter }: Authority): P
   const now = patient.context.now() / 1000;
   const left = nextUpdate - now;
   const what = `${name}: ${count === 1 ? '1 entry' : `${count} entries`}, ${showSpan(now - thisUpdate)} old`;
-  if (left <= 0) return fail(`${what}, ended ${showSpan(-left)} ago: every client that checks it refuses every certificate`, `publish one with 'chancery crl publish --authority ${name}', and ${LOOK}`);
-  const words = `${what}, for ${showSpan(left)}`;
+  if (left <= 0) return fail(`${what}, expired ${showSpan(-left)} ago: every client that checks it refuses every certificate`, `publish one with 'chancery crl publish --authority ${name}', and ${LOOK}`);
+  const words = `${what}, valid for ${showSpan(left)}`;
   return left / (nextUpdate - thisUpdate) < 0.1 ? warn(words, `the CRL of ${name} should have been renewed: ${LOOK}`) : ok(words);
 }
 

@@ -45,7 +45,7 @@ export function addDoctor(parent: Command, context: Context): void {
       writeResult(context, options.json, { healthy: failed === 0, checks: results }, (paint) => show(results, paint));
       if (failed === 0) return;
       const skipped = count('skip');
-      throw new Failure('check-failed', `${failed} of ${results.length} checks failed${skipped === 0 ? '' : `, and ${skipped} could not be made`}`, { advice: 'what to do stands below each' });
+      throw new Failure('check-failed', `${failed} of ${results.length} checks failed${skipped === 0 ? '' : `, and ${skipped} could not be made`}`, { advice: 'what to do is shown below each' });
     });
   withExamples(command, [
     ['on the service\'s machine', 'chancery doctor --data /var/lib/chancery'],
@@ -82,6 +82,6 @@ function show(results: readonly Result[], paint: (style: Style, text: string) =>
     ...(advice === undefined ? [] : [below(paint('dim', `-> ${printable(advice)}`))]),
   ].join(''));
   const causes = new Set(results.flatMap(({ because }) => because ?? []));
-  const unseen = [...causes].map((cause) => `${paint(STYLES.skip, 'skip')}  ${results.filter(({ because }) => because === cause).map(({ name }) => name).join(', ')}: cannot be looked at before '${cause}' is mended\n`);
+  const unseen = [...causes].map((cause) => `${paint(STYLES.skip, 'skip')}  ${results.filter(({ because }) => because === cause).map(({ name }) => name).join(', ')}: cannot be checked until '${cause}' is fixed\n`);
   return [...lines, ...unseen].join('');
 }

@@ -33,7 +33,7 @@ function configuration({ data, config, configFault }: Patient): Finding {
   if (config === undefined) throw configFault;
   if (config.file !== undefined) return ok(config.file);
   // If the folder does not exist either, say so, and what creates both.
-  return existsSync(data) ? warn('no file; the defaults hold', '\'chancery init\' writes one') : ok('no file; the defaults hold');
+  return existsSync(data) ? warn('no file; the defaults apply', '\'chancery init\' writes one') : ok('no file; the defaults apply');
 }
 
 function dataFolder({ data }: Patient): Finding {
@@ -47,8 +47,8 @@ function dataFolder({ data }: Patient): Finding {
 function keyFiles({ data }: Patient): Finding {
   const keys = [...authorityNames(data).map((name) => authorityFiles(data, name).key), ...OTHER_SECRETS.map((name) => join(data, name))].filter((path) => existsSync(path));
   const exposed = keys.filter((path) => (statSync(path).mode & FOREIGN) !== 0);
-  if (exposed.length > 0) return fail(`others may read ${exposed.join(', ')}`, `chmod 600 ${exposed.join(' ')}, and think of them as stolen`);
-  return keys.length === 0 ? warn('none', 'make them with \'chancery init\'') : ok(`${keys.length}, for their owner alone`);
+  if (exposed.length > 0) return fail(`others may read ${exposed.join(', ')}`, `chmod 600 ${exposed.join(' ')}, and treat them as stolen`);
+  return keys.length === 0 ? warn('none', 'make them with \'chancery init\'') : ok(`${keys.length}, readable only by their owner`);
 }
 
 function authorities({ data, context, config }: Patient): Finding {
@@ -63,15 +63,15 @@ function authorities({ data, context, config }: Patient): Finding {
   const current = succession.findIndex(({ name }) => name === reignsAt(succession, now / 1000));
   const former = succession.slice(0, current).map(({ name }) => name);
   return endsOf(names.map((name) => ({ name, path: authorityFiles(data, name).certificate, isFormer: former.includes(name) })), now, {
-    soon: 'make a new one in time: all that it signed ends with it', ended: `make one that takes its place: 'chancery authority roll ${succession[current]?.name ?? ISSUING}'`,
+    soon: 'make a new one in time: everything it signed expires with it', ended: `make one that takes its place: 'chancery authority roll ${succession[current]?.name ?? ISSUING}'`,
   });
 }
 
 function operator({ data, context }: Patient): Finding {
   const path = join(data, 'operator', 'cert.pem');
-  if (!existsSync(path)) return warn('no certificate here', 'operators come in with --cert and --key, or CHANCERY_API_KEY');
+  if (!existsSync(path)) return warn('no certificate here', 'operators authenticate with --cert and --key, or CHANCERY_API_KEY');
   const key = damagedOperatorKey(data);
-  if (key !== undefined) return fail(`${key} is damaged, or the key of another certificate`, 'bring back the right one, or make another operator with \'chancery init --operator\'');
+  if (key !== undefined) return fail(`${key} is damaged, or the key of another certificate`, 'restore the right one, or make another operator with \'chancery init --operator\'');
   return endsOf([{ name: 'operator', path }], context.now(), {
     soon: 'ask for a new one of profile operator, or make an API key', ended: 'make another with \'chancery init --operator\'',
   });
@@ -80,14 +80,14 @@ function operator({ data, context }: Patient): Finding {
 function store({ config }: Patient): Finding {
   if (config === undefined) throw new Failure('file', 'not known without a configuration');
   const { url } = config.store;
-  if (url.kind === 'redis') return ok(`Redis at ${url.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}; whether it can be used, the service's readiness tells`);
+  if (url.kind === 'redis') return ok(`Redis at ${url.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}; the service's readiness shows whether it can be used`);
   const { folder } = url;
   if (!existsSync(folder)) return warn(`${folder} does not exist yet`, 'it is made when the service first starts');
   accessSync(folder, constants.R_OK | constants.W_OK);
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   const megabytes = `${Math.floor(free / 1024 / 1024)} MiB free`;
-  return free < LEAST_SPACE ? warn(`${folder}, ${megabytes}`, 'make room: without it nothing can be issued or revoked') : ok(`${folder}, ${megabytes}`);
+  return free < LEAST_SPACE ? warn(`${folder}, ${megabytes}`, 'free some space: without it nothing can be issued or revoked') : ok(`${folder}, ${megabytes}`);
 }
 
 const authorityNames = (data: string): string[] => (existsSync(authoritiesFolder(data)) ? namesIn(data) : []);
@@ -96,7 +96,7 @@ const authorityNames = (data: string): string[] => (existsSync(authoritiesFolder
 function endsOf(files: readonly { readonly name: string; readonly path: string; readonly isFormer?: boolean }[], now: number, { soon, ended }: { readonly soon: string; readonly ended: string }): Finding {
   const all = files.map(({ name, path, isFormer = false }) => ({ name, isFormer, ...lifeOf(new X509Certificate(readFileSync(path))) }));
   const lives = all.filter(({ isFormer }) => !isFormer);
-  const words = all.map(({ name, isFormer, end }) => `${name}${isFormer ? ' (former)' : ''} ${end < now ? 'ended' : `for ${showSpan((end - now) / 1000)}`}`).join(', ');
+  const words = all.map(({ name, isFormer, end }) => `${name}${isFormer ? ' (former)' : ''} ${end < now ? 'expired' : `valid for ${showSpan((end - now) / 1000)}`}`).join(', ');
   if (lives.some(({ end }) => end < now)) return fail(words, ended);
   const late = lives.some(({ begin, end }) => end - now < Math.min((end - begin) * LEAST_SHARE, 365 * DAY));
   return late ? warn(words, soon) : ok(words);

@@ -54,7 +54,7 @@ function reasons(failed: readonly { readonly name: string; readonly detail?: str
 async function certificate(patient: Patient): Promise<Finding> {
   const { end } = await ask(patient, '/healthz');
   const left = end - patient.context.now();
-  return left > HOUR ? ok(`trusted, for ${showSpan(left / 1000)}`) : warn(`ends in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log');
+  return left > HOUR ? ok(`trusted, valid for ${showSpan(left / 1000)}`) : warn(`expires in ${showSpan(left / 1000)}`, 'the service should have renewed it: look at its log');
 }
 
 /** A follower is told its position at once; a proxy that buffers the reply withholds it. */
@@ -84,9 +84,9 @@ async function clock(patient: Patient): Promise<Finding> {
   const before = patient.context.now();
   const { reply } = await ask(patient, '/healthz');
   const there = Date.parse(reply.headers.date ?? '');
-  if (Number.isNaN(there)) return warn('the service tells no time', 'compare the clocks by hand');
+  if (Number.isNaN(there)) return warn('the service sends no time', 'compare the clocks by hand');
   const apart = Math.abs(there + 500 - (before + patient.context.now()) / 2);
   if (apart < NEAR) return ok('agrees with the service\'s');
   const words = `${showSpan(apart / 1000)} apart from the service's`;
-  return apart < FAR ? warn(words, 'keep both with NTP') : fail(words, 'keep both with NTP');
+  return apart < FAR ? warn(words, 'synchronize both with NTP') : fail(words, 'synchronize both with NTP');
 }

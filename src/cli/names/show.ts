@@ -26,6 +26,6 @@ export function showHolding({ name, key, owner, certificates }: HoldingReply, no
   if (owner === undefined) return `Nobody holds ${what}.\n`;
   return fields([
     [name === undefined ? 'key' : 'name', what], ['owner', owner],
-    ...certificates.map(({ serial, until }) => ['by', `certificate ${serial}, which ends ${showTimeFrom(now, until)}`] as const),
+    ...certificates.map(({ serial, until }) => ['by', `certificate ${serial}, which expires ${showTimeFrom(now, until)}`] as const),
   ], paint);
 }

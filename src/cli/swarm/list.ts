@@ -18,7 +18,7 @@ export function addSwarmList(parent: Command, context: Context): void {
         { head: 'ROOTS', cell: ({ roots }) => roots.map(({ digest }) => digest.slice(0, 16)).join(', ') },
         { head: 'SINCE', cell: ({ roots }) => (roots[0] === undefined ? '' : showTime(roots[0].addedAt)) },
         { head: 'GRACE UNTIL', cell: ({ graceUntil }) => (graceUntil === undefined ? '' : showTime(graceUntil)) },
-      ], 'Nothing is registered of any swarm.');
+      ], 'No swarm is registered.');
     });
   withExamples(withPaging(withConnection(command)), [['all of them, with whole digests', 'chancery swarm list --all --json']]);
 }

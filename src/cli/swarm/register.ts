@@ -31,6 +31,6 @@ export function addSwarmRegister(parent: Command, context: Context): void {
 /** The registration of a swarm in readable form. */
 export const describeSwarm = ({ clusterId, roots, graceUntil, graceBy }: SwarmReply, context: Context, paint: (style: Style, text: string) => string): string => fields([
   ['swarm', paint('bold', clusterId)],
-  ...(roots.length === 0 ? [['roots', 'none'] as const] : roots.map(({ digest, subject, notAfter }) => ['root', `${digest} (${printable(subject)}, ends ${showTime(notAfter)})`] as const)),
+  ...(roots.length === 0 ? [['roots', 'none'] as const] : roots.map(({ digest, subject, notAfter }) => ['root', `${digest} (${printable(subject)}, expires ${showTime(notAfter)})`] as const)),
   ['grace', graceUntil === undefined ? undefined : `until ${showTimeFrom(context.now(), graceUntil)}${graceBy === undefined ? '' : `, by ${printable(graceBy)}`}`],
 ], paint);

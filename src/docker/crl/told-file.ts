@@ -31,7 +31,7 @@ export function toldFile(path: string, tell: Tell): ToldFile {
     // A crash may have torn the end; anywhere else, an unreadable line is reported.
     if (change === undefined) {
       lines = undefined;
-      tell('warn', 'state', `${path}: a line is damaged, and does not count`);
+      tell('warn', 'state', `${path}: a line is damaged, and is ignored`);
     } else {
       told.learn(change);
       if (lines !== undefined) lines += 1;
@@ -50,7 +50,7 @@ export function toldFile(path: string, tell: Tell): ToldFile {
       write();
     } catch (error) {
       lines = undefined;
-      tell('error', 'state', `${path} cannot be written: ${(error as Error).message}; a revocation told just now may be forgotten at the next start`);
+      tell('error', 'state', `${path} cannot be written: ${(error as Error).message}; a revocation announced just now may be forgotten at the next start`);
     }
   };
   const flush = (): void => {

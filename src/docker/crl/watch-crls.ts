@@ -102,7 +102,7 @@ function keptBefore(state: StateFolder, agent: Agent, tell: Tell): readonly CrlS
     return state.sources(agent);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    tell('warn', 'state', `${error.message}: what was kept does not count`);
+    tell('warn', 'state', `${error.message}: the kept copy is ignored`);
     return [];
   }
 }
@@ -129,7 +129,7 @@ function keptSources({ find, state, before, learned, now, tell }: KeptSourcesOpt
       found = await find();
     } catch (error) {
       if (!(error instanceof Failure) || kept.length === 0) throw error;
-      tell('warn', 'authorities', `the authorities cannot be asked for (${error.message}); those of before count`);
+      tell('warn', 'authorities', `the list of authorities cannot be fetched (${error.message}); the previous one stays in force`);
       return kept;
     }
     const seconds = now() / 1000;

@@ -50,4 +50,4 @@ export function webhook({ endpoint, told, report, post = poster(endpoint) }: Web
 }
 
 const unavailable = (name: string, retryAfter: number, cause?: unknown): Refused =>
-  new Refused('unavailable', `The webhook ${name}, which decides about this request, gives no answer now; nothing was decided, ask again.`, { retryAfter, cause });
+  new Refused('unavailable', `The webhook ${name}, which decides about this request, is not answering now; nothing was decided; try again.`, { retryAfter, cause });

@@ -87,7 +87,7 @@ export function crlRoutes(app: App, { authorities, shelf, clock, polled }: CrlRo
   };
   app.get('/crl/:authority(^[a-z0-9-]+)/:document(^[a-z0-9-]+).crl', { schema }, (request, reply) => {
     const { authority, document } = request.params as { authority: string; document: CrlDocument };
-    if (document !== 'delta' && shardIn(document) === undefined) throw new Refused('not-found', `There is no CRL ${JSON.stringify(document)}; expected delta, or a shard as 128-5.`);
+    if (document !== 'delta' && shardIn(document) === undefined) throw new Refused('not-found', `There is no CRL ${JSON.stringify(document)}; expected delta, or a shard such as 128-5.`);
     return answer(request, reply, authority, document, false);
   });
 }

@@ -53,7 +53,7 @@ export function apiKeyRoutes(app: App, { store, authentication, random, master, 
     const operator = await authentication.operator(request, 'admin');
     const body = request.body as Static<typeof KeyBody>;
     const ttl = body.ttl === undefined ? undefined : parseDuration(body.ttl);
-    if (body.ttl !== undefined && (ttl === undefined || ttl < 1)) throw new Refused('body-invalid', `ttl ${JSON.stringify(body.ttl)} is no duration of at least 1 s.`);
+    if (body.ttl !== undefined && (ttl === undefined || ttl < 1)) throw new Refused('body-invalid', `ttl ${JSON.stringify(body.ttl)} is not a duration of at least 1 s.`);
     const now = clock();
     const actor = requesterKey(operator);
     const { credential, claim, again } = makeCredential({

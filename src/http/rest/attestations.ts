@@ -100,7 +100,7 @@ export function attestationRoutes(app: App, { attestation, authentication }: Att
   }, async (request, reply) => {
     const { challenge, ...proofs } = request.body as Static<typeof AttestationBody>;
     const kind = ATTESTATION_KINDS.find((candidate) => proofs[candidate] !== undefined);
-    if (kind === undefined) throw new Refused('body-invalid', `The body is invalid: expected one of ${ATTESTATION_KINDS.join(', ')} beside the challenge.`);
+    if (kind === undefined) throw new Refused('body-invalid', `The body is invalid: expected one of ${ATTESTATION_KINDS.join(', ')} in addition to the challenge.`);
     const proof: Proof = { ...proofs[kind] };
     const { token, record } = await authentication.attempt(request, () => admit(attestation, { kind, challenge, proof, presented: peerChain(request) }));
     const { profile, names, maxValidity, expiresAt, attested } = record;

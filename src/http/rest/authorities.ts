@@ -123,7 +123,7 @@ export function authorityRoutes(app: App, { authorities, succession, issuing, pu
     if (authority.signingKey === undefined) throw new Refused('unavailable', `The key of authority ${authority.name} is not here; its CRL cannot be signed.`, { retryAfter: 3600 });
     const { documents } = await publish(authority, requesterKey(operator));
     const full = documents.get('full');
-    if (full === undefined) throw new Error(`publishing by ${authority.name} brought no full CRL`);
+    if (full === undefined) throw new Error(`publishing by ${authority.name} produced no full CRL`);
     const { number, thisUpdate, nextUpdate, etag } = full;
     return { authority: authority.name, number: number.toString(), thisUpdate: secondsToIso(thisUpdate), nextUpdate: secondsToIso(nextUpdate), etag };
   });

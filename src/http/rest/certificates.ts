@@ -154,6 +154,6 @@ function certificateView(record: RequestRecord, chainOf: ChainOf, now: number, w
 /** @throws Refused `query-invalid` */
 function secondsOf(text: string): number {
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw new Refused('query-invalid', '"expiresBefore" is no time; expected for example 2030-01-31T00:00:00Z.');
+  if (Number.isNaN(time)) throw new Refused('query-invalid', '"expiresBefore" is not a time; expected for example 2030-01-31T00:00:00Z.');
   return Math.floor(time / 1000);
 }

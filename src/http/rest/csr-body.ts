@@ -32,6 +32,6 @@ export function csrBytes(body: Uint8Array | string): Uint8Array {
 export function validitySeconds(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const seconds = parseDuration(text);
-  if (seconds === undefined || seconds < 1) throw new Refused('query-invalid', `validity ${JSON.stringify(text)} is no duration; expected for example 12h or 30d.`);
+  if (seconds === undefined || seconds < 1) throw new Refused('query-invalid', `validity ${JSON.stringify(text)} is not a duration; expected for example 12h or 30d.`);
   return seconds;
 }

@@ -153,6 +153,6 @@ function idOf(request: FastifyRequest): string {
 /** @throws Refused `query-invalid` */
 function timeOf(text: string): number {
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw new Refused('query-invalid', `"since" is no time; expected for example ${millisecondsToIso(0)}.`);
+  if (Number.isNaN(time)) throw new Refused('query-invalid', `"since" is not a time; expected for example ${millisecondsToIso(0)}.`);
   return time;
 }

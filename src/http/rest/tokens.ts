@@ -137,7 +137,7 @@ function checkedToken(
   for (const profile of wanted) {
     const found = profiles.get(profile)?.profile;
     if (found === undefined) faults.push({ code: 'profile-unknown', at: '/profile', detail: `there is no profile ${JSON.stringify(profile)}; expected one of ${[...profiles.keys()].join(', ')}` });
-    else if (found.operatorsOnly) faults.push({ code: 'profile-operators-only', at: '/profile', detail: `profile ${profile} is kept for operators; no enrolment token is made for it` });
+    else if (found.operatorsOnly) faults.push({ code: 'profile-operators-only', at: '/profile', detail: `profile ${profile} is reserved for operators; no enrolment token is made for it` });
   }
   faults.push(...namesFaults(names));
   if (faults.length === 0) faults.push(...uselessNames(names, wanted.flatMap((profile) => profiles.get(profile)?.profile ?? [])));

@@ -60,7 +60,7 @@ const ATTEMPTS = 20;
 export async function admit(context: AttestationContext, question: Question): Promise<Admission> {
   const { kind } = question;
   const way = context.ways.get(kind);
-  if (way === undefined) throw new Refused('unauthenticated', `Proofs of kind ${kind} are not taken here; expected ${[...context.ways.keys()].join(', ')}.`);
+  if (way === undefined) throw new Refused('unauthenticated', `Proofs of kind ${kind} are not accepted here; expected ${[...context.ways.keys()].join(', ')}.`);
   const challenge = context.challenges.read(question.challenge);
   const attested = await proved(context, way, question, challenge);
   const decision = decide(way.rules, attested.attributes);
@@ -115,7 +115,7 @@ async function claimed(context: AttestationContext, { challenge, attested, kind 
       const own = keyHash === challenge.keyHash;
       const no = (why: string): Promise<Refused> => refused(context, kind, attested, challenge, `it was claimed at ${new Date(claimedAt).toISOString()}${why}; an operator may release ${id}`);
       if (!own && !(await isTakenBack(tokens, before.claim, now))) throw await no(' by another key');
-      if (own && tokenExpires <= now) throw await no(', and the token that it earned has ended');
+      if (own && tokenExpires <= now) throw await no(', and the token that it earned has expired');
       const token = own && tokenMade ? await tokens.get(tokenId) : undefined;
       if (own && tokenMade && (token === undefined || token.revokedAt !== undefined)) throw await no(', and the token that it earned was revoked');
       if (own) {
@@ -130,7 +130,7 @@ async function claimed(context: AttestationContext, { challenge, attested, kind 
     // A faster claim of the same node will be found in the next round.
     if (!isClaim(written.of)) throw challengeUsed();
   }
-  throw new Refused('unavailable', 'Others are claiming the same node at the moment; ask again.', { retryAfter: 1 });
+  throw new Refused('unavailable', 'Others are claiming the same node at the moment; try again.', { retryAfter: 1 });
 }
 
 /** Records that the claim's token was stored. If this is lost, the token can still be requested again. */

@@ -91,7 +91,7 @@ function attested(fields: ReadonlyMap<string, unknown>, now: number, maxAge: num
   const { accountId, region, instanceId } = texts('aws', fields, DOCUMENT_FORM);
   const { pendingTime } = texts('aws', fields, { pendingTime: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/ });
   const age = now - Date.parse(pendingTime) / 1000;
-  if (!(age >= -SKEW)) throw unproved('aws', `the instance starts at ${pendingTime}, which is to come`);
+  if (!(age >= -SKEW)) throw unproved('aws', `the instance starts at ${pendingTime}, which is in the future`);
   if (maxAge > 0 && age > maxAge) throw unproved('aws', `the instance started at ${pendingTime}, longer ago than the ${maxAge} s in which it may prove itself`);
   const optional = (name: string): string | undefined => (typeof fields.get(name) === 'string' ? String(fields.get(name)) : undefined);
   const privateIp = optional('privateIp');

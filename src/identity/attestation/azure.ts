@@ -63,7 +63,7 @@ export function azureAttestor({ trust, signers }: AzureSettings): Attestor {
       }
       const document = readDocument('azure', content);
       const { vmId, subscriptionId, nonce } = texts('azure', document, FORMS);
-      if (nonce !== azureNonce(challenge)) throw unproved('azure', 'the document was made for another challenge: its nonce is another one');
+      if (nonce !== azureNonce(challenge)) throw unproved('azure', 'the document was made for another challenge: its nonce is different');
       checkTimes(document, now);
       const plan = membersOf('azure', '"plan"', document.get('plan') ?? {});
       const optional = (members: ReadonlyMap<string, unknown>, name: string): string | undefined => (typeof members.get(name) === 'string' ? String(members.get(name)) : undefined);
@@ -91,7 +91,7 @@ function checkTimes(document: ReadonlyMap<string, unknown>, now: number): void {
   const times = membersOf('azure', '"timeStamp"', document.get('timeStamp'));
   const [created, expires] = ['createdOn', 'expiresOn'].map((name) => azureTime(times.get(name)));
   if (created === undefined || expires === undefined) throw unproved('azure', '"timeStamp" lacks createdOn or expiresOn as MM/DD/YY HH:MM:SS -0000');
-  if (now < created - SKEW) throw unproved('azure', 'the document was created at a time to come');
+  if (now < created - SKEW) throw unproved('azure', 'the document was created in the future');
   if (now > expires) throw unproved('azure', 'the document has expired');
 }
 

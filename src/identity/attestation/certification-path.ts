@@ -38,7 +38,7 @@ const MOST_KEY_BITS = 8192;
 
 /** Parses what was presented, strictly, and drops duplicates. @throws PathError */
 export function readPresented(chain: readonly Uint8Array[]): readonly [Certificate, ...Certificate[]] {
-  if (chain.length > MOST_PRESENTED) throw new PathError(`it carries ${chain.length} certificates; at most ${MOST_PRESENTED} are taken`);
+  if (chain.length > MOST_PRESENTED) throw new PathError(`it carries ${chain.length} certificates; at most ${MOST_PRESENTED} are accepted`);
   const read = chain.map((der, index) => {
     try {
       return parseCertificate(der);
@@ -48,7 +48,7 @@ export function readPresented(chain: readonly Uint8Array[]): readonly [Certifica
     }
   });
   const big = read.find(({ publicKey }) => publicKey.type === 'RSA' && publicKey.bits > MOST_KEY_BITS);
-  if (big !== undefined) throw new PathError(`${called(big)} has a key of ${big.publicKey.bits} bits; at most ${MOST_KEY_BITS} are taken`);
+  if (big !== undefined) throw new PathError(`${called(big)} has a key of ${big.publicKey.bits} bits; at most ${MOST_KEY_BITS} are accepted`);
   const [first, ...others] = read.filter((one, index) => read.findIndex(({ der }) => equalBytes(der, one.der)) === index);
   if (first === undefined) throw new PathError('it carries no certificate');
   return [first, ...others];
@@ -67,7 +67,7 @@ export function trustedPath([leaf, ...presented]: readonly [Certificate, ...Cert
     if (fault === undefined) return path;
     first ??= fault;
   }
-  throw new PathError(first ?? `no way leads from ${called(leaf)}, issued by "${distinguishedNameToText(leaf.issuerName)}", to a configured trust anchor`);
+  throw new PathError(first ?? `no path leads from ${called(leaf)}, issued by "${distinguishedNameToText(leaf.issuerName)}", to a configured trust anchor`);
 }
 
 /** Chains of matching names from a certificate to an anchor, shortest first. Nothing is verified yet. */
@@ -97,7 +97,7 @@ function faultOf(leaf: Certificate, path: readonly Certificate[], { purpose, rev
   const faults = new Faults();
   try {
     const ours = path.find(({ publicKey }) => own?.has(sha256(publicKey.der)) === true);
-    if (ours !== undefined) throw new PathError(`${called(ours)} is an authority of this service: what it has issued is renewed, and proves nothing else`);
+    if (ours !== undefined) throw new PathError(`${called(ours)} is an authority of this service: its certificates can be renewed, and prove nothing else`);
     checkLeaf(leaf, purpose);
     checkEndEntity(leaf, path, namesOf(leaf), faults, now);
     checkTrustPath(path, faults, now);
@@ -114,7 +114,7 @@ function faultOf(leaf: Certificate, path: readonly Certificate[], { purpose, rev
 
 /** @throws PathError, X509Error */
 function checkLeaf(leaf: Certificate, purpose: string): void {
-  if (valueOf(leaf, OID.basicConstraints, decodeBasicConstraints)?.ca === true) throw new PathError(`${called(leaf)} is a CA certificate, which stands for no node`);
+  if (valueOf(leaf, OID.basicConstraints, decodeBasicConstraints)?.ca === true) throw new PathError(`${called(leaf)} is a CA certificate, which cannot stand for a node`);
   const usages = valueOf(leaf, OID.keyUsage, decodeKeyUsage);
   if (usages !== undefined && !usages.includes('digitalSignature')) throw new PathError(`${called(leaf)} may not sign: keyUsage lacks digitalSignature (RFC 5280 4.2.1.3)`);
   if (valueOf(leaf, OID.extendedKeyUsage, decodeExtendedKeyUsage)?.includes(purpose) !== true) throw new PathError(`${called(leaf)} lacks the extended key usage ${oidName(purpose)}`);

@@ -61,9 +61,9 @@ export function challenges({ master, random, clock, lifetime }: ChallengeOptions
       const body = bytes.subarray(0, BODY_BYTES);
       // The spelling matters too, as the record of its use depends on it: base64url has bits to spare.
       const ours = bytes.length === BODY_BYTES + TAG_BYTES && bytes.toString('base64url') === text && timingSafeEqual(bytes.subarray(BODY_BYTES), tagOf(body));
-      if (!ours) throw refused('The challenge is none of this service.');
+      if (!ours) throw refused('The challenge was not issued by this service.');
       const expires = body.readUIntBE(0, TIME_BYTES);
-      if (expires <= clock()) throw refused('The challenge has ended; ask for a new one.');
+      if (expires <= clock()) throw refused('The challenge has expired; ask for a new one.');
       return { text, keyHash: body.subarray(TIME_BYTES + RANDOM_BYTES).toString('hex'), expires };
     },
     use: ({ text, expires }) => ({ kind: USED, id: text, expected: 0, put: { value: true, expires, indexes: [], momentary: true } }),

@@ -47,6 +47,6 @@ export function gcpAttestor({ audience, maxAge, verify }: GcpSettings): Attestor
 
 function checkAge(created: unknown, maxAge: number, now: number): void {
   if (maxAge === 0) return;
-  if (typeof created !== 'number' || !(created - SKEW <= now)) throw unproved('gcp', '"instance_creation_timestamp" is missing, or to come');
+  if (typeof created !== 'number' || !(created - SKEW <= now)) throw unproved('gcp', '"instance_creation_timestamp" is missing, or in the future');
   if (now - created > maxAge) throw unproved('gcp', `the instance was created longer ago than the ${maxAge} s in which it may prove itself`);
 }

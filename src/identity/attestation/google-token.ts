@@ -18,7 +18,7 @@ const MOST_LIFETIME = 2 * 3600;
 /** Verifies identity tokens like those of any OpenID Connect issuer, with these keys. */
 export function googleTokens(keys: KeySource): GcpSettings['verify'] {
   return async (text, audience, now) => {
-    if (!isJwt(text)) throw unproved('gcp', 'the token is no JWT');
+    if (!isJwt(text)) throw unproved('gcp', 'the token is not a JWT');
     const token = parseToken(text);
     if (token.claims['iss'] !== ISSUER) throw unproved('gcp', `the token is not of ${ISSUER}`);
     await verifySignature(token, { name: 'google', algorithms: ALGORITHMS, keys });

@@ -26,7 +26,7 @@ export function keptFile<T>(path: string, parse: (content: Buffer) => T): KeptFi
       if (version !== kept.version) kept = read(version);
       return kept.value;
     } catch (cause) {
-      throw new Refused('unavailable', 'A file by which proofs are checked cannot be used now; an operator finds more in the log.', { cause });
+      throw new Refused('unavailable', 'A file by which proofs are checked cannot be used now; the log says more.', { cause });
     }
   };
 }

@@ -21,5 +21,5 @@ export async function release({ objects, tokens, clock }: Pick<AttestationContex
     const written = await objects.write([dropClaim(held)], [{ time: now, event: 'attestation.released', actor, subject: `${kind}/${name}`, details: { id, keyHash, token: tokenId } }]);
     if (written.outcome === 'stored') return held.claim;
   }
-  throw new Refused('unavailable', 'The claim changes at the moment; ask again.', { retryAfter: 1 });
+  throw new Refused('unavailable', 'The claim is being changed at the moment; try again.', { retryAfter: 1 });
 }

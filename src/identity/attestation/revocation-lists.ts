@@ -50,6 +50,6 @@ function readLists(bytes: Buffer): readonly ReadList[] {
 
 function checkOne(certificate: Certificate, issuer: Certificate, lists: readonly ReadList[], now: number): void {
   const standing = lists.filter(({ crl }) => equalBytes(crl.issuer, issuer.subject) && crl.thisUpdate <= now && now <= crl.nextUpdate && isSignedBy(crl, issuer.publicKey));
-  if (standing.length === 0) throw new PathError(`there is no CRL of ${called(issuer)} that stands now, so ${called(certificate)} is not trusted`);
+  if (standing.length === 0) throw new PathError(`there is no current CRL of ${called(issuer)}, so ${called(certificate)} is not trusted`);
   if (standing.some(({ serials }) => serials.has(certificate.serial))) throw new PathError(`${called(certificate)} is revoked`);
 }

@@ -30,14 +30,14 @@ export function sshAttestor(knownHosts: KeptFile<KnownHosts>): Attestor {
 
 function byKnownKey(key: SshPublicKey, known: KnownHosts): Attested {
   const hosts = known.hostsOf(key);
-  if (hosts.length === 0) throw unproved('ssh', `the key ${fingerprintOf(key)} is no known host's`);
+  if (hosts.length === 0) throw unproved('ssh', `the key ${fingerprintOf(key)} is not a known host's`);
   return attested(key, hosts, 'which is a known host\'s', {});
 }
 
 function byCertificate(key: SshPublicKey, line: string, known: KnownHosts, now: number): Attested {
   const certificate = parseHostCertificate(line);
   const { authority, keyId, principals, after, before } = certificate;
-  if (!certificate.key.blob.equals(key.blob)) throw unproved('ssh', 'the certificate is of another key than the one that has signed');
+  if (!certificate.key.blob.equals(key.blob)) throw unproved('ssh', 'the certificate is for another key than the one that signed');
   if (known.isRevoked(authority)) throw unproved('ssh', `the authority ${fingerprintOf(authority)} is revoked`);
   if (BigInt(now) < after) throw unproved('ssh', 'the certificate is not valid yet');
   if (BigInt(now) >= before) throw unproved('ssh', 'the certificate has expired');

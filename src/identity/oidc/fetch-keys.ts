@@ -35,7 +35,7 @@ export async function fetchIssuerKeys(dial: Dial, address: IssuerAddress): Promi
       return inDocument(jwks, () => parseKeySet(body));
     });
   } catch (error) {
-    throw error instanceof TimeUp ? new CallFailed('connection', `${address.issuer} did not give its keys within ${TIME / 1000} s`, { cause: error }) : error;
+    throw error instanceof TimeUp ? new CallFailed('connection', `${address.issuer} did not provide its keys within ${TIME / 1000} s`, { cause: error }) : error;
   }
 }
 

@@ -32,8 +32,8 @@ const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
  */
 export function parseKeySet(bytes: Uint8Array): KeySet {
   const { keys } = jsonObject(bytes);
-  if (!Array.isArray(keys)) throw new BadKeySet('is no JWK set: it has no list "keys" (RFC 7517 5)');
-  if (keys.length > MOST_KEYS) throw new BadKeySet(`has ${keys.length} keys; at most ${MOST_KEYS} are taken`);
+  if (!Array.isArray(keys)) throw new BadKeySet('is not a JWK set: it has no list "keys" (RFC 7517 5)');
+  if (keys.length > MOST_KEYS) throw new BadKeySet(`has ${keys.length} keys; at most ${MOST_KEYS} are accepted`);
   const usable = keys.map(issuerKey).filter((key) => key !== undefined);
   if (usable.length === 0) throw new BadKeySet('has no key that can verify a signature (RSA of 2048 to 8192 bits, EC P-256, P-384 or P-521, OKP Ed25519)');
   return usable;
@@ -46,9 +46,9 @@ export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>>
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
   } catch (error) {
     if (!(error instanceof JsonError) && !(error instanceof TypeError)) throw error;
-    throw new BadKeySet('is no JSON that names each member once', { cause: error });
+    throw new BadKeySet('is not JSON that names each member once', { cause: error });
   }
-  throw new BadKeySet('is no JSON object');
+  throw new BadKeySet('is not a JSON object');
 }
 
 function issuerKey(value: unknown): IssuerKey | undefined {

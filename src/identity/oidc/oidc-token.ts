@@ -50,7 +50,7 @@ export function oidcTokens({ issuers, counted }: OidcOptions): BearerReader {
 function issuerOf({ claims: { iss } }: UnverifiedToken, byUrl: ReadonlyMap<string, Issuer>): Issuer {
   const issuer = typeof iss === 'string' ? byUrl.get(iss) : undefined;
   // Unauthenticated callers need not learn which issuers are trusted.
-  if (issuer === undefined) throw new RefusedToken('issuer', `its issuer is ${iss === undefined ? 'not said' : shown(iss)}; expected one of the configuration, to the letter`, 'iss');
+  if (issuer === undefined) throw new RefusedToken('issuer', `its issuer is ${iss === undefined ? 'missing' : shown(iss)}; expected exactly one that is configured`, 'iss');
   return issuer;
 }
 

@@ -33,14 +33,14 @@ export function checkRegistered(claims: Members, { audiences, clockSkew, maxLife
   const issuedAt = time(claims, 'iat');
   const notBefore = claims['nbf'] === undefined ? issuedAt : time(claims, 'nbf');
   // RFC 7519 4.1.4: exp is exclusive.
-  if (now >= expires + clockSkew) throw new RefusedToken('expired', `it ended ${Math.ceil(now - expires)} s ago; ask its issuer for a new one`, 'exp');
+  if (now >= expires + clockSkew) throw new RefusedToken('expired', `it expired ${Math.ceil(now - expires)} s ago; ask its issuer for a new one`, 'exp');
   if (now < Math.max(issuedAt, notBefore) - clockSkew) {
-    throw new RefusedToken('not-yet-valid', `it begins in ${Math.ceil(Math.max(issuedAt, notBefore) - now)} s; the clocks of its issuer and of this service differ`, notBefore > issuedAt ? 'nbf' : 'iat');
+    throw new RefusedToken('not-yet-valid', `it becomes valid in ${Math.ceil(Math.max(issuedAt, notBefore) - now)} s; the clocks of its issuer and of this service differ`, notBefore > issuedAt ? 'nbf' : 'iat');
   }
-  if (expires - issuedAt > maxLifetime) throw new RefusedToken('lifetime', `it lives for ${Math.ceil(expires - issuedAt)} s; at most ${maxLifetime} s are taken`, 'exp');
+  if (expires - issuedAt > maxLifetime) throw new RefusedToken('lifetime', `its lifetime is ${Math.ceil(expires - issuedAt)} s; at most ${maxLifetime} s are accepted`, 'exp');
   const { sub, jti } = claims;
-  if (!isText(sub) || sub.length > MOST_SUBJECT) throw new RefusedToken('claim', `its "sub" is no text of 1 to ${MOST_SUBJECT} characters without control characters`, 'sub');
-  if (jti !== undefined && !isText(jti)) throw new RefusedToken('claim', 'its "jti" is no text', 'jti');
+  if (!isText(sub) || sub.length > MOST_SUBJECT) throw new RefusedToken('claim', `its "sub" is not a string of 1 to ${MOST_SUBJECT} characters without control characters`, 'sub');
+  if (jti !== undefined && !isText(jti)) throw new RefusedToken('claim', 'its "jti" is not a string', 'jti');
   return { subject: sub, id: jti, expires };
 }
 
@@ -57,7 +57,7 @@ function checkAudience(aud: unknown, audiences: readonly string[]): void {
 function time(claims: Members, name: 'exp' | 'iat' | 'nbf'): number {
   const value = claims[name];
   if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER / 1000) return value;
-  throw new RefusedToken('claim', value === undefined ? `it has no "${name}"` : `its "${name}" is no number of seconds since 1970`, name);
+  throw new RefusedToken('claim', value === undefined ? `it has no "${name}"` : `its "${name}" is not a number of seconds since 1970`, name);
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value);

@@ -42,6 +42,6 @@ async function keysOf(name: string, source: KeySource, kid: string | undefined, 
     return keysFor(await source.keys((keys) => keysFor(keys, kid, alg).length > 0), kid, alg);
   } catch (error) {
     if (!(error instanceof KeysUnavailable)) throw error;
-    throw new Refused('unavailable', `The keys of issuer ${name} cannot be had now, so its tokens cannot be checked; ask again.`, { retryAfter: error.wait, cause: error });
+    throw new Refused('unavailable', `The keys of issuer ${name} are not available now, so its tokens cannot be checked; try again.`, { retryAfter: error.wait, cause: error });
   }
 }

@@ -34,7 +34,7 @@ export const isJwt = (text: string): boolean => COMPACT.test(text);
  * @throws RefusedToken `malformed`, `type`, `critical`
  */
 export function parseToken(text: string): UnverifiedToken {
-  if (text.length > MOST) throw new RefusedToken('malformed', `it has ${text.length} characters; at most ${MOST} are taken`);
+  if (text.length > MOST) throw new RefusedToken('malformed', `it has ${text.length} characters; at most ${MOST} are accepted`);
   const [head = '', payload = '', signature = ''] = text.split('.');
   const header = objectIn(head, 'header');
   const { alg, kid, typ } = header;
@@ -43,14 +43,14 @@ export function parseToken(text: string): UnverifiedToken {
   if (typ !== undefined && !(typeof typ === 'string' && TYPES.includes(typ.toLowerCase().replace(/^application\//, '')))) {
     throw new RefusedToken('type', `its header says that it is ${shown(typ)}; expected JWT or at+jwt, or nothing`, 'typ');
   }
-  if (kid !== undefined && (typeof kid !== 'string' || kid.length > MOST_KID)) throw new RefusedToken('malformed', `its header has a "kid" that is no text of at most ${MOST_KID} characters`, 'kid');
-  if (decodeBase64Url(signature) === undefined) throw new RefusedToken('malformed', 'its signature is no base64url');
+  if (kid !== undefined && (typeof kid !== 'string' || kid.length > MOST_KID)) throw new RefusedToken('malformed', `its header has a "kid" that is not a string of at most ${MOST_KID} characters`, 'kid');
+  if (decodeBase64Url(signature) === undefined) throw new RefusedToken('malformed', 'its signature is not base64url');
   return { text, alg, kid, claims: objectIn(payload, 'payload') };
 }
 
 function objectIn(part: string, what: string): Members {
   const bytes = decodeBase64Url(part);
-  if (bytes === undefined) throw new RefusedToken('malformed', `its ${what} is no base64url without padding (RFC 7515 2)`);
+  if (bytes === undefined) throw new RefusedToken('malformed', `its ${what} is not base64url without padding (RFC 7515 2)`);
   try {
     // Invalid UTF-8 would otherwise silently become replacement characters.
     const value = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -58,7 +58,7 @@ function objectIn(part: string, what: string): Members {
   } catch (error) {
     // Their messages might quote the token, so only the fact is reported.
     if (!(error instanceof JsonError) && !(error instanceof TypeError)) throw error;
-    throw new RefusedToken('malformed', `its ${what} is no JSON that is taken; expected an object in UTF-8 that names each member once`);
+    throw new RefusedToken('malformed', `its ${what} is not acceptable JSON; expected an object in UTF-8 that names each member once`);
   }
-  throw new RefusedToken('malformed', `its ${what} is no JSON object`);
+  throw new RefusedToken('malformed', `its ${what} is not a JSON object`);
 }

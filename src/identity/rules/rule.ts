@@ -24,7 +24,7 @@ export const compileRule = (settings: RuleSettings): Rule => ({ settings, templa
 /** Faults of a rule on its own: where, and why. `known`: the attributes that exist, if that is known in advance. */
 export function faultsOfRule(settings: RuleSettings, known?: readonly string[]): { readonly at: readonly (string | number)[]; readonly problem: string }[] {
   const unknown = (attribute: string): string | undefined =>
-    (known === undefined || known.includes(attribute) ? undefined : `asks for ${attribute}, which there is not; there are ${known.join(', ')}`);
+    (known === undefined || known.includes(attribute) ? undefined : `asks for ${attribute}, which does not exist; there are ${known.join(', ')}`);
   const conditions = Object.keys(settings.when).flatMap((attribute) => {
     const problem = unknown(attribute);
     return problem === undefined ? [] : [{ at: ['when', attribute], problem }];
@@ -53,7 +53,7 @@ export function decide(rules: readonly Rule[], attributes: Attributes): Decision
   for (const [index, { settings, templates }] of rules.entries()) {
     const failing = Object.entries(settings.when).filter(([attribute, patterns]) => !(attributes.get(attribute) ?? []).some((value) => patterns.some((pattern) => matchesText(pattern, value))));
     if (failing.length > 0) {
-      missed.push(`rule ${index + 1} wants ${failing.map(([attribute, patterns]) => wanted(attribute, patterns, attributes.get(attribute) ?? [])).join(' and ')}`);
+      missed.push(`rule ${index + 1} requires ${failing.map(([attribute, patterns]) => wanted(attribute, patterns, attributes.get(attribute) ?? [])).join(' and ')}`);
       continue;
     }
     try {

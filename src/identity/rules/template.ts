@@ -61,7 +61,7 @@ export function compileTemplate(text: string): Template {
   const pieces = text.split(PLACE);
   const literals = pieces.filter((_, index) => index % 2 === 0);
   const places = pieces.flatMap((piece, index) => (index % 2 === 1 ? [placeOf(text, piece, literals.slice(0, (index + 1) / 2).join('x'))] : []));
-  if (literals.some((literal) => /[{}]/.test(literal))) throw new TemplateError(`${JSON.stringify(text)}: a brace that is no part of {{attribute}}`);
+  if (literals.some((literal) => /[{}]/.test(literal))) throw new TemplateError(`${JSON.stringify(text)}: a brace that is not part of {{attribute}}`);
   const alone = text.replace(PLACE, '') === '' && places.length === 1;
   if (!alone) checkPattern(text, literals.join('x'));
   return {
@@ -123,7 +123,7 @@ function wholeName(attribute: string, value: string): string {
   } catch (error) {
     if (!(error instanceof X509Error)) throw error;
   }
-  throw new TemplateError(`${attribute} is ${JSON.stringify(value.slice(0, 80))}, which is no name; expected a DNS name, an address, a mail address or a URI`);
+  throw new TemplateError(`${attribute} is ${JSON.stringify(value.slice(0, 80))}, which is not a name; expected a DNS name, an address, a mail address or a URI`);
 }
 
 /** Checks that the result is a valid pattern, and that the template has fixed text of the form of a name: a bare `**.` would match too much. */
@@ -134,6 +134,6 @@ function checkPattern(text: string, pattern: string): void {
     if (pattern !== '*') textToName(exact);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw new TemplateError(`${JSON.stringify(text)}${text === pattern ? '' : ` would be ${JSON.stringify(pattern.slice(0, 128))}, which`} is no name pattern: ${error instanceof X509Error ? error.detail : error.message}`);
+    throw new TemplateError(`${JSON.stringify(text)}${text === pattern ? '' : ` would be ${JSON.stringify(pattern.slice(0, 128))}, which`} is not a name pattern: ${error instanceof X509Error ? error.detail : error.message}`);
   }
 }

@@ -51,7 +51,7 @@ export const EXTENSION_LINTS: readonly Lint<CertificateSubject>[] = [
     citation: 'RFC 5280 4.2.1',
     fault: ({ tbs }) => {
       const wrong = tbs.extensions.find(({ oid, critical }) => (KNOWN.get(oid)?.critical ?? critical) !== critical);
-      return wrong === undefined ? undefined : `${oidName(wrong.oid)} is ${wrong.critical ? '' : 'not '}critical, against ${KNOWN.get(wrong.oid)?.citation}`;
+      return wrong === undefined ? undefined : `${oidName(wrong.oid)} is ${wrong.critical ? '' : 'not '}critical, contrary to ${KNOWN.get(wrong.oid)?.citation}`;
     },
   },
   {
@@ -76,7 +76,7 @@ export const EXTENSION_LINTS: readonly Lint<CertificateSubject>[] = [
     citation: 'RFC 5280 4.2.1.3, 4.2.1.9, BR 7.1.2.7.11',
     fault: (subject) => {
       const signing = subject.values.keyUsage?.find((usage) => usage === 'keyCertSign' || usage === 'cRLSign');
-      return signing !== undefined && !isAuthority(subject) ? `the key usage ${signing} is for CA certificates alone` : undefined;
+      return signing !== undefined && !isAuthority(subject) ? `the key usage ${signing} is for CA certificates only` : undefined;
     },
   },
   {
@@ -113,7 +113,7 @@ export const EXTENSION_LINTS: readonly Lint<CertificateSubject>[] = [
     name: 'ocsp-no-check',
     citation: 'RFC 6960 4.2.2.2.1',
     fault: ({ tbs, values }) => tbs.extensions.some(({ oid }) => oid === OID.ocspNoCheck) && values.extendedKeyUsage?.includes(OID.OCSPSigning) !== true
-      ? "ocspNoCheck, which stops the question whether it is revoked, is for OCSP responders' certificates alone" : undefined,
+      ? "ocspNoCheck, which stops the question whether it is revoked, is for OCSP responders' certificates only" : undefined,
   },
   {
     name: 'crl-url',
@@ -135,7 +135,7 @@ export const EXTENSION_LINTS: readonly Lint<CertificateSubject>[] = [
     name: 'issuer-may-sign',
     citation: 'RFC 5280 6.1.4 (k), (n)',
     fault: ({ issuer: { values } }) => {
-      if (values.basicConstraints?.ca !== true) return 'the issuer is no CA certificate';
+      if (values.basicConstraints?.ca !== true) return 'the issuer is not a CA certificate';
       return values.keyUsage === undefined || values.keyUsage.includes('keyCertSign') ? undefined : "the issuer's key usage lacks keyCertSign";
     },
   },

@@ -65,6 +65,6 @@ export const NAME_LINTS: readonly Lint<CertificateSubject>[] = [
   {
     name: 'name-constraints-need-authority',
     citation: 'RFC 5280 4.2.1.10',
-    fault: ({ values }) => values.nameConstraints !== undefined && values.basicConstraints?.ca !== true ? 'nameConstraints is for CA certificates alone' : undefined,
+    fault: ({ values }) => values.nameConstraints !== undefined && values.basicConstraints?.ca !== true ? 'nameConstraints is for CA certificates only' : undefined,
   },
 ];

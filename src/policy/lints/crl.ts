@@ -86,7 +86,7 @@ export const CRL_LINTS: readonly Lint<CrlSubject>[] = [
     citation: 'RFC 5280 5.2',
     fault: ({ tbs }) => {
       const wrong = tbs.extensions.find(({ oid, critical }) => (KNOWN.get(oid)?.[0] ?? critical) !== critical);
-      return wrong === undefined ? undefined : `${oidName(wrong.oid)} is ${wrong.critical ? '' : 'not '}critical, against ${KNOWN.get(wrong.oid)?.[1]}`;
+      return wrong === undefined ? undefined : `${oidName(wrong.oid)} is ${wrong.critical ? '' : 'not '}critical, contrary to ${KNOWN.get(wrong.oid)?.[1]}`;
     },
   },
   {
@@ -107,6 +107,6 @@ export const CRL_LINTS: readonly Lint<CrlSubject>[] = [
   {
     name: 'crl-removal-only-in-delta',
     citation: 'RFC 5280 5.3.1',
-    fault: ({ base, tbs }) => base === undefined && tbs.summary.reasons.has('removeFromCRL') ? 'the reason removeFromCRL is for delta CRLs alone' : undefined,
+    fault: ({ base, tbs }) => base === undefined && tbs.summary.reasons.has('removeFromCRL') ? 'the reason removeFromCRL is for delta CRLs only' : undefined,
   },
 ];

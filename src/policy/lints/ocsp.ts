@@ -61,7 +61,7 @@ export const OCSP_LINTS: readonly Lint<OcspSubject>[] = [
     citation: 'RFC 6960 4.2.2.3',
     fault: ({ tbs: { responderId }, responder, keyHash }) => {
       const own = 'name' in responderId ? equalBytes(responderId.name, responder.tbs.subject) : equalBytes(responderId.keyHash, keyHash);
-      return own ? undefined : 'the responder identifier is not that of who signs';
+      return own ? undefined : 'the responder identifier is not that of the signer';
     },
   },
   {
@@ -92,12 +92,12 @@ export const OCSP_LINTS: readonly Lint<OcspSubject>[] = [
     name: 'ocsp-authoritative',
     citation: 'RFC 6960 2.2, 4.2.2.2',
     fault: ({ tbs: { responses }, issuers }) => responses.some(({ certId, certStatus }) => certStatus.status !== 'unknown' && !issuers.some((issuer) => equalBytes(issuer, certId.issuer)))
-      ? 'the answer judges a certificate of another issuer' : undefined,
+      ? 'the answer is about a certificate of another issuer' : undefined,
   },
   {
     name: 'ocsp-no-removal',
     citation: 'RFC 5280 5.3.1',
-    fault: ({ tbs: { responses } }) => responses.some(({ certStatus }) => certStatus.status === 'revoked' && certStatus.reason === 'removeFromCRL') ? 'the reason removeFromCRL is for delta CRLs alone' : undefined,
+    fault: ({ tbs: { responses } }) => responses.some(({ certStatus }) => certStatus.status === 'revoked' && certStatus.reason === 'removeFromCRL') ? 'the reason removeFromCRL is for delta CRLs only' : undefined,
   },
   {
     name: 'ocsp-archive-cutoff',

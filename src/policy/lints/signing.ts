@@ -32,7 +32,7 @@ export function algorithmFault({ signatureAlgorithm }: SignedFields, issuer: Rea
 export function issuerNameFault({ issuer, issuerName }: SignedFields, authority: ReadCertificate): string | undefined {
   if (issuerName.length === 0) return 'the issuer is empty';
   if (equalBytes(issuer, authority.tbs.subject)) return undefined;
-  return `the issuer is "${distinguishedNameToText(issuerName)}", octet for octet something else than "${distinguishedNameToText(authority.tbs.subjectName)}"`;
+  return `the issuer is "${distinguishedNameToText(issuerName)}", which differs, octet for octet, from "${distinguishedNameToText(authority.tbs.subjectName)}"`;
 }
 
 export function authorityKeyIdentifierFault(found: Uint8Array | undefined, { values }: ReadCertificate): string | undefined {

@@ -42,7 +42,7 @@ function nameFaults(name: Name, candidate: Candidate, faults: NameFault[]): void
   const denied = profile.deny.find((pattern) => pattern.matches(name));
   if (denied !== undefined) faults.push({ code: 'name-denied', detail: `${shown} matches ${denied.text}, denied by profile ${profile.name}` });
   if (!grantsName(grant, name)) {
-    faults.push({ code: 'name-not-allowed', detail: `${shown} is not allowed to this requester; allowed: ${grant.names === 'any' ? 'any' : listed(grant.names)}${textOnly(name, profile, (one) => grantsName(grant, one))}` });
+    faults.push({ code: 'name-not-allowed', detail: `${shown} is not allowed for this requester; allowed: ${grant.names === 'any' ? 'any' : listed(grant.names)}${textOnly(name, profile, (one) => grantsName(grant, one))}` });
   }
 }
 
@@ -65,7 +65,7 @@ function wildcardFault(domain: string, { profile }: Candidate, faults: NameFault
   if (!profile.wildcards) {
     faults.push({ code: 'name-wildcard', detail: `${shown} is a wildcard; profile ${profile.name} allows none` });
   } else if (hasManyOwners(domain, profile.privateZones)) {
-    faults.push({ code: 'name-public-suffix', detail: `${shown} is a wildcard for a public suffix, below which names are of different owners; expected a domain of one owner, or ${domain} among names.privateZones of profile ${profile.name}` });
+    faults.push({ code: 'name-public-suffix', detail: `${shown} is a wildcard for a public suffix, below which names belong to different owners; expected a domain of one owner, or ${domain} among names.privateZones of profile ${profile.name}` });
   }
 }
 
@@ -74,7 +74,7 @@ function spiffeFaults(names: readonly Name[], faults: NameFault[]): void {
   const uris = names.filter(({ kind }) => kind === 'uri');
   const ids = uris.filter(({ value }) => isSpiffe(value));
   if (ids.length > 0 && uris.length > 1) {
-    faults.push({ code: 'name-spiffe', detail: `a SPIFFE ID is the only URI of a certificate; here are ${uris.map(({ value }) => JSON.stringify(value)).join(', ')}` });
+    faults.push({ code: 'name-spiffe', detail: `a SPIFFE ID is the only URI of a certificate; found ${uris.map(({ value }) => JSON.stringify(value)).join(', ')}` });
   }
   for (const { value } of ids) {
     if (splitSpiffeId(value).path === '') faults.push({ code: 'name-spiffe', detail: `${JSON.stringify(value)} is a trust domain alone; expected a SPIFFE ID with a path` });
@@ -92,6 +92,6 @@ const without = (names: readonly Name[], others: readonly Name[]): string[] =>
   names.filter(({ kind, value }) => !others.some((other) => other.kind === kind && other.value === value)).map(({ value }) => JSON.stringify(value));
 
 function reason(names: readonly Name[], grant: Grant): string {
-  const by = grant.names === 'any' ? 'every name is allowed to this requester' : `allowed: ${listed(grant.names)}`;
+  const by = grant.names === 'any' ? 'every name is allowed for this requester' : `allowed: ${listed(grant.names)}`;
   return `${names.length === 1 ? '1 name' : `${names.length} names`}; ${by}`;
 }

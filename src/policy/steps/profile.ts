@@ -14,14 +14,14 @@ export const profileStep: EligibilityStep = {
     const { profile, grant } = candidate;
     const faults: { code: string; detail: string }[] = [];
     if (grant.profiles !== 'any' && !grant.profiles.includes(profile.name)) {
-      faults.push({ code: 'profile-not-allowed', detail: `profile ${profile.name} is not allowed to this requester; allowed: ${grant.profiles.join(', ') || 'none'}` });
+      faults.push({ code: 'profile-not-allowed', detail: `profile ${profile.name} is not allowed for this requester; allowed: ${grant.profiles.join(', ') || 'none'}` });
     }
     if (profile.operatorsOnly && grant.operator !== true && grant.renewal === undefined) {
-      faults.push({ code: 'profile-operators-only', detail: `profile ${profile.name} is kept for operators with scope admin` });
+      faults.push({ code: 'profile-operators-only', detail: `profile ${profile.name} is reserved for operators with scope admin` });
     }
     const most = mostValidity(candidate);
     const asked = candidate.validity;
-    if (asked !== undefined && asked > most) faults.push({ code: 'validity-too-long', detail: `${formatDuration(asked)} of validity asked for; at most ${formatDuration(most)}` });
+    if (asked !== undefined && asked > most) faults.push({ code: 'validity-too-long', detail: `a validity of ${formatDuration(asked)} was requested; at most ${formatDuration(most)} is allowed` });
     const leftOut: string[] = [];
     for (const extension of candidate.extensions) {
       const found = lookAt(extension, candidate);

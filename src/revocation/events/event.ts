@@ -51,7 +51,7 @@ export function crlEvents(
 }
 
 /** Tells a client that it has missed events. */
-export const resetEvent = (why: string): RevocationEvent => ({ kind: 'reset', data: { detail: `${why}: fetch the CRL anew; what comes from now on follows` } });
+export const resetEvent = (why: string): RevocationEvent => ({ kind: 'reset', data: { detail: `${why}: fetch the CRL again; events from now on follow` } });
 
 /** The event in wire format (WHATWG HTML 9.2.6). Serialized JSON contains no line breaks. */
 export const eventText = ({ kind, data }: RevocationEvent, id: string): string => `event: ${kind}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;

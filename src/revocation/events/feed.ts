@@ -86,7 +86,7 @@ export function revocationFeed({ store, authorities, urlOf, failed, sent }: Feed
     // Another process may have sent more than ours has read yet.
     if (known !== undefined && isAhead(known, readNow())) await reader.looked();
     const now = readNow();
-    const fault = known === undefined ? 'the id is none of this service' : faultOf(known, now);
+    const fault = known === undefined ? 'the id was not issued by this service' : faultOf(known, now);
     if (known === undefined || fault !== undefined) return beginAnew(follower, fault ?? '');
     // A new authority is reported from its beginning; one that no longer exists is left out.
     return new Map(Array.from(now, ([name]) => [name, known.get(name) ?? { revision: 0, numbers: new Map() }]));

@@ -175,7 +175,7 @@ export class Environment {
   #refuseOthers(): void {
     this.#lookedAt = performance.now();
     const found = guard(() => identityOf(this.#path));
-    if (found !== (this.#files ??= found)) throw new StoreUnavailable(`the files in ${this.#path} are not those that were opened: somebody has replaced or removed them; start the service anew`);
+    if (found !== (this.#files ??= found)) throw new StoreUnavailable(`the files in ${this.#path} are not those that were opened: somebody has replaced or removed them; restart the service`);
   }
 
   #open(): void {

@@ -60,6 +60,6 @@ export async function listPage<T>(
 
 function placeOf(position: string): number {
   const place = Number(position);
-  if (!Number.isSafeInteger(place)) throw new BadCursor('the cursor is not one of this listing');
+  if (!Number.isSafeInteger(place)) throw new BadCursor('the cursor does not belong to this listing');
   return place;
 }

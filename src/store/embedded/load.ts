@@ -100,7 +100,7 @@ export function loadEntries(transaction: Transaction, entries: readonly AuditEnt
   const known = entries.filter(({ sequence }) => sequence <= head.sequence);
   const here = known.length === 0 ? [] : linesFrom(tables, first.sequence, known.length);
   for (const [at, entry] of known.entries()) {
-    if (here[at] !== canonicalJson(entry)) throw new BrokenLog(`line ${entry.sequence} is another one here`);
+    if (here[at] !== canonicalJson(entry)) throw new BrokenLog(`line ${entry.sequence} is different here`);
   }
   let last = head;
   const more = entries.slice(known.length);

@@ -133,7 +133,7 @@ export function changeObjects(transaction: Transaction, changes: readonly Object
 
 function positionOf(position: string, own: Buffer): Buffer {
   const rest = Buffer.from(position, 'base64url');
-  if (rest.length <= ORDINAL_BYTES) throw new BadCursor('the cursor is not one of this listing');
+  if (rest.length <= ORDINAL_BYTES) throw new BadCursor('the cursor does not belong to this listing');
   return Buffer.concat([own, rest]);
 }
 

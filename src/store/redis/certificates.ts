@@ -91,5 +91,5 @@ async function reviseRecord(
     const reply = await engine.submit('replace', digest, id, { bulk: next }, end, block === undefined ? '' : digestOctets(block), standing, auditLines(known ? withoutBlocked(audit) : audit));
     if (reply === 0) return { before, after: record };
   }
-  throw new StoreUnavailable('the certificate\'s record changes all the time');
+  throw new StoreUnavailable('the certificate\'s record keeps changing');
 }

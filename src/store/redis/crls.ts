@@ -46,7 +46,7 @@ export function crlStore(engine: Engine, hints: Hints): CrlStore {
       const json = after === undefined ? '' : JSON.stringify(after);
       if (json === (before ?? '') || await engine.submit('shards', name(authority), of, before ?? '', json) === 0) return;
     }
-    throw new StoreUnavailable('the shards of the authority change all the time');
+    throw new StoreUnavailable('the shards of the authority keep changing');
   };
 
   return {
@@ -72,7 +72,7 @@ export function crlStore(engine: Engine, hints: Hints): CrlStore {
         hints.give(authority);
         return { outcome: 'revoked', change: { revision, serial, ...change } };
       }
-      throw new StoreUnavailable('the certificate\'s standing changes all the time');
+      throw new StoreUnavailable('the certificate\'s standing keeps changing');
     },
 
     async drop(authority, serials) {

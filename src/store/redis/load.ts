@@ -162,7 +162,7 @@ export async function loadEntries(engine: Engine, log: AuditStore, entries: read
   const here = known.length === 0 ? [] : await log.list({ after: first.sequence - 1, limit: known.length });
   for (const [at, entry] of known.entries()) {
     const standing = here[at];
-    if (standing === undefined || canonicalJson(standing) !== canonicalJson(entry)) throw new BrokenLog(`line ${entry.sequence} is another one here`);
+    if (standing === undefined || canonicalJson(standing) !== canonicalJson(entry)) throw new BrokenLog(`line ${entry.sequence} is different here`);
   }
   let last: { readonly sequence: number; readonly hash: string } = head;
   const more = entries.slice(known.length);
@@ -172,7 +172,7 @@ export async function loadEntries(engine: Engine, log: AuditStore, entries: read
     }
     last = entry;
   }
-  if (more.length > 0 && await engine.submit('load-lines', head.sequence, auditLines(more)) !== 0) throw new BrokenLog('somebody else has written lines meanwhile');
+  if (more.length > 0 && await engine.submit('load-lines', head.sequence, auditLines(more)) !== 0) throw new BrokenLog('somebody else has written lines in the meantime');
   return more.length;
 }
 

@@ -115,6 +115,6 @@ export function objectStore(engine: Engine): ObjectStore {
 
 function positionOf(position: string): Buffer {
   const member = Buffer.from(position, 'base64url');
-  if (member.length <= ORDER_BYTES) throw new BadCursor('the cursor is not one of this listing');
+  if (member.length <= ORDER_BYTES) throw new BadCursor('the cursor does not belong to this listing');
   return member;
 }

@@ -25,7 +25,7 @@ import { transferStore } from './transfer.ts';
 async function holdOn(link: RedisLink, meta: string): Promise<void> {
   const command = ['HGET', meta, META.cursorKey] as const;
   const [reply] = await link.read([command]);
-  if (Buffer.isBuffer(reply)) link.demand({ command, reply, otherwise: 'it is not the store that was opened: somebody has emptied or replaced it; bring its content back, or start the service anew' });
+  if (Buffer.isBuffer(reply)) link.demand({ command, reply, otherwise: 'it is not the store that was opened: somebody has emptied or replaced it; restore its content, or restart the service' });
 }
 
 /** Version of the layout (`keys.ts`) and of the values. */

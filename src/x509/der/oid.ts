@@ -32,7 +32,7 @@ function isThere(octets: Uint8Array, bytes: Uint8Array, start: number, end: numb
 
 function readOid(bytes: Uint8Array, start: number, end: number, what: string): string {
   if (end === start || end - start > MAX_OID_OCTETS) {
-    throw new X509Error('bad-oid', `${what} has ${end - start} octets; 1 to ${MAX_OID_OCTETS} are taken`, start);
+    throw new X509Error('bad-oid', `${what} has ${end - start} octets; 1 to ${MAX_OID_OCTETS} are accepted`, start);
   }
   if (bytes[end - 1]! >= 0x80) throw new X509Error('bad-oid', `${what} ends within an arc`, start);
   let text = '';

@@ -27,7 +27,7 @@ function decodeDigits(tag: number, bytes: Uint8Array, start: number, end: number
   };
   const yearDigits = tag === UTC_TIME ? 2 : 4;
   if (end - start !== yearDigits + 11 || bytes[end - 1] !== 0x5a) fail(`is not a ${tagName(tag)} with seconds that ends in Z`);
-  for (let i = start; i < end - 1; i++) if (bytes[i]! < 0x30 || bytes[i]! > 0x39) fail('has a character that is no digit');
+  for (let i = start; i < end - 1; i++) if (bytes[i]! < 0x30 || bytes[i]! > 0x39) fail('has a character that is not a digit');
 
   const two = (at: number): number => bytes[at]! * 10 + bytes[at + 1]! - 0x30 * 11;
   const year = tag === UTC_TIME ? two(start) + (two(start) < 50 ? 2000 : 1900) : two(start) * 100 + two(start + 2);
@@ -47,7 +47,7 @@ export function encodeTime(seconds: number): { readonly tag: number; readonly te
 /** `YYYYMMDDHHMMSSZ`. */
 export function encodeGeneralizedTime(seconds: number): string {
   if (!Number.isInteger(seconds) || seconds < YEAR_1950 || seconds > LAST_SECOND) {
-    throw new X509Error('bad-time', `${seconds} is no whole second from 1950 to 9999`);
+    throw new X509Error('bad-time', `${seconds} is not a whole second from 1950 to 9999`);
   }
   return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
 }

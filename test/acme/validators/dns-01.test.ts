@@ -39,8 +39,8 @@ t.test('dns-01: what is missing or wrong is told, shortly, and may be right a li
     return problem(outcome);
   };
   t.equal(await told(), `unauthorized: ${PLACE} has no TXT record`);
-  t.equal(await told('one', 'two\n', 'three', 'four', 'five'), `unauthorized: no TXT record of ${PLACE} is the digest of the challenge's key authorization; there is "one", "two?", "three" and 2 more`);
-  t.match(await told('x'.repeat(60_000)), /there is "x{64}\.\.\."$/);
+  t.equal(await told('one', 'two\n', 'three', 'four', 'five'), `unauthorized: no TXT record of ${PLACE} is the digest of the challenge's key authorization; found "one", "two?", "three" and 2 more`);
+  t.match(await told('x'.repeat(60_000)), /found "x{64}\.\.\."$/);
   t.match(await told(`${right}=`, ` ${right}`, right.slice(1), request.keyAuthorization), /^unauthorized/);
 });
 
@@ -53,7 +53,7 @@ t.test('dns-01: faults of DNS are dns', async (t) => {
   }
   dns.behave(PLACE, 'silent');
   const begin = Date.now();
-  t.equal(problem(await validators(dns.address, { timeout: 1 }).validate(ask('dns-01', HOST), NEVER)), 'dns: the validation was not done within 1 s');
+  t.equal(problem(await validators(dns.address, { timeout: 1 }).validate(ask('dns-01', HOST), NEVER)), 'dns: the validation was not completed within 1 s');
   t.ok(Date.now() - begin < 2500);
 });
 
@@ -87,8 +87,8 @@ t.test('dns-persist-01: a lasting record for authority and account', async (t) =
   t.equal(await validate(`${base}; policy=WildCard`, true), 'valid');
   const faults: readonly (readonly [string, RegExp, boolean?])[] = [
     ['', /it names another authority/], ['ca.example', /it names another account, or none/], [`other.example; accounturi=${ACCOUNT}`, /another authority/], [`ca.example; accounturi=${ACCOUNT}2`, /another account/],
-    [`${base}; accounturi=${ACCOUNT}`, /another account, or none/], [base, /it is not for wildcards/, true], [`${base}; policy=other`, /not for wildcards/, true],
-    [`${base}; persistUntil=${now - 1}`, /it has ended/], [`${base}; persistUntil=soon`, /persistUntil is malformed/], [`${base}; persistUntil=${now + 1}; persistUntil=${now + 2}`, /persistUntil is malformed/],
+    [`${base}; accounturi=${ACCOUNT}`, /another account, or none/], [base, /it does not allow wildcards/, true], [`${base}; policy=other`, /does not allow wildcards/, true],
+    [`${base}; persistUntil=${now - 1}`, /it has expired/], [`${base}; persistUntil=soon`, /persistUntil is malformed/], [`${base}; persistUntil=${now + 1}; persistUntil=${now + 2}`, /persistUntil is malformed/],
     [`${base};;`, /it is malformed/], [`ca.example accounturi=${ACCOUNT}`, /it is malformed/],
   ];
   for (const [text, expected, wildcard] of faults) t.match(await validate(text, wildcard), expected, text);

@@ -63,7 +63,7 @@ t.test('addresses are asked by their own, v6 in brackets', async (t) => {
 
 t.test('what is not the key authorization is unauthorized, with a short excerpt', async (t) => {
   const wrong: Readonly<Record<string, [RequestListener, RegExp]>> = {
-    'another text': [(_, response) => void response.end('something else'), /^unauthorized: http:.* answered with another key authorization than the challenge's: "something else"$/],
+    'another text': [(_, response) => void response.end('something else'), /^unauthorized: http:.* answered with a key authorization other than the challenge's: "something else"$/],
     'nothing': [(_, response) => void response.end(), /^unauthorized: .*""$/],
     'not found': [(_, response) => void response.writeHead(404).end('<html>no'), /^unauthorized: .* answered 404, not 200: "<html>no"$/],
     'no content': [(_, response) => void response.writeHead(204).end(), /^unauthorized: .* answered 204, not 200$/],
@@ -88,7 +88,7 @@ t.test('an endless answer is read to its bound and no further', async (t) => {
       response.on('close', () => clearInterval(timer));
     },
   });
-  t.match(problem(outcome), /^unauthorized: .* answered with more than 1024 bytes, which is no key authorization: "x{64}\.\.\."$/);
+  t.match(problem(outcome), /^unauthorized: .* answered with more than 1024 bytes, which is not a key authorization: "x{64}\.\.\."$/);
   t.ok(sent < 1_000_000, `${sent} bytes`);
 });
 
@@ -101,20 +101,20 @@ t.test('an answer that drips is not waited for', async (t) => {
       response.on('close', () => clearInterval(timer));
     },
   });
-  t.equal(problem(outcome), 'connection: the validation was not done within 1 s');
+  t.equal(problem(outcome), 'connection: the validation was not completed within 1 s');
   t.match(outcome, { again: true });
   t.ok(Date.now() - begin < 2500);
 });
 
 t.test('servers that speak no good HTTP', async (t) => {
   const speak: Readonly<Record<string, [string, RegExp]>> = {
-    'garbage': ['\0\0\0 hello', /^connection: .* what the server sent is no HTTP$/],
+    'garbage': ['\0\0\0 hello', /^connection: .* what the server sent is not HTTP$/],
     'a closed connection': ['', /^connection: .* the server closed the connection before it answered$/],
     'half an answer': ['HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf', /^connection: .* in the middle of its answer$|closed the connection before/],
     'an endless head': [`HTTP/1.1 200 OK\r\n${'X-Filler: 1234567890\r\n'.repeat(2000)}`, /^connection: .* the head of the answer is longer than 8192 bytes$/],
     'another protocol': ['HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n', /^connection: .* the server switched to another protocol$/],
     'interim answers without end': ['HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1000), /^connection: .* too many interim answers$/],
-    'two lengths': ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello', /^connection: .* what the server sent is no HTTP$/],
+    'two lengths': ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello', /^connection: .* what the server sent is not HTTP$/],
   };
   const dns = await startDns(t);
   dns.set(HOST, 'A', '127.0.0.1');
@@ -146,10 +146,10 @@ t.test('redirects that lead astray are not followed', async (t) => {
     'javascript': ['javascript:alert(1)', /leads to neither http nor https$/],
     'a user': [`http://user@${HOST}:PORT/`, /has a user in it$/],
     'a user and a password': [`http://user:password@${HOST}:PORT/`, /has a user in it$/],
-    'no address': ['http://', /is no address$/],
-    'a port that is none': [`http://${HOST}:99999/`, /is no address$/],
-    'a host with an underscore': ['http://a_b.example:PORT/', /leads to a host that is no name$/],
-    'a very long address': [`/${'x'.repeat(3000)}`, /is no address$/],
+    'no address': ['http://', /is not an address$/],
+    'a port that is none': [`http://${HOST}:99999/`, /is not an address$/],
+    'a host with an underscore': ['http://a_b.example:PORT/', /leads to a host that is not a name$/],
+    'a very long address': [`/${'x'.repeat(3000)}`, /is not an address$/],
     'loopback': ['http://127.0.0.2:PORT/', /^connection: 127\.0\.0\.2 is not called: it is in 127\.0\.0\.0\/8 \(loopback/],
     'loopback, in hexadecimal': ['http://0x7f000002:PORT/', /^connection: 127\.0\.0\.2 is not called/],
     'loopback, in octal': ['http://0177.0.0.2:PORT/', /^connection: 127\.0\.0\.2 is not called/],
@@ -210,7 +210,7 @@ t.test('https by redirect, expired and for another name', async (t) => {
 
   const plain = await serveTcp(t, (socket) => void socket.end('no TLS here, sorry'));
   const other = await serveHttp(t, (_, response) => void response.writeHead(301, { location: `https://${HOST}:${plain}/x` }).end());
-  t.equal(problem(await validators(dns.address, { http01Port: other, tlsAlpn01Port: plain }).validate(request, NEVER)), `tls: TLS with ${HOST}: what the server sent is no TLS`);
+  t.equal(problem(await validators(dns.address, { http01Port: other, tlsAlpn01Port: plain }).validate(request, NEVER)), `tls: TLS with ${HOST}: what the server sent is not TLS`);
 });
 
 t.test('names without a good address', async (t) => {
@@ -296,5 +296,5 @@ t.test('a caller who has enough gets an outcome at once', async (t) => {
 });
 
 t.test('http-01 says nothing about a wildcard', async (t) => {
-  t.match(problem(await against(t, { request: ask('http-01', HOST, { wildcard: true }) })), /^malformed: http-01 is not for wildcards$/);
+  t.match(problem(await against(t, { request: ask('http-01', HOST, { wildcard: true }) })), /^malformed: http-01 cannot validate wildcards$/);
 });

@@ -104,11 +104,11 @@ t.test('servers that speak no TLS, or stop in the middle', async (t) => {
   dns.set(HOST, 'A', '127.0.0.1');
   const outcome = async (speak: Parameters<typeof serveTcp>[1], timeout = 3): Promise<string> =>
     problem(await validators(dns.address, { tlsAlpn01Port: await serveTcp(t, speak), timeout }).validate(ask('tls-alpn-01', HOST), NEVER));
-  t.equal(await outcome((socket) => void socket.end('SSH-2.0-hello\r\n')), `tls: TLS with ${HOST}: what the server sent is no TLS`);
+  t.equal(await outcome((socket) => void socket.end('SSH-2.0-hello\r\n')), `tls: TLS with ${HOST}: what the server sent is not TLS`);
   t.equal(await outcome((socket) => void socket.once('data', () => socket.end())), `tls: TLS with ${HOST}: the server closed the connection during the handshake`);
   t.equal(await outcome((socket) => void socket.once('data', () => socket.resetAndDestroy())), `tls: TLS with ${HOST}: the server closed the connection during the handshake`);
   t.equal(await outcome((socket) => void socket.once('data', () => socket.write(Buffer.from([21, 3, 3, 0, 2, 2, 40])))), `tls: TLS with ${HOST}: the server sent the alert "handshake failure"`);
   const begin = Date.now();
-  t.equal(await outcome(() => undefined, 1), 'connection: the validation was not done within 1 s');
+  t.equal(await outcome(() => undefined, 1), 'connection: the validation was not completed within 1 s');
   t.ok(Date.now() - begin < 2500);
 });

@@ -52,7 +52,7 @@ t.test('the private key does not show', async (t) => {
   t.same(Object.keys(key).sort(), ['algorithm', 'outside', 'publicKey', 'sign']);
 });
 
-t.test('a key of a kind that does not sign here is refused', async (t) => {
+t.test('a key of a kind that cannot sign here is refused', async (t) => {
   for (const key of [generateKeyPairSync('x25519').privateKey, generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey]) {
     t.throws(() => fileSigningKey(key), { code: 'unsupported-key' });
   }

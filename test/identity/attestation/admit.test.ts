@@ -88,12 +88,12 @@ function exchanges(name: string, open: (t: Test) => Promise<{ readonly store: St
     await refused(t, ask('i-1', '', { challenge }), 'unauthenticated', /used before/);
     const late = context.challenges.issue(KEYS[0] ?? '').text;
     clock.now += 60_001;
-    await refused(t, ask('i-1', '', { challenge: late }), 'unauthenticated', /has ended/);
+    await refused(t, ask('i-1', '', { challenge: late }), 'unauthenticated', /has expired/);
     const bytes = Buffer.from(challenge, 'base64url');
     bytes[30]! ^= 1;
     const strange = challenges({ master: randomBytes(32), random: randomBytes, clock: () => clock.now, lifetime: 60_000 }).issue(KEYS[0] ?? '').text;
     for (const wrong of ['', 'x', challenge.slice(1), `${challenge}A`, bytes.toString('base64url'), strange, `${late.slice(0, -1)}${late.endsWith('A') ? 'B' : 'A'}`]) {
-      await refused(t, ask('i-1', '', { challenge: wrong }), 'unauthenticated', /none of this service|has ended/);
+      await refused(t, ask('i-1', '', { challenge: wrong }), 'unauthenticated', /not issued by this service|has expired/);
     }
   });
 
@@ -131,7 +131,7 @@ function exchanges(name: string, open: (t: Test) => Promise<{ readonly store: St
     t.match(await store.tokens.get(again.id), { attested: { keyHash: KEYS[1] } });
     t.match((await listClaims(store.objects, { limit: 10 })).items.find(({ claim }) => claim.name === '1/i-1'), { claim: { tokenMade: true, keyHash: KEYS[1] } });
     clock.now += HOUR;
-    await refused(t, ask('i-1', KEYS[1]), 'forbidden', /the token that it earned has ended/);
+    await refused(t, ask('i-1', KEYS[1]), 'forbidden', /the token that it earned has expired/);
     clock.now += 24 * HOUR;
     t.ok((await ask('i-1')).token, 'a claim ends');
     const events = (await store.audit.list({ after: 0, limit: 50 })).map(({ event }) => event);

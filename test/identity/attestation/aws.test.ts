@@ -83,13 +83,13 @@ t.test('what is no proof', async (t) => {
     ['SHA-1', { document, rsa2048: rsa2048(document, 'eu-west-1', '-nodetach', '-md', 'sha1') }, /the digest is/],
     ['two signers', { document, rsa2048: rsa2048(document, 'eu-west-1', '-nodetach', '-signer', at('eu-central-1.pem'), '-inkey', at('eu-central-1.key')) }, /several signers/],
     ['an old instance', signed({ pendingTime: '2016-11-19T16:32:11Z' }), /longer ago than/],
-    ['an instance that is to come', signed({ pendingTime: '2116-11-19T16:32:11Z' }), /to come/],
+    ['an instance that is to come', signed({ pendingTime: '2116-11-19T16:32:11Z' }), /in the future/],
     ['no start', signed({ pendingTime: null }), /"pendingTime" is missing/],
-    ['a wrong account', signed({ accountId: '1234' }), /"accountId" is missing, or not/],
+    ['a wrong account', signed({ accountId: '1234' }), /"accountId" is missing or malformed/],
     ['no region', signed({ region: 7 }), /"region" is missing/],
-    ['no JSON', { document: 'x', signature: good }, /no JSON/], ['a list', { document: '[]', signature: good }, /no JSON object/],
+    ['no JSON', { document: 'x', signature: good }, /not JSON/], ['a list', { document: '[]', signature: good }, /not a JSON object/],
     ['a member twice', { document: document.replace('{', '{"region": "eu-west-1",'), signature: good }, /each member once/],
-    ['deep nesting', { document: '['.repeat(8000), signature: good }, /no JSON/],
+    ['deep nesting', { document: '['.repeat(8000), signature: good }, /not JSON/],
     ['a huge document', { document: `${document}${' '.repeat(17_000)}`, signature: good }, /at most 16384/],
   ] as const) await refused(t, aws, evidence(proof), why, name);
   await refused(t, awsAttestor({ keys: [awsKey('eu-central-1', frankfurt)], maxAge: 0 }), evidence({ document, signature: good }), /no certificate is configured for region eu-west-1/, 'a region without a certificate');

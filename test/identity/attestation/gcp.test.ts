@@ -45,7 +45,7 @@ t.test('what is no proof', async (t) => {
   const other = JSON.stringify({ ...JSON.parse(Buffer.from(body, 'base64url').toString()), google: { compute_engine: machine({ instance_id: '1' }) } });
   for (const [name, given, why] of [
     ['nothing', undefined, /lacks "token"/],
-    ['no JWT', 'x', /no JWT/],
+    ['no JWT', 'x', /not a JWT/],
     ['the audience without a challenge', await token({ claims: { aud: 'https://ca.example.com' } }), /it is for "https:\/\/ca\.example\.com"/],
     ['another challenge', await token({ claims: { aud: gcpAudience('https://ca.example.com', newChallenge()) } }), /it is for/],
     ['another service', await token({ claims: { aud: gcpAudience('https://other.example.com', challenge) } }), /it is for/],
@@ -57,16 +57,16 @@ t.test('what is no proof', async (t) => {
     ['algorithm none', `${Buffer.from('{"alg":"none"}').toString('base64url')}.${body}.`, /no algorithm|"none"/],
     ['an HMAC with the public key', await new SignJWT(JSON.parse(Buffer.from(body, 'base64url').toString())).setProtectedHeader({ alg: 'HS256', kid: 'g1' }).sign(Buffer.from(google.publicKey.export({ type: 'spki', format: 'pem' }))), /"HS256"/],
     ['another algorithm of the same key', await token({ header: { alg: 'PS256' } }), /"PS256"/],
-    ['expired', await token({ claims: { iat: seconds() - 7200, exp: seconds() - 3600 } }), /ended/],
-    ['to come', await token({ claims: { iat: seconds() + 600, exp: seconds() + 1200 } }), /begins in/],
-    ['a long life', await token({ claims: { exp: seconds() + 100_000 } }), /lives for/],
+    ['expired', await token({ claims: { iat: seconds() - 7200, exp: seconds() - 3600 } }), /expired/],
+    ['to come', await token({ claims: { iat: seconds() + 600, exp: seconds() + 1200 } }), /becomes valid in/],
+    ['a long life', await token({ claims: { exp: seconds() + 100_000 } }), /lifetime is/],
     ['format standard', await token({ claims: { google: undefined } }), /"google"/],
     ['no machine', await token({ claims: { google: {} } }), /format full/],
     ['no instance', await token({ machine: { instance_id: 7 } }), /"instance_id" is missing/],
-    ['a project of another form', await token({ machine: { project_id: 'a/b' } }), /"project_id" is missing, or not/],
+    ['a project of another form', await token({ machine: { project_id: 'a/b' } }), /"project_id" is missing or malformed/],
     ['an old machine', await token({ machine: { instance_creation_timestamp: seconds() - 4000 } }), /longer ago/],
-    ['a machine without a beginning', await token({ machine: { instance_creation_timestamp: undefined } }), /missing, or to come/],
-    ['a machine that is to come', await token({ machine: { instance_creation_timestamp: seconds() + 4000 } }), /missing, or to come/],
+    ['a machine without a beginning', await token({ machine: { instance_creation_timestamp: undefined } }), /missing, or in the future/],
+    ['a machine that is to come', await token({ machine: { instance_creation_timestamp: seconds() + 4000 } }), /missing, or in the future/],
     ['a huge one', `${head}.${'A'.repeat(12_000)}.${signature}`, /at most 12288/],
   ] as const) await refused(t, gcp, evidence({ token: given }, { challenge }), why, name);
   const away = gcpAttestor({ audience: 'https://ca.example.com', maxAge: 0, verify: googleTokens({ keys: () => Promise.reject(new KeysUnavailable('away', 7)) }) });

@@ -67,7 +67,7 @@ t.test('what is no proof by a known key', async (t) => {
   };
   for (const [name, proof, why] of [
     ['nothing', {}, /lacks "signature"/],
-    ['another key', { signature: sign(newKey(...ED25519), message) }, /is no known host's/],
+    ['another key', { signature: sign(newKey(...ED25519), message) }, /is not a known host's/],
     ['another challenge', { signature: sign(key, messageOf('ssh', newChallenge())) }, /not over the message/],
     ['another kind of proof', { signature: sign(key, messageOf('x509pop', challenge)) }, /not over the message/],
     ['a line feed behind the message', { signature: sign(key, `${message}\n`) }, /not over the message/],
@@ -76,10 +76,10 @@ t.test('what is no proof by a known key', async (t) => {
     ['an altered key', { signature: flipped(40) }, /not over the message|cannot be used|no known host/],
     ['another version', { signature: flipped(9) }, /another version/],
     ['octets behind it', { signature: good.replace(/\n-----END/, 'AAAA\n-----END').replace(/=+AAAA/, 'AAAA') }, /follow the end|not base64/],
-    ['no armor', { signature: good.split('\n').slice(1).join('\n') }, /no SSH SIGNATURE/],
-    ['two signatures', { signature: good + good }, /no SSH SIGNATURE/],
+    ['no armor', { signature: good.split('\n').slice(1).join('\n') }, /not an SSH SIGNATURE/],
+    ['two signatures', { signature: good + good }, /not an SSH SIGNATURE/],
     ['a huge one', { signature: `${good}${' '.repeat(9000)}` }, /at most 8192/],
-    ['an empty one', { signature: '' }, /no SSH SIGNATURE/],
+    ['an empty one', { signature: '' }, /not an SSH SIGNATURE/],
   ] as const) await refused(t, attestor, evidence(proof, { challenge }), why, name);
   const revoked = ssh(`node1.example.com ${publicOf(key)}`, `@revoked * ${publicOf(key)}`);
   await refused(t, revoked, evidence({ signature: good }, { challenge }), /is revoked/, 'a revoked key');
@@ -103,13 +103,13 @@ t.test('host certificates give the names for which their authority is trusted', 
   const stranger = newKey(...ED25519);
   const cut = certificate.split(' ');
   for (const [name, given, why] of [
-    ['a certificate of another key', { ...proof(certify(ca, newKey(...ED25519), 'node1.example.com')) }, /of another key/],
+    ['a certificate of another key', { ...proof(certify(ca, newKey(...ED25519), 'node1.example.com')) }, /for another key/],
     ['another authority', proof(certify(stranger, key, 'node1.example.com')), /not trusted for node1/],
     ['names of others', proof(certify(ca, key, 'node1.example.org')), /not trusted for node1\.example\.org/],
     ['no names', proof(certify(ca, key, '')), /names no host/],
-    ['a user\'s certificate', evidence({ signature: sign(user, message), certificate: readFileSync(`${user}-cert.pub`, 'latin1') }, { challenge }), /no host certificate/],
+    ['a user\'s certificate', evidence({ signature: sign(user, message), certificate: readFileSync(`${user}-cert.pub`, 'latin1') }, { challenge }), /not a host certificate/],
     ['a critical option', proof(certify(ca, key, 'node1.example.com', '-O', 'critical:source@example.com=1')), /critical option/],
-    ['the plain key in its place', proof(publicOf(key)), /no certificate of OpenSSH/],
+    ['the plain key in its place', proof(publicOf(key)), /not a certificate of OpenSSH/],
     ['half of one', proof(`${cut[0]} ${(cut[1] ?? '').slice(0, 200)}`), /too early|base64/],
     ['a huge one', proof(`${cut[0]} ${'A'.repeat(20_000)}`), /at most 16384/],
     ['an altered one', proof(`${cut[0]} ${Buffer.from(Buffer.from(cut[1] ?? '', 'base64').toString('latin1').replace('node1.example.org', 'node9.example.com'), 'latin1').toString('base64')}`), /not by the authority/],
@@ -118,7 +118,7 @@ t.test('host certificates give the names for which their authority is trusted', 
   ] as const) await refused(t, attestor, given, why, name);
   await refused(t, ssh(`@cert-authority * ${publicOf(ca)}`, `@revoked * ${publicOf(ca)}`), proof(certificate), /authority .* is revoked/, 'a revoked authority');
   await refused(t, ssh(`node1.example.com ${publicOf(ca)}`), proof(certificate), /not trusted/, 'a host\'s key is no authority');
-  await refused(t, ssh(`@cert-authority *.example.com ${publicOf(ca)}`), evidence({ signature: sign(ca, message) }, { challenge }), /no known host/, 'an authority is no host');
+  await refused(t, ssh(`@cert-authority *.example.com ${publicOf(ca)}`), evidence({ signature: sign(ca, message) }, { challenge }), /not a known host/, 'an authority is no host');
 });
 
 t.test('no octet of a signature or certificate can be altered or cut without being refused', async (t) => {

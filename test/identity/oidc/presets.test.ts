@@ -69,9 +69,9 @@ t.test('GitHub Actions: by owner and branch, names of the owner and the reposito
   }];
   t.same(await granted('github', rules), ['octo-org.ci.example.com', 'octo-repo.octo-org.ci.example.com', 'spiffe://example.com/github/octo-org/octo-repo']);
   t.same(await granted('github', rules, { ref: 'refs/tags/v1.2.3' }), ['octo-org.ci.example.com', 'octo-repo.octo-org.ci.example.com', 'spiffe://example.com/github/octo-org/octo-repo']);
-  t.match(await granted('github', rules, { ref: 'refs/heads/dev' }), /rule 1 wants ref to be "refs\/heads\/main" or "refs\/tags\/v\*", not "refs\/heads\/dev"/);
-  t.match(await granted('github', rules, { ref: 'refs/tags/v1/x' }), /wants ref/, 'a star ends at a slash');
-  for (const owner of ['Octo-Org', 'octo-org.evil', 'octo-org ', 'evil', '', undefined, null, 7, true, { octo: 'org' }]) t.match(await granted('github', rules, { repository_owner: owner }), /wants repository_owner/, JSON.stringify(owner));
+  t.match(await granted('github', rules, { ref: 'refs/heads/dev' }), /rule 1 requires ref to be "refs\/heads\/main" or "refs\/tags\/v\*", not "refs\/heads\/dev"/);
+  t.match(await granted('github', rules, { ref: 'refs/tags/v1/x' }), /requires ref/, 'a star ends at a slash');
+  for (const owner of ['Octo-Org', 'octo-org.evil', 'octo-org ', 'evil', '', undefined, null, 7, true, { octo: 'org' }]) t.match(await granted('github', rules, { repository_owner: owner }), /requires repository_owner/, JSON.stringify(owner));
   t.match(await granted('github', rules, { repository: 'octo-org/octo.repo' }), /rule 1: repository is "octo\.repo", which cannot stand in/);
   t.same(await granted('github', [{ when: { sub: 'repo:octo-org/octo-repo:environment:prod' }, names: ['prod.example.com'] }]), ['prod.example.com']);
 });
@@ -83,15 +83,15 @@ t.test('GitLab: by group, protected branches alone', async (t) => {
   }];
   t.same(await granted('gitlab', rules), ['my-project.ci.example.com', 'spiffe://example.com/gitlab/my-group/my-project']);
   t.same(await granted('gitlab', rules, { namespace_path: 'my-group/sub', project_path: 'my-group/sub/my-project' }), ['my-project.ci.example.com', 'spiffe://example.com/gitlab/my-group/sub/my-project']);
-  t.match(await granted('gitlab', rules, { ref_protected: 'false' }), /wants ref_protected to be "true", not "false"/);
-  t.match(await granted('gitlab', rules, { namespace_path: 'my-group-evil' }), /wants namespace_path/);
+  t.match(await granted('gitlab', rules, { ref_protected: 'false' }), /requires ref_protected to be "true", not "false"/);
+  t.match(await granted('gitlab', rules, { namespace_path: 'my-group-evil' }), /requires namespace_path/);
   t.same(await granted('gitlab', [{ when: { project_id: '20', groups_direct: 'my-group/*' }, names: ['a.example.com'] }]), ['a.example.com'], 'one of a list');
 });
 
 t.test('Kubernetes: by namespace and service account, claims within claims', async (t) => {
   const rules = [{ when: { sub: 'system:serviceaccount:shop:*' }, names: ['{{kubernetes.io/serviceaccount/name}}.{{kubernetes.io/namespace}}.svc.example.com', 'spiffe://example.com/ns/{{kubernetes.io/namespace}}/sa/{{kubernetes.io/serviceaccount/name}}'] }];
   t.same(await granted('kubernetes', rules), ['web.shop.svc.example.com', 'spiffe://example.com/ns/shop/sa/web']);
-  t.match(await granted('kubernetes', rules, { sub: 'system:serviceaccount:shopping:web' }), /wants sub/);
+  t.match(await granted('kubernetes', rules, { sub: 'system:serviceaccount:shopping:web' }), /requires sub/);
   t.match(await granted('kubernetes', rules, { 'kubernetes.io/namespace': 'admin' }), /kubernetes\.io\/namespace, which is not known here/, 'a claim that can be read in two ways is none');
   t.match(await granted('kubernetes', rules, { 'kubernetes.io': { namespace: '*', serviceaccount: { name: 'web' } } }), /which cannot stand in/);
 });
@@ -99,7 +99,7 @@ t.test('Kubernetes: by namespace and service account, claims within claims', asy
 t.test('Google: by project or by service account', async (t) => {
   t.same(await granted('google', [{ when: { 'google/compute_engine/project_id': 'acme-prod' }, names: ['{{google/compute_engine/instance_name}}.{{google/compute_engine/zone}}.example.com'] }]), ['web-1.us-west1-b.example.com']);
   t.same(await granted('google', [{ when: { email: '*@acme-prod.iam.gserviceaccount.com', email_verified: 'true' }, names: ['{{email}}'] }]), ['web@acme-prod.iam.gserviceaccount.com']);
-  t.match(await granted('google', [{ when: { email: 'web@acme-prod.iam.gserviceaccount.com', email_verified: 'true' }, names: ['a.example.com'] }], { email_verified: false }), /wants email_verified/);
+  t.match(await granted('google', [{ when: { email: 'web@acme-prod.iam.gserviceaccount.com', email_verified: 'true' }, names: ['a.example.com'] }], { email_verified: false }), /requires email_verified/);
 });
 
 t.test('Azure: by managed identity, and by role', async (t) => {
@@ -141,24 +141,24 @@ t.test('a configuration that would believe strangers, or nobody, does not start'
   t.equal(faultsOf({ lab: { ...gitlab, issuer: 'https://gitlab.example.com', rules: [{ ...rule, when: { ref: 'main' } }] } }), '', 'a GitLab of one\'s own too');
   for (const [what, issuers, message] of [
     ['a rule without conditions', { own: { ...own, rules: [{ ...rule, when: {} }] } }, /has no condition/],
-    ['nobody\'s repository', { github: { ...github, rules: [{ ...rule, when: { ref: 'refs/heads/main' } }] } }, /would hold for strangers/],
-    ['everybody\'s repository', { github: { ...github, rules: [{ ...rule, when: { repository: '*/site' } }] } }, /would hold for strangers/],
-    ['owners that begin alike', { github: { ...github, rules: [{ ...rule, when: { repository_owner: 'octo*' } }] } }, /would hold for strangers/],
-    ['one owner or any', { github: { ...github, rules: [{ ...rule, when: { repository_owner: ['octo-org', '*'] } }] } }, /would hold for strangers/],
-    ['subjects of everybody', { github: { ...github, rules: [{ ...rule, when: { sub: 'repo:*/site:*' } }] } }, /would hold for strangers/],
-    ['groups that begin alike', { lab: { ...gitlab, rules: [{ ...rule, when: { namespace_path: 'my-group*' } }] } }, /would hold for strangers/],
+    ['nobody\'s repository', { github: { ...github, rules: [{ ...rule, when: { ref: 'refs/heads/main' } }] } }, /would match strangers/],
+    ['everybody\'s repository', { github: { ...github, rules: [{ ...rule, when: { repository: '*/site' } }] } }, /would match strangers/],
+    ['owners that begin alike', { github: { ...github, rules: [{ ...rule, when: { repository_owner: 'octo*' } }] } }, /would match strangers/],
+    ['one owner or any', { github: { ...github, rules: [{ ...rule, when: { repository_owner: ['octo-org', '*'] } }] } }, /would match strangers/],
+    ['subjects of everybody', { github: { ...github, rules: [{ ...rule, when: { sub: 'repo:*/site:*' } }] } }, /would match strangers/],
+    ['groups that begin alike', { lab: { ...gitlab, rules: [{ ...rule, when: { namespace_path: 'my-group*' } }] } }, /would match strangers/],
     ['two claims that run together', { github: { ...github, rules: [{ ...rule, names: ['{{repository_owner}}-{{environment}}.example.com'] }] } }, /two claims in one part/],
     ['two paths that run together', { github: { ...github, rules: [{ ...rule, names: ['spiffe://example.com/{{repository|path}}/{{ref|path}}'] }] } }, /two claims in one part/],
     ['a template that is none', { github: { ...github, rules: [{ ...rule, names: ['{{}}.example.com'] }] } }, /names no attribute/],
-    ['a profile for operators', { github: { ...github, rules: [{ ...rule, profile: 'operator' }] } }, /kept for operators/],
-    ['a profile that there is not', { github: { ...github, rules: [{ ...rule, profile: 'serve' }] } }, /"serve", which there is not/],
+    ['a profile for operators', { github: { ...github, rules: [{ ...rule, profile: 'operator' }] } }, /reserved for operators/],
+    ['a profile that there is not', { github: { ...github, rules: [{ ...rule, profile: 'serve' }] } }, /"serve", which does not exist/],
     ['no audience', { own: { ...own, audience: undefined } }, /audience.*is missing/],
     ['no issuer', { own: { ...own, issuer: undefined } }, /issuer.*is missing/],
     ['azure without tenant', { azure: { ...own, issuer: undefined, preset: 'azure' } }, /tenant.*is missing/],
     ['an issuer without TLS', { own: { ...own, issuer: 'http://ci.example.com' } }, /expected an address that begins with https:\/\//],
     ['keys without TLS', { own: { ...own, jwksUri: 'http://ci.example.com/keys' } }, /expected an address that begins with https:\/\//],
-    ['a token shown to everybody', { own: { ...own, allowHttp: true, bearerFile: '/run/token' } }, /would show the token/],
-    ['an issuer twice', { github, again: github }, /has the issuer of oidc\.issuers\.github/],
+    ['a token shown to everybody', { own: { ...own, allowHttp: true, bearerFile: '/run/token' } }, /would send the token/],
+    ['an issuer twice', { github, again: github }, /has the same issuer as oidc\.issuers\.github/],
     ['keys in two ways', { own: { ...own, jwks, jwksUri: 'https://ci.example.com/keys' } }, /and jwks are both set/],
     ['a symmetric algorithm', { own: { ...own, algorithms: ['HS256'] } }, /is "HS256"/],
     ['none', { own: { ...own, algorithms: ['none'] } }, /is "none"/],

@@ -82,7 +82,7 @@ t.test('a token gets a certificate, by the one line of curl', async (t) => {
     for (const query of ['', '?dryRun=true']) {
       const reply = await ask(one, bearer, csr(`none${query.length}`), query);
       t.match([reply.status, reply.json.type], [403, 'urn:chancery:error:forbidden']);
-      t.match(reply.json.detail, /rule 1 wants ref to be "refs\/heads\/main", not "refs\/heads\/dev"; rule 2 wants ref to be "refs\/heads\/review", not/);
+      t.match(reply.json.detail, /rule 1 requires ref to be "refs\/heads\/main", not "refs\/heads\/dev"; rule 2 requires ref to be "refs\/heads\/review", not/);
     }
   });
 

@@ -175,7 +175,7 @@ t.test('whatever is sent ends in a clear refusal', async (t) => {
 t.test('a good token that no rule fits may ask for nothing, and is told why', async (t) => {
   const identity = await reader.identify(signed({}, issuer.claims({ sub: 'repo:evil/site:ref:refs/heads/main' })));
   t.same(identity.grant, { profiles: [], names: [] });
-  t.equal(identity.refusal, 'no rule allows anything: rule 1 wants sub to be "repo:octo-org/*:**", not "repo:evil/site:ref:refs/heads/main"');
+  t.equal(identity.refusal, 'no rule allows anything: rule 1 requires sub to be "repo:octo-org/*:**", not "repo:evil/site:ref:refs/heads/main"');
 });
 
 t.test('refusals are counted by what was wrong, and show nothing of the token', async (t) => {

@@ -56,10 +56,10 @@ t.test('the first rule that matches decides, and without one nothing is allowed'
   ].map(compileRule);
   t.same(decide(rules, attributes), { allowed: true, rule: 2, grant: { profiles: ['node'], names: ['i-0abc.example.com'], maxValidity: 3600 } });
   t.match(decide(rules, new Map([['region', ['eu-west-1']]])), { allowed: true, rule: 3 });
-  t.match(decide(rules.slice(0, 2), new Map()), { allowed: false, reason: 'no rule allows anything: rule 1 wants region to be "us-*", which is not known here; rule 2 wants region to be "eu-*" or "ap-*", which is not known here and id to be "i-*", which is not known here' });
+  t.match(decide(rules.slice(0, 2), new Map()), { allowed: false, reason: 'no rule allows anything: rule 1 requires region to be "us-*", which is not known here; rule 2 requires region to be "eu-*" or "ap-*", which is not known here and id to be "i-*", which is not known here' });
   t.match(decide([], attributes), { allowed: false });
   t.match(decide([compileRule({ when: { ref: ['refs/tags/*'] }, profile: 'node', names: ['a'] })], attributes), {
-    reason: 'no rule allows anything: rule 1 wants ref to be "refs/tags/*", not "refs/heads/main"',
+    reason: 'no rule allows anything: rule 1 requires ref to be "refs/tags/*", not "refs/heads/main"',
   });
   t.match(decide([compileRule({ when: {}, profile: 'node', names: ['{{dotted}}.example.com'] }), ...rules], attributes), { allowed: false, reason: /^rule 1: dotted is "a\.b"/ }, 'a later rule is not asked');
   t.same(faultsOfRule({ when: { colour: ['x'] }, profile: 'node', names: ['{{id}}.example.com', '{{colour}}', '{{'] }, ['id']).map(({ at }) => at.join('.')), ['when.colour', 'names.1', 'names.2']);

@@ -42,7 +42,7 @@ t.test('a host name that came as a common name alone, where that is a text, is t
   };
   const hint = '; a common name alone is a text to this profile, and these are host names: put it into the subject alternative name as well';
   t.equal(await told(['dns', 'text'], 'A.ci.example.com', ['*.ci.example.com']),
-    `"A.ci.example.com" matches none of the names of profile server: *.ci.example.com${hint}; "A.ci.example.com" is not allowed to this requester; allowed: *.ci.example.com${hint}`);
+    `"A.ci.example.com" matches none of the names of profile server: *.ci.example.com${hint}; "A.ci.example.com" is not allowed for this requester; allowed: *.ci.example.com${hint}`);
   t.notMatch(await told(['dns', 'text'], 'Alice', ['*.ci.example.com']), hint);
   t.notMatch(await told(['text'], 'a.ci.example.com', ['*.ci.example.com']), hint, 'where no host name may be in it');
 });

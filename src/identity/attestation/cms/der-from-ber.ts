@@ -77,7 +77,7 @@ function within({ offset }: Reader, end: number, length: number): number {
 }
 
 function pieceOf(piece: Uint8Array): Uint8Array {
-  if (piece[0] !== OCTET_STRING) throw new X509Error('unexpected-tag', 'an octet string has a piece that is none');
+  if (piece[0] !== OCTET_STRING) throw new X509Error('unexpected-tag', 'an octet string has a piece that is not one');
   return piece.subarray(piece[1]! < 0x80 ? 2 : 2 + (piece[1]! & 0x7f));
 }
 

@@ -42,11 +42,11 @@ export interface SignedData {
 
 /** Parses BER or DER, allowing no trailing bytes. Throws an `X509Error`. */
 export function parseSignedData(ber: Uint8Array): SignedData {
-  if (ber.length > MOST_OCTETS) throw new X509Error('too-large', `the signed data has ${ber.length} octets; at most ${MOST_OCTETS} are taken`);
+  if (ber.length > MOST_OCTETS) throw new X509Error('too-large', `the signed data has ${ber.length} octets; at most ${MOST_OCTETS} are accepted`);
   const outer = new DerReader(derFromBer(ber));
   const info = outer.sequence('ContentInfo');
   outer.finish('ContentInfo');
-  if (info.oid('contentType') !== SIGNED_DATA) info.fail('unexpected-tag', 'it is no signed data (RFC 5652 5.1)');
+  if (info.oid('contentType') !== SIGNED_DATA) info.fail('unexpected-tag', 'it is not signed data (RFC 5652 5.1)');
   const explicit = info.enter(tags.contextConstructedTag(0), 'content');
   info.finish('ContentInfo');
   const body = explicit.sequence('SignedData');
@@ -67,7 +67,7 @@ export function parseSignedData(ber: Uint8Array): SignedData {
 
 function readContent(body: DerReader): Uint8Array | undefined {
   const encapsulated = body.sequence('encapContentInfo');
-  if (encapsulated.oid('eContentType') !== DATA) encapsulated.fail('unexpected-tag', 'what is signed is no plain data');
+  if (encapsulated.oid('eContentType') !== DATA) encapsulated.fail('unexpected-tag', 'what is signed is not plain data');
   if (encapsulated.atEnd) return undefined;
   const explicit = encapsulated.enter(tags.contextConstructedTag(0), 'eContent');
   encapsulated.finish('encapContentInfo');
@@ -121,7 +121,7 @@ function readDigest(info: DerReader): SignedData['digest'] {
   if (!algorithm.atEnd) algorithm.null('digestAlgorithm parameters');
   algorithm.finish('digestAlgorithm');
   const digest = DIGESTS[type];
-  if (digest === undefined) throw new X509Error('unsupported-algorithm', `the digest is ${oidName(type)}; SHA-256, SHA-384 and SHA-512 are taken`);
+  if (digest === undefined) throw new X509Error('unsupported-algorithm', `the digest is ${oidName(type)}; SHA-256, SHA-384 and SHA-512 are accepted`);
   return digest;
 }
 
@@ -142,7 +142,7 @@ function algorithmOf(identifier: Uint8Array, digest: SignedData['digest']): Sign
     ? SIGNATURE_ALGORITHMS.find(({ keyKind, hash, pssSaltLength }) => keyKind === 'RSA' && hash === digest && pssSaltLength === undefined)
     : SIGNATURE_ALGORITHMS.find((candidate) => candidate.oid === type && (equalBytes(candidate.der, identifier) || (candidate.hash === digest && candidate.pssSaltLength === undefined)));
   if (found === undefined || (found.hash !== null && found.hash !== digest)) {
-    throw new X509Error('unsupported-algorithm', `the signature is ${oidName(type)} with the digest ${digest}, which is not taken`);
+    throw new X509Error('unsupported-algorithm', `the signature is ${oidName(type)} with the digest ${digest}, which is not accepted`);
   }
   return found;
 }
@@ -176,6 +176,6 @@ function checkAttributes(attributes: Uint8Array, expected: Uint8Array): void {
   };
   if (one(CONTENT_TYPE, (values) => values.oid('content type')) !== DATA) throw new X509Error('bad-signature', 'the signed attributes name another type of content');
   if (!equalBytes(one(MESSAGE_DIGEST, (values) => values.octetString('message digest')), expected)) {
-    throw new X509Error('bad-signature', 'the content is not what was signed: its digest is another one');
+    throw new X509Error('bad-signature', 'the content is not what was signed: its digest is different');
   }
 }

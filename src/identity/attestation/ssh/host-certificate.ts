@@ -21,17 +21,17 @@ const MOST_PRINCIPALS = 64;
 
 /** Parses the line of an `ssh_host_…_key-cert.pub` file. Throws SshError, also for critical options, of which none is defined for hosts. */
 export function parseHostCertificate(line: string): HostCertificate {
-  if (line.length > MOST_TEXT) throw new SshError(`the certificate has ${line.length} characters; at most ${MOST_TEXT} are taken`);
+  if (line.length > MOST_TEXT) throw new SshError(`the certificate has ${line.length} characters; at most ${MOST_TEXT} are accepted`);
   const [name = '', base64 = ''] = line.trim().split(/[ \t]+/);
   const blob = Buffer.from(base64, 'base64');
-  if (blob.length === 0 || blob.toString('base64') !== base64) throw new SshError('it is no line of a certificate: type, base64, comment');
+  if (blob.length === 0 || blob.toString('base64') !== base64) throw new SshError('it is not a line of a certificate: type, base64, comment');
   const reader = new SshReader(blob);
   const type = reader.text('the certificate\'s type');
-  if (type !== name || !type.endsWith(SUFFIX)) throw new SshError(`${JSON.stringify(type.slice(0, 64))} is no certificate of OpenSSH`);
+  if (type !== name || !type.endsWith(SUFFIX)) throw new SshError(`${JSON.stringify(type.slice(0, 64))} is not a certificate of OpenSSH`);
   reader.string('the nonce');
   const key = readKeyFields(reader, type.slice(0, -SUFFIX.length));
   const serial = reader.uint64('the serial');
-  if (reader.uint32('the kind') !== HOST) throw new SshError('it is no host certificate');
+  if (reader.uint32('the kind') !== HOST) throw new SshError('it is not a host certificate');
   const keyId = reader.string('the key id').toString('utf8');
   const principals = readPrincipals(reader.string('the principals'));
   const [after, before] = [reader.uint64('the beginning'), reader.uint64('the end')];
@@ -55,6 +55,6 @@ function readPrincipals(octets: Buffer): string[] {
     principals.push(reader.text('a principal'));
   }
   // OpenSSH would consider such a certificate valid for every host.
-  if (principals.length === 0) throw new SshError('it names no host, which would stand for every host');
+  if (principals.length === 0) throw new SshError('it names no host, which would be valid for every host');
   return principals;
 }

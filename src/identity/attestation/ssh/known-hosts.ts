@@ -50,7 +50,7 @@ function parseLine(line: string): Line {
   if (key.type !== type) throw new SshError(`the key is of type ${key.type}, not ${type}`);
   if (names.startsWith('|')) throw new SshError('the hosts are hashed; expected plain ones, as with HashKnownHosts no');
   const hosts = names.toLowerCase().split(',').map((name) => /^\[([^\]]+)\]:\d+$/.exec(name)?.[1] ?? name);
-  if (marker === undefined && hosts.some((host) => /[*?!]/.test(host))) throw new SshError('the hosts of a key are given by patterns; expected names, for a key is of one host');
+  if (marker === undefined && hosts.some((host) => /[*?!]/.test(host))) throw new SshError('the hosts of a key are given by patterns; expected names, since a key belongs to one host');
   return { marker, hosts, blob };
 }
 

@@ -27,7 +27,7 @@ const READERS: Readonly<Record<string, (reader: SshReader) => Parameters<typeof 
   'ssh-rsa': (reader) => {
     const [exponent, modulus] = [reader.positive('the exponent'), reader.positive('the modulus')];
     if (modulus.length < LEAST_RSA_OCTETS || modulus.length > MOST_RSA_OCTETS || exponent.length > MOST_EXPONENT_OCTETS) {
-      throw new SshError(`the RSA key has ${modulus.length * 8} bits; 2048 to 8192 are taken`);
+      throw new SshError(`the RSA key has ${modulus.length * 8} bits; 2048 to 8192 are accepted`);
     }
     return { format: 'jwk', key: { kty: 'RSA', e: base64url(exponent), n: base64url(modulus) } };
   },
@@ -52,7 +52,7 @@ export const KEY_TYPES: readonly string[] = Object.keys(READERS);
 /** Reads the key fields that follow the type, and returns the key re-encoded on its own. */
 export function readKeyFields(reader: SshReader, type: string): SshPublicKey {
   const read = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
-  if (read === undefined) throw new SshError(`the key is of type ${JSON.stringify(type.slice(0, 64))}; taken are ${KEY_TYPES.join(', ')}`);
+  if (read === undefined) throw new SshError(`the key is of type ${JSON.stringify(type.slice(0, 64))}; expected ${KEY_TYPES.join(', ')}`);
   const start = reader.offset;
   const input = read(reader);
   const length = Buffer.alloc(4);
@@ -94,7 +94,7 @@ export function isSignedBy({ type, key }: SshPublicKey, data: Uint8Array, blob: 
   const reader = new SshReader(blob);
   const name = reader.text('the signature\'s algorithm');
   const algorithm = Object.hasOwn(ALGORITHMS, name) ? ALGORITHMS[name] : undefined;
-  if (algorithm?.type !== type) throw new SshError(`a signature by ${JSON.stringify(name.slice(0, 64))} is not taken of a key of type ${type}`);
+  if (algorithm?.type !== type) throw new SshError(`a signature by ${JSON.stringify(name.slice(0, 64))} is not accepted from a key of type ${type}`);
   const signature = reader.string('the signature');
   reader.finish('the signature');
   const { namedCurve } = key.asymmetricKeyDetails ?? {};

@@ -16,9 +16,9 @@ const HASHES: readonly string[] = ['sha256', 'sha512'];
  * Throws SshError.
  */
 export function signerOf(armored: string, message: string): SshPublicKey {
-  if (armored.length > MOST_ARMOR) throw new SshError(`the signature has ${armored.length} characters; at most ${MOST_ARMOR} are taken`);
+  if (armored.length > MOST_ARMOR) throw new SshError(`the signature has ${armored.length} characters; at most ${MOST_ARMOR} are accepted`);
   const [, base64] = ARMOR.exec(armored) ?? [];
-  if (base64 === undefined) throw new SshError('it is no SSH SIGNATURE; expected what ssh-keygen -Y sign writes');
+  if (base64 === undefined) throw new SshError('it is not an SSH SIGNATURE; expected what ssh-keygen -Y sign writes');
   const text = base64.replace(/[\r\n]/g, '');
   const blob = Buffer.from(text, 'base64');
   if (blob.toString('base64') !== text) throw new SshError('the signature is not base64');

@@ -37,7 +37,7 @@ export class SshReader {
   /** A string of printable ASCII. */
   text(what: string): string {
     const octets = this.string(what);
-    if (octets.some((octet) => octet < 0x20 || octet > 0x7e)) throw new SshError(`${what} is no plain text`);
+    if (octets.some((octet) => octet < 0x20 || octet > 0x7e)) throw new SshError(`${what} is not plain text`);
     return octets.toString('latin1');
   }
 
@@ -45,7 +45,7 @@ export class SshReader {
   positive(what: string): Buffer {
     const octets = this.string(what);
     const [first, second] = octets;
-    if (first === undefined || first >= 0x80 || (first === 0 && (second === undefined || second < 0x80))) throw new SshError(`${what} is no positive number in the fewest octets`);
+    if (first === undefined || first >= 0x80 || (first === 0 && (second === undefined || second < 0x80))) throw new SshError(`${what} is not a positive number in the fewest octets`);
     return first === 0 ? octets.subarray(1) : octets;
   }
 

@@ -10,7 +10,7 @@ interface Demand {
 }
 
 const DEMANDS: readonly Demand[] = [
-  { setting: 'appendonly', good: 'yes', because: 'what is written is in memory alone' },
+  { setting: 'appendonly', good: 'yes', because: 'what is written is only in memory' },
   { setting: 'appendfsync', good: 'always', because: 'what is answered is not on the disk yet' },
   { setting: 'no-appendfsync-on-rewrite', good: 'no', because: 'what is answered while the file is rewritten is not on the disk yet' },
   { setting: 'maxmemory-policy', good: 'noeviction', because: 'what is stored is thrown away when memory is full' },
@@ -39,7 +39,7 @@ export function volatility(replies: readonly (Reply | ErrorReply)[]): string[] {
     if (value === good) return [];
     if (value !== undefined) return [`${setting} is ${value}, must be ${good}: else ${because}`];
     // A server without the setting does not have the problem.
-    if (!forbidden) return setting === 'no-appendfsync-on-rewrite' ? [] : [`${setting} cannot be read: CONFIG GET does not tell it`];
+    if (!forbidden) return setting === 'no-appendfsync-on-rewrite' ? [] : [`${setting} cannot be read: CONFIG GET does not return it`];
     return [`${setting} cannot be read: ${reply.code === 'NOPERM' ? 'the user needs the right +config|get' : meaningOf(reply)}`];
   });
 }

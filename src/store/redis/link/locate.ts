@@ -53,7 +53,7 @@ export function locator(options: RedisLinkOptions): Locate {
     const most = answers.length * 2 > known.length;
     if (certain && !most) throw new LinkDown(`only ${answers.length} of ${known.length} of ${who} answer, too few to know which server is the primary`);
     // A host that was cut off still names the previous primary. If the majority does, the epoch was reset.
-    if (best.epoch < highest && !most) throw new LinkDown(`those who answer of ${who} know nothing of the last failover`);
+    if (best.epoch < highest && !most) throw new LinkDown(`those of ${who} that answer know nothing of the last failover`);
     if (answers.some(({ moving }) => moving)) throw new LinkDown(`${who} are about to make another server the primary`);
     highest = best.epoch;
     learnt = best.others.slice(0, MOST_KNOWN);

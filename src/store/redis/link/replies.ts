@@ -31,7 +31,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   MOVED: { means: 'another node of the Cluster holds the keys', elsewhere: true },
   ASK: { means: 'the slot of the keys is being moved to another node of the Cluster', elsewhere: true },
   CLUSTERDOWN: { means: 'the Cluster is down', elsewhere: true },
-  NOAUTH: { means: 'it wants a password', elsewhere: true },
+  NOAUTH: { means: 'it requires a password', elsewhere: true },
   TRYAGAIN: { means: 'the slot of the keys is being moved to another node of the Cluster', elsewhere: false },
   BUSY: { means: 'a script or function is holding it up', elsewhere: false },
   OOM: { means: 'its memory is full (maxmemory)', elsewhere: false },

@@ -104,7 +104,7 @@ async function check(connection: Connection, { allowVolatile, minReplicas, hashT
   for (const reply of about ?? []) if (reply instanceof ErrorReply && isElsewhere(reply)) throw fault(connection, 'CONFIG', reply);
   const faults = about === undefined ? [] : volatility(about);
   if (faults.length > 0) {
-    throw new LinkDown(`Redis ${endpointText(connection.endpoint)} may lose what it has acknowledged: ${faults.join('; ')}. Mend its settings, or take the risk with store.allowVolatile: true`, true);
+    throw new LinkDown(`Redis ${endpointText(connection.endpoint)} may lose what it has acknowledged: ${faults.join('; ')}. Correct its settings, or accept the risk with store.allowVolatile: true`, true);
   }
   await checkContent(connection, demand?.());
   return minReplicas > 0 && !(replies.at(-1) instanceof ErrorReply);
@@ -143,7 +143,7 @@ function run(endpoint: Endpoint, connections: readonly Connection[], write: Lane
     over = reason;
     clearInterval(watch);
     for (const connection of connections) connection.close();
-    for (const { fail } of pending) fail(new StoreUnavailable(`${reason}; whether it was done is settled by asking again`));
+    for (const { fail } of pending) fail(new StoreUnavailable(`${reason}; trying again settles whether it was done`));
     pending.clear();
     tell(reason);
   };
