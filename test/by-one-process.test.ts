@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { byOneProcess } from '../src/by-one-process.ts';
 import { openEmbeddedStore } from '../src/store/embedded/store.ts';
-import { temporaryFolder } from './helpers/authority.ts';
+import { temporaryFolder } from './helpers/folder.ts';
 
 t.test('of several that find it due one makes it, and none goes on before it is made', async (t) => {
-  const store = await openEmbeddedStore({ path: join(temporaryFolder(t), 'store') });
+  const store = await openEmbeddedStore({ path: join(temporaryFolder(), 'store') });
   t.teardown(() => store.close());
   let made = 0;
   const once = () => byOneProcess({
@@ -22,7 +22,7 @@ t.test('of several that find it due one makes it, and none goes on before it is 
 });
 
 t.test('who fails lets go, and the next one makes it', async (t) => {
-  const store = await openEmbeddedStore({ path: join(temporaryFolder(t), 'store') });
+  const store = await openEmbeddedStore({ path: join(temporaryFolder(), 'store') });
   t.teardown(() => store.close());
   let made = false;
   const run = (make: () => Promise<void>): Promise<void> => byOneProcess({ leases: store.leases, name: 'work', clock: Date.now, isDue: async () => !made, make });

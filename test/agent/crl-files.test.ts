@@ -10,14 +10,15 @@ import { eventParser, type ServerEvent } from '../../src/client/event-stream.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts';
 import { deltaCRLIndicator, issuingDistributionPoint } from '../../src/x509/crl-extensions.ts';
 import { pemOrDerOrBase64 } from '../../src/x509/pem.ts';
-import { makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
+import { makeTestAuthorities } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { openssl } from '../helpers/openssl.ts';
 import { signCrl } from './sign-crl.ts';
 
 const FROM = 'http://ca.example.com/crl/issuing.crl';
 
 t.test('the hash of a name is OpenSSL\'s', async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   for (const subject of ['/CN=Root', '/C=DE/O=Example Ltd/OU=Two  Spaces/CN=MiXeD Case', '/CN=Zażółć GĘŚLĄ ÄÖÜ 证书', '/DC=com/DC=Example/CN=A', '/CN=x/emailAddress=Ops@Example.com', '/CN= leading and trailing ', '/O=a/O=b/O=C', '/CN=0']) {
     const out = join(folder, 'cert.pem');
     openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(folder, 'key.pem'), '-utf8', '-subj', subject, '-out', out);
@@ -27,7 +28,7 @@ t.test('the hash of a name is OpenSSL\'s', async (t) => {
 });
 
 t.test('only the issuer\'s own full CRL is taken', async (t) => {
-  const { data, authorities: { issuing, root } } = await makeTestAuthorities(t);
+  const { data, authorities: { issuing, root } } = await makeTestAuthorities();
   const good = signCrl(data, issuing, { number: 7, serials: ['0a'] });
   t.match(checkCrl(good, issuing.certificate, FROM), { number: 7n, count: 1 });
   const spoilt = Buffer.from(good);
@@ -64,8 +65,8 @@ t.test('only the issuer\'s own full CRL is taken', async (t) => {
 });
 
 t.test('a file is replaced whole, with the rights of the old one; links stay', async (t) => {
-  const { data, authorities: { issuing, root } } = await makeTestAuthorities(t);
-  const folder = temporaryFolder(t);
+  const { data, authorities: { issuing, root } } = await makeTestAuthorities();
+  const folder = temporaryFolder();
   const kept = (authority: typeof root, number: number) => ({
     authority: authority.name, issuer: authority.certificate, crl: checkCrl(signCrl(data, authority, { number }), authority.certificate, FROM),
   });
@@ -92,9 +93,9 @@ t.test('a file is replaced whole, with the rights of the old one; links stay', a
 });
 
 t.test('a directory has the links that openssl rehash makes, two of one name too', async (t) => {
-  const one = await makeTestAuthorities(t, { rootSubject: 'CN=Same Root' });
-  const two = await makeTestAuthorities(t, { rootSubject: 'CN=Same Root' });
-  const folder = temporaryFolder(t);
+  const one = await makeTestAuthorities({ rootSubject: 'CN=Same Root' });
+  const two = await makeTestAuthorities({ rootSubject: 'CN=Same Root' });
+  const folder = temporaryFolder();
   const target = hashDirectoryTarget(folder);
   const all = ([['root', one.data, one.authorities.root], ['issuing', one.data, one.authorities.issuing], ['old-root', two.data, two.authorities.root]] as const)
     .map(([name, data, authority]) => ({ authority: name, issuer: authority.certificate, crl: checkCrl(signCrl(data, authority, { number: 1 }), authority.certificate, FROM) }));
@@ -119,7 +120,7 @@ t.test('a directory has the links that openssl rehash makes, two of one name too
 });
 
 t.test('a command is run once for several changes, again for those meanwhile, and again where it failed', async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   mkdirSync(join(folder, 'd'));
   const marker = join(folder, 'd', '.owed');
   const runs: ((error?: Error) => void)[] = [];

@@ -11,7 +11,8 @@ import type { LoadedAuthorities } from '../../src/authority/authority.ts';
 import { parseCrl } from '../../src/x509/crl.ts';
 import { decodeCrlNumber } from '../../src/x509/crl-extensions.ts';
 import { OID } from '../../src/x509/oids.ts';
-import { makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
+import { makeTestAuthorities } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { type CrlSample, signCrl } from './sign-crl.ts';
 
 /** A web server that serves whatever it is told to, as a mirror would. */
@@ -58,8 +59,8 @@ interface Scene {
 }
 
 async function scene(t: Test, names: readonly ('root' | 'issuing')[] = ['issuing']): Promise<Scene> {
-  const { data, authorities } = await makeTestAuthorities(t);
-  const folder = temporaryFolder(t);
+  const { data, authorities } = await makeTestAuthorities();
+  const folder = temporaryFolder();
   const from = await mirror(t);
   const told: string[] = [];
   const ran: number[] = [];

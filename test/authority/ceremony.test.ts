@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { initAuthorities } from '../../src/authority/ceremony.ts';
 import { loadAuthorities } from '../../src/authority/load.ts';
 import type { AuthorityAlgorithm } from '../../src/authority/options.ts';
-import { initOptions, makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
-import { makeOld } from '../helpers/folder.ts';
+import { initOptions, makeTestAuthorities } from '../helpers/authority.ts';
+import { makeOld, temporaryFolder } from '../helpers/folder.ts';
 import { makeCsr, openssl, opensslStatus } from '../helpers/openssl.ts';
 import { faultsOf, refusalOf } from './assert.ts';
 
@@ -21,7 +21,7 @@ const ALGORITHMS: Readonly<Partial<Record<AuthorityAlgorithm, readonly [RegExp, 
 
 for (const [algorithm, [signature, size]] of Object.entries(ALGORITHMS)) {
   t.test(`${algorithm}: root and issuing authority pass OpenSSL, and load`, async (t) => {
-    const { data, made, authorities } = await makeTestAuthorities(t, { algorithm: algorithm as AuthorityAlgorithm });
+    const { data, made, authorities } = await makeTestAuthorities({ algorithm: algorithm as AuthorityAlgorithm });
     const issuing = join(data, 'authorities', 'issuing', 'cert.pem');
     t.equal(openssl('verify', '-x509_strict', '-check_ss_sig', '-CAfile', join(data, 'root.pem'), issuing), `${issuing}: OK\n`);
     const text = openssl('x509', '-in', issuing, '-noout', '-text');
@@ -36,7 +36,7 @@ for (const [algorithm, [signature, size]] of Object.entries(ALGORITHMS)) {
 
 t.test('the root says what a root says, and the issuing authority what was asked', async (t) => {
   const now = Date.UTC(2026, 4, 1, 12) / 1000;
-  const { data } = await makeTestAuthorities(t, {
+  const { data } = await makeTestAuthorities({
     rootSubject: 'CN=Example Root,O=Example,C=DE', issuingSubject: 'CN=Example Issuing,O=Example,C=DE', httpBase: 'http://ca.example.com', ocspUrls: ['http://ocsp.example.com/'],
     pathLength: 2, rootLifetime: 1000, issuingLifetime: 500, clock: () => now,
   });
@@ -50,7 +50,7 @@ t.test('the root says what a root says, and the issuing authority what was asked
 });
 
 t.test('self-signed: one authority, which is its own root', async (t) => {
-  const { data, made, authorities } = await makeTestAuthorities(t, { mode: 'self-signed', rootSubject: 'CN=Alone', httpBase: 'http://ca.example.com' });
+  const { data, made, authorities } = await makeTestAuthorities({ mode: 'self-signed', rootSubject: 'CN=Alone', httpBase: 'http://ca.example.com' });
   t.same(readdirSync(join(data, 'authorities')), ['issuing']);
   const certificate = join(data, 'authorities', 'issuing', 'cert.pem');
   t.equal(openssl('verify', '-x509_strict', '-CAfile', join(data, 'root.pem'), certificate), `${certificate}: OK\n`);
@@ -64,7 +64,7 @@ t.test('self-signed: one authority, which is its own root', async (t) => {
 });
 
 t.test('a self-signed authority takes path length and name constraints as well', async (t) => {
-  const { data } = await makeTestAuthorities(t, {
+  const { data } = await makeTestAuthorities({
     mode: 'self-signed', pathLength: 'unlimited', nameConstraints: { permitted: ['ip:2001:db8::/32', 'email:ops@example.com'], excluded: ['dns:.example.com'] },
   });
   const text = openssl('x509', '-in', join(data, 'root.pem'), '-noout', '-text');
@@ -72,7 +72,7 @@ t.test('a self-signed authority takes path length and name constraints as well',
 });
 
 t.test('external: a key, and a CSR that OpenSSL takes', async (t) => {
-  const data = join(temporaryFolder(t), 'data');
+  const data = join(temporaryFolder(), 'data');
   const made = await initAuthorities(initOptions(data, { mode: 'external', issuingSubject: 'CN=Example Issuing,O=Example', nameConstraints: { permitted: ['dns:example.com'] } }));
   const request = join(data, 'authorities', 'issuing', 'request.csr');
   t.same(made, { mode: 'external', request, authorities: [{ name: 'issuing', folder: join(data, 'authorities', 'issuing') }] });
@@ -84,7 +84,7 @@ t.test('external: a key, and a CSR that OpenSSL takes', async (t) => {
 });
 
 t.test('files are for their owner: folders 0700, keys 0600', async (t) => {
-  const { data } = await makeTestAuthorities(t);
+  const { data } = await makeTestAuthorities();
   const mode = (...path: readonly string[]): string => (statSync(join(data, ...path)).mode & 0o777).toString(8);
   t.same([mode(), mode('authorities'), mode('authorities', 'root'), mode('authorities', 'issuing')], ['700', '700', '700', '700']);
   t.same([mode('authorities', 'root', 'key.pem'), mode('authorities', 'issuing', 'key.pem')], ['600', '600']);
@@ -92,14 +92,14 @@ t.test('files are for their owner: folders 0700, keys 0600', async (t) => {
 });
 
 t.test('with a passphrase no key is written in clear', async (t) => {
-  const { data, authorities } = await makeTestAuthorities(t, { passphrase: 'secret' });
+  const { data, authorities } = await makeTestAuthorities({ passphrase: 'secret' });
   for (const name of ['root', 'issuing']) t.match(readFileSync(join(data, 'authorities', name, 'key.pem'), 'latin1'), /^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/);
   const key = openssl('pkey', '-in', join(data, 'authorities', 'issuing', 'key.pem'), '-passin', 'pass:secret', '-pubout');
   t.ok(createPublicKey(key).equals(new X509Certificate(authorities.issuing.der).publicKey));
 });
 
 t.test('name constraints are honoured by OpenSSL', async (t) => {
-  const { data } = await makeTestAuthorities(t, {
+  const { data } = await makeTestAuthorities({
     nameConstraints: { permitted: ['dns:example.com', 'ip:10.0.0.0/8', 'email:example.com', 'uri:.example.com'], excluded: ['dns:bad.example.com', 'ip:10.9.0.0/16'] },
   });
   const names: Readonly<Record<string, boolean>> = {
@@ -118,21 +118,21 @@ t.test('name constraints are honoured by OpenSSL', async (t) => {
 });
 
 t.test('init overwrites nothing', async (t) => {
-  const { data } = await makeTestAuthorities(t);
+  const { data } = await makeTestAuthorities();
   const before = readFileSync(join(data, 'authorities', 'root', 'key.pem'));
   const refusal = await refusalOf(() => initAuthorities(initOptions(data)));
   t.equal(refusal?.code, 'already-initialised');
   t.equal(refusal?.faults[0]?.at, join(data, 'authorities'));
   t.same(readFileSync(join(data, 'authorities', 'root', 'key.pem')), before);
 
-  const other = temporaryFolder(t);
+  const other = temporaryFolder();
   writeFileSync(join(other, 'root.pem'), 'something of somebody');
   t.same(await faultsOf(() => initAuthorities(initOptions(other))), ['already-initialised']);
   t.same(readdirSync(other), ['root.pem']);
 });
 
 t.test('of two ceremonies at once one wins, whole', async (t) => {
-  const data = join(temporaryFolder(t), 'data');
+  const data = join(temporaryFolder(), 'data');
   const outcomes = await Promise.all([1, 2].map(() => faultsOf(() => initAuthorities(initOptions(data)))));
   t.same(outcomes.sort((a, b) => a.length - b.length), [[], ['already-initialised']]);
   t.same(readdirSync(data).sort(), ['authorities', 'root.pem']);
@@ -140,7 +140,7 @@ t.test('of two ceremonies at once one wins, whole', async (t) => {
 });
 
 t.test('a ceremony that was cut short is not taken for whole', async (t) => {
-  const data = temporaryFolder(t);
+  const data = temporaryFolder();
   const [left, underWay] = ['.chancery-0123456789abcdef.tmp', '.chancery-fedcba9876543210.tmp'];
   for (const name of [left, underWay]) mkdirSync(join(data, name, 'root'), { recursive: true });
   makeOld(join(data, left));
@@ -151,13 +151,13 @@ t.test('a ceremony that was cut short is not taken for whole', async (t) => {
 });
 
 t.test('wrong options leave nothing behind', async (t) => {
-  const data = join(temporaryFolder(t), 'data');
+  const data = join(temporaryFolder(), 'data');
   t.same(await faultsOf(() => initAuthorities(initOptions(data, { rootSubject: 'nonsense' }))), ['option-wrong']);
   t.notOk(existsSync(data));
 });
 
 t.test('the clock and the random numbers are those given', async (t) => {
-  const { authorities } = await makeTestAuthorities(t, { clock: () => 1_800_000_000, random: (size) => new Uint8Array(size).fill(0xab) });
+  const { authorities } = await makeTestAuthorities({ clock: () => 1_800_000_000, random: (size) => new Uint8Array(size).fill(0xab) });
   t.equal(authorities.root.certificate.serial, `06b49d20${'ab'.repeat(16)}`);
   t.match(authorities.root.certificate, { notBefore: 1_800_000_000 - 3600 });
 });

@@ -3,12 +3,12 @@ import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { readCertificateBag } from '../../src/authority/certificate-bag.ts';
-import { temporaryFolder } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { openssl } from '../helpers/openssl.ts';
 import { refusalOf } from './assert.ts';
 import { outsideRoot, pkcs7 } from './openssl-ca.ts';
 
-const folder = temporaryFolder(t);
+const folder = temporaryFolder();
 const cas = [outsideRoot(folder, 'one'), outsideRoot(folder, 'two')];
 const pems = cas.map(({ pem }) => pem);
 const ders = pems.map((pem) => Uint8Array.from(new X509Certificate(pem).raw));

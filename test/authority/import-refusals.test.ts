@@ -4,7 +4,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { importChain } from '../../src/authority/import.ts';
 import { loadAuthorities } from '../../src/authority/load.ts';
-import { makeTestAuthorities, systemClock, temporaryFolder } from '../helpers/authority.ts';
+import { makeTestAuthorities, systemClock } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { faultsOf, refusalOf } from './assert.ts';
 import { outsideIntermediate, outsideRoot, outsideSign, type SignOptions } from './openssl-ca.ts';
 import { bringIn, waiting } from './waiting.ts';
@@ -12,8 +13,8 @@ import { bringIn, waiting } from './waiting.ts';
 const DAY = 86_400;
 
 t.test('an import that nobody waits for', async (t) => {
-  const { data, authorities } = await makeTestAuthorities(t);
-  t.same(await faultsOf(() => bringIn(temporaryFolder(t), '')), ['not-initialised']);
+  const { data, authorities } = await makeTestAuthorities();
+  t.same(await faultsOf(() => bringIn(temporaryFolder(), '')), ['not-initialised']);
   t.same(await faultsOf(() => bringIn(data, authorities.root.der)), ['import-unexpected']);
 });
 
@@ -38,7 +39,7 @@ const WRONG: Readonly<Record<string, readonly [SignOptions, readonly string[]]>>
 
 for (const [what, [options, faults]] of Object.entries(WRONG)) {
   t.test(`refused: ${what}`, async (t) => {
-    const { data, folder, request } = await waiting(t);
+    const { data, folder, request } = await waiting();
     const root = outsideRoot(folder, 'root');
     t.same(await faultsOf(() => bringIn(data, outsideSign(folder, root, request, options) + root.pem)), faults);
     t.same(readdirSync(join(data, 'authorities')), ['issuing']);
@@ -61,7 +62,7 @@ const ABOVE: Readonly<Record<string, readonly [root: readonly string[], policy: 
 
 for (const [what, [rootHas, policyHas, oursHas, faults]] of Object.entries(ABOVE)) {
   t.test(`refused: ${what}`, async (t) => {
-    const { data, folder, request } = await waiting(t);
+    const { data, folder, request } = await waiting();
     const root = outsideRoot(folder, 'root', { extensions: rootHas });
     const policy = outsideIntermediate(folder, root, 'policy', { extensions: policyHas });
     t.same(await faultsOf(() => bringIn(data, outsideSign(folder, policy, request, { extensions: oursHas }) + policy.pem + root.pem)), faults);
@@ -69,8 +70,8 @@ for (const [what, [rootHas, policyHas, oursHas, faults]] of Object.entries(ABOVE
 }
 
 t.test('refused: what is not ours, or not clear', async (t) => {
-  const { data, folder, request } = await waiting(t);
-  const other = await waiting(t);
+  const { data, folder, request } = await waiting();
+  const other = await waiting();
   const root = outsideRoot(folder, 'root');
   const ours = outsideSign(folder, root, request);
   t.same(await faultsOf(() => bringIn(data, outsideSign(folder, root, other.request) + root.pem)), ['import-key-absent']);
@@ -81,8 +82,8 @@ t.test('refused: what is not ours, or not clear', async (t) => {
 });
 
 t.test('refused: signatures that do not hold', async (t) => {
-  const { data, folder, request } = await waiting(t);
-  const [root, impostor] = [outsideRoot(folder, 'root'), outsideRoot(temporaryFolder(t), 'root')];
+  const { data, folder, request } = await waiting();
+  const [root, impostor] = [outsideRoot(folder, 'root'), outsideRoot(temporaryFolder(), 'root')];
   const ours = outsideSign(folder, root, request);
   t.same(await faultsOf(() => bringIn(data, ours + impostor.pem)), ['chain-broken'], 'another key under the same name');
   const damaged = Buffer.from(new X509Certificate(ours).raw);
@@ -93,7 +94,7 @@ t.test('refused: signatures that do not hold', async (t) => {
 });
 
 t.test('refused: certificates that are not valid now, each of them named', async (t) => {
-  const { data, folder, request } = await waiting(t);
+  const { data, folder, request } = await waiting();
   const root = outsideRoot(folder, 'root');
   const ours = outsideSign(folder, root, request);
   const at = (shift: number) => refusalOf(() => bringIn(data, ours + root.pem, { clock: () => systemClock() + shift }));
@@ -105,7 +106,7 @@ t.test('refused: certificates that are not valid now, each of them named', async
 });
 
 t.test('refused: a renewal that would orphan what was signed, and the old one stays', async (t) => {
-  const { data, folder, request } = await waiting(t);
+  const { data, folder, request } = await waiting();
   const root = outsideRoot(folder, 'root');
   const first = outsideSign(folder, root, request);
   await bringIn(data, first + root.pem);
@@ -115,7 +116,7 @@ t.test('refused: a renewal that would orphan what was signed, and the old one st
 });
 
 t.test('refused: a key file that cannot be used, before anything else', async (t) => {
-  const { data, folder, request } = await waiting(t, { passphrase: 'secret' });
+  const { data, folder, request } = await waiting({ passphrase: 'secret' });
   const root = outsideRoot(folder, 'root');
   const chain = Buffer.from(outsideSign(folder, root, request) + root.pem);
   t.same(await faultsOf(() => importChain({ data, chain, clock: systemClock })), ['passphrase-missing']);

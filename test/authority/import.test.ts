@@ -21,7 +21,7 @@ function leafVerifies({ data, folder, key }: Waiting): string {
 
 for (const algorithm of ['EC', 'RSA', 'ED25519'] as const) {
   t.test(`signed by a root of OpenSSL (${algorithm})`, async (t) => {
-    const here = await waiting(t, { issuingSubject: 'CN=Ours,O=Example' });
+    const here = await waiting({ issuingSubject: 'CN=Ours,O=Example' });
     const root = outsideRoot(here.folder, 'root', { algorithm });
     const signed = outsideSign(here.folder, root, here.request);
     const result = await bringIn(here.data, signed + root.pem);
@@ -39,7 +39,7 @@ for (const algorithm of ['EC', 'RSA', 'ED25519'] as const) {
 }
 
 t.test('two tiers above: PEM in any order, PKCS#7 as DER and PEM, the root inside or beside', async (t) => {
-  const { folder, request, ...here } = await waiting(t);
+  const { folder, request, ...here } = await waiting();
   const root = outsideRoot(folder, 'root');
   const policy = outsideIntermediate(folder, root, 'policy', { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:1'] });
   const signed = outsideSign(folder, policy, request, { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:0'] });
@@ -64,7 +64,7 @@ t.test('two tiers above: PEM in any order, PKCS#7 as DER and PEM, the root insid
 });
 
 t.test('without a root the top of the chain is trusted, and that is said', async (t) => {
-  const here = await waiting(t);
+  const here = await waiting();
   const root = outsideRoot(here.folder, 'root');
   const policy = outsideIntermediate(here.folder, root, 'policy');
   const signed = outsideSign(here.folder, policy, here.request);
@@ -87,7 +87,7 @@ t.test('without a root the top of the chain is trusted, and that is said', async
 });
 
 t.test('a renewal with the same key takes the place of the old certificate', async (t) => {
-  const here = await waiting(t, { passphrase: 'secret' });
+  const here = await waiting({ passphrase: 'secret' });
   const root = outsideRoot(here.folder, 'root');
   const first = outsideSign(here.folder, root, here.request, { days: 5 });
   await bringIn(here.data, first + root.pem, { passphrase: 'secret' });
@@ -98,7 +98,7 @@ t.test('a renewal with the same key takes the place of the old certificate', asy
 });
 
 t.test('of two ways up the shorter is taken, and where a root is given the one that leads there', async (t) => {
-  const here = await waiting(t);
+  const here = await waiting();
   const [old, young] = [outsideRoot(here.folder, 'old'), outsideRoot(here.folder, 'young')];
   const csr = join(here.folder, 'cross.csr');
   openssl('x509', '-x509toreq', '-in', young.certificate, '-signkey', young.key, '-out', csr);
@@ -111,7 +111,7 @@ t.test('of two ways up the shorter is taken, and where a root is given the one t
 });
 
 t.test('what binds the certificates below is said', async (t) => {
-  const here = await waiting(t);
+  const here = await waiting();
   const root = outsideRoot(here.folder, 'root');
   const signed = outsideSign(here.folder, root, here.request, { extensions: ['extendedKeyUsage=serverAuth'], days: 90 });
   const { notes } = await bringIn(here.data, signed + root.pem);
@@ -119,7 +119,7 @@ t.test('what binds the certificates below is said', async (t) => {
 });
 
 t.test('an import cut short at any point is finished when the authorities are loaded', async (t) => {
-  const here = await waiting(t);
+  const here = await waiting();
   const [first, second] = ['first', 'second'].map((name) => outsideRoot(here.folder, name));
   if (first === undefined || second === undefined) throw new Error('two roots');
   const policy = outsideIntermediate(here.folder, second, 'policy');

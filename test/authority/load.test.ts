@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { initAuthorities } from '../../src/authority/ceremony.ts';
 import { writeKeyFile } from '../../src/authority/keys/key-file.ts';
 import { loadAuthorities } from '../../src/authority/load.ts';
-import { initOptions, makeTestAuthorities, temporaryFolder, type TestAuthorities } from '../helpers/authority.ts';
+import { initOptions, makeTestAuthorities, type TestAuthorities } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { faultsOf, refusalOf } from './assert.ts';
 import { outsideRoot } from './openssl-ca.ts';
 
 const inside = ({ data }: TestAuthorities, ...path: readonly string[]): string => join(data, 'authorities', ...path);
 
 t.test('an authority carries all that signing with it needs', async (t) => {
-  const { authorities: { root, issuing } } = await makeTestAuthorities(t);
+  const { authorities: { root, issuing } } = await makeTestAuthorities();
   t.same(issuing.chain, [], 'from its issuer up, the root left out');
   t.same(issuing.leafChain, [issuing.der]);
   t.same(root.leafChain, [], 'beside a certificate that the root signs, nothing is needed');
@@ -24,12 +25,12 @@ t.test('an authority carries all that signing with it needs', async (t) => {
 });
 
 t.test('where nothing was made, that is said', async (t) => {
-  t.same(await faultsOf(() => loadAuthorities(temporaryFolder(t))), ['not-initialised']);
+  t.same(await faultsOf(() => loadAuthorities(temporaryFolder())), ['not-initialised']);
   t.same(await faultsOf(() => loadAuthorities('/nowhere')), ['not-initialised']);
 });
 
 t.test('before an import it says what it waits for', async (t) => {
-  const data = join(temporaryFolder(t), 'data');
+  const data = join(temporaryFolder(), 'data');
   await initAuthorities(initOptions(data, { mode: 'external' }));
   const refusal = await refusalOf(() => loadAuthorities(data));
   t.equal(refusal?.code, 'authority-awaits-import');
@@ -37,7 +38,7 @@ t.test('before an import it says what it waits for', async (t) => {
 });
 
 t.test('a root whose key is offline is loaded, and said to be', async (t) => {
-  const made = await makeTestAuthorities(t);
+  const made = await makeTestAuthorities();
   rmSync(inside(made, 'root', 'key.pem'));
   const { root, issuing, rootOffline } = await loadAuthorities(made.data);
   t.match({ rootOffline, root: root.canSign, issuing: issuing.canSign, key: root.signingKey }, { rootOffline: true, root: false, issuing: true, key: undefined });
@@ -45,10 +46,10 @@ t.test('a root whose key is offline is loaded, and said to be', async (t) => {
 });
 
 t.test('root.pem is a copy, made again where it is missing or wrong', async (t) => {
-  const { data, authorities } = await makeTestAuthorities(t);
+  const { data, authorities } = await makeTestAuthorities();
   const file = join(data, 'root.pem');
   const right = readFileSync(file);
-  for (const harm of [() => rmSync(file), () => writeFileSync(file, 'nonsense'), () => writeFileSync(file, outsideRoot(temporaryFolder(t), 'other').pem)]) {
+  for (const harm of [() => rmSync(file), () => writeFileSync(file, 'nonsense'), () => writeFileSync(file, outsideRoot(temporaryFolder(), 'other').pem)]) {
     harm();
     await loadAuthorities(data);
     t.same(readFileSync(file), right);
@@ -57,7 +58,7 @@ t.test('root.pem is a copy, made again where it is missing or wrong', async (t) 
 });
 
 t.test('the passphrase is needed, and must be right', async (t) => {
-  const { data } = await makeTestAuthorities(t, { passphrase: 'secret' });
+  const { data } = await makeTestAuthorities({ passphrase: 'secret' });
   t.same(await faultsOf(() => loadAuthorities(data)), ['passphrase-missing', 'passphrase-missing']);
   t.same(await faultsOf(() => loadAuthorities(data, 'wrong')), ['passphrase-wrong', 'passphrase-wrong']);
 });
@@ -91,14 +92,14 @@ const HARM: Readonly<Record<string, readonly [(made: TestAuthorities) => void, r
 
 for (const [harm, [work, faults]] of Object.entries(HARM)) {
   t.test(`refused: ${harm}`, async (t) => {
-    const made = await makeTestAuthorities(t);
+    const made = await makeTestAuthorities();
     work(made);
     t.same(await faultsOf(() => loadAuthorities(made.data)), faults);
   });
 }
 
 t.test('a self-signed authority with another signature is refused', async (t) => {
-  const made = await makeTestAuthorities(t, { mode: 'self-signed' });
+  const made = await makeTestAuthorities({ mode: 'self-signed' });
   const der = Buffer.from(made.authorities.root.der);
   der[der.length - 1]! ^= 1;
   writeFileSync(inside(made, 'issuing', 'cert.pem'), new X509Certificate(der).toString());

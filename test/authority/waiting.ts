@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import { initAuthorities } from '../../src/authority/ceremony.ts';
 import { importChain, type ImportOptions, type ImportResult } from '../../src/authority/import.ts';
 import type { InitOptions } from '../../src/authority/options.ts';
-import { initOptions, systemClock, temporaryFolder } from '../helpers/authority.ts';
+import { initOptions, systemClock } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 /** Authorities of mode `external`, before another CA has signed. */
 export interface Waiting {
@@ -14,8 +14,8 @@ export interface Waiting {
   readonly key: string;
 }
 
-export async function waiting(t: Pick<Test, 'teardown'>, options: Partial<InitOptions> = {}): Promise<Waiting> {
-  const folder = temporaryFolder(t);
+export async function waiting(options: Partial<InitOptions> = {}): Promise<Waiting> {
+  const folder = temporaryFolder();
   const data = join(folder, 'data');
   await initAuthorities(initOptions(data, { mode: 'external', ...options }));
   const issuing = join(data, 'authorities', 'issuing');

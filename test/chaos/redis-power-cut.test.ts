@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { temporaryFolder } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { HOST, noRedis, type RedisServer, startRedis } from '../helpers/redis.ts';
 import { linkOptions, urlOf } from '../store/redis-stores.ts';
 import { exitOf, lines, sceneAt, STRACE } from './crash.ts';
@@ -42,7 +42,7 @@ function syncedLength(trace: string): { readonly file: string; readonly length: 
 
 /** Two writers on a server that is traced, the power cut, and what is there when it is back. */
 async function powerCut(t: Parameters<typeof startRedis>[0], appendfsync: string): Promise<{ readonly server: RedisServer; readonly trace: string }> {
-  const trace = join(temporaryFolder(t), 'trace');
+  const trace = join(temporaryFolder(), 'trace');
   const under = [STRACE ?? '', '-f', '-qq', '-s', '200', '-o', trace, '-e', 'trace=openat,write,fdatasync,fsync'];
   const server = await startRedis(t, { settings: { appendfsync, 'auto-aof-rewrite-percentage': '0' }, under });
   return { server, trace };

@@ -8,7 +8,8 @@ import { issuedBy, standingOf } from '../../src/revocation/ocsp-standing.ts';
 import type { CrlDocument } from '../../src/store/crl-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { RevocationReason } from '../../src/x509/revocation-reason.ts';
-import { makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
+import { makeTestAuthorities } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { readDocument, type ReadCrl } from '../helpers/revocations.ts';
 import { openByUrl } from './open-store.ts';
 import { faultsOfPublished, type Published } from './rule-seven.ts';
@@ -25,8 +26,8 @@ interface Line {
 }
 
 t.test(`after ${ACTS} revocations, holds and releases with kills between, all that is published says the same`, { timeout: 600_000 }, async (t) => {
-  const { data, authorities: { issuing } } = await makeTestAuthorities(t);
-  const folder = temporaryFolder(t);
+  const { data, authorities: { issuing } } = await makeTestAuthorities();
+  const folder = temporaryFolder();
   const crls = join(folder, 'crls');
   mkdirSync(crls);
   const url = `embedded:${join(folder, 'store')}`;

@@ -25,7 +25,7 @@ function start(sources: WatchSettings['sources']): Scene {
 }
 
 t.test('what the thread learns comes in order: authorities, their CRLs, and that it has looked', async (t: Test) => {
-  const { data, authorities } = await makeTestAuthorities(t);
+  const { data, authorities } = await makeTestAuthorities();
   const web = await crlServer(t);
   web.bodies.set('/issuing.crl', signCrl(data, authorities.issuing, { number: 1, serials: ['0a01'] }));
   const { der } = authorities.issuing.certificate;
@@ -48,7 +48,7 @@ t.test('a thread that dies is followed by another, and can be stopped also betwe
 });
 
 t.test('a disk that takes nothing more keeps no CRL from counting, and no authority', async (t) => {
-  const { data, authorities } = await makeTestAuthorities(t);
+  const { data, authorities } = await makeTestAuthorities();
   const web = await crlServer(t);
   const sources = (['root', 'issuing'] as const).map((authority) => {
     const path = `/${authority}.crl`;

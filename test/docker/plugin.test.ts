@@ -119,7 +119,7 @@ t.test('a revocation that only an event told of is refused also after a kill, wi
 });
 
 t.test('whatever comes over the socket is answered, and what is not understood with no', { timeout: 120_000 }, async (t) => {
-  const { data, authorities } = await makeTestAuthorities(t);
+  const { data, authorities } = await makeTestAuthorities();
   const web = await crlServer(t);
   web.bodies.set('/issuing.crl', signCrl(data, authorities.issuing, { number: 1 }));
   const plugin = await startPlugin(t, ['--from', `${web.url}/issuing.crl`, '--issuer', join(data, 'authorities', 'issuing', 'cert.pem')]);
@@ -162,7 +162,7 @@ t.test('whatever comes over the socket is answered, and what is not understood w
 });
 
 t.test('CRLs of several authorities from elsewhere: an older one, a foreign one and none at all change nothing; one that ends refuses', { timeout: 120_000 }, async (t) => {
-  const { data, authorities } = await makeTestAuthorities(t);
+  const { data, authorities } = await makeTestAuthorities();
   const web = await crlServer(t);
   const args = ['root', 'issuing'].flatMap((name) => ['--from', `${web.url}/${name}.crl`, '--issuer', join(data, 'authorities', name, 'cert.pem')]);
   const put = (name: 'root' | 'issuing', sample: Parameters<typeof signCrl>[2]): void => void web.bodies.set(`/${name}.crl`, signCrl(data, authorities[name], sample));
@@ -219,7 +219,7 @@ const RULES = `rules:
 `;
 
 t.test('rules, and reading them anew; clients without a certificate', { timeout: 120_000 }, async (t: Test) => {
-  const { data, authorities } = await makeTestAuthorities(t);
+  const { data, authorities } = await makeTestAuthorities();
   const web = await crlServer(t);
   web.bodies.set('/issuing.crl', signCrl(data, authorities.issuing, { number: 1 }));
   const folder = temporaryFolder('rules');

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { authorityFiles } from '../../src/authority/layout.ts';
 import type { News } from '../../src/docker/crl/news.ts';
 import { indexSerials } from '../../src/docker/revoked-serials.ts';
@@ -26,8 +26,8 @@ interface Scene {
 
 const issuerOf = (data: string, name: string): Uint8Array => decodePem(readFileSync(authorityFiles(data, name).certificate, 'utf8'), 'CERTIFICATE')[0] ?? new Uint8Array(0);
 
-async function scene(t: Test, options: Partial<StandingOptions> = {}): Promise<Scene> {
-  const { data } = await makeTestAuthorities(t);
+async function scene(options: Partial<StandingOptions> = {}): Promise<Scene> {
+  const { data } = await makeTestAuthorities();
   const issuers = { root: issuerOf(data, 'root'), issuing: issuerOf(data, 'issuing') };
   const self: { clock: number } = { clock: NOW };
   const certificates = standing({ stale: 'deny', mostSilence: undefined, now: () => self.clock * 1000, ...options });
@@ -44,7 +44,7 @@ async function scene(t: Test, options: Partial<StandingOptions> = {}): Promise<S
 }
 
 t.test('a certificate is good only where the CRLs of all its authorities are there and do not list it', async (t) => {
-  const s = await scene(t);
+  const s = await scene();
   const verdict = (): string => s.certificates.judge(s.client);
   t.equal(verdict(), 'crl-missing');
   s.crl('issuing');
@@ -64,7 +64,7 @@ t.test('a certificate is good only where the CRLs of all its authorities are the
 
 t.test('a CRL that has ended refuses, unless it is allowed to; what it lists is refused in either case', async (t) => {
   for (const [stale, good] of [['deny', 'crl-stale'], ['allow', 'good']] as const) {
-    const s = await scene(t, { stale });
+    const s = await scene({ stale });
     s.crl('root');
     s.crl('issuing', [], { nextUpdate: NOW + 60 });
     s.clock = NOW + 59;
@@ -73,14 +73,14 @@ t.test('a CRL that has ended refuses, unless it is allowed to; what it lists is 
     t.equal(s.certificates.judge(s.client), good);
     s.crl('issuing', [SERIAL], { nextUpdate: NOW + 60 });
     t.equal(s.certificates.judge(s.client), 'revoked');
-    const none = await scene(t, { stale });
+    const none = await scene({ stale });
     none.crl('root');
     t.equal(none.certificates.judge(none.client), 'crl-missing', 'none at all is another matter');
   }
 });
 
 t.test('silence for longer than is allowed refuses too', async (t) => {
-  const s = await scene(t, { mostSilence: 60_000 });
+  const s = await scene({ mostSilence: 60_000 });
   s.crl('root');
   s.crl('issuing');
   t.equal(s.certificates.judge(s.client), 'crl-stale', 'what was kept on disk is not enough');
@@ -95,7 +95,7 @@ t.test('silence for longer than is allowed refuses too', async (t) => {
 });
 
 t.test('a revocation that was told counts at once, until a CRL that lists it, and a release takes it back', async (t) => {
-  const s = await scene(t);
+  const s = await scene();
   s.crl('root');
   s.crl('issuing');
   const tell = (status: 'revoked' | 'held' | 'released', authority = 'issuing'): void => s.learn({ kind: 'revocation', authority, serial: SERIAL, status, at: NOW });
@@ -113,10 +113,10 @@ t.test('a revocation that was told counts at once, until a CRL that lists it, an
 });
 
 t.test('a CRL of another authority of the same name takes nothing back', async (t) => {
-  const s = await scene(t);
+  const s = await scene();
   s.crl('root');
   s.crl('issuing');
-  const former = issuerOf((await makeTestAuthorities(t)).data, 'issuing');
+  const former = issuerOf((await makeTestAuthorities()).data, 'issuing');
   s.learn({ kind: 'authorities', items: [{ authority: 'root', issuer: s.issuers.root }, { authority: 'issuing', issuer: s.issuers.issuing }, { authority: 'issuing', issuer: former }] });
   s.learn({ kind: 'revocation', authority: 'issuing', serial: SERIAL, status: 'revoked', at: NOW });
   s.learn({ kind: 'crl', authority: 'issuing', issuer: former, thisUpdate: NOW + 60, nextUpdate: NOW + 3600, serials: indexSerials(new Uint8Array(0), 0) });
@@ -126,10 +126,10 @@ t.test('a CRL of another authority of the same name takes nothing back', async (
 });
 
 t.test('certificates of nobody who is known, and those that only say that they are of ours', async (t) => {
-  const s = await scene(t);
+  const s = await scene();
   s.crl('root');
   s.crl('issuing');
-  const other = await makeTestAuthorities(t);
+  const other = await makeTestAuthorities();
   // The same names, other keys.
   t.equal(s.certificates.judge(certifyClient(other.data, 'issuing', SERIAL)), 'issuer-unknown');
   s.learn({
@@ -145,7 +145,7 @@ t.test('certificates of nobody who is known, and those that only say that they a
 });
 
 t.test('a certificate that has ended since the handshake, or has not begun', async (t) => {
-  const s = await scene(t);
+  const s = await scene();
   s.crl('root', [], { nextUpdate: NOW + 10 * 86_400 });
   s.crl('issuing', [], { nextUpdate: NOW + 10 * 86_400 });
   s.clock = NOW + 2 * 86_400;
@@ -155,7 +155,7 @@ t.test('a certificate that has ended since the handshake, or has not begun', asy
 });
 
 t.test('what cannot be read is told so, and more clients than are remembered are judged all the same', async (t) => {
-  const s = await scene(t);
+  const s = await scene();
   s.crl('root');
   s.crl('issuing', [SERIAL]);
   for (const text of ['', 'x', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', s.client + s.client, s.client.replace(/MII/, 'MIJ')]) {

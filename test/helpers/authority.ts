@@ -1,22 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import type { LoadedAuthorities } from '../../src/authority/authority.ts';
 import { type InitResult, initAuthorities } from '../../src/authority/ceremony.ts';
 import { loadAuthorities } from '../../src/authority/load.ts';
 import type { InitOptions } from '../../src/authority/options.ts';
+import { temporaryFolder } from './folder.ts';
 
 /** Seconds since the epoch by this machine's clock, which OpenSSL uses too. */
 export const systemClock = (): number => Math.floor(Date.now() / 1000);
-
-/** A new folder for one test, removed when the test ends. */
-export function temporaryFolder(t: Pick<Test, 'teardown'>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'chancery-test-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Options of `init` for tests: a root and an issuing authority with P-256 keys by default. */
 export const initOptions = (data: string, options: Partial<InitOptions> = {}): InitOptions =>
@@ -28,9 +19,9 @@ export interface TestAuthorities {
   readonly authorities: LoadedAuthorities;
 }
 
-/** Authorities in a new folder, removed when the test ends. Not for mode `external`, which waits for another CA. */
-export async function makeTestAuthorities(t: Pick<Test, 'teardown'>, options: Partial<Omit<InitOptions, 'data'>> = {}): Promise<TestAuthorities> {
-  const data = join(temporaryFolder(t), 'data');
+/** Authorities in a new folder. Not for mode `external`, which waits for another CA. */
+export async function makeTestAuthorities(options: Partial<Omit<InitOptions, 'data'>> = {}): Promise<TestAuthorities> {
+  const data = join(temporaryFolder(), 'data');
   const made = await initAuthorities(initOptions(data, options));
   return { data, made, authorities: await loadAuthorities(data, options.passphrase) };
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { temporaryFolder } from './authority.ts';
+import { temporaryFolder } from './folder.ts';
 import { openssl } from './openssl.ts';
 import { freePort, HOST, type RedisServer, type ServerOptions, type Settings, startRedis, until } from './redis.ts';
 
@@ -19,8 +19,8 @@ export interface RedisTls {
   readonly access: readonly string[];
 }
 
-export function redisTls(t: Teardown): RedisTls {
-  const folder = temporaryFolder(t);
+export function redisTls(): RedisTls {
+  const folder = temporaryFolder();
   const file = (name: string): string => join(folder, name);
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   openssl('req', '-x509', ...key, '-keyout', file('ca.key'), '-out', file('ca.pem'), '-subj', '/CN=Redis CA', '-days', '2');

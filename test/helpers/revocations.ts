@@ -13,7 +13,8 @@ import { OID } from '../../src/x509/oids.ts';
 import type { RevocationReason } from '../../src/x509/revocation-reason.ts';
 import { verifySignature } from '../../src/x509/signature.ts';
 import { put, record } from '../contracts/store/samples.ts';
-import { makeTestAuthorities, systemClock, temporaryFolder } from './authority.ts';
+import { makeTestAuthorities, systemClock } from './authority.ts';
+import { temporaryFolder } from './folder.ts';
 
 export const FOLDER = 'http://ca.example.com/crl/issuing/';
 export const DAY = 86_400;
@@ -78,8 +79,8 @@ export interface Revocations {
 }
 
 export async function revocations(t: Test, schedule: Partial<CrlSchedule> = {}): Promise<Revocations> {
-  const { authorities } = await makeTestAuthorities(t);
-  const store = await openEmbeddedStore({ path: join(temporaryFolder(t), 'store') });
+  const { authorities } = await makeTestAuthorities();
+  const store = await openEmbeddedStore({ path: join(temporaryFolder(), 'store') });
   t.teardown(() => store.close());
   const authority = authorities.issuing;
   let now = systemClock();

@@ -11,7 +11,7 @@ import { verifySignature } from '../../src/x509/signature.ts';
 import { makeTestAuthorities } from '../helpers/authority.ts';
 
 const AT = 1_790_000_000;
-const { authorities: { issuing } } = await makeTestAuthorities(t);
+const { authorities: { issuing } } = await makeTestAuthorities();
 
 const fieldsWith = (...extensions: readonly Uint8Array[]) => ({
   algorithm: issuing.signatureAlgorithm.der, issuer: issuing.certificate.subject, thisUpdate: AT, nextUpdate: AT + 1000,
@@ -80,7 +80,7 @@ t.test('a signature too long for the room is refused', async (t) => {
 t.test('every kind of key signs what is large, and RSA is verified', async (t) => {
   const { log } = entriesOf(40_000);
   for (const algorithm of ['P-256', 'P-384', 'Ed25519', 'RSA-2048'] as const) {
-    const { authorities } = await makeTestAuthorities(t, { algorithm });
+    const { authorities } = await makeTestAuthorities({ algorithm });
     const { signingKey, certificate, signatureAlgorithm, subjectKeyId } = authorities.issuing;
     const fields = { ...FIELDS, algorithm: signatureAlgorithm.der, issuer: certificate.subject, extensions: [authorityKeyIdentifier(subjectKeyId), cRLNumber(1)] };
     const { tbs, seal } = await layCrl(fields, log.select({}), { issuer: certificate, signatureOctets: 600, breathe: breather() });

@@ -26,7 +26,7 @@ function failing(data: Uint8Array, context: OcspContext): string[] {
 
 t.test('each lint finds its fault, and no other does', async (t) => {
   const now = systemClock();
-  const { data, authorities: { issuing, root } } = await makeTestAuthorities(t);
+  const { data, authorities: { issuing, root } } = await makeTestAuthorities();
   const signer = delegatedSigner(data, issuing);
   const spki = (): Uint8Array => new Uint8Array(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' }));
   const id = certId(issuing, SERIAL);

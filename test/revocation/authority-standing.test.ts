@@ -7,7 +7,7 @@ import { makeTestAuthorities } from '../helpers/authority.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
 t.test('what another process wrote is known after the next look, until then as before', async (t) => {
-  const { authorities: { issuing, root, all } } = await makeTestAuthorities(t);
+  const { authorities: { issuing, root, all } } = await makeTestAuthorities();
   const store = await openEmbeddedStore({ path: join(temporaryFolder('standing'), 'store') });
   t.teardown(() => store.close());
   const standing = authorityStanding(store.crls, all);
@@ -26,8 +26,8 @@ t.test('what another process wrote is known after the next look, until then as b
 });
 
 t.test('an issuer is who signed, not who has the name', async (t) => {
-  const one = (await makeTestAuthorities(t, { rootSubject: 'CN=Same Root' })).authorities;
-  const two = (await makeTestAuthorities(t, { rootSubject: 'CN=Same Root' })).authorities;
+  const one = (await makeTestAuthorities({ rootSubject: 'CN=Same Root' })).authorities;
+  const two = (await makeTestAuthorities({ rootSubject: 'CN=Same Root' })).authorities;
   t.equal(issuerOf(one.issuing, [two.root, one.root]), one.root);
   t.equal(issuerOf(one.issuing, [two.root, one.issuing]), undefined);
   t.equal(issuerOf(one.root, one.all), undefined, 'nobody is above a root');

@@ -13,7 +13,8 @@ import { parseOcspResponse } from '../../src/x509/ocsp-response-reader.ts';
 import { verifySignature } from '../../src/x509/signature.ts';
 import { otherProcess } from '../chaos/other-process.ts';
 import { newSerial, record } from '../contracts/store/samples.ts';
-import { makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
+import { makeTestAuthorities } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { ocspFaults, ocspStandings } from '../chaos/ocsp-standings.ts';
 import { certId, FORMS, ocspRequest } from '../helpers/ocsp.ts';
 import { certificateBy, delegatedSigner } from '../helpers/ocsp-responder.ts';
@@ -33,8 +34,8 @@ interface World {
 
 /** A responder over a real store, without a service around it. */
 async function world(t: Test, over: (store: Store) => Partial<OcspResponderOptions> = () => ({})): Promise<World> {
-  const { data, authorities: { issuing, all } } = await makeTestAuthorities(t);
-  const path = join(temporaryFolder(t), 'store');
+  const { data, authorities: { issuing, all } } = await makeTestAuthorities();
+  const path = join(temporaryFolder(), 'store');
   const opened = await openEmbeddedStore({ path });
   t.teardown(() => opened.close());
   const [answered, failures] = [[] as (readonly [OcspOutcome, boolean])[], [] as unknown[]];
@@ -174,7 +175,7 @@ t.test('no signer: tryLater; a fault inside: internalError, told to the log and 
 
 t.test('never good: a certificate of another key, another serial or another authority', async (t) => {
   const { issuing, issued, says } = await world(t);
-  const { authorities: { issuing: namesake } } = await makeTestAuthorities(t);
+  const { authorities: { issuing: namesake } } = await makeTestAuthorities();
   const by = (authority: Authority, serial: string): Uint8Array => certificateBy(authority, issuing.certificate.publicKey.der, { serial, issuer: issuing.certificate.subject }).der;
   const [a, b] = [newSerial(), newSerial()];
   t.equal(await says(await issued({ id: a, certificate: by(namesake, a) })), 'unknown', 'an earlier key of the same name');
@@ -183,8 +184,8 @@ t.test('never good: a certificate of another key, another serial or another auth
 });
 
 t.test('certificates of authorities have no record: good, unless their revocation is in the feed', async (t) => {
-  const { data, authorities: { issuing, root, all } } = await makeTestAuthorities(t);
-  const store = await openEmbeddedStore({ path: join(temporaryFolder(t), 'store') });
+  const { data, authorities: { issuing, root, all } } = await makeTestAuthorities();
+  const store = await openEmbeddedStore({ path: join(temporaryFolder(), 'store') });
   t.teardown(() => store.close());
   const signer = delegatedSigner(data, root);
   let now = Date.now();

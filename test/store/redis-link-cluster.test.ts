@@ -44,7 +44,7 @@ t.test('Cluster: the node with our keys is found, and found again after it faile
 const RIGHTS = 'resetkeys ~{chancery}:* resetchannels &{chancery}:* -@all +@read +@write -@dangerous +eval +evalsha +publish +subscribe +ping +role +config|get +wait +select +client|setname +cluster|nodes +cluster|keyslot';
 
 t.test('Cluster with TLS and an ACL user', async (t) => {
-  const files = redisTls(t);
+  const files = redisTls();
   const { nodes, primaryOf } = await startCluster(t, { settings: files.settings, access: files.access, lines: [`user chancery on >secret ${RIGHTS}`] });
   const { link, states } = await linked(t, nodes.slice(0, 3), { address: { topology: 'cluster', tls: true, user: 'chancery', password: 'secret' }, tls: { ca: files.ca, ...files.client }, minReplicas: 1 });
   t.same(states, [{ usable: true, primary: (await primaryOf(KEY)).address }]);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { temporaryFolder } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { startProxy } from '../helpers/proxy.ts';
 import { HOST, noRedis, startRedis, until } from '../helpers/redis.ts';
 import { get, healed, KEY, linked, refused, SET, write } from './redis-linked.ts';
@@ -141,7 +141,7 @@ t.test('with a disk that fails writes are told so, reads go on', async (t) => {
 t.test('a disk that is full ends a durable Redis; with room it is started again, and all heals', {
   skip: process.getuid?.() === 0 ? false : 'only root can make a small disk',
 }, async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'chancery-test', folder]).status !== 0) {
     t.comment('skipped: this machine does not let tests mount');
     return;

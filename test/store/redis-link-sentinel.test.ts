@@ -52,7 +52,7 @@ t.test('where a replica is silent, most sentinels must say who the primary is', 
 });
 
 t.test('Sentinel with TLS and passwords', async (t) => {
-  const files = redisTls(t);
+  const files = redisTls();
   const { sentinels, name } = await startSentinels(t, { sentinelPassword: 'other', settings: { ...files.settings, requirepass: 'pw', masterauth: 'pw' }, access: [...files.access, '--pass', 'pw', '--no-auth-warning'] });
   const options = { address: { topology: 'sentinel', name, tls: true, password: 'pw' }, tls: { ca: files.ca, ...files.client } } as const;
   const { link } = await linked(t, sentinels, { ...options, sentinel: { password: 'other' } });

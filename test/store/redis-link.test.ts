@@ -92,7 +92,7 @@ t.test('it is refused when somebody changes it while it runs', { skip: noRedis }
 });
 
 t.test('TLS with a client certificate, an ACL user with the rights it needs, and another database', { skip: noRedis }, async (t) => {
-  const files = redisTls(t);
+  const files = redisTls();
   const rights = '~{chancery}:* &{chancery}:* -@all +@read +@write -@dangerous +eval +evalsha +publish +subscribe +ping +role +config|get +wait +select +client|setname';
   const server = await startRedis(t, {
     settings: files.settings, access: [...files.access, '--user', 'admin', '--pass', 'adm', '--no-auth-warning'],

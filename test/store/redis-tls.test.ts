@@ -9,7 +9,7 @@ const RIGHTS = 'resetkeys ~{chancery* resetchannels &{chancery* -@all +@read +@w
 
 if (noRedis !== false) t.plan(0, noRedis);
 else {
-  const files = redisTls(t);
+  const files = redisTls();
   const server = await startRedis(t, {
     settings: files.settings, access: [...files.access, '--user', 'admin', '--pass', 'adm', '--no-auth-warning'],
     lines: ['user default off', 'user admin on >adm ~* &* +@all', `user chancery on >secret ${RIGHTS}`],

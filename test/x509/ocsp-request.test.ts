@@ -8,7 +8,8 @@ import { X509Error } from '../../src/x509/errors.ts';
 import { encodeExtension } from '../../src/x509/extension.ts';
 import { MAX_OCSP_REQUEST, parseOcspRequest } from '../../src/x509/ocsp-request.ts';
 import { OID } from '../../src/x509/oids.ts';
-import { makeTestAuthorities, temporaryFolder } from '../helpers/authority.ts';
+import { makeTestAuthorities } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { certId, FORMS, ocspRequest, opensslRequest } from '../helpers/ocsp.ts';
 import { openssl } from '../helpers/openssl.ts';
 import { codeOf, LONGEST_MS, millisecondsOf, toHex } from './assert.ts';
@@ -18,8 +19,8 @@ const SERIAL = '3441281c2d04a43b5fcddfd0b22220636adcb97d';
 const OTHER = '7fffffffffffffffffffffffffffffffffffffff';
 
 t.test('what OpenSSL asks is understood: one certificate or several, by SHA-1 or SHA-256, with a nonce and without', async (t) => {
-  const { data, authorities: { issuing } } = await makeTestAuthorities(t);
-  const folder = temporaryFolder(t);
+  const { data, authorities: { issuing } } = await makeTestAuthorities();
+  const folder = temporaryFolder();
   const issuer = join(data, 'authorities', 'issuing', 'cert.pem');
   const ask = (...args: readonly string[]) => parseOcspRequest(opensslRequest(folder, '-issuer', issuer, ...args));
 
@@ -35,8 +36,8 @@ t.test('what OpenSSL asks is understood: one certificate or several, by SHA-1 or
 });
 
 t.test('a signed request is read like any other, and its signature believed in nothing', async (t) => {
-  const { data } = await makeTestAuthorities(t);
-  const folder = temporaryFolder(t);
+  const { data } = await makeTestAuthorities();
+  const folder = temporaryFolder();
   const issuer = join(data, 'authorities', 'issuing', 'cert.pem');
   const [cert, key] = [join(folder, 'c.pem'), join(folder, 'k.pem')];
   openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-subj', '/CN=signer', '-days', '2');
@@ -46,7 +47,7 @@ t.test('a signed request is read like any other, and its signature believed in n
 });
 
 t.test('a request that we write is what pkijs reads, and the other way round', async (t) => {
-  const { authorities: { issuing } } = await makeTestAuthorities(t);
+  const { authorities: { issuing } } = await makeTestAuthorities();
   const ours = ocspRequest(FORMS.map((form) => certId(issuing, SERIAL, form)), new Uint8Array(32).fill(7));
   const theirs = OCSPRequest.fromBER(Uint8Array.from(ours).buffer);
   t.equal(toHex(new Uint8Array(theirs.toSchema(true).toBER())), toHex(ours), 'pkijs writes the same octets');
@@ -56,14 +57,14 @@ t.test('a request that we write is what pkijs reads, and the other way round', a
 });
 
 t.test('a nonce has 1 to 128 octets (RFC 9654)', async (t) => {
-  const { authorities: { issuing } } = await makeTestAuthorities(t);
+  const { authorities: { issuing } } = await makeTestAuthorities();
   const id = certId(issuing, SERIAL);
   for (const octets of [1, 15, 16, 32, 128]) t.equal(parseOcspRequest(ocspRequest([id], new Uint8Array(octets))).nonce?.length, octets, `${octets}`);
   for (const octets of [0, 129, 1000]) t.equal(codeOf(() => parseOcspRequest(ocspRequest([id], new Uint8Array(octets)))), 'bad-extension', `${octets}`);
 });
 
 t.test('what is refused, with its code', async (t) => {
-  const { authorities: { issuing } } = await makeTestAuthorities(t);
+  const { authorities: { issuing } } = await makeTestAuthorities();
   const id = certId(issuing, SERIAL);
   const one = sequence(id);
   const extension = (critical: boolean, type = '1.2.3.4') => encodeExtension({ oid: type, critical, value: nullValue() });
@@ -102,7 +103,7 @@ t.test('what is refused, with its code', async (t) => {
 });
 
 t.test('no bytes hold up the event loop, and the only error is a refusal', async (t) => {
-  const { authorities: { issuing } } = await makeTestAuthorities(t);
+  const { authorities: { issuing } } = await makeTestAuthorities();
   const id = certId(issuing, SERIAL);
   const nested = (depth: number): Uint8Array => {
     let bytes: Uint8Array = new Uint8Array(0);
@@ -157,8 +158,8 @@ t.test('no file of any corpus of DER breaks the reader', { skip: missing('hostil
 });
 
 t.test('a file that OpenSSL wrote is the same when it is read again', async (t) => {
-  const { data } = await makeTestAuthorities(t);
-  const path = join(temporaryFolder(t), 'r.der');
+  const { data } = await makeTestAuthorities();
+  const path = join(temporaryFolder(), 'r.der');
   openssl('ocsp', '-issuer', join(data, 'authorities', 'root', 'cert.pem'), '-serial', '0x00ff', '-no_nonce', '-reqout', path);
   t.equal(parseOcspRequest(readFileSync(path)).certIds[0]?.serial, 'ff', 'without its sign octet');
 });

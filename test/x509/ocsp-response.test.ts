@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { BasicOCSPResponse, OCSPResponse } from 'pkijs';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { signatureAlgorithmFor } from '../../src/x509/algorithms.ts';
 import { parseCertificate } from '../../src/x509/certificate.ts';
 import { X509Error } from '../../src/x509/errors.ts';
 import { assembleOcspResponse, encodeOcspError, encodeResponseData, encodeSingleResponse, OCSP_STATUSES, responderByKey, responderByName, type SingleResponse } from '../../src/x509/ocsp-response.ts';
 import { parseOcspResponse, parseResponseData } from '../../src/x509/ocsp-response-reader.ts';
 import { REVOCATION_REASONS, type RevocationReason } from '../../src/x509/revocation-reason.ts';
-import { temporaryFolder } from '../helpers/authority.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { file, opensslRequest } from '../helpers/ocsp.ts';
 import { openssl, opensslStatus } from '../helpers/openssl.ts';
 import { codeOf, toHex } from './assert.ts';
@@ -27,8 +27,8 @@ interface Ca {
 }
 
 /** A CA of OpenSSL's making, which signs its own answers. */
-function openSslCa(t: Test, key: readonly string[] = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']): Ca {
-  const folder = temporaryFolder(t);
+function openSslCa(key: readonly string[] = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']): Ca {
+  const folder = temporaryFolder();
   const paths = { cert: join(folder, 'ca.pem'), key: join(folder, 'ca.key') };
   openssl('req', '-x509', '-newkey', ...key, '-nodes', '-keyout', paths.key, '-out', paths.cert, '-subj', '/C=XX/O=Example/CN=Test CA', '-days', '30');
   return { folder, ...paths, certificate: parseCertificate(new Uint8Array(new X509Certificate(readFileSync(paths.cert)).raw)) };
@@ -50,7 +50,7 @@ function answerOfOpenSsl({ folder, cert, key }: Ca, ...args: readonly string[]):
 
 t.test('what OpenSSL answers is read, and written by us it has the same octets', async (t) => {
   for (const [name, args] of [['by name', ['-nonce']], ['by key', ['-no_nonce', '-resp_key_id']], ['with no certificate', ['-no_nonce', '-resp_no_certs']]] as const) {
-    const ca = openSslCa(t);
+    const ca = openSslCa();
     const der = answerOfOpenSsl(ca, ...args);
     const { status, basic } = parseOcspResponse(der);
     if (basic === undefined) return t.fail('no answer');
@@ -81,7 +81,7 @@ function signed(ca: Ca, key: KeyObject, responses: readonly SingleResponse[], no
 
 t.test('what we answer OpenSSL verifies, with every reason, for RSA, EC and Ed25519 keys', async (t) => {
   for (const args of [['ec', '-pkeyopt', 'ec_paramgen_curve:P-384'], ['rsa:2048'], ['ed25519']]) {
-    const ca = openSslCa(t, args);
+    const ca = openSslCa(args);
     const id = certId(ca, '1001');
     const key = createPrivateKey(readFileSync(ca.key));
     for (const reason of REASONS) {
@@ -98,7 +98,7 @@ t.test('what we answer OpenSSL verifies, with every reason, for RSA, EC and Ed25
 });
 
 t.test('pkijs reads our answers and writes the same octets', async (t) => {
-  const ca = openSslCa(t);
+  const ca = openSslCa();
   const id = certId(ca, '1001');
   const common = { certId: id, thisUpdate: NOW, nextUpdate: NOW + 3600 };
   const der = signed(ca, createPrivateKey(readFileSync(ca.key)), [
@@ -123,7 +123,7 @@ t.test('an answer that says why there is none is three octets of status, unsigne
 });
 
 t.test('times are GeneralizedTime before 2050 and after', async (t) => {
-  const ca = openSslCa(t);
+  const ca = openSslCa();
   const id = certId(ca, '1001');
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   for (const at of [NOW, 4_000_000_000]) {
@@ -132,8 +132,8 @@ t.test('times are GeneralizedTime before 2050 and after', async (t) => {
   }
 });
 
-t.test('no bytes break the reader of answers', async (t) => {
-  const der = answerOfOpenSsl(openSslCa(t), '-nonce');
+t.test('no bytes break the reader of answers', async () => {
+  const der = answerOfOpenSsl(openSslCa(), '-nonce');
   const { tbs } = parseOcspResponse(der).basic ?? { tbs: new Uint8Array(0) };
   const flips = fc.array(fc.record({ at: fc.nat(der.length - 1), to: fc.nat(255) }), { minLength: 1, maxLength: 3 });
   const refuse = (read: () => unknown): void => {

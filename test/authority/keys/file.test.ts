@@ -12,8 +12,8 @@ import { makeTestAuthorities } from '../../helpers/authority.ts';
 import { faultsOf } from '../assert.ts';
 
 /** Bytes that a signing key takes: a whole certificate's, as only such pass the lints. */
-async function lintedBytes(t: Parameters<typeof makeTestAuthorities>[0]): Promise<Linted> {
-  const { authorities: { issuing } } = await makeTestAuthorities(t, { mode: 'self-signed' });
+async function lintedBytes(): Promise<Linted> {
+  const { authorities: { issuing } } = await makeTestAuthorities({ mode: 'self-signed' });
   const { certificate, subjectKeyId, signatureAlgorithm } = issuing;
   return lint(encodeTbsCertificate({
     serial: '06a5f0c1deadbeef00112233445566778899aabb', signatureAlgorithm: signatureAlgorithm.der, issuer: certificate.subject, subject: encodeDistinguishedName([]),
@@ -27,7 +27,7 @@ async function lintedBytes(t: Parameters<typeof makeTestAuthorities>[0]): Promis
 }
 
 t.test('every kind of key signs linted bytes; RSA off the event loop, the others at once', async (t) => {
-  const linted = await lintedBytes(t);
+  const linted = await lintedBytes();
   for (const algorithm of KEY_ALGORITHMS.filter((name) => name !== 'RSA-4096' && name !== 'RSA-3072')) {
     for (const verifySignatures of [false, true]) {
       const { privateKey, publicKey } = await generateKeyPair(algorithm);
@@ -42,7 +42,7 @@ t.test('every kind of key signs linted bytes; RSA off the event loop, the others
 });
 
 t.test('a signature that does not verify never leaves', async (t) => {
-  const linted = await lintedBytes(t);
+  const linted = await lintedBytes();
   t.same(await faultsOf(() => fileSigningKey(torn(ecKeys()), { verifySignatures: true }).sign(linted)), ['signature-wrong']);
   t.same(await faultsOf(() => fileSigningKey(tornRsa()).sign(linted)), ['signature-wrong'], 'RSA is verified without being asked for');
 });

@@ -11,7 +11,7 @@ import { parseEnrolmentToken } from '../../../src/identity/enrolment-token.ts';
 import { compileRule } from '../../../src/identity/rules/rule.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded/store.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { temporaryFolder } from '../../helpers/authority.ts';
+import { temporaryFolder } from '../../helpers/folder.ts';
 import { noRedis, startRedis } from '../../helpers/redis.ts';
 import { acceptance, record } from '../../contracts/store/samples.ts';
 import { storeOn } from '../../store/redis-stores.ts';
@@ -153,7 +153,7 @@ function exchanges(name: string, open: (t: Test) => Promise<{ readonly store: St
 }
 
 exchanges('embedded', async (t) => {
-  const store = await openEmbeddedStore({ path: join(temporaryFolder(t), 'store') });
+  const store = await openEmbeddedStore({ path: join(temporaryFolder(), 'store') });
   t.teardown(() => store.close());
   return { store };
 });
