@@ -4,6 +4,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -88,9 +89,21 @@ export async function startTestService(t: Test, { settings = {}, clock = Date.no
     restart: async (more = {}) => {
       await service.stop();
       config = configured(more);
-      service = await start(config);
+      service = await unlessInUse(() => start(config));
     },
   };
+}
+
+/** Retries a start whose port another test holds at the moment. */
+async function unlessInUse(start: () => Promise<Service>): Promise<Service> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === 100 || !/EADDRINUSE|in use/.test(String(error))) throw error;
+      await delay(100);
+    }
+  }
 }
 
 /** Another service with the same store and keys, but a runtime folder of its own. */
